@@ -1,0 +1,13 @@
+# embed: FILES as `const Embedded VARIABLE[]`, ended by a NULL name.
+set(text "/* Made by cmake/embed.cmake. */\n#include \"ir/base/embedded.h\"\n\nconst Embedded ${VARIABLE}[] = {\n")
+separate_arguments(FILES)
+foreach(file ${FILES})
+  get_filename_component(name ${file} NAME_WE)
+  file(READ ${file} content)
+  string(REPLACE "\\" "\\\\" content "${content}")
+  string(REPLACE "\"" "\\\"" content "${content}")
+  string(REPLACE "\n" "\\n\"\n     \"" content "${content}")
+  string(APPEND text "    {\"${name}\",\n     \"${content}\"},\n")
+endforeach()
+string(APPEND text "    {0, 0},\n};\n")
+file(WRITE ${OUT} "${text}")

@@ -1,0 +1,68 @@
+/* llvm: LLVM's C API, wrapped once: one compilation unit and what every
+   emitter needs of it. */
+#ifndef SNUG_LLVM_H
+#define SNUG_LLVM_H
+
+#include <llvm-c/Core.h>
+#include <llvm-c/TargetMachine.h>
+
+#include "ir/graph.h"
+#include "ir/machine.h"
+
+/* One LLVM module under construction, in one process, on one thread. */
+typedef struct Unit {
+    Arena *arena;
+    const Machine *machine;
+    LLVMContextRef context;
+    LLVMModuleRef module;
+    LLVMBuilderRef b;
+    LLVMTargetMachineRef target;
+    LLVMTypeRef f32, f64, i1, i8, i16, i32, i64, ptr, void_;
+    int lanes; /* f32 lanes that are emitted as one value: 16 (split by LLVM
+                  where registers are narrower) */
+} Unit;
+
+/* cpu: LLVM's name of the CPU ("" or "native": host's), with features. */
+Unit *unit_new(Arena *a, const Machine *m, const char *triple,
+               const char *cpu, const char *features, const char *name);
+void unit_free(Unit *u);
+LLVMTypeRef unit_type(Unit *u, DType d);              /* scalar; i1 is i8 */
+LLVMTypeRef unit_vector(Unit *u, DType d, int lanes); /* lanes 1: scalar */
+
+/* An internal function `void name(ptr arena, ptr offset, i64 begin, i64 end,
+   i64 worker)` (RtKernel of runtime/abi.h), builder at its entry block. */
+LLVMValueRef unit_kernel(Unit *u, const char *name);
+/* In a kernel: arena + offset[i], loaded in the entry block. */
+LLVMValueRef kernel_pointer(Unit *u, LLVMValueRef kernel, int i);
+
+/* for (i = from; i < to; i += step) { ... }: returns i, builder in the body;
+   loop_end closes it, builder behind it. Up to `carried` values pass from
+   round to round: loop_phi(l, k) inside, loop_next(l, k, v) before the end;
+   behind the loop loop_phi(l, k) is the final value. */
+typedef struct Loop {
+    LLVMBasicBlockRef head, body, exit, before;
+    LLVMValueRef i, to, step;
+    LLVMValueRef phi[64], next[64];
+    int carried;
+} Loop;
+LLVMValueRef loop_begin(Unit *u, Loop *l, LLVMValueRef from, LLVMValueRef to,
+                        int64_t step, int carried,
+                        const LLVMValueRef *initial);
+void loop_end(Unit *u, Loop *l);
+
+LLVMValueRef const_i64(Unit *u, int64_t x);
+/* pointer + index * bytes */
+LLVMValueRef address(Unit *u, LLVMValueRef pointer, LLVMValueRef index,
+                     int64_t bytes);
+LLVMValueRef load(Unit *u, LLVMTypeRef t, LLVMValueRef p, unsigned align);
+void store(Unit *u, LLVMValueRef v, LLVMValueRef p, unsigned align);
+/* The first `count` (i64, may be >= lanes) lanes only; the rest reads as 0. */
+LLVMValueRef load_masked(Unit *u, DType d, int lanes, LLVMValueRef p,
+                         LLVMValueRef count);
+void store_masked(Unit *u, DType d, int lanes, LLVMValueRef v, LLVMValueRef p,
+                  LLVMValueRef count);
+LLVMValueRef splat(Unit *u, LLVMValueRef scalar, int lanes);
+LLVMValueRef intrinsic(Unit *u, const char *name, LLVMTypeRef overload,
+                       int count, LLVMValueRef *args);
+
+#endif

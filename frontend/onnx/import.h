@@ -1,0 +1,26 @@
+/* import: an ONNX file into a module of stage model. */
+#ifndef SNUG_IMPORT_H
+#define SNUG_IMPORT_H
+
+#include "ir/graph.h"
+
+/* A binding of --dim: batch=64. */
+typedef struct DimBinding {
+    const char *name;
+    int64_t size;
+} DimBinding;
+
+/* Reads, checks and lowers `path`. All problems are complained, then raised.
+   Parameters are floating initializers that are trained; they and other large
+   tensors become stores with INIT_FILE (file and offset, not copied). The
+   entry is `forward`. */
+Module *import_onnx(Arena *a, const char *path, const DimBinding *dim,
+                    int dims);
+
+/* The trained model as pieces: the imported file's bytes with holes where the
+   parameters' raw data stand; external data becomes inline. */
+struct Piece;
+struct Piece *export_pieces(Arena *a, const Module *m, const char *path,
+                            int *count);
+
+#endif

@@ -1,0 +1,224 @@
+/* graph: values, nodes, entries, stores: the one IR, from import to plan.
+
+   A Module holds the stores (parameters, states, constant tensors) and the
+   entries; an entry is a Graph, whose order[] is the schedule. Indices, not
+   pointers; index 0 is none. Everything lives in the module's arena.
+
+   Reading a store in a graph is a value of kind V_STORE. Updating it is a value
+   whose `over` chain ends at that V_STORE value; the last of the chain is what
+   the store holds after the entry. */
+#ifndef SNUG_GRAPH_H
+#define SNUG_GRAPH_H
+
+#include "ir/base/map.h"
+#include "ir/base/vec.h"
+#include "ir/op.h"
+
+typedef uint32_t ValueId, NodeId;
+typedef struct Graph Graph;
+typedef struct Module Module;
+
+/* What holds at this point of the journey; verify knows what each promises.
+   ORDER STAGE */
+typedef enum Stage {
+    ST_MODEL, /* as imported: one entry `forward` */
+    ST_TRAIN, /* entries train, eval, forward; updates are in */
+    ST_ORDER, /* fused, in place, ordered */
+    ST_PLACED /* every value has an address */
+} Stage;
+
+typedef enum ValueKind {
+    V_TEMP,  /* made by a node */
+    V_INPUT, /* handed in at every step */
+    V_STORE  /* the store's content at the beginning of the entry */
+} ValueKind;
+
+typedef enum StoreKind {
+    SK_PARAM, /* trained */
+    SK_STATE, /* of the optimizer, running statistics */
+    SK_CONST  /* never changes */
+} StoreKind;
+
+typedef enum InitKind {
+    INIT_FILL,  /* every element is `fill` */
+    INIT_LIST,  /* elements as listed */
+    INIT_RANDOM,/* uniform in [-fill, fill), Philox with key `seed` */
+    INIT_FILE   /* raw little-endian bytes of `path` from `offset` on */
+} InitKind;
+
+typedef struct Init {
+    InitKind kind;
+    double fill;
+    double *list; /* vector; integers up to 2^53 exactly */
+    uint64_t seed;
+    Sym path;
+    int64_t offset;
+} Init;
+
+typedef struct Place {
+    Sym space; /* NULL: not placed yet */
+    int64_t offset;
+} Place;
+
+typedef struct Space {
+    Sym name;
+    int64_t size, align;
+} Space;
+
+typedef struct Store {
+    Sym name;
+    Type type;
+    StoreKind kind;
+    Init init;
+    Place place;
+} Store;
+
+typedef struct Value {
+    Sym name; /* unique in its graph */
+    Type type;
+    ValueKind kind;
+    NodeId def;    /* V_TEMP: the node that makes it */
+    uint32_t store;/* V_STORE: index into module->store */
+    ValueId over;  /* whose bytes it takes; 0: its own */
+    Place place;
+} Value;
+
+typedef union Attr {
+    int64_t i;
+    double f;
+    Sym s;
+    int64_t *list; /* vector */
+    Formula *formula;
+} Attr;
+
+typedef struct Node {
+    Op op;
+    char phase; /* f forward, b backward, u update, m move, r again */
+    uint16_t nin, nout;
+    ValueId *in, *out;
+    Attr attr[MAX_ATTRS]; /* in the order of the op's signature */
+    Graph *body;          /* OF_BODY */
+    Sym source;           /* node of the source model, or NULL */
+    Sym source_op;        /* its operator there, or NULL */
+} Node;
+
+struct Graph {
+    Module *module;
+    Graph *outer; /* of a body: the graph that holds it */
+    Sym name;
+    Value *value;    /* vector; [0] is none */
+    Node *node;      /* vector; [0] is none */
+    NodeId *order;   /* vector: the schedule */
+    ValueId *input;  /* vector: V_INPUT values in order; of a body: its operands */
+    ValueId *output; /* vector */
+    Map *by_name;    /* Sym -> ValueId */
+    struct Facts *facts; /* see ir/facts.h; NULL when stale */
+};
+
+typedef struct Meta {
+    Sym key, value;
+} Meta;
+
+struct Module {
+    Arena *arena;
+    Syms *syms;
+    Sym name;
+    const char *file; /* where it came from, for messages; may be NULL */
+    Stage stage;
+    Meta *meta;     /* vector: loss, optimizer, bounds, ...: printed as `meta` */
+    Space *space;   /* vector */
+    Store *store;   /* vector; [0] is none */
+    Graph **entry;  /* vector */
+};
+
+Module *module_new(Arena *a, const char *name);
+Graph *module_entry(Module *m, const char *name); /* NULL: there is none */
+Graph *module_add_entry(Module *m, const char *name);
+uint32_t module_add_store(Module *m, Store s); /* name must be new: ASSERT */
+uint32_t module_store(const Module *m, Sym name); /* 0: there is none */
+void module_set(Module *m, const char *key, const char *value);
+const char *module_get(const Module *m, const char *key); /* NULL: not set */
+
+Graph *graph_new(Module *m, const char *name); /* belongs to nothing yet */
+/* A value; an empty or taken name gets the suffix .2, .3, ... */
+ValueId graph_value(Graph *g, ValueKind kind, const char *name, Type t);
+ValueId graph_input(Graph *g, const char *name, Type t);
+ValueId graph_store(Graph *g, uint32_t store); /* one V_STORE value a store */
+ValueId graph_find(const Graph *g, Sym name);  /* 0: there is none */
+/* For a value that a body reads from outside: same name and type. */
+ValueId graph_body_input(Graph *body, const Graph *outer, ValueId v);
+
+/* A node at the end of the order, its results not made yet (0). */
+NodeId graph_node(Graph *g, Op op, char phase, int nin, const ValueId *in,
+                  int nout);
+/* Makes result i of node n. */
+ValueId graph_result(Graph *g, NodeId n, int i, const char *name, Type t);
+/* The last value of the over-chain that begins at v (v itself if none). */
+ValueId graph_latest(const Graph *g, ValueId v);
+/* The V_STORE, V_INPUT or own value at the root of v's over-chain. */
+ValueId graph_root(const Graph *g, ValueId v);
+/* Every use of `from` in the order and the outputs becomes `to`. */
+void graph_replace(Graph *g, ValueId from, ValueId to);
+/* The facts of g are stale from now on. Passes need not call it: the runner
+   does; who edits and then asks for facts again must. */
+void graph_touch(Graph *g);
+/* A deep copy under another name in the same module (entries: not added). */
+Graph *graph_clone(Graph *g, const char *name);
+
+Loc graph_loc(const Graph *g, NodeId n); /* file, source node, operator */
+
+const Attr *node_attr(const Node *n, const char *name); /* ASSERTs it exists */
+Attr *node_attr_set(Node *n, const char *name);
+int64_t node_int(const Node *n, const char *name);
+const int64_t *node_list(const Node *n, const char *name);
+const char *node_text(const Node *n, const char *name);
+int64_t *list_new(Arena *a, int n, const int64_t *x); /* a vector */
+
+static inline Value *
+value_at(const Graph *g, ValueId v)
+{
+    return &g->value[v];
+}
+
+static inline Node *
+node_at(const Graph *g, NodeId n)
+{
+    return &g->node[n];
+}
+
+/* A builder appends nodes to a graph in one phase, for one source. Names:
+   NULL takes the op's. All types are inferred (ir/infer.h); problems are
+   complained with the builder's source. */
+typedef struct Builder {
+    Graph *g;
+    char phase;
+    Sym source, source_op;
+} Builder;
+
+/* A MAP row on 1 to 3 operands. */
+ValueId build_map1(Builder *b, Op op, ValueId x, const char *name);
+ValueId build_map2(Builder *b, Op op, ValueId x, ValueId y, const char *name);
+ValueId build_map3(Builder *b, Op op, ValueId x, ValueId y, ValueId z,
+                   const char *name);
+/* `map` with a formula over a, b, c, ...; result type dtype (DT_NONE: as
+   promoted). One result. */
+ValueId build_formula(Builder *b, const char *formula, int nin,
+                      const ValueId *in, DType dtype, const char *name);
+ValueId build_reduce(Builder *b, const char *op, ValueId x, int naxes,
+                     const int64_t *axes, const char *name);
+ValueId build_contract(Builder *b, const char *labels, ValueId x, ValueId y,
+                       const char *name); /* chooses split by shape */
+ValueId build_view(Builder *b, ValueId x, int rank, const int64_t *dim,
+                   const char *name);
+ValueId build_transpose(Builder *b, ValueId x, const int64_t *perm,
+                        const char *name);
+ValueId build_broadcast(Builder *b, ValueId x, int rank, const int64_t *dim,
+                        const char *name);
+ValueId build_iota(Builder *b, Type t, int axis, const char *name);
+/* A scalar constant as a `map` without operands: formula text of the number. */
+ValueId build_number(Builder *b, double x, DType d, const char *name);
+/* Sums x over the axes that broadcasting `to` -> x had added: the gradient of
+   broadcasting. Result has type of `to`. */
+ValueId build_unbroadcast(Builder *b, ValueId x, Type to, const char *name);
+
+#endif

@@ -1,0 +1,128 @@
+/* abi.h: what the compiler writes into an object file and the runtime reads:
+   the program, its entries, their steps. Plain constant data; pointers only to
+   other constants and to kernels. Included by codegen/ and runtime/. */
+#ifndef SNUG_ABI_H
+#define SNUG_ABI_H
+
+#include <stdint.h>
+
+#define RT_ABI_VERSION 1
+
+/* Element types: the order of ir/dtype.def, NONE first. ORDER DTYPE */
+typedef enum RtType {
+    RT_NONE,
+    RT_F64,
+    RT_F32,
+    RT_BF16,
+    RT_F16,
+    RT_I64,
+    RT_I32,
+    RT_I16,
+    RT_I8,
+    RT_U64,
+    RT_U32,
+    RT_U16,
+    RT_U8,
+    RT_I1
+} RtType;
+
+/* A kernel runs the tiles [begin, end) of one step. offset[] are the places of
+   operands, results and scratch in the arena, as the kernel expects them.
+   worker < program.workers: which share of the scratch is its own. Tiles may run
+   in any order and on any worker: the bits do not depend on it. */
+typedef void RtKernel(char *arena, const int64_t *offset, int64_t begin,
+                      int64_t end, int64_t worker);
+
+typedef struct RtStep {
+    RtKernel *kernel;
+    const int64_t *offset;
+    int64_t tiles;
+    double seconds;   /* predicted, on one worker */
+    const char *name; /* the node, for messages and traces */
+} RtStep;
+
+typedef enum RtRole {
+    RT_ROLE_DATA,    /* read from the data set, by name */
+    RT_ROLE_LABELS,  /* the target, `labels` */
+    RT_ROLE_LR,      /* f64 scalar: the scheduled learning rate */
+    RT_ROLE_STEPS,   /* f64 scalar: planned steps of the run */
+    RT_ROLE_WEIGHT,  /* f32[batch]: 1 for a sample, 0 for padding */
+    RT_ROLE_OUTPUT   /* of an entry */
+} RtRole;
+
+/* An input or output of an entry. */
+typedef struct RtPort {
+    const char *name;
+    RtRole role;
+    RtType type;
+    int32_t rank;
+    int64_t dim[8]; /* dim[0] is the batch for data, labels and weight */
+    int64_t offset, bytes;
+} RtPort;
+
+typedef struct RtEntry {
+    const char *name; /* train, eval, forward */
+    const RtPort *input;
+    const RtPort *output;
+    const RtStep *step;
+    int32_t inputs, outputs, steps;
+    int32_t batch;
+} RtEntry;
+
+typedef enum RtKind { RT_PARAM, RT_STATE, RT_CONST } RtKind;
+typedef enum RtInit {
+    RT_INIT_FILL, /* every element is `fill` */
+    RT_INIT_FILE  /* tensor of this name in the weights file */
+} RtInit;
+
+/* A parameter, a state of the optimizer, or a constant tensor. */
+typedef struct RtTensor {
+    const char *name;
+    RtKind kind;
+    RtType type;
+    int32_t rank;
+    int64_t dim[8];
+    int64_t offset, bytes;
+    RtInit init;
+    double fill;
+} RtTensor;
+
+/* A piece of the trained model's ONNX file: literal bytes, or (tensor >= 0) the
+   content of program.tensor[tensor], raw little-endian. */
+typedef struct RtPiece {
+    const void *bytes;
+    int64_t length;
+    int32_t tensor;
+} RtPiece;
+
+/* How labels are read and what is counted as correct. */
+typedef enum RtLoss {
+    RT_LOSS_CROSS_ENTROPY, /* integer labels in [0, classes) */
+    RT_LOSS_MSE,
+    RT_LOSS_BCE
+} RtLoss;
+
+typedef struct RtProgram {
+    int32_t version; /* RT_ABI_VERSION */
+    int32_t workers; /* most threads; scratch is planned for so many */
+    const char *model, *optimizer, *target;
+    uint64_t model_hash; /* of names, types and rule: what a checkpoint must match */
+    uint64_t plan_hash;  /* of the placed text: told, not required */
+    RtLoss loss;
+    int64_t classes;     /* cross-entropy: number of classes, else 0 */
+    double lr;           /* default */
+    int64_t arena_bytes, arena_align;
+    int64_t bound_bytes; /* no plan of this order and these values is smaller */
+    double seconds;      /* predicted, a training step on one worker */
+    const char *order_proof; /* e.g. "optimal (down-set search)" */
+    const RtTensor *tensor;
+    const RtEntry *entry;
+    const RtPiece *piece; /* of the ONNX skeleton; pieces = 0: none */
+    int32_t tensors, entries, pieces;
+    const char *weights; /* default name of the weights file, beside the program */
+} RtProgram;
+
+/* Every object file of the compiler defines this. */
+extern const RtProgram snug_program;
+
+#endif
