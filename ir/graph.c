@@ -317,6 +317,27 @@ graph_loc(const Graph *g, NodeId n)
                                        : op_info(node->op)->name};
 }
 
+ValueId
+node_scratch(const Graph *g, const Node *n)
+{
+    const OpInfo *info = op_info(n->op);
+    size_t own = n->body             ? vec_len(n->body->output)
+                 : info->outputs < 0 ? (size_t)n->nout
+                                     : (size_t)info->outputs;
+    ValueId last = n->out[n->nout - 1];
+
+    if (info->outputs < 0 && !n->body && n->nout > 1) {
+        const Value *v = value_at(g, last);
+        size_t length = strlen(v->name);
+
+        return v->type.dtype == DT_U8 && length > 8 &&
+                       strcmp(v->name + length - 8, ".scratch") == 0
+                   ? last
+                   : 0;
+    }
+    return n->nout > own ? last : 0;
+}
+
 static int
 attr_index(const Node *n, const char *name)
 {

@@ -170,6 +170,11 @@ Graph *graph_clone(Graph *g, const char *name);
 
 Loc graph_loc(const Graph *g, NodeId n); /* file, source node, operator */
 
+/* The kernel's scratch, one more result behind those of the signature (or the
+   body): u8[bytes], named *.scratch, read by nobody. 0: it has none. Made by
+   pass workspace; infer_node takes its type as given. */
+ValueId node_scratch(const Graph *g, const Node *n);
+
 const Attr *node_attr(const Node *n, const char *name); /* ASSERTs it exists */
 Attr *node_attr_set(Node *n, const char *name);
 int64_t node_int(const Node *n, const char *name);
