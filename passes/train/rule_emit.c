@@ -37,6 +37,7 @@ typedef struct Unit {
     Text lets;
     int names;
     bool plain;   /* in the weight's own shape, not the view's */
+    bool scalar;  /* computed in f64 */
     Map *written; /* Term -> text of its name */
 } Unit;
 
@@ -270,14 +271,66 @@ operand_letter(Unit *n, ValueId v)
     return formula_letter(n->u->e->scratch, (int)i);
 }
 
+static void
+set_formula(Node *node, const void *from, Builder *b)
+{
+    Module *m = b->g->module;
+    Formula *f =
+        formula_parse(m->arena, m->syms, from, NULL, node->nin, NOWHERE);
+
+    ASSERT(f); /* the text is ours */
+    node_attr_set(node, "formula")->formula = f;
+}
+
+/* Scalars of the step are equal for all parameters: made once. */
+static ValueId
+shared_scalar(Unit *n, const char *formula, Type type)
+{
+    RuleEmit *e = n->u->e;
+    Text key = text_new(e->scratch);
+    uint64_t known = 0;
+    NodeId node;
+    Sym s;
+
+    text_add(&key, "%d %s", (int)type.dtype, formula);
+    for (size_t i = 0; i < vec_len(n->in); i++)
+        text_add(&key, " %u", n->in[i]);
+    s = sym(e->g->module->syms, text_str(&key));
+    if (map_get_ptr(e->scalar, s, &known))
+        return (ValueId)known;
+    node = build_node(&n->u->b, OP_map, (int)vec_len(n->in), n->in, 1, &type,
+                      set_formula, formula, "rule.s");
+    map_put_ptr(e->scalar, s, e->g->node[node].out[0]);
+    return e->g->node[node].out[0];
+}
+
+static bool
+is_scalar(const Term *x)
+{
+    return x->type.dtype == DT_F64 && x->type.rank == 0;
+}
+
+/* t, T or lr where it meets tensors: converted to the weight's type. */
+static ValueId
+converted(Update *u, Term *x)
+{
+    Unit n = {.u = u, .scalar = true};
+
+    operand_letter(&n, leaf_value(u, x));
+    return shared_scalar(&n, "a", type_scalar(u->terms->dtype));
+}
+
 static const char *
 value_letter(Unit *n, Term *x)
 {
     bool tensor = x->kind == TM_VALUE &&
                   (x->source == TS_WEIGHT || x->source == TS_GRADIENT);
+    bool of_step = x->kind == TM_VALUE && x->source >= TS_STEP;
 
     if (n->plain && tensor)
         return operand_letter(n, plain_value(n->u, x));
+    if (of_step && !n->scalar)
+        return operand_letter(n, converted(n->u, x));
     if (n->plain)
         return operand_letter(
             n, to_plain(n->u, x->value ? x->value : leaf_value(n->u, x)));
@@ -355,17 +408,6 @@ write_unit(Unit *n, int count, Term *const *x)
     return text_str(&all);
 }
 
-static void
-set_formula(Node *node, const void *from, Builder *b)
-{
-    Module *m = b->g->module;
-    Formula *f =
-        formula_parse(m->arena, m->syms, from, NULL, node->nin, NOWHERE);
-
-    ASSERT(f); /* the text is ours */
-    node_attr_set(node, "formula")->formula = f;
-}
-
 /* -- nodes ------------------------------------------------------------------
  */
 
@@ -375,43 +417,20 @@ stored_type(const Update *u)
     return u->terms->dtype;
 }
 
-/* Scalars of the step are equal for all parameters: made once. */
-static ValueId
-shared_scalar(Unit *n, const char *formula, Type type)
-{
-    RuleEmit *e = n->u->e;
-    Text key = text_new(e->scratch);
-    uint64_t known = 0;
-    NodeId node;
-    Sym s;
-
-    text_add(&key, "%d %s", (int)type.dtype, formula);
-    for (size_t i = 0; i < vec_len(n->in); i++)
-        text_add(&key, " %u", n->in[i]);
-    s = sym(e->g->module->syms, text_str(&key));
-    if (map_get_ptr(e->scalar, s, &known))
-        return (ValueId)known;
-    node = build_node(&n->u->b, OP_map, (int)vec_len(n->in), n->in, 1, &type,
-                      set_formula, formula, "rule.s");
-    map_put_ptr(e->scalar, s, e->g->node[node].out[0]);
-    return e->g->node[node].out[0];
-}
-
 /* One `map` node that makes all of x, in the view's shape or the weight's. */
 static void
 make(Update *u, int count, Term **x, bool plain)
 {
-    Unit n = {.u = u, .plain = plain};
+    Unit n = {.u = u, .plain = plain, .scalar = is_scalar(x[0])};
     const char *formula = write_unit(&n, count, x);
     Type type = plain ? u->r->param.plain : x[0]->type;
     Type *types = NEWN(u->e->scratch, Type, count);
-    bool scalar = x[0]->type.dtype == DT_F64 && x[0]->type.rank == 0;
     NodeId node;
 
     type.dtype = stored_type(u);
     for (int i = 0; i < count; i++)
         types[i] = type;
-    if (scalar && count == 1 && !x[0]->together) {
+    if (n.scalar && count == 1 && !x[0]->together) {
         x[0]->value = shared_scalar(&n, formula, type);
         return;
     }
