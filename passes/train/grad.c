@@ -81,9 +81,9 @@ arrive(Reverse *r, Builder *b, ValueId v, ValueId dx, ValueId first)
     }
     if (map_get(r->named, old, &known) &&
         r->g->value[old].name == gradient_name(r->g, v))
-        rename_value(r->g, old,
-                     sym_format(r->g->module->syms, "%s.part",
-                                gradient_name(r->g, v)));
+        rename_value(
+            r->g, old,
+            sym_format(r->g->module->syms, "%s.part", gradient_name(r->g, v)));
     r->gradient[v] = build_map2(b, OP_add, old, dx, NULL);
     name_gradient(r, v, r->gradient[v]);
 }

@@ -1,13 +1,15 @@
 /* rule_emit: terms into nodes. Element-wise terms stay unwritten until a sum,
    a product, a broadcast or a result needs them; results and what later
-   levels read are made together, one `map` of several results for each level
-   and shape. Scalars of the step are computed in f64 and leave as the
-   weight's type. A result takes the bytes of its store unless the old content
-   is read afterwards; then a copy does. */
+   levels read (unless it is cheap) are made together, one `map` of several
+   results for each level and shape. Scalars of the step are computed in f64 and
+   leave as the weight's type. A result takes the bytes of its store unless the
+   old content is read afterwards; then a copy does. */
 #include "passes/tools/name.h"
 #include "passes/train/rule.h"
 
 #include <string.h>
+
+enum { CHEAP = 3 }; /* operations that are done again rather than stored */
 
 /* A new content: of the weight (state -1) or of a state. */
 typedef struct Target {
@@ -82,14 +84,33 @@ same_type(const Term *x, const Term *y)
     return type_equal(&x->type, &y->type);
 }
 
+/* What another level, shape or kind of node reads has to be there. */
 static void
 mark_operand(const Term *x, Term *arg)
 {
-    if (arg->kind != TM_MAP)
-        return;
-    if (x->kind != TM_MAP || !same_type(x, arg))
+    if (arg->kind == TM_MAP && (x->kind != TM_MAP || !same_type(x, arg)))
         arg->stored = true;
-    else if (arg->level < x->level)
+}
+
+/* Operations of x on top of stored terms; more than CHEAP count as one more. */
+static int
+cost_of(const Term *x)
+{
+    int cost = 1;
+
+    if (x->kind != TM_MAP || x->stored)
+        return 0;
+    for (int i = 0; i < x->args && cost <= CHEAP; i++)
+        cost += cost_of(x->arg[i]);
+    return cost;
+}
+
+/* What is read by a later level is computed again if that is cheap, else it is
+   made with the results of its own level. */
+static void
+mark_crossing(const Term *x, Term *arg)
+{
+    if (x->kind == TM_MAP && arg->level < x->level && cost_of(arg) > CHEAP)
         arg->stored = arg->together = true;
 }
 
@@ -99,15 +120,19 @@ mark_levels(Terms *t)
     for (size_t i = 0; i < vec_len(t->all); i++) {
         Term *x = t->all[i];
 
-        if (!x->live)
-            continue;
-        for (int k = 0; k < x->args; k++)
+        for (int k = 0; k < x->args && x->live; k++) {
             if (x->arg[k]->level > x->level)
                 x->level = x->arg[k]->level;
-        if (x->args && x->kind != TM_MAP)
-            x->level++;
-        for (int k = 0; k < x->args; k++)
             mark_operand(x, x->arg[k]);
+        }
+        if (x->live && x->args && x->kind != TM_MAP)
+            x->level++;
+    }
+    for (size_t i = 0; i < vec_len(t->all); i++) {
+        Term *x = t->all[i];
+
+        for (int k = 0; k < x->args && x->live; k++)
+            mark_crossing(x, x->arg[k]);
     }
 }
 
@@ -343,14 +368,22 @@ is_inline(const Term *x)
     return x->kind == TM_MAP && !x->value;
 }
 
+/* Is x written out in the unit? A scalar in f64 is, though it has a value: that
+   one is converted. */
+static bool
+is_written(const Unit *n, const Term *x)
+{
+    return is_inline(x) || (n->scalar && x->kind == TM_MAP && is_scalar(x));
+}
+
 static void
-count_uses(Term *x, int by)
+count_uses(const Unit *n, Term *x, int by)
 {
     x->uses += by;
-    if (!is_inline(x) || x->uses != (by > 0 ? 1 : 0))
+    if (!is_written(n, x) || x->uses != (by > 0 ? 1 : 0))
         return;
     for (int i = 0; i < x->args; i++)
-        count_uses(x->arg[i], by);
+        count_uses(n, x->arg[i], by);
 }
 
 static const char *
@@ -375,7 +408,7 @@ write_term(Unit *n, Term *x)
 
     if (x->kind == TM_NUMBER)
         return number_text(a, x->number);
-    if (!is_inline(x))
+    if (!is_written(n, x))
         return value_letter(n, x);
     if (map_get_ptr(n->written, x, &known))
         return (const char *)(uintptr_t)known;
@@ -399,11 +432,11 @@ write_unit(Unit *n, int count, Term *const *x)
     n->written = map_new(n->u->e->scratch);
     n->lets = text_new(n->u->e->scratch);
     for (int i = 0; i < count; i++)
-        count_uses(x[i], 1);
+        count_uses(n, x[i], 1);
     for (int i = 0; i < count; i++)
         text_add(&results, "%s%s", i ? "; " : "", write_term(n, x[i]));
     for (int i = 0; i < count; i++)
-        count_uses(x[i], -1);
+        count_uses(n, x[i], -1);
     text_add(&all, "%s%s", text_str(&n->lets), text_str(&results));
     return text_str(&all);
 }
@@ -623,17 +656,18 @@ collect_targets(Update *u)
 static bool
 fits_plain(Update *u, Term *x)
 {
+    Unit n = {.u = u, .plain = true};
     int64_t dim[MAXRANK];
     bool fits = true;
 
-    count_uses(x, 1);
+    count_uses(&n, x, 1);
     for (size_t i = 0; i < vec_len(u->terms->all); i++) {
         const Term *y = u->terms->all[i];
 
         if (y->uses && !is_inline(y) && y->type.rank)
             fits &= plain_shape(&u->r->param, &y->type, dim);
     }
-    count_uses(x, -1);
+    count_uses(&n, x, -1);
     return fits;
 }
 
@@ -739,8 +773,8 @@ rule_emit(RuleEmit *e, RuleResult *r)
     int levels = 0;
 
     mark_results(r);
-    mark_levels(u.terms);
     collect_targets(&u);
+    mark_levels(u.terms);
     for (size_t i = 0; i < vec_len(u.terms->all); i++)
         if (u.terms->all[i]->live && u.terms->all[i]->level > levels)
             levels = u.terms->all[i]->level;
