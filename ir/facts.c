@@ -180,10 +180,10 @@ typedef struct Finder {
     Arena *a;
     const Graph *g;
     const Facts *f;
-    Edge *edge;       /* vector */
-    NodeId *last;     /* NodeId -> the last node found to depend on it */
-    Reader *reader;   /* vector; [0] is none */
-    uint32_t *first;  /* buffer -> its readers */
+    Edge *edge;      /* vector */
+    NodeId *last;    /* NodeId -> the last node found to depend on it */
+    Reader *reader;  /* vector; [0] is none */
+    uint32_t *first; /* buffer -> its readers */
 } Finder;
 
 static void
