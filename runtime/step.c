@@ -19,13 +19,14 @@ save_now(RtRun *r)
     return RT_OK;
 }
 
-/* A periodic checkpoint that fails leaves the older ones and the run goes on:
-   hours of work are worth more than one file. */
+/* A checkpoint that fails leaves the older ones and the run goes on: hours of
+   work are worth more than one file. */
 static void
-save_on_the_way(RtRun *r)
+save_or_warn(RtRun *r)
 {
-    if (save_now(r))
-        rt_warn("%s; training goes on without this checkpoint", rt_message());
+    r->unsaved = save_now(r);
+    if (r->unsaved)
+        rt_warn("%s; going on without this checkpoint", rt_message());
 }
 
 static int
@@ -99,7 +100,7 @@ after_step(RtRun *r)
     bool last = r->at.step == r->at.steps;
     rt_progress_step(&r->progress, r->at.step, r->loss);
     if (!last && r->at.step % every == 0)
-        save_on_the_way(r);
+        save_or_warn(r);
     if (!last && r->has_eval && r->at.position == 0)
         RT_TRY(rt_run_evaluate(r));
     return RT_OK;
@@ -134,5 +135,6 @@ rt_run_steps(RtRun *r)
         RT_TRY(after_step(r));
     }
     rt_progress_end(&r->progress, r->at.step, r->loss);
-    return save_now(r);
+    save_or_warn(r);
+    return RT_OK;
 }
