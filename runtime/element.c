@@ -3,6 +3,7 @@
    own. */
 #include "runtime/element.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -200,9 +201,9 @@ narrow_half(double value)
     double size = fabs(value);
     if (size > 65504)
         return (uint16_t)(sign << 15 | 0x7c00);
-    frexp(size, &exponent);
-    if (exponent < -13)
+    if (size < 0x1p-14)
         return (uint16_t)(sign << 15 | (int)nearbyint(ldexp(size, 24)));
+    frexp(size, &exponent);
     int rest = (int)nearbyint(ldexp(size, 11 - exponent)) - 1024;
     return (uint16_t)(sign << 15 | (((exponent + 14) << 10) + rest));
 }
@@ -270,6 +271,23 @@ copy_floats(float *to, const float *from, int64_t count, int64_t *bad)
     return *bad < 0 ? RT_FLAW_NONE : RT_FLAW_NAN;
 }
 
+/* Blocks with a NaN or a value beyond f32 are left to the careful loop. */
+static int64_t
+narrow_floats(float *to, const double *from, int64_t count)
+{
+    for (int64_t k = 0; k < count; k += TEST_BLOCK) {
+        int64_t end = k + TEST_BLOCK < count ? k + TEST_BLOCK : count;
+        int odd = 0;
+        for (int64_t i = k; i < end; i++) {
+            to[i] = (float)from[i];
+            odd |= !(to[i] <= FLT_MAX && to[i] >= -FLT_MAX);
+        }
+        if (odd)
+            return k;
+    }
+    return count;
+}
+
 RtFlaw
 rt_element_convert(RtType to_type, void *to, RtType from_type,
                    const void *from, int64_t count, int64_t *bad)
@@ -281,9 +299,18 @@ rt_element_convert(RtType to_type, void *to, RtType from_type,
             ((float *)to)[k] = (float)((const uint8_t *)from)[k];
         return RT_FLAW_NONE;
     }
-    const char *source = from;
-    char *target = to;
-    for (int64_t k = 0; k < count; k++) {
+    if (to_type == from_type && !rt_element_is_float(to_type)
+        && to_type != RT_I1) {
+        if (to != from)
+            memcpy(to, from, (size_t)(count * row[to_type].bytes));
+        return RT_FLAW_NONE;
+    }
+    int64_t done = 0;
+    if (to_type == RT_F32 && from_type == RT_F64)
+        done = narrow_floats(to, from, count);
+    const char *source = (const char *)from + done * row[from_type].bytes;
+    char *target = (char *)to + done * row[to_type].bytes;
+    for (int64_t k = done; k < count; k++) {
         RtFlaw flaw = store(to_type, target, load(from_type, source));
         if (flaw) {
             *bad = k;

@@ -95,8 +95,8 @@ rt_report_end(const RtRun *r)
     rt_size_text(rss, rt_memory_peak());
     if (!rt_arena_whole(a))
         rt_warn("something was written behind the end of the arena");
-    rt_note("arena: planned %lld bytes (%s) = mapped %lld, written up to %lld; "
-            "bound %lld, gap %.2f %% (%s); peak RSS %s",
+    rt_note("arena: planned %lld bytes (%s), measured %lld (mapped once; written "
+            "up to %lld); bound %lld, gap %.2f %% (%s); peak RSS %s",
             (long long)p->arena_bytes, arena, (long long)a->bytes,
             (long long)rt_arena_touched(a), (long long)p->bound_bytes,
             gap_percent(p), p->order_proof, rss);

@@ -19,6 +19,7 @@ typedef struct RtRun {
     RtData train_data, eval_data;
     RtFeed train_feed, eval_feed;
     bool has_train, has_eval, has_save;
+    bool unsaved; /* the last checkpoint could not be written */
     RtSchedule schedule;
     RtMoment at;
     int64_t per_epoch, first; /* steps; done before this run began */

@@ -2,6 +2,7 @@
    arena, so a run that was stopped between two steps goes on with the same
    bits. Nothing here takes memory. */
 #include <math.h>
+#include <stdio.h>
 
 #include "runtime/philox.h"
 #include "runtime/run.h"
@@ -19,30 +20,34 @@ save_now(RtRun *r)
     return RT_OK;
 }
 
-/* A periodic checkpoint that fails leaves the older ones and the run goes on:
-   hours of work are worth more than one file. */
+/* A checkpoint that fails leaves the older ones and the run goes on: hours of
+   work are worth more than one file. */
 static void
-save_on_the_way(RtRun *r)
+save_or_warn(RtRun *r)
 {
-    if (save_now(r))
-        rt_warn("%s; training goes on without this checkpoint", rt_message());
+    r->unsaved = save_now(r);
+    if (r->unsaved)
+        rt_warn("%s; going on without this checkpoint", rt_message());
 }
 
 static int
 nonfinite(RtRun *r)
 {
+    char saved[60] = "there is no checkpoint";
+    const char *what = isnan(r->loss) ? "NaN" : "infinite";
     if (r->options->nonfinite.count) {
-        rt_warn("the loss of step %lld is %g", (long long)r->at.step, r->loss);
+        rt_warn("the loss of step %lld is %s", (long long)r->at.step, what);
         return RT_OK;
     }
-    rt_fail(RT_ERROR_NONFINITE, "the loss of step %lld (epoch %lld) is %g; "
-            "stopped. The weights already hold this step's update and were not "
-            "saved; the last checkpoint is %s%lld. Try a smaller --lr or "
-            "--schedule warmup=N", (long long)r->at.step,
-            (long long)((r->at.step - 1) / r->per_epoch + 1), r->loss,
-            r->saved < 0 ? "none, " : "step ",
-            r->saved < 0 ? -1LL : (long long)r->saved);
-    return RT_ERROR_NONFINITE;
+    if (r->saved >= 0)
+        snprintf(saved, sizeof saved, "the last checkpoint is of step %lld",
+                 (long long)r->saved);
+    return rt_fail(RT_ERROR_NONFINITE, "the loss of step %lld (epoch %lld) is "
+                   "%s; stopped. The weights in memory already have this "
+                   "step's update and are not saved; %s. Try a smaller --lr or "
+                   "--schedule warmup=N", (long long)r->at.step,
+                   (long long)((r->at.step - 1) / r->per_epoch + 1), what,
+                   saved);
 }
 
 static int
@@ -99,7 +104,7 @@ after_step(RtRun *r)
     bool last = r->at.step == r->at.steps;
     rt_progress_step(&r->progress, r->at.step, r->loss);
     if (!last && r->at.step % every == 0)
-        save_on_the_way(r);
+        save_or_warn(r);
     if (!last && r->has_eval && r->at.position == 0)
         RT_TRY(rt_run_evaluate(r));
     return RT_OK;
@@ -134,5 +139,6 @@ rt_run_steps(RtRun *r)
         RT_TRY(after_step(r));
     }
     rt_progress_end(&r->progress, r->at.step, r->loss);
-    return save_now(r);
+    save_or_warn(r);
+    return RT_OK;
 }

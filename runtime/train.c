@@ -44,6 +44,9 @@ train_opened(RtRun *r)
     RT_TRY(end_log(r));
     if (!o->quiet.given)
         rt_report_end(r);
+    if (r->unsaved)
+        return rt_fail(RT_ERROR_FILE, "%s: the last checkpoint was not "
+                       "written", r->save.folder);
     return RT_OK;
 }
 
@@ -87,6 +90,7 @@ rt_command(const RtProgram *p, int argc, char **argv)
     name = slash ? slash + 1 : name;
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* too large is then an error of write() */
     int status = run_command(p, name, argc, argv);
     bool stopped = status == RT_STOP_INTERRUPT || status == RT_STOP_TERMINATE;
     if (status)

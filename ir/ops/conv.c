@@ -98,6 +98,15 @@ set_conv(Node *n, const void *from, Builder *b)
         node_attr_set(n, "split")->i = f->split;
 }
 
+static ValueId
+build_one(Builder *b, Op op, const ValueId in[2], const Type *to,
+          const GradFrom *from)
+{
+    NodeId n = build_node(b, op, 2, in, 1, to, set_conv, from, NULL);
+
+    return b->g->node[n].out[0];
+}
+
 void
 grad_conv(Builder *b, NodeId n, const ValueId *dy, const bool *want,
           ValueId *dx)
@@ -109,13 +118,11 @@ grad_conv(Builder *b, NodeId n, const ValueId *dy, const bool *want,
     GradFrom from = {&node, split_of(mn, y.dim[0] * y.dim[2] * y.dim[3])};
 
     if (want[0])
-        dx[0] = b->g->node[build_node(b, OP_conv_grad_input, 2,
-                                      (ValueId[]){dy[0], node.in[1]}, 1, &x,
-                                      set_conv, &from, NULL)].out[0];
+        dx[0] = build_one(b, OP_conv_grad_input,
+                          (ValueId[]){dy[0], node.in[1]}, &x, &from);
     if (want[1])
-        dx[1] = b->g->node[build_node(b, OP_conv_grad_weight, 2,
-                                      (ValueId[]){node.in[0], dy[0]}, 1, &w,
-                                      set_conv, &from, NULL)].out[0];
+        dx[1] = build_one(b, OP_conv_grad_weight,
+                          (ValueId[]){node.in[0], dy[0]}, &w, &from);
 }
 
 /* x among zeros, as large as the padded input. */

@@ -1,5 +1,5 @@
-/* linear: kernels in plain C and the tables around them. */
-#include "tests/runtime/linear.h"
+/* runtime_test_linear: kernels in plain C and the tables around them. */
+#include "tests/runtime_test_linear.h"
 
 #include <math.h>
 #include <string.h>
