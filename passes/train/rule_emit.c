@@ -1,13 +1,15 @@
 /* rule_emit: terms into nodes. Element-wise terms stay unwritten until a sum,
    a product, a broadcast or a result needs them; results and what later
-   levels read are made together, one `map` of several results for each level
-   and shape. Scalars of the step are computed in f64 and leave as the
-   weight's type. A result takes the bytes of its store unless the old content
-   is read afterwards; then a copy does. */
+   levels read (unless it is cheap) are made together, one `map` of several
+   results for each level and shape. Scalars of the step are computed in f64 and
+   leave as the weight's type. A result takes the bytes of its store unless the
+   old content is read afterwards; then a copy does. */
 #include "passes/tools/name.h"
 #include "passes/train/rule.h"
 
 #include <string.h>
+
+enum { CHEAP = 3 }; /* operations that are done again rather than stored */
 
 /* A new content: of the weight (state -1) or of a state. */
 typedef struct Target {
@@ -37,6 +39,7 @@ typedef struct Unit {
     Text lets;
     int names;
     bool plain;   /* in the weight's own shape, not the view's */
+    bool scalar;  /* computed in f64 */
     Map *written; /* Term -> text of its name */
 } Unit;
 
@@ -81,14 +84,33 @@ same_type(const Term *x, const Term *y)
     return type_equal(&x->type, &y->type);
 }
 
+/* What another level, shape or kind of node reads has to be there. */
 static void
 mark_operand(const Term *x, Term *arg)
 {
-    if (arg->kind != TM_MAP)
-        return;
-    if (x->kind != TM_MAP || !same_type(x, arg))
+    if (arg->kind == TM_MAP && (x->kind != TM_MAP || !same_type(x, arg)))
         arg->stored = true;
-    else if (arg->level < x->level)
+}
+
+/* Operations of x on top of stored terms; more than CHEAP count as one more. */
+static int
+cost_of(const Term *x)
+{
+    int cost = 1;
+
+    if (x->kind != TM_MAP || x->stored)
+        return 0;
+    for (int i = 0; i < x->args && cost <= CHEAP; i++)
+        cost += cost_of(x->arg[i]);
+    return cost;
+}
+
+/* What is read by a later level is computed again if that is cheap, else it is
+   made with the results of its own level. */
+static void
+mark_crossing(const Term *x, Term *arg)
+{
+    if (x->kind == TM_MAP && arg->level < x->level && cost_of(arg) > CHEAP)
         arg->stored = arg->together = true;
 }
 
@@ -98,15 +120,19 @@ mark_levels(Terms *t)
     for (size_t i = 0; i < vec_len(t->all); i++) {
         Term *x = t->all[i];
 
-        if (!x->live)
-            continue;
-        for (int k = 0; k < x->args; k++)
+        for (int k = 0; k < x->args && x->live; k++) {
             if (x->arg[k]->level > x->level)
                 x->level = x->arg[k]->level;
-        if (x->args && x->kind != TM_MAP)
-            x->level++;
-        for (int k = 0; k < x->args; k++)
             mark_operand(x, x->arg[k]);
+        }
+        if (x->live && x->args && x->kind != TM_MAP)
+            x->level++;
+    }
+    for (size_t i = 0; i < vec_len(t->all); i++) {
+        Term *x = t->all[i];
+
+        for (int k = 0; k < x->args && x->live; k++)
+            mark_crossing(x, x->arg[k]);
     }
 }
 
@@ -270,91 +296,6 @@ operand_letter(Unit *n, ValueId v)
     return formula_letter(n->u->e->scratch, (int)i);
 }
 
-static const char *
-value_letter(Unit *n, Term *x)
-{
-    bool tensor = x->kind == TM_VALUE &&
-                  (x->source == TS_WEIGHT || x->source == TS_GRADIENT);
-
-    if (n->plain && tensor)
-        return operand_letter(n, plain_value(n->u, x));
-    if (n->plain)
-        return operand_letter(
-            n, to_plain(n->u, x->value ? x->value : leaf_value(n->u, x)));
-    return operand_letter(n, x->value ? x->value : leaf_value(n->u, x));
-}
-
-static bool
-is_inline(const Term *x)
-{
-    return x->kind == TM_MAP && !x->value;
-}
-
-static void
-count_uses(Term *x, int by)
-{
-    x->uses += by;
-    if (!is_inline(x) || x->uses != (by > 0 ? 1 : 0))
-        return;
-    for (int i = 0; i < x->args; i++)
-        count_uses(x->arg[i], by);
-}
-
-static const char *
-number_text(Arena *a, double x)
-{
-    Text t = text_new(a);
-
-    text_add(&t, x < 0 ? "(" : "");
-    text_add_double(&t, x);
-    text_add(&t, x < 0 ? ")" : "");
-    return text_str(&t);
-}
-
-/* The text of x in the unit; what is used twice is named first. */
-static const char *
-write_term(Unit *n, Term *x)
-{
-    Arena *a = n->u->e->scratch;
-    const char *arg[3] = {0};
-    uint64_t known = 0;
-    Text t = text_new(a), name = text_new(a);
-
-    if (x->kind == TM_NUMBER)
-        return number_text(a, x->number);
-    if (!is_inline(x))
-        return value_letter(n, x);
-    if (map_get_ptr(n->written, x, &known))
-        return (const char *)(uintptr_t)known;
-    for (int i = 0; i < x->args; i++)
-        arg[i] = write_term(n, x->arg[i]);
-    term_add_text(&t, x->text, x->args, arg);
-    if (x->uses < 2)
-        return text_str(&t);
-    text_add(&name, "t%d", ++n->names);
-    text_add(&n->lets, "%s = %s; ", text_str(&name), text_str(&t));
-    map_put_ptr(n->written, x, (uint64_t)(uintptr_t)text_str(&name));
-    return text_str(&name);
-}
-
-static const char *
-write_unit(Unit *n, int count, Term *const *x)
-{
-    Text results = text_new(n->u->e->scratch);
-    Text all = text_new(n->u->e->scratch);
-
-    n->written = map_new(n->u->e->scratch);
-    n->lets = text_new(n->u->e->scratch);
-    for (int i = 0; i < count; i++)
-        count_uses(x[i], 1);
-    for (int i = 0; i < count; i++)
-        text_add(&results, "%s%s", i ? "; " : "", write_term(n, x[i]));
-    for (int i = 0; i < count; i++)
-        count_uses(x[i], -1);
-    text_add(&all, "%s%s", text_str(&n->lets), text_str(&results));
-    return text_str(&all);
-}
-
 static void
 set_formula(Node *node, const void *from, Builder *b)
 {
@@ -364,15 +305,6 @@ set_formula(Node *node, const void *from, Builder *b)
 
     ASSERT(f); /* the text is ours */
     node_attr_set(node, "formula")->formula = f;
-}
-
-/* -- nodes ------------------------------------------------------------------
- */
-
-static DType
-stored_type(const Update *u)
-{
-    return u->terms->dtype;
 }
 
 /* Scalars of the step are equal for all parameters: made once. */
@@ -397,21 +329,141 @@ shared_scalar(Unit *n, const char *formula, Type type)
     return e->g->node[node].out[0];
 }
 
+static bool
+is_scalar(const Term *x)
+{
+    return x->type.dtype == DT_F64 && x->type.rank == 0;
+}
+
+/* t, T or lr where it meets tensors: converted to the weight's type. */
+static ValueId
+converted(Update *u, Term *x)
+{
+    Unit n = {.u = u, .scalar = true};
+
+    operand_letter(&n, leaf_value(u, x));
+    return shared_scalar(&n, "a", type_scalar(u->terms->dtype));
+}
+
+static const char *
+value_letter(Unit *n, Term *x)
+{
+    bool tensor = x->kind == TM_VALUE &&
+                  (x->source == TS_WEIGHT || x->source == TS_GRADIENT);
+    bool of_step = x->kind == TM_VALUE && x->source >= TS_STEP;
+
+    if (n->plain && tensor)
+        return operand_letter(n, plain_value(n->u, x));
+    if (of_step && !n->scalar)
+        return operand_letter(n, converted(n->u, x));
+    if (n->plain)
+        return operand_letter(
+            n, to_plain(n->u, x->value ? x->value : leaf_value(n->u, x)));
+    return operand_letter(n, x->value ? x->value : leaf_value(n->u, x));
+}
+
+static bool
+is_inline(const Term *x)
+{
+    return x->kind == TM_MAP && !x->value;
+}
+
+/* Is x written out in the unit? A scalar in f64 is, though it has a value: that
+   one is converted. */
+static bool
+is_written(const Unit *n, const Term *x)
+{
+    return is_inline(x) || (n->scalar && x->kind == TM_MAP && is_scalar(x));
+}
+
+static void
+count_uses(const Unit *n, Term *x, int by)
+{
+    x->uses += by;
+    if (!is_written(n, x) || x->uses != (by > 0 ? 1 : 0))
+        return;
+    for (int i = 0; i < x->args; i++)
+        count_uses(n, x->arg[i], by);
+}
+
+static const char *
+number_text(Arena *a, double x)
+{
+    Text t = text_new(a);
+
+    text_add(&t, x < 0 ? "(" : "");
+    text_add_double(&t, x);
+    text_add(&t, x < 0 ? ")" : "");
+    return text_str(&t);
+}
+
+/* The text of x in the unit; what is used twice is named first. */
+static const char *
+write_term(Unit *n, Term *x)
+{
+    Arena *a = n->u->e->scratch;
+    const char *arg[3] = {0};
+    uint64_t known = 0;
+    Text t = text_new(a), name = text_new(a);
+
+    if (x->kind == TM_NUMBER)
+        return number_text(a, x->number);
+    if (!is_written(n, x))
+        return value_letter(n, x);
+    if (map_get_ptr(n->written, x, &known))
+        return (const char *)(uintptr_t)known;
+    for (int i = 0; i < x->args; i++)
+        arg[i] = write_term(n, x->arg[i]);
+    term_add_text(&t, x->text, x->args, arg);
+    if (x->uses < 2)
+        return text_str(&t);
+    text_add(&name, "t%d", ++n->names);
+    text_add(&n->lets, "%s = %s; ", text_str(&name), text_str(&t));
+    map_put_ptr(n->written, x, (uint64_t)(uintptr_t)text_str(&name));
+    return text_str(&name);
+}
+
+static const char *
+write_unit(Unit *n, int count, Term *const *x)
+{
+    Text results = text_new(n->u->e->scratch);
+    Text all = text_new(n->u->e->scratch);
+
+    n->written = map_new(n->u->e->scratch);
+    n->lets = text_new(n->u->e->scratch);
+    for (int i = 0; i < count; i++)
+        count_uses(n, x[i], 1);
+    for (int i = 0; i < count; i++)
+        text_add(&results, "%s%s", i ? "; " : "", write_term(n, x[i]));
+    for (int i = 0; i < count; i++)
+        count_uses(n, x[i], -1);
+    text_add(&all, "%s%s", text_str(&n->lets), text_str(&results));
+    return text_str(&all);
+}
+
+/* -- nodes ------------------------------------------------------------------
+ */
+
+static DType
+stored_type(const Update *u)
+{
+    return u->terms->dtype;
+}
+
 /* One `map` node that makes all of x, in the view's shape or the weight's. */
 static void
 make(Update *u, int count, Term **x, bool plain)
 {
-    Unit n = {.u = u, .plain = plain};
+    Unit n = {.u = u, .plain = plain, .scalar = is_scalar(x[0])};
     const char *formula = write_unit(&n, count, x);
     Type type = plain ? u->r->param.plain : x[0]->type;
     Type *types = NEWN(u->e->scratch, Type, count);
-    bool scalar = x[0]->type.dtype == DT_F64 && x[0]->type.rank == 0;
     NodeId node;
 
     type.dtype = stored_type(u);
     for (int i = 0; i < count; i++)
         types[i] = type;
-    if (scalar && count == 1 && !x[0]->together) {
+    if (n.scalar && count == 1 && !x[0]->together) {
         x[0]->value = shared_scalar(&n, formula, type);
         return;
     }
@@ -604,17 +656,18 @@ collect_targets(Update *u)
 static bool
 fits_plain(Update *u, Term *x)
 {
+    Unit n = {.u = u, .plain = true};
     int64_t dim[MAXRANK];
     bool fits = true;
 
-    count_uses(x, 1);
+    count_uses(&n, x, 1);
     for (size_t i = 0; i < vec_len(u->terms->all); i++) {
         const Term *y = u->terms->all[i];
 
         if (y->uses && !is_inline(y) && y->type.rank)
             fits &= plain_shape(&u->r->param, &y->type, dim);
     }
-    count_uses(x, -1);
+    count_uses(&n, x, -1);
     return fits;
 }
 
@@ -720,8 +773,8 @@ rule_emit(RuleEmit *e, RuleResult *r)
     int levels = 0;
 
     mark_results(r);
-    mark_levels(u.terms);
     collect_targets(&u);
+    mark_levels(u.terms);
     for (size_t i = 0; i < vec_len(u.terms->all); i++)
         if (u.terms->all[i]->live && u.terms->all[i]->level > levels)
             levels = u.terms->all[i]->level;
