@@ -37,7 +37,7 @@ half_bits(Half f, double x)
     int bits;
 
     frexp(size, &exponent);
-    if (exponent < 2 - f.bias)
+    if (size == 0 || exponent < 2 - f.bias)
         exponent = 2 - f.bias; /* denormals */
     if (isnan(x))
         bits = (most << f.fraction) | (1 << (f.fraction - 1));

@@ -301,8 +301,8 @@ head_line(Parser *p)
     static const struct {
         const char *word;
         StoreKind kind;
-    } stores[] = {{"param", SK_PARAM}, {"state", SK_STATE},
-                  {"const", SK_CONST}};
+    } stores[] = {
+        {"param", SK_PARAM}, {"state", SK_STATE}, {"const", SK_CONST}};
 
     if (is_head_ended(p))
         return false;

@@ -7,8 +7,8 @@
 #include "ir/text.h"
 
 enum {
-    PARSE_DEPTH = 8,        /* bodies within bodies */
-    PARSE_NAME = 1 << 20    /* bytes of a name */
+    PARSE_DEPTH = 8,     /* bodies within bodies */
+    PARSE_NAME = 1 << 20 /* bytes of a name */
 };
 
 typedef struct Parser {
@@ -29,10 +29,10 @@ void parse_problem(const Parser *p, const char *format, ...)
 /* The line at hand up to its end, for messages about what stands there. */
 bool parse_expected(Parser *p, const char *what);
 
-void parse_space(Parser *p);             /* over blanks and a comment */
-bool parse_at_end(Parser *p);            /* of the line */
-bool parse_next_line(Parser *p);         /* false: end of the text */
-bool parse_char(Parser *p, char c);      /* takes it if it is next */
+void parse_space(Parser *p);                     /* over blanks and a comment */
+bool parse_at_end(Parser *p);                    /* of the line */
+bool parse_next_line(Parser *p);                 /* false: end of the text */
+bool parse_char(Parser *p, char c);              /* takes it if it is next */
 bool parse_keyword(Parser *p, const char *word); /* the same for a word */
 
 bool read_char(Parser *p, char c);
@@ -43,10 +43,10 @@ bool read_int(Parser *p, int64_t *out);
 bool read_unsigned(Parser *p, uint64_t *out);
 /* An element of type d: f32 is rounded once. */
 bool read_number(Parser *p, DType d, double *out);
-bool read_list(Parser *p, int64_t **out);  /* [1,2] as a vector */
+bool read_list(Parser *p, int64_t **out); /* [1,2] as a vector */
 bool read_type(Parser *p, Type *out);
-bool read_place(Parser *p, Place *out);    /* optional @space+offset */
-bool read_name(Parser *p, Sym *out);       /* %name */
+bool read_place(Parser *p, Place *out); /* optional @space+offset */
+bool read_name(Parser *p, Sym *out);    /* %name */
 
 /* The value of that name here, made if it is a store; 0 after a problem. */
 ValueId parse_value(Parser *p, Sym name);

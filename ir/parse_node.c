@@ -1,17 +1,16 @@
 /* parse_node: one line of a graph becomes a node; a body is parsed in place.
    A line with a problem leaves no node: its results are noted as broken, so
    that lines which use them are silent. */
+#include "ir/infer.h"
 #include "ir/parse.h"
 
 #include <string.h>
 
-#include "ir/infer.h"
-
 /* What stands on the line, before the node is made. */
 typedef struct Draft {
-    Sym *result;    /* vectors */
+    Sym *result; /* vectors */
     ValueId *in;
-    Sym *over;      /* NULL: none */
+    Sym *over; /* NULL: none */
     Type *type;
     Place *place;
     Op op;
@@ -35,8 +34,10 @@ parse_value(Parser *p, Sym name)
     if (map_get_ptr(p->broken, name, &any))
         return 0;
     if (p->g->outer)
-        parse_problem(p, "%%%.200s is neither made above in this body nor an "
-                         "operand of its node", name);
+        parse_problem(p,
+                      "%%%.200s is neither made above in this body nor an "
+                      "operand of its node",
+                      name);
     else
         parse_problem(p, "%%%.200s is not defined above", name);
     return 0;
@@ -125,8 +126,7 @@ read_formula(Parser *p, Draft *d, Attr *attr)
     if (!read_string(p, "a formula in quotes", &text))
         return false;
     attr->formula =
-        formula_parse(p->m->arena, p->m->syms, text, NULL,
-                      (int)vec_len(d->in),
+        formula_parse(p->m->arena, p->m->syms, text, NULL, (int)vec_len(d->in),
                       (Loc){.file = p->file, .line = p->line});
     return attr->formula != NULL;
 }
@@ -213,8 +213,7 @@ take_outputs(const Parser *p, const Draft *d)
             strcmp(d->result[i] + n - 8, ".scratch") == 0)
             return true;
         if (!v) {
-            parse_problem(p, "the body does not make %%%.200s",
-                          d->result[i]);
+            parse_problem(p, "the body does not make %%%.200s", d->result[i]);
             return false;
         }
         vec_push(p->m->arena, d->body->output, v);
@@ -231,8 +230,7 @@ read_body(Parser *p, Draft *d)
     if (!(op_info(d->op)->flags & OF_BODY))
         return true;
     if (p->depth == PARSE_DEPTH) {
-        parse_problem(p, "more than %d bodies within each other",
-                      PARSE_DEPTH);
+        parse_problem(p, "more than %d bodies within each other", PARSE_DEPTH);
         return false;
     }
     if (!read_char(p, '{') ||
@@ -290,8 +288,7 @@ make_node(Parser *p, const Draft *d)
     n->source = d->source;
     n->source_op = d->source_op;
     for (size_t i = 0; i < vec_len(d->result); i++) {
-        ValueId v =
-            graph_result(p->g, id, (int)i, d->result[i], d->type[i]);
+        ValueId v = graph_result(p->g, id, (int)i, d->result[i], d->type[i]);
 
         value_at(p->g, v)->over = over[i];
         value_at(p->g, v)->place = d->place[i];
@@ -342,10 +339,10 @@ bool
 parse_node(Parser *p)
 {
     Draft *d = NEW(p->arena, Draft);
-    bool ok = read_phase(p, d) && read_results(p, d) &&
-              results_are_new(p, d) && read_op(p, d) && read_operands(p, d) &&
-              counts_fit(p, d) && read_attrs(p, d) && read_body(p, d) &&
-              read_types(p, d) && read_source(p, d) && make_node(p, d);
+    bool ok = read_phase(p, d) && read_results(p, d) && results_are_new(p, d) &&
+              read_op(p, d) && read_operands(p, d) && counts_fit(p, d) &&
+              read_attrs(p, d) && read_body(p, d) && read_types(p, d) &&
+              read_source(p, d) && make_node(p, d);
 
     if (!ok)
         note_broken(p, d);

@@ -142,9 +142,7 @@ print_attr(Text *t, const AttrSpec *spec, const Attr *attr)
     case 'f': text_add_double(t, attr->f); break;
     case 's': text_add_quoted(t, attr->s ? attr->s : ""); break;
     case 'l': print_list(t, attr->list); break;
-    case 'x':
-        text_add_quoted(t, formula_print(t->arena, attr->formula));
-        break;
+    case 'x': text_add_quoted(t, formula_print(t->arena, attr->formula)); break;
     default: UNREACHABLE();
     }
 }
@@ -284,9 +282,8 @@ number_values(Map *number, const ValueId *v, int count, uint64_t *next)
             map_put(number, v[i], (*next)++);
 }
 
-static void
-fingerprint(Text *t, const Graph *g, const Node *n, Map *number,
-            uint64_t *next);
+static void fingerprint(Text *t, const Graph *g, const Node *n, Map *number,
+                        uint64_t *next);
 
 static void
 fingerprint_body(Text *t, const Graph *body)
@@ -324,8 +321,7 @@ fingerprint_values(Text *t, const Graph *g, const ValueId *v, int count,
 }
 
 static void
-fingerprint(Text *t, const Graph *g, const Node *n, Map *number,
-            uint64_t *next)
+fingerprint(Text *t, const Graph *g, const Node *n, Map *number, uint64_t *next)
 {
     number_values(number, n->in, n->nin, next);
     number_values(number, n->out, n->nout, next);

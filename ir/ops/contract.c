@@ -103,19 +103,6 @@ size_of_k(const Labels *l, const Type *a)
     return k;
 }
 
-/* No part of k may be empty. */
-static bool
-split_fits(const Graph *g, NodeId n, int64_t split, int64_t k)
-{
-    if (split == 1)
-        return true;
-    if (split < 1 || split > k ||
-        (split - 1) * (k / split + (k % split != 0)) >= k)
-        return REFUSE(g, n, "%s: k of %" PRId64 " cannot be cut into %" PRId64
-                      " parts", op_info(g->node[n].op)->name, k, split);
-    return true;
-}
-
 static bool
 contract_result(const Labels *l, const Type *a, const Type *b, Type *out)
 {
@@ -154,7 +141,7 @@ infer_contract(const Graph *g, NodeId n, const Type *given, Type *out)
         return false;
     if (!contract_result(&l, a, b, out))
         return REFUSE(g, n, "contract: the result is too large");
-    return split_fits(g, n, node_int(&g->node[n], "split"), size_of_k(&l, a));
+    return needs_split(g, n, size_of_k(&l, a));
 }
 
 /* A gradient is the contraction of dy with the other operand; y's labels

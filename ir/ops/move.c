@@ -135,9 +135,9 @@ build_slice(Builder *b, ValueId x, const int64_t *starts,
             const int64_t *steps, Type to, const char *name)
 {
     SliceAttrs s = {.starts = starts, .steps = steps};
+    NodeId n = build_node(b, OP_slice, 1, &x, 1, &to, set_slice, &s, name);
 
-    return b->g->node[build_node(b, OP_slice, 1, &x, 1, &to, set_slice, &s,
-                                 name)].out[0];
+    return b->g->node[n].out[0];
 }
 
 ValueId
@@ -145,9 +145,9 @@ build_pad(Builder *b, ValueId x, const int64_t *starts, double value, Type to,
           const char *name)
 {
     SliceAttrs s = {.starts = starts, .value = value};
+    NodeId n = build_node(b, OP_pad, 1, &x, 1, &to, set_slice, &s, name);
 
-    return b->g->node[build_node(b, OP_pad, 1, &x, 1, &to, set_slice, &s,
-                                 name)].out[0];
+    return b->g->node[n].out[0];
 }
 
 static Type

@@ -43,6 +43,20 @@ needs_list(const Graph *g, NodeId n, const char *name, int length,
     return true;
 }
 
+bool
+needs_split(const Graph *g, NodeId n, int64_t k)
+{
+    int64_t split = node_int(&g->node[n], "split");
+
+    if (split == 1)
+        return true;
+    if (split < 1 || split > k ||
+        (split - 1) * (k / split + (k % split != 0)) >= k)
+        return REFUSE(g, n, "%s: k of %" PRId64 " cannot be cut into %" PRId64
+                      " parts", op_info(g->node[n].op)->name, k, split);
+    return true;
+}
+
 Cost
 cost_moving(const Graph *g, NodeId n, double flops)
 {

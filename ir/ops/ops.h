@@ -31,6 +31,9 @@ bool needs_real(const Graph *g, NodeId n, DType dtype);
 bool needs_list(const Graph *g, NodeId n, const char *name, int length,
                 int64_t low, int64_t high);
 
+/* Does the attribute split cut k into parts of which none is empty? */
+bool needs_split(const Graph *g, NodeId n, int64_t k);
+
 /* The largest stride, pad, dilation or group count that is taken. */
 #define MOST_ATTR ((int64_t)INT32_MAX)
 

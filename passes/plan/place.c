@@ -174,5 +174,4 @@ pass_place(PassRun *r)
     vec_push(m->arena, m->space,
              (Space){space, t.stores + t.height, r->machine->align});
     tell(r, &t);
-    m->stage = ST_PLACED;
 }

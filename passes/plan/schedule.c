@@ -8,5 +8,4 @@ pass_schedule(PassRun *r)
 {
     module_set(r->m, "order", "as written");
     (void)opt_int(r, "states");
-    r->m->stage = ST_ORDER;
 }

@@ -123,7 +123,8 @@ append_cross_entropy(Loss *l, bool counting)
     ValueId z, e, sum, classes, label, picked;
 
     type_make(DT_I64, 2, (int64_t[]){1, c}, &row);
-    max = build_map1(b, OP_detach, max, "loss.top");
+    if (!counting)
+        max = build_map1(b, OP_detach, max, "loss.top");
     z = build_map2(b, OP_sub, l->x, max, "loss.z");
     e = build_map1(b, OP_exp, z, "loss.exp");
     sum = build_reduce(b, "sum", e, 1, &axis, "loss.sum");
