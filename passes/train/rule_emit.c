@@ -148,7 +148,7 @@ add_state(Graph *g, Sym name, Type type, double fill)
                .init = {.kind = INIT_FILL, .fill = fill}};
 
     if (module_store(m, name))
-        raise_at(NOWHERE,
+        raise_at(model_loc(m),
                  "the model's tensor '%s' has a name that the "
                  "optimizer needs\nrename it in the export",
                  name);
@@ -278,7 +278,10 @@ to_plain(Update *u, ValueId v)
     ASSERT(plain_shape(p, &t, dim));
     if (p->transposed && t.rank == 2 && t.dim[0] > 1 && t.dim[1] > 1)
         v = build_transpose(&u->b, v, (int64_t[]){1, 0}, "rule.turn");
-    return build_view(&u->b, v, p->plain.rank, dim, "rule.view");
+    type_make(t.dtype, p->plain.rank, dim, &t);
+    return type_equal(&t, &u->e->g->value[v].type)
+               ? v
+               : build_view(&u->b, v, p->plain.rank, dim, "rule.view");
 }
 
 /* -- formulas ---------------------------------------------------------------
