@@ -84,7 +84,7 @@ parse_bytes(const char *text, int64_t *bytes)
     return true;
 }
 
-/* -- reading the text -------------------------------------------------- */
+/* -- reading the text --------------------------------------------------- */
 
 /* Raises with a hint that names the nearest of names. */
 static _Noreturn void

@@ -24,8 +24,7 @@ typedef struct Optimizer {
     RuleSet *set; /* vector */
 } Optimizer;
 
-/* -- finding the rule -------------------------------------------------------
- */
+/* -- finding the rule --------------------------------------------------- */
 
 static const char *
 shipped(const char *name)
@@ -120,8 +119,7 @@ find_rule(Optimizer *o, const char *name)
     o->rule = &o->file.rule[0]; /* the vector may have moved */
 }
 
-/* -- hyper-parameters --------------------------------------------------------
- */
+/* -- hyper-parameters --------------------------------------------------- */
 
 static void
 check_hyper(const Optimizer *o, Sym name)
@@ -203,8 +201,7 @@ tell_module(const Optimizer *o)
         module_set(o->m, "lr", text_str(&lr));
 }
 
-/* -- parameters --------------------------------------------------------------
- */
+/* -- parameters --------------------------------------------------------- */
 
 static ValueId
 gradient_of(const Graph *g, uint32_t store)
