@@ -201,9 +201,9 @@ narrow_half(double value)
     double size = fabs(value);
     if (size > 65504)
         return (uint16_t)(sign << 15 | 0x7c00);
-    frexp(size, &exponent);
-    if (exponent < -13)
+    if (size < 0x1p-14)
         return (uint16_t)(sign << 15 | (int)nearbyint(ldexp(size, 24)));
+    frexp(size, &exponent);
     int rest = (int)nearbyint(ldexp(size, 11 - exponent)) - 1024;
     return (uint16_t)(sign << 15 | (((exponent + 14) << 10) + rest));
 }

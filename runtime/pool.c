@@ -14,7 +14,7 @@
 
 #include "runtime/status.h"
 
-#define SPINS 2000 /* some 20 to 80 microseconds */
+#define SPINS 1000 /* some 10 to 50 microseconds */
 #define STACK_BYTES (64 << 10)
 
 typedef struct Worker {

@@ -43,11 +43,10 @@ static int
 load_weights(RtRun *r)
 {
     const RtOptions *o = r->options;
-    bool constants = rt_weights_has_constants(r->program);
-    if (!o->load.given || constants)
+    if (!o->load.given || rt_weights_has_constants(r->program))
         RT_TRY(rt_weights_initial(r->model));
     if (o->load.given)
-        RT_TRY(rt_weights_load(r->model, o->load.text, constants));
+        RT_TRY(rt_weights_load(r->model, o->load.text, true));
     return RT_OK;
 }
 

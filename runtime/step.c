@@ -2,6 +2,7 @@
    arena, so a run that was stopped between two steps goes on with the same
    bits. Nothing here takes memory. */
 #include <math.h>
+#include <stdio.h>
 
 #include "runtime/philox.h"
 #include "runtime/run.h"
@@ -32,18 +33,21 @@ save_or_warn(RtRun *r)
 static int
 nonfinite(RtRun *r)
 {
+    char saved[60] = "there is no checkpoint";
+    const char *what = isnan(r->loss) ? "NaN" : "infinite";
     if (r->options->nonfinite.count) {
-        rt_warn("the loss of step %lld is %g", (long long)r->at.step, r->loss);
+        rt_warn("the loss of step %lld is %s", (long long)r->at.step, what);
         return RT_OK;
     }
-    rt_fail(RT_ERROR_NONFINITE, "the loss of step %lld (epoch %lld) is %g; "
-            "stopped. The weights already hold this step's update and were not "
-            "saved; the last checkpoint is %s%lld. Try a smaller --lr or "
-            "--schedule warmup=N", (long long)r->at.step,
-            (long long)((r->at.step - 1) / r->per_epoch + 1), r->loss,
-            r->saved < 0 ? "none, " : "step ",
-            r->saved < 0 ? -1LL : (long long)r->saved);
-    return RT_ERROR_NONFINITE;
+    if (r->saved >= 0)
+        snprintf(saved, sizeof saved, "the last checkpoint is of step %lld",
+                 (long long)r->saved);
+    return rt_fail(RT_ERROR_NONFINITE, "the loss of step %lld (epoch %lld) is "
+                   "%s; stopped. The weights in memory already have this "
+                   "step's update and are not saved; %s. Try a smaller --lr or "
+                   "--schedule warmup=N", (long long)r->at.step,
+                   (long long)((r->at.step - 1) / r->per_epoch + 1), what,
+                   saved);
 }
 
 static int

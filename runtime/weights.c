@@ -47,32 +47,40 @@ rt_weights_read(RtModel *m, const RtSafetensors *s, const RtTensor *t)
 }
 
 static bool
-is_wanted(const RtTensor *t, bool constants_there)
+is_required(const RtTensor *t, bool trained)
 {
-    if (t->init != RT_INIT_FILE)
+    if (trained)
+        return t->kind == RT_PARAM;
+    return t->kind != RT_STATE && t->init == RT_INIT_FILE;
+}
+
+static bool
+is_read(const RtSafetensors *s, const RtTensor *t, bool trained)
+{
+    if (t->kind == RT_STATE)
         return false;
-    return t->kind == RT_PARAM || (t->kind == RT_CONST && !constants_there);
+    return is_required(t, trained) || rt_safetensors_find(s, t->name);
 }
 
 static int
-load_all(RtModel *m, const RtSafetensors *s, bool constants_there)
+load_all(RtModel *m, const RtSafetensors *s, bool trained)
 {
     const RtProgram *p = m->program;
     for (int k = 0; k < p->tensors; k++)
-        if (is_wanted(&p->tensor[k], constants_there))
+        if (is_read(s, &p->tensor[k], trained))
             RT_TRY(rt_weights_check(s, &p->tensor[k]));
     for (int k = 0; k < p->tensors; k++)
-        if (is_wanted(&p->tensor[k], constants_there))
+        if (is_read(s, &p->tensor[k], trained))
             RT_TRY(rt_weights_read(m, s, &p->tensor[k]));
     return RT_OK;
 }
 
 int
-rt_weights_load(RtModel *m, const char *path, bool constants_there)
+rt_weights_load(RtModel *m, const char *path, bool trained)
 {
     RtSafetensors s;
     RT_TRY(rt_safetensors_open(&s, path));
-    int status = load_all(m, &s, constants_there);
+    int status = load_all(m, &s, trained);
     rt_safetensors_close(&s);
     return status;
 }
@@ -81,7 +89,7 @@ static bool
 needs_file(const RtProgram *p)
 {
     for (int k = 0; k < p->tensors; k++)
-        if (is_wanted(&p->tensor[k], false))
+        if (is_required(&p->tensor[k], false))
             return true;
     return false;
 }
@@ -90,7 +98,7 @@ bool
 rt_weights_has_constants(const RtProgram *p)
 {
     for (int k = 0; k < p->tensors; k++)
-        if (p->tensor[k].kind == RT_CONST && is_wanted(&p->tensor[k], false))
+        if (p->tensor[k].kind == RT_CONST && is_required(&p->tensor[k], false))
             return true;
     return false;
 }

@@ -26,6 +26,7 @@ enum {
 };
 
 double linear_delay;
+void (*linear_watch)(void);
 
 static float *
 floats(char *arena, int64_t at)
@@ -146,6 +147,8 @@ count(char *arena, const int64_t *offset, int64_t begin, int64_t end,
     memcpy(&t, arena + AT_COUNT, 8);
     t += 1;
     memcpy(arena + AT_COUNT, &t, 8);
+    if (linear_watch)
+        linear_watch();
 }
 
 static const RtPort train_input[] = {

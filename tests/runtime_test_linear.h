@@ -22,5 +22,7 @@ extern const RtProgram linear_plain, linear_wide, linear_hash;
 
 /* Seconds that the loss kernel sleeps, for tests that need a slow run. */
 extern double linear_delay;
+/* Called at the end of every training step, if it is there. */
+extern void (*linear_watch)(void);
 
 #endif

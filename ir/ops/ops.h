@@ -2,9 +2,9 @@
 #ifndef SNUG_OPS_H
 #define SNUG_OPS_H
 
-#include <inttypes.h>
-
 #include "ir/ops/rules.h"
+
+#include <inttypes.h>
 
 /* `return REFUSE(g, n, "kind: ...");` in an infer rule. */
 #define REFUSE(g, n, ...) (complain(graph_loc((g), (n)), __VA_ARGS__), false)
