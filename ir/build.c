@@ -242,16 +242,18 @@ build_unbroadcast(Builder *b, ValueId x, Type to, const char *name)
 {
     Type from = b->g->value[x].type;
     int skip = from.rank - to.rank, naxes = 0;
+    bool view = skip != 0, cast = from.dtype != to.dtype;
     int64_t axes[MAXRANK];
 
     for (int i = 0; i < from.rank; i++)
         if (from.dim[i] != 1 && (i < skip || to.dim[i - skip] == 1))
             axes[naxes++] = i;
+
     if (naxes)
-        x = build_reduce(b, "sum", x, naxes, axes, name);
-    if (skip)
-        x = build_view(b, x, to.rank, to.dim, name);
-    if (b->g->value[x].type.dtype != to.dtype)
+        x = build_reduce(b, "sum", x, naxes, axes, view || cast ? NULL : name);
+    if (view)
+        x = build_view(b, x, to.rank, to.dim, cast ? NULL : name);
+    if (cast)
         x = build_formula(b, "a", 1, &x, to.dtype, name);
     return x;
 }

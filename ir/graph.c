@@ -310,6 +310,7 @@ graph_loc(const Graph *g, NodeId n)
     const Node *node = &g->node[n];
 
     return (Loc){.file = g->module->file,
+                 .line = g->module->line,
                  .node = node->source ? node->source
                  : node->out[0]       ? g->value[node->out[0]].name
                                       : NULL,

@@ -125,6 +125,7 @@ struct Module {
     Syms *syms;
     Sym name;
     const char *file; /* where it came from, for messages; may be NULL */
+    int line;         /* while it is parsed: the line at hand; else 0 */
     Stage stage;
     Meta *meta;     /* vector: loss, optimizer, bounds, ...: printed as `meta` */
     Space *space;   /* vector */
