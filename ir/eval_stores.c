@@ -1,13 +1,12 @@
 /* eval_stores: the initial content of parameters, states and constants. */
 #include "ir/eval.h"
+#include "ir/philox.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "ir/philox.h"
 
 static bool
 refuse(const Module *m, const Store *s, const char *what, const char *why)
@@ -17,23 +16,29 @@ refuse(const Module *m, const Store *s, const char *what, const char *why)
     return false;
 }
 
-/* The bytes of the store's file from its offset on. */
+/* Does the open file hold the bytes of the store? */
 static bool
-read_bytes(const Module *m, const Store *s, int fd, Tensor *t)
+file_fits(const Module *m, const Store *s, int fd)
 {
-    int64_t bytes = type_bytes(&s->type), done = 0;
     struct stat info;
 
     if (fstat(fd, &info) != 0)
         return refuse(m, s, s->init.path, strerror(errno));
     if (!S_ISREG(info.st_mode))
         return refuse(m, s, s->init.path, "not a regular file");
-    if (s->init.offset < 0 || s->init.offset > info.st_size ||
-        bytes > info.st_size - s->init.offset)
-        return refuse(m, s, s->init.path, "too short for this tensor");
+    return (s->init.offset >= 0 && s->init.offset <= info.st_size &&
+            type_bytes(&s->type) <= info.st_size - s->init.offset) ||
+           refuse(m, s, s->init.path, "too short for this tensor");
+}
+
+static bool
+read_bytes(const Module *m, const Store *s, int fd, Tensor *t)
+{
+    int64_t bytes = type_bytes(&s->type), done = 0;
+
     while (done < bytes) {
-        ssize_t got = pread(fd, (char *)t->data + done,
-                            (size_t)(bytes - done), s->init.offset + done);
+        ssize_t got = pread(fd, (char *)t->data + done, (size_t)(bytes - done),
+                            s->init.offset + done);
 
         if (got < 0 && errno == EINTR)
             continue;
@@ -46,23 +51,30 @@ read_bytes(const Module *m, const Store *s, int fd, Tensor *t)
 }
 
 static bool
-init_file(const Module *m, const Store *s, Tensor *t)
+init_file(Arena *a, const Module *m, const Store *s, Tensor *t)
 {
     int fd = open(s->init.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     bool ok;
 
     if (fd < 0)
         return refuse(m, s, s->init.path, strerror(errno));
-    ok = read_bytes(m, s, fd, t);
+    ok = file_fits(m, s, fd);
+    if (ok) {
+        *t = tensor_new(a, s->type);
+        ok = read_bytes(m, s, fd, t);
+    }
     close(fd);
     return ok;
 }
 
 static bool
-init_store(const Module *m, const Store *s, Tensor *t)
+init_store(Arena *a, const Module *m, const Store *s, Tensor *t)
 {
     int64_t count = type_elements(&s->type);
 
+    if (s->init.kind == INIT_FILE)
+        return init_file(a, m, s, t);
+    *t = tensor_new(a, s->type);
     switch (s->init.kind) {
     case INIT_FILL:
         for (int64_t i = 0; i < count; i++)
@@ -70,8 +82,10 @@ init_store(const Module *m, const Store *s, Tensor *t)
         return true;
     case INIT_LIST:
         if (vec_len(s->init.list) != (size_t)count)
-            return refuse(m, s, "the list does not have as many elements as "
-                          "the tensor", "");
+            return refuse(m, s,
+                          "the list does not have as many elements as "
+                          "the tensor",
+                          "");
         for (int64_t i = 0; i < count; i++)
             tensor_set(t, i, s->init.list[i]);
         return true;
@@ -82,8 +96,7 @@ init_store(const Module *m, const Store *s, Tensor *t)
             tensor_set(t, i, (2 * u - 1) * s->init.fill);
         }
         return true;
-    case INIT_FILE:
-        return init_file(m, s, t);
+    case INIT_FILE: break;
     }
     UNREACHABLE();
 }
@@ -95,9 +108,7 @@ eval_init_stores(Arena *a, const Module *m, Stores *s)
     bool ok = true;
 
     s->tensor = NEWN(a, Tensor, count + 1);
-    for (size_t i = 1; i < count; i++) {
-        s->tensor[i] = tensor_new(a, m->store[i].type);
-        ok = init_store(m, &m->store[i], &s->tensor[i]) && ok;
-    }
+    for (size_t i = 1; i < count; i++)
+        ok = init_store(a, m, &m->store[i], &s->tensor[i]) && ok;
     return ok;
 }

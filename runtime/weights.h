@@ -2,14 +2,15 @@
 #ifndef SNUG_RT_WEIGHTS_H
 #define SNUG_RT_WEIGHTS_H
 
-#include <stdbool.h>
-
 #include "runtime/model.h"
 #include "runtime/safetensors.h"
 
-/* Reads every parameter, and every constant without a fill value, unless they
-   have been read before. What else the file holds is left alone. */
-int rt_weights_load(RtModel *m, const char *path, bool constants_there);
+#include <stdbool.h>
+
+/* Reads the parameters and constants that the file holds. It must hold every
+   parameter if the weights are `trained` ones, else every tensor that has no
+   fill value. What else is in it is left alone. */
+int rt_weights_load(RtModel *m, const char *path, bool trained);
 /* The program's own initial weights: program.weights beside the executable. */
 int rt_weights_initial(RtModel *m);
 bool rt_weights_has_constants(const RtProgram *p);

@@ -180,7 +180,7 @@ module_of(Arena *a, const Case *c, const char *dtype, const char *shape)
     text_add(&t,
              "snug 1 stage=model\nmodule \"m\"\nparam %%w : %s%s = random 7 "
              "1\ngraph train {\ninput %%w.g : %s%s\nf %%loss = map \"0\" : "
-             "f32[]\noutput %%loss, %%w.g\n}\n",
+             "f32[]\noutput %%loss\noutput %%w.g\n}\n",
              dtype, shape, dtype, shape);
     m = parse_module(a, text_str(&t), "rule_test");
     raise_if_complained();

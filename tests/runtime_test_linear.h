@@ -6,11 +6,7 @@
 
 #include "runtime/abi.h"
 
-enum {
-    LINEAR_BATCH = 8,
-    LINEAR_FEATURES = 5,
-    LINEAR_CLASSES = 3
-};
+enum { LINEAR_BATCH = 8, LINEAR_FEATURES = 5, LINEAR_CLASSES = 3 };
 
 /* The same with a weight that is read from linear.safetensors. */
 extern const RtProgram linear_program;
@@ -22,5 +18,7 @@ extern const RtProgram linear_plain, linear_wide, linear_hash;
 
 /* Seconds that the loss kernel sleeps, for tests that need a slow run. */
 extern double linear_delay;
+/* Called at the end of every training step, if it is there. */
+extern void (*linear_watch)(void);
 
 #endif

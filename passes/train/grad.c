@@ -15,6 +15,7 @@ typedef struct Reverse {
     bool *needs;       /* value: depends on a parameter */
     ValueId *gradient; /* value -> its gradient so far */
     size_t values;     /* of the forward graph */
+    Map *named;        /* values that have their final name */
 } Reverse;
 
 static Sym
@@ -48,24 +49,43 @@ mark_needs(Reverse *r)
     }
 }
 
+/* Names a new value, once, after what it is the gradient of; a step on the way
+   to it that has the name already gives it up. */
+static void
+name_gradient(Reverse *r, ValueId v, ValueId dx)
+{
+    Sym name = gradient_name(r->g, v);
+    uint64_t known = 0;
+
+    if (map_get(r->named, dx, &known))
+        return;
+    map_put(r->named, dx, 1);
+    if (r->g->value[dx].name == name)
+        return;
+    make_name_free(r->g, name);
+    rename_value(r->g, dx, name);
+}
+
 /* Adds dx to the gradient of v. `first`: values from there on are new. */
 static void
 arrive(Reverse *r, Builder *b, ValueId v, ValueId dx, ValueId first)
 {
-    Graph *g = r->g;
     ValueId old = r->gradient[v];
+    uint64_t known = 0;
 
-    if (old) {
-        Sym name = gradient_name(g, v);
-
-        if (g->value[old].name == name)
-            rename_value(g, old, sym_format(g->module->syms, "%s.part", name));
-        r->gradient[v] = build_map2(b, OP_add, old, dx, name);
+    if (!old) {
+        r->gradient[v] = dx;
+        if (dx >= first)
+            name_gradient(r, v, dx);
         return;
     }
-    r->gradient[v] = dx;
-    if (dx >= first && !strstr(g->value[dx].name, ".g"))
-        rename_value(g, dx, gradient_name(g, v));
+    if (map_get(r->named, old, &known) &&
+        r->g->value[old].name == gradient_name(r->g, v))
+        rename_value(
+            r->g, old,
+            sym_format(r->g->module->syms, "%s.part", gradient_name(r->g, v)));
+    r->gradient[v] = build_map2(b, OP_add, old, dx, NULL);
+    name_gradient(r, v, r->gradient[v]);
 }
 
 static void
@@ -103,10 +123,12 @@ hand_out(Reverse *r, ValueId w)
 
     if (g->value[v].name == name)
         return v;
-    if (graph_find(g, name) || module_store(g->module, name))
-        raise_at(NOWHERE,
-                 "the name '%s' is taken, but the gradient of '%s' needs it",
+    if (module_store(g->module, name))
+        raise_at(model_loc(g->module),
+                 "the model's tensor '%s' has a name that the gradient of "
+                 "'%s' needs\nrename it in the export",
                  name, g->value[w].name);
+    make_name_free(g, name);
     return build_map1(&b, OP_copy, v, name);
 }
 
@@ -123,11 +145,28 @@ put_outputs(Reverse *r)
         if (w && w < r->values && r->gradient[w])
             vec_push(m->arena, r->g->output, hand_out(r, w));
         else
-            warn_at(NOWHERE,
+            warn_at(model_loc(m),
                     "parameter '%s' is not trained: the loss does "
                     "not depend on it",
                     m->store[s].name);
     }
+}
+
+/* Once the gradients are there, a `detach` is its operand. */
+static void
+drop_detach(Graph *g)
+{
+    size_t kept = 0;
+
+    for (size_t k = 0; k < vec_len(g->order); k++) {
+        const Node *n = &g->node[g->order[k]];
+
+        if (n->op == OP_detach && n->out[0] != g->output[0])
+            graph_replace(g, n->out[0], n->in[0]);
+        else
+            g->order[kept++] = g->order[k];
+    }
+    VEC_HEAD(g->order)->len = kept;
 }
 
 static Graph *
@@ -137,13 +176,13 @@ train_entry(Module *m)
 
     if (!g || !vec_len(g->output) ||
         strcmp(g->value[g->output[0]].name, "loss") != 0)
-        raise_at(NOWHERE, "there is no entry 'train' with output 'loss'\n"
-                          "run the pass 'loss' before 'grad'");
+        raise_at(model_loc(m), "there is no entry 'train' with output 'loss'\n"
+                               "run the pass 'loss' before 'grad'");
     if (vec_len(g->output) > 1)
-        raise_at(NOWHERE, "entry 'train' has outputs behind the loss: its "
-                          "gradients are there already");
+        raise_at(model_loc(m), "entry 'train' has outputs behind the loss: its "
+                               "gradients are there already");
     if (g->value[g->output[0]].type.rank || !carries(g, g->output[0]))
-        raise_at(NOWHERE, "the loss is %s, not a floating-point scalar",
+        raise_at(model_loc(m), "the loss is %s, not a floating-point scalar",
                  type_text(m->arena, &g->value[g->output[0]].type));
     return g;
 }
@@ -157,6 +196,7 @@ pass_grad(PassRun *run)
     Builder b = {.g = g, .phase = 'b'};
     Reverse r = {.g = g,
                  .scratch = run->scratch,
+                 .named = map_new(run->scratch),
                  .values = vec_len(g->value),
                  .needs = NEWN(run->scratch, bool, vec_len(g->value)),
                  .gradient = NEWN(run->scratch, ValueId, vec_len(g->value))};
@@ -167,4 +207,5 @@ pass_grad(PassRun *run)
         step_back(&r, g->order[k]);
     raise_if_complained();
     put_outputs(&r);
+    drop_detach(g);
 }
