@@ -3,15 +3,9 @@
 #define SNUG_EMIT_H
 
 #include "codegen/llvm.h"
+#include "ir/piece.h"
 
 typedef enum EmitKind { EMIT_LLVM, EMIT_ASM, EMIT_OBJECT } EmitKind;
-
-/* A piece of the ONNX skeleton: literal bytes, or the content of a store. */
-typedef struct Piece {
-    const void *bytes;
-    int64_t length;
-    uint32_t store; /* 0: literal */
-} Piece;
 
 typedef struct EmitOptions {
     const Machine *machine;

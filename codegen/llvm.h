@@ -22,10 +22,13 @@ typedef struct Unit {
                   where registers are narrower) */
 } Unit;
 
-/* cpu: LLVM's name of the CPU ("" or "native": host's), with features. */
+/* triple NULL: the host's. cpu: LLVM's name of the CPU; "native": the host's,
+   with its features (then `features` is not read). */
 Unit *unit_new(Arena *a, const Machine *m, const char *triple,
                const char *cpu, const char *features, const char *name);
 void unit_free(Unit *u);
+void unit_optimize(Unit *u); /* verifies before */
+void unit_write(Unit *u, bool assembly, const char *path);
 LLVMTypeRef unit_type(Unit *u, DType d);              /* scalar; i1 is i8 */
 LLVMTypeRef unit_vector(Unit *u, DType d, int lanes); /* lanes 1: scalar */
 
@@ -50,19 +53,41 @@ LLVMValueRef loop_begin(Unit *u, Loop *l, LLVMValueRef from, LLVMValueRef to,
                         const LLVMValueRef *initial);
 void loop_end(Unit *u, Loop *l);
 
+static inline LLVMValueRef
+loop_phi(const Loop *l, int k)
+{
+    return l->phi[k];
+}
+
+static inline void
+loop_next(Loop *l, int k, LLVMValueRef v)
+{
+    l->next[k] = v;
+}
+
 LLVMValueRef const_i64(Unit *u, int64_t x);
 /* pointer + index * bytes */
 LLVMValueRef address(Unit *u, LLVMValueRef pointer, LLVMValueRef index,
                      int64_t bytes);
 LLVMValueRef load(Unit *u, LLVMTypeRef t, LLVMValueRef p, unsigned align);
 void store(Unit *u, LLVMValueRef v, LLVMValueRef p, unsigned align);
-/* The first `count` (i64, may be >= lanes) lanes only; the rest reads as 0. */
+/* Some lanes only, the rest reads as 0: those of a <lanes x i1>, or the first
+   `count` (i64, may be >= lanes). */
+LLVMValueRef load_where(Unit *u, DType d, int lanes, LLVMValueRef p,
+                        LLVMValueRef mask);
 LLVMValueRef load_masked(Unit *u, DType d, int lanes, LLVMValueRef p,
                          LLVMValueRef count);
 void store_masked(Unit *u, DType d, int lanes, LLVMValueRef v, LLVMValueRef p,
                   LLVMValueRef count);
 LLVMValueRef splat(Unit *u, LLVMValueRef scalar, int lanes);
+/* The intrinsic `name` of one overloaded type. */
 LLVMValueRef intrinsic(Unit *u, const char *name, LLVMTypeRef overload,
                        int count, LLVMValueRef *args);
+/* A block at the end of the function that is being built. */
+LLVMBasicBlockRef block_new(Unit *u, const char *name);
+/* Room on the stack, made once at the entry of the function. */
+LLVMValueRef stack_room(Unit *u, LLVMTypeRef t, int64_t count, unsigned align);
+/* a < b ? a : b of two i64 */
+LLVMValueRef least(Unit *u, LLVMValueRef a, LLVMValueRef b);
 
 #endif

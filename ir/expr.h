@@ -59,6 +59,10 @@ const char *formula_print(Arena *a, const Formula *f);
 /* The name of input i in canonical text: a ... z, a1 ... */
 const char *formula_letter(Arena *a, int i);
 
+/* Element types of the results before the final conversion. A result that is
+   weak takes what the inputs promote to, f32 when there are none. */
+void formula_dtypes(const Formula *f, const DType *input, DType *result);
+
 /* A copy in which every node has its element type for inputs of these types,
    conversions are explicit (EX_CAST nodes) and every math function is expanded
    to primitives for its type. What eval and the code generators work on.
@@ -80,6 +84,13 @@ uint32_t formula_node(Arena *a, Formula *f, ExprOp op, uint32_t x, uint32_t y,
                       uint32_t z);
 uint32_t formula_number(Arena *a, Formula *f, double x);
 uint32_t formula_input(Arena *a, Formula *f, Sym name);
+uint32_t formula_cast(Arena *a, Formula *f, uint32_t x, DType to);
+
+/* f with each result converted to result[i] where it is not of that type by
+   itself: what a value of a graph holds. Pin a formula before substituting it
+   into another one, or a number would become weak again. */
+Formula *formula_pin(Arena *a, const Formula *f, const DType *input,
+                     const DType *result);
 
 /* Symbolic gradient: the formula, over f's inputs followed by one g for each
    result, of the gradient of input `wrt`, by the chain rule over the MAP and

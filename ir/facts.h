@@ -24,7 +24,7 @@ typedef struct Facts {
     uint32_t *use_of;  /* ValueId -> first index into use (len = values + 1) */
     Use *use;
     uint32_t *buffer_of; /* ValueId -> index into buffer */
-    Buffer *buffer;      /* vector */
+    Buffer *buffer;      /* vector; [0] is none: of what left the order */
 } Facts;
 
 const Facts *facts(Graph *g);

@@ -112,6 +112,7 @@ struct Graph {
     ValueId *input;  /* vector: V_INPUT values in order; of a body: its operands */
     ValueId *output; /* vector */
     Map *by_name;    /* Sym -> ValueId */
+    Map *suffix;     /* Sym -> next free .N */
     struct Facts *facts; /* see ir/facts.h; NULL when stale */
 };
 
@@ -124,10 +125,12 @@ struct Module {
     Syms *syms;
     Sym name;
     const char *file; /* where it came from, for messages; may be NULL */
+    int line;         /* while it is parsed: the line at hand; else 0 */
     Stage stage;
     Meta *meta;     /* vector: loss, optimizer, bounds, ...: printed as `meta` */
     Space *space;   /* vector */
     Store *store;   /* vector; [0] is none */
+    Map *store_by_name;
     Graph **entry;  /* vector */
 };
 
@@ -153,7 +156,8 @@ NodeId graph_node(Graph *g, Op op, char phase, int nin, const ValueId *in,
                   int nout);
 /* Makes result i of node n. */
 ValueId graph_result(Graph *g, NodeId n, int i, const char *name, Type t);
-/* The last value of the over-chain that begins at v (v itself if none). */
+/* The last value of the over-chain that begins at v (v itself if none);
+   linear in the values of g. */
 ValueId graph_latest(const Graph *g, ValueId v);
 /* The V_STORE, V_INPUT or own value at the root of v's over-chain. */
 ValueId graph_root(const Graph *g, ValueId v);
@@ -166,6 +170,11 @@ void graph_touch(Graph *g);
 Graph *graph_clone(Graph *g, const char *name);
 
 Loc graph_loc(const Graph *g, NodeId n); /* file, source node, operator */
+
+/* The kernel's scratch, one more result behind those of the signature (or the
+   body): u8[bytes], named *.scratch, read by nobody. 0: it has none. Made by
+   pass workspace; infer_node takes its type as given. */
+ValueId node_scratch(const Graph *g, const Node *n);
 
 const Attr *node_attr(const Node *n, const char *name); /* ASSERTs it exists */
 Attr *node_attr_set(Node *n, const char *name);
@@ -217,6 +226,14 @@ ValueId build_broadcast(Builder *b, ValueId x, int rank, const int64_t *dim,
 ValueId build_iota(Builder *b, Type t, int axis, const char *name);
 /* A scalar constant as a `map` without operands: formula text of the number. */
 ValueId build_number(Builder *b, double x, DType d, const char *name);
+/* Any node: attributes set by the caller through `set` before types are
+   inferred (may be NULL); `given` as in infer_node. Returns result 0. After a
+   complaint the result has the type of `given` or f32[], so building can go on
+   and find more. */
+typedef void BuildSet(Node *n, const void *from, Builder *b);
+NodeId build_node(Builder *b, Op op, int nin, const ValueId *in, int nout,
+                  const Type *given, BuildSet *set, const void *from,
+                  const char *name);
 /* Sums x over the axes that broadcasting `to` -> x had added: the gradient of
    broadcasting. Result has type of `to`. */
 ValueId build_unbroadcast(Builder *b, ValueId x, Type to, const char *name);

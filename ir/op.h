@@ -51,6 +51,10 @@ typedef struct OpInfo {
 
 const OpInfo *op_info(Op op);
 Op op_named(const char *name); /* OP_NONE: there is none */
+/* MAP rows parsed: the value over the row's inputs; the gradients over inputs,
+   y and g, a result for each input. */
+const Formula *op_formula(Op op);
+const Formula *op_gradients(Op op);
 /* NULL-terminated, for "did you mean" and help. */
 const char *const *op_names(void);
 

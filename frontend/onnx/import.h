@@ -3,6 +3,7 @@
 #define SNUG_IMPORT_H
 
 #include "ir/graph.h"
+#include "ir/piece.h"
 
 /* A binding of --dim: batch=64. */
 typedef struct DimBinding {
@@ -18,9 +19,8 @@ Module *import_onnx(Arena *a, const char *path, const DimBinding *dim,
                     int dims);
 
 /* The trained model as pieces: the imported file's bytes with holes where the
-   parameters' raw data stand; external data becomes inline. */
-struct Piece;
-struct Piece *export_pieces(Arena *a, const Module *m, const char *path,
+   parameters' raw data stand; external data becomes inline. Raises. */
+Piece *export_pieces(Arena *a, const Module *m, const char *path,
                             int *count);
 
 #endif

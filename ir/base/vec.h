@@ -13,7 +13,8 @@ typedef struct VecHead {
 } VecHead;
 
 #define VEC_HEAD(v) ((VecHead *)(void *)(v)-1)
-#define vec_len(v) ((v) ? VEC_HEAD(v)->len : (size_t)0)
+#define vec_len(v)                                                             \
+    ((v) ? ((const VecHead *)(const void *)(v))[-1].len : (size_t)0)
 #define vec_clear(v) ((void)((v) && (VEC_HEAD(v)->len = 0)))
 #define vec_pop(v) ((v)[--VEC_HEAD(v)->len])
 #define vec_last(v) ((v)[vec_len(v) - 1])

@@ -41,6 +41,9 @@ typedef struct Rules {
 
 const Rules *op_rules(Op op); /* MAP rows have those of `map` */
 
+/* What a node of a MAP row or of `map` computes, over its operands. */
+const Formula *node_formula(const Node *n);
+
 /* The fixed split of k by shape: parts that contract and conv_grad_weight cut
    k into, `m*n` being the elements of the result of one batch. */
 int64_t split_of(int64_t mn, int64_t k);

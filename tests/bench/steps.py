@@ -16,7 +16,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DIGITS = os.path.join(HERE, "..", "..", "examples", "digits")
-DATA = {"mlp": "digits_train.npz", "lenet": "digits28_train.npz"}
+DATA = {"mlp": "digits-train.npz", "lenet": "digits28-train.npz"}
 WARM = 20
 
 

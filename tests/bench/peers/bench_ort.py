@@ -46,7 +46,7 @@ def train(model, folder, steps, threads):
     update = Optimizer(os.path.join(folder, "optimizer_model.onnx"), module)
     update.set_learning_rate(1e-3)
     module.train()
-    with np.load(os.path.join(DIGITS, ("digits28" if model == "lenet" else "digits") + "_train.npz")) as data:
+    with np.load(os.path.join(DIGITS, ("digits28" if model == "lenet" else "digits") + "-train.npz")) as data:
         inputs, labels = data["input"], data["labels"]
     seconds = []
     for i in range(steps):

@@ -1,0 +1,53 @@
+# tests: each tests/NAME_test.c is one Criterion program and one ctest, linked
+# with every room that is built; scripts are ctests too.
+enable_testing()
+
+# What a test may link, as far as it is built here. The runtime comes with the
+# compiler's sanitizers.
+set(test_rooms "")
+foreach(room snug_codegen snug_onnx snug_passes snug_ir)
+  if(TARGET ${room})
+    list(APPEND test_rooms ${room})
+  endif()
+endforeach()
+if(TARGET snug_rt_san)
+  list(APPEND test_rooms snug_rt_san)
+elseif(TARGET snug_rt)
+  list(APPEND test_rooms snug_rt)
+endif()
+
+# A test's own room: tests/NAME_test.c and, if there, tests/NAME_test_*.c.
+function(criterion_test source)
+  get_filename_component(name ${source} NAME_WE)
+  file(GLOB more CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${name}_*.c)
+  add_executable(${name} ${source} ${more})
+  target_link_libraries(${name} ${test_rooms} PkgConfig::CRITERION
+    PkgConfig::JANSSON Threads::Threads m)
+  target_compile_definitions(${name} PRIVATE
+    TEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}" TEST_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  if(SNUG_SANITIZE)
+    target_compile_options(${name} PRIVATE
+      -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+    target_link_options(${name} PRIVATE -fsanitize=address,undefined)
+  endif()
+  add_test(NAME ${name} COMMAND ${name}
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+endfunction()
+
+if(TARGET PkgConfig::CRITERION)
+  file(GLOB test_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*_test.c)
+  foreach(source ${test_sources})
+    criterion_test(${source})
+  endforeach()
+else()
+  message(STATUS "Criterion is missing: tests in C are not built")
+endif()
+
+file(GLOB test_scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*.sh)
+foreach(script ${test_scripts})
+  get_filename_component(name ${script} NAME_WE)
+  add_test(NAME ${name} COMMAND sh ${script} ${CMAKE_SOURCE_DIR}
+    ${CMAKE_BINARY_DIR} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+endforeach()

@@ -1,0 +1,475 @@
+/* rows: element-wise nodes and reductions, alone or as a group over one space,
+   into one kernel: each operand is read once, each result written once. */
+#include "codegen/kernels/rows.h"
+
+#include <string.h>
+
+#include "ir/base/diag.h"
+
+enum { TILE_ELEMENTS = 8192, STACK_MOST = 16384, COSTLY = 10 };
+
+/* ---- what the group is -------------------------------------------------- */
+
+static int
+step_add(Rows *r, Step s)
+{
+    vec_push(r->arena, r->step, s);
+    return (int)vec_len(r->step) - 1;
+}
+
+static int
+step_of(const Rows *r, ValueId v)
+{
+    uint64_t k = 0;
+
+    ASSERT(map_get(r->step_of, v, &k));
+    return (int)k;
+}
+
+/* A port for a value of type t at offsets[slot]. */
+static int
+port_add(Rows *r, Type t, int slot)
+{
+    Port p = {.type = t, .slot = slot};
+    Type space = r->space;
+
+    space.dtype = t.dtype;
+    if (!type_broadcasts_to(&t, &space))
+        raise_at(r->loc, "an operand of %s does not go with a group over %s",
+                 type_text(r->arena, &t), type_text(r->arena, &space));
+    type_broadcast_strides(&t, &space, p.stride);
+    vec_push(r->arena, r->port, p);
+    return (int)vec_len(r->port) - 1;
+}
+
+/* The iota as a port: the number is the sum of coordinate * stride. */
+static void
+add_iota(Rows *r, const Node *n)
+{
+    Type t = r->g->value[n->out[0]].type;
+    int port = port_add(r, t, -1);
+    Port *p = &r->port[port];
+    int64_t axis = node_int(n, "axis") + (r->space.rank - t.rank);
+
+    memset(p->stride, 0, sizeof p->stride);
+    if (t.dim[node_int(n, "axis")] > 1)
+        p->stride[axis] = 1;
+    p->iota = true;
+    map_put(r->step_of, n->out[0],
+            (uint64_t)step_add(r, (Step){.type = t, .port = port,
+                                            .member = -1}));
+}
+
+static Formula *
+typed_formula(Rows *r, const Node *n, int results)
+{
+    const Formula *f = n->op == OP_map ? node_attr(n, "formula")->formula
+                                       : op_formula(n->op);
+    DType *in = NEWN(r->arena, DType, n->nin + 1);
+    DType *out = NEWN(r->arena, DType, results + 1);
+    Formula *typed;
+
+    for (int i = 0; i < n->nin; i++)
+        in[i] = r->g->value[n->in[i]].type.dtype;
+    for (int i = 0; i < results; i++)
+        out[i] = r->g->value[n->out[i]].type.dtype;
+    typed = formula_typed(r->arena, f, in, out, r->loc);
+    if (!typed)
+        raise_if_complained();
+    ASSERT(typed);
+    return typed;
+}
+
+static void
+add_member(Rows *r, const Node *n)
+{
+    int results = n->op == OP_map
+                      ? (int)vec_len(node_attr(n, "formula")->formula->result)
+                      : 1;
+    Member m = {.node = n, .nin = n->nin, .nout = results};
+    Step s = {.port = -1, .member = (int)vec_len(r->member)};
+
+    s.kind = n->op == OP_reduce      ? SP_REDUCE
+             : n->op == OP_broadcast ? SP_PASS
+                                     : SP_MAP;
+    if (s.kind == SP_MAP)
+        m.typed = typed_formula(r, n, results);
+    m.in = NEWN(r->arena, int, m.nin + 1);
+    m.out = NEWN(r->arena, int, m.nout + 1);
+    for (int i = 0; i < m.nin; i++) {
+        const Step *from = &r->step[m.in[i] = step_of(r, n->in[i])];
+
+        s.varies = s.varies || from->varies;
+        s.stage = from->stage > s.stage ? from->stage : s.stage;
+    }
+    if (s.kind == SP_REDUCE) {
+        s.varies = false;
+        s.stage++;
+    }
+    for (int i = 0; i < m.nout; i++) {
+        s.type = r->g->value[n->out[i]].type;
+        m.out[i] = step_add(r, s);
+        map_put(r->step_of, n->out[i], (uint64_t)m.out[i]);
+    }
+    vec_push(r->arena, r->member, m);
+}
+
+static unsigned
+axes_mask(const Node *n)
+{
+    const int64_t *axes = node_list(n, "axes");
+    unsigned mask = 0;
+
+    for (size_t i = 0; i < vec_len(axes); i++)
+        mask |= 1u << axes[i];
+    return mask;
+}
+
+/* The space is what is reduced, else what the results are. */
+static void
+find_space(Rows *r, const NodeId *node, int nodes)
+{
+    bool found = false;
+
+    r->space = r->g->value[r->g->node[node[nodes - 1]].out[0]].type;
+    for (int k = 0; k < nodes; k++) {
+        const Node *n = &r->g->node[node[k]];
+        unsigned mask = n->op == OP_reduce ? axes_mask(n) : 0;
+
+        if (n->op != OP_reduce)
+            continue;
+        if (found && mask != r->reduced)
+            raise_at(r->loc, "the reductions of a group must be over the "
+                             "same axes");
+        found = true;
+        r->reduced = mask;
+        r->space = r->g->value[n->in[0]].type;
+    }
+    r->innermost = r->space.rank && (r->reduced >> (r->space.rank - 1) & 1);
+}
+
+static void
+add_operands(Rows *r, const ValueId *in, int nin)
+{
+    for (int i = 0; i < nin; i++) {
+        Type t = r->g->value[in[i]].type;
+        uint64_t known;
+
+        if (map_get(r->step_of, in[i], &known))
+            continue;
+        map_put(r->step_of, in[i],
+                (uint64_t)step_add(
+                    r, (Step){.type = t, .port = port_add(r, t, i),
+                              .member = -1}));
+    }
+}
+
+static void
+add_members(Rows *r, const NodeId *node, int nodes)
+{
+    for (size_t i = 0; i < vec_len(r->step); i++)
+        r->step[i].varies = r->port[r->step[i].port].varies;
+    for (int k = 0; k < nodes; k++)
+        if (r->g->node[node[k]].op != OP_iota)
+            add_member(r, &r->g->node[node[k]]);
+}
+
+static void
+add_results(Rows *r, const ValueId *out, int nout, int nin)
+{
+    for (int i = 0; i < nout; i++) {
+        struct Out o;
+
+        o.step = -1;
+        o.port = port_add(r, r->g->value[out[i]].type, nin + i);
+        vec_push(r->arena, r->out, o);
+    }
+}
+
+/* Ports before steps: collapsing needs all of them, and says which vary. */
+static void
+rows_read(Rows *r, const Graph *g, NodeId id)
+{
+    const Node *n = &g->node[id];
+    bool group = n->op == OP_group;
+    NodeId lone[] = {id};
+    const NodeId *node = group ? n->body->order : lone;
+    int nodes = group ? (int)vec_len(n->body->order) : 1;
+    int nout = n->nout - (node_scratch(g, n) != 0);
+    const ValueId *in = group ? n->body->input : n->in;
+    const ValueId *out = group ? n->body->output : n->out;
+
+    r->g = group ? n->body : g;
+    r->loc = graph_loc(g, id);
+    r->step_of = map_new(r->arena);
+    find_space(r, node, nodes);
+    add_operands(r, in, n->nin);
+    for (int k = 0; k < nodes; k++)
+        if (r->g->node[node[k]].op == OP_iota)
+            add_iota(r, &r->g->node[node[k]]);
+    add_results(r, out, nout, n->nin);
+    rows_collapse(r);
+    add_members(r, node, nodes);
+    for (int i = 0; i < nout; i++)
+        r->out[i].step = step_of(r, out[i]);
+}
+
+/* ---- values kept on the stack for a later loop -------------------------- */
+
+static void
+mark_needed(const Rows *r, int step, bool *needed)
+{
+    const Step *s = &r->step[step];
+
+    if (needed[step] || !s->varies)
+        return;
+    needed[step] = true;
+    for (int i = 0; s->member >= 0 && i < r->member[s->member].nin; i++)
+        mark_needed(r, r->member[s->member].in[i], needed);
+}
+
+/* What loop `stage` makes: from the operands of its reductions, or the
+   results. */
+static bool
+needs_of_loop(const Rows *r, int stage, bool *needed)
+{
+    bool reduces = false;
+
+    memset(needed, 0, vec_len(r->step) * sizeof *needed);
+    for (size_t i = 0; i < vec_len(r->step); i++)
+        if (r->step[i].kind == SP_REDUCE && r->step[i].stage == stage + 1) {
+            mark_needed(r, r->member[r->step[i].member].in[0], needed);
+            reduces = true;
+        }
+    for (size_t i = 0; !reduces && i < vec_len(r->out); i++)
+        mark_needed(r, r->out[i].step, needed);
+    return reduces;
+}
+
+static void
+keep_step(Rows *r, Step *s, int stage, int64_t *room)
+{
+    int64_t size = dtype_bytes(s->type.dtype);
+    int64_t whole = (r->length + LANES - 1) / LANES * LANES;
+
+    if (s->kept || s->kind != SP_MAP || whole * size > *room ||
+        formula_cost(r->member[s->member].typed) < COSTLY)
+        return;
+    *room -= whole * size;
+    s->kept = stack_room(r->u, r->u->i8, whole * size, 64);
+    s->kept_in = stage;
+}
+
+/* A costly value that an earlier loop makes anyway is not made again. */
+static void
+choose_kept(Rows *r)
+{
+    size_t n = vec_len(r->step);
+    bool *now = NEWN(r->arena, bool, n), *before = NEWN(r->arena, bool, n);
+    int *first = NEWN(r->arena, int, n);
+    int64_t room = STACK_MOST;
+    bool more = true;
+
+    if (r->length <= LANES * SHORT_VECTORS)
+        return;
+    for (int stage = 0; more; stage++) {
+        more = needs_of_loop(r, stage, now);
+        for (size_t i = 0; i < n; i++) {
+            if (now[i] && before[i])
+                keep_step(r, &r->step[i], first[i], &room);
+            else if (now[i])
+                first[i] = stage;
+            before[i] = before[i] || now[i];
+        }
+    }
+}
+
+/* ---- the kernel --------------------------------------------------------- */
+
+static void
+enter_kernel(Rows *r, const char *name)
+{
+    At at = {.i = const_i64(r->u, 0), .lanes = 1};
+
+    r->kernel = unit_kernel(r->u, name);
+    for (size_t i = 0; i < vec_len(r->port); i++) {
+        Port *p = &r->port[i];
+        bool fixed = !p->iota;
+
+        if (!p->iota)
+            p->pointer = kernel_pointer(r->u, r->kernel, p->slot);
+        p->base = const_i64(r->u, 0);
+        for (int k = 0; k < r->axes; k++)
+            fixed = fixed && !p->stride[k];
+        p->loaded = NULL;
+        if (fixed)
+            p->loaded = rows_load(r, p, &at);
+    }
+}
+
+/* for each unit of the tiles: `per` of them make a tile */
+static LLVMValueRef
+begin_units(Rows *r, Loop *l, int64_t per, int64_t units)
+{
+    Unit *u = r->u;
+    LLVMValueRef per_tile = const_i64(u, per), begin, end;
+
+    begin = LLVMBuildMul(u->b, LLVMGetParam(r->kernel, 2), per_tile, "");
+    end = LLVMBuildMul(u->b, LLVMGetParam(r->kernel, 3), per_tile, "");
+    end = least(u, end, const_i64(u, units));
+    return loop_begin(u, l, begin, end, 1, 0, NULL);
+}
+
+static void
+end_kernel(Rows *r, Loop *l)
+{
+    loop_end(r->u, l);
+    LLVMBuildRetVoid(r->u->b);
+}
+
+static int64_t
+per_tile(int64_t unit)
+{
+    return unit >= TILE_ELEMENTS ? 1 : TILE_ELEMENTS / (unit ? unit : 1);
+}
+
+static int64_t
+parts(int64_t n, int64_t size)
+{
+    return (n + size - 1) / size;
+}
+
+static void
+map_vector(Rows *r, LLVMValueRef i, LLVMValueRef count, int lanes)
+{
+    At at = {.i = i, .count = count, .lanes = lanes};
+
+    r->epoch++;
+    rows_store_outputs(r, &at, r->length > 1);
+}
+
+/* Elements [from, to) of a run. */
+static void
+map_span(Rows *r, LLVMValueRef from, LLVMValueRef to)
+{
+    LLVMBuilderRef b = r->u->b;
+    LLVMValueRef count = LLVMBuildSub(b, to, from, ""), whole, rest, some;
+    LLVMBasicBlockRef tail, done;
+    Loop l;
+
+    whole = LLVMBuildAnd(b, count, const_i64(r->u, -LANES), "");
+    whole = LLVMBuildAdd(b, from, whole, "");
+    map_vector(r, loop_begin(r->u, &l, from, whole, LANES, 0, NULL), NULL,
+               LANES);
+    loop_end(r->u, &l);
+    if (r->length % LANES == 0)
+        return;
+    tail = block_new(r->u, "tail");
+    done = block_new(r->u, "done");
+    rest = LLVMBuildSub(b, to, whole, "");
+    some = LLVMBuildICmp(b, LLVMIntSGT, rest, const_i64(r->u, 0), "");
+    LLVMBuildCondBr(b, some, tail, done);
+    LLVMPositionBuilderAtEnd(b, tail);
+    map_vector(r, whole, rest, LANES);
+    LLVMBuildBr(b, done);
+    LLVMPositionBuilderAtEnd(b, done);
+}
+
+static void
+map_unit(Rows *r, LLVMValueRef unit, int64_t piece)
+{
+    LLVMBuilderRef b = r->u->b;
+    LLVMValueRef count = const_i64(r->u, parts(r->length, piece)), from, to;
+
+    rows_enter_unit(r, LLVMBuildUDiv(b, unit, count, ""));
+    r->epoch++;
+    for (size_t i = 0; i < vec_len(r->step); i++)
+        r->step[i].row = NULL;
+    rows_make_invariant(r, 0);
+    if (r->length == 1) {
+        map_vector(r, const_i64(r->u, 0), NULL, 1);
+        return;
+    }
+    from = LLVMBuildMul(b, LLVMBuildURem(b, unit, count, ""),
+                        const_i64(r->u, piece), "");
+    to = LLVMBuildAdd(b, from, const_i64(r->u, piece), "");
+    map_span(r, from, least(r->u, to, const_i64(r->u, r->length)));
+}
+
+static void
+lower_map(Rows *r, Lowered *out)
+{
+    int64_t piece = r->length < TILE_ELEMENTS ? r->length : TILE_ELEMENTS;
+    int64_t units = r->units * parts(r->length, piece);
+    int64_t per = per_tile(piece);
+    Loop l;
+
+    map_unit(r, begin_units(r, &l, per, units), piece);
+    end_kernel(r, &l);
+    out->tiles[0] = parts(units, per);
+}
+
+static void
+lower_trailing(Rows *r, Lowered *out)
+{
+    int64_t per = per_tile(r->length);
+    Loop l;
+
+    choose_kept(r);
+    rows_enter_unit(r, begin_units(r, &l, per, r->units));
+    rows_run_row(r);
+    end_kernel(r, &l);
+    out->tiles[0] = parts(r->units, per);
+}
+
+static void
+lower_columns(Rows *r, Lowered *out)
+{
+    int64_t vectors = parts(r->length, LANES), chunks, units, per;
+    LLVMValueRef unit, count;
+    Loop l;
+
+    vectors = vectors < SHORT_VECTORS ? vectors : SHORT_VECTORS;
+    chunks = parts(r->length, vectors * LANES);
+    units = r->units * chunks;
+    per = per_tile(vectors * LANES * rows_size(r, AX_LOOP));
+    if (vec_len(r->out) != 1 || r->step[r->out[0].step].kind != SP_REDUCE)
+        raise_at(r->loc, "a reduction that keeps the innermost axis must be "
+                         "the only result of its group");
+    unit = begin_units(r, &l, per, units);
+    count = const_i64(r->u, chunks);
+    rows_enter_unit(r, LLVMBuildUDiv(r->u->b, unit, count, ""));
+    for (size_t i = 0; i < vec_len(r->step); i++)
+        r->step[i].row = NULL;
+    rows_make_invariant(r, 0);
+    rows_run_columns(r, LLVMBuildURem(r->u->b, unit, count, ""),
+                     (int)vectors);
+    end_kernel(r, &l);
+    out->tiles[0] = parts(units, per);
+}
+
+static bool
+reduces(const Rows *r)
+{
+    for (size_t i = 0; i < vec_len(r->member); i++)
+        if (r->member[i].node->op == OP_reduce)
+            return true;
+    return false;
+}
+
+void
+lower_rows(Unit *u, const Graph *g, NodeId n, const char *name, Lowered *out)
+{
+    Rows r = {.u = u, .arena = u->arena};
+
+    rows_read(&r, g, n);
+    enter_kernel(&r, name);
+    *out = (Lowered){.phases = 1};
+    out->kernel[0] = r.kernel;
+    if (!reduces(&r))
+        lower_map(&r, out);
+    else if (r.innermost)
+        lower_trailing(&r, out);
+    else
+        lower_columns(&r, out);
+}

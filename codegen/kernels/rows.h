@@ -1,0 +1,135 @@
+/* rows: what the files of the row generator share: a group of maps and
+   reductions over one space, its ports, and where one point of it lies.
+
+   The axes of the space are collapsed and each has a part: AX_OUTER axes
+   number the units of work, AX_LOOP axes (reductions that leave the innermost
+   axis out) are run through one after the other, AX_LANE axes are run through
+   16 elements at a time. */
+#ifndef SNUG_ROWS_H
+#define SNUG_ROWS_H
+
+#include "codegen/kernels/kernels.h"
+#include "codegen/scalar.h"
+
+enum { LANES = 16, SHORT_VECTORS = 4, ROW_BLOCK = 4096, COLUMN_BLOCK = 256 };
+
+typedef enum AxisPart { AX_OUTER, AX_LOOP, AX_LANE } AxisPart;
+
+typedef struct Axis {
+    int64_t size;
+    AxisPart part;
+} Axis;
+
+/* How a port moves along the lane axes. */
+typedef enum Reach {
+    RE_ONE,   /* the same element everywhere */
+    RE_DENSE, /* element i at i */
+    RE_RUNS   /* runs of the last axis, strides before it */
+} Reach;
+
+/* An operand, a result, or the numbers of an iota (whose "memory" is the
+   index itself). */
+typedef struct Port {
+    Type type;
+    bool iota;
+    int slot; /* index into the kernel's offsets */
+    int64_t stride[MAXRANK]; /* over the collapsed axes, in elements */
+    Reach reach;
+    bool varies; /* along loop or lane axes */
+    LLVMValueRef pointer;
+    LLVMValueRef base; /* elements from pointer to the unit at hand */
+    LLVMValueRef loaded; /* what never varies: loaded once */
+} Port;
+
+typedef enum StepKind { SP_PORT, SP_MAP, SP_PASS, SP_REDUCE } StepKind;
+
+/* A value of the group. */
+typedef struct Step {
+    StepKind kind;
+    Type type;
+    int port;       /* SP_PORT, else -1 */
+    int member;     /* the node that makes it, else -1 */
+    int stage;      /* reductions that lie before it, one behind the other */
+    bool varies;
+    LLVMValueRef row;                /* of the unit, if it does not vary */
+    LLVMValueRef vector[SHORT_VECTORS];
+    unsigned epoch[SHORT_VECTORS];   /* when vector[] was made */
+    LLVMValueRef kept;               /* row of it on the stack, else NULL */
+    int kept_in;                     /* the loop that fills it */
+} Step;
+
+typedef struct Member {
+    const Node *node;
+    Formula *typed; /* SP_MAP */
+    int *in, *out;  /* steps */
+    int nin, nout;
+} Member;
+
+typedef struct Rows {
+    Unit *u;
+    Arena *arena;
+    const Graph *g; /* the body, or the graph of the lone node */
+    Loc loc;
+    Type space;
+    unsigned reduced; /* mask of the space's axes */
+    bool innermost;   /* is the innermost axis reduced? */
+    Axis axis[MAXRANK];
+    int axes;
+    Port *port;     /* vector */
+    Step *step;     /* vector */
+    Member *member; /* vector */
+    Map *step_of;   /* ValueId -> step */
+    struct Out {
+        int step, port;
+    } *out; /* vector: results that leave */
+    int64_t units, length; /* product of outer axes, of lane axes */
+    unsigned epoch;
+    LLVMValueRef kernel;
+} Rows;
+
+/* A point: `count` NULL is a whole vector. */
+typedef struct At {
+    LLVMValueRef i;     /* flat index along the lane axes */
+    LLVMValueRef count; /* elements left, when fewer than LANES may be */
+    int chunk;          /* which of the vectors kept in registers */
+    int lanes;
+} At;
+
+/* rows_space.c: the axes, and memory */
+void rows_collapse(Rows *r);
+void rows_enter_unit(Rows *r, LLVMValueRef unit);
+void rows_enter_loop(Rows *r, LLVMValueRef flat, LLVMValueRef *saved);
+void rows_leave_loop(Rows *r, LLVMValueRef *saved);
+LLVMValueRef rows_load(Rows *r, Port *p, const At *at);
+void rows_store(Rows *r, Port *p, LLVMValueRef v, const At *at);
+int64_t rows_size(const Rows *r, AxisPart part);
+
+/* rows_value.c: values at a point */
+LLVMValueRef rows_value(Rows *r, int step, const At *at);
+void rows_make_invariant(Rows *r, int stage); /* what does not vary */
+void rows_store_outputs(Rows *r, const At *at, bool varying);
+
+/* rows_reduce.c: reductions */
+typedef struct Tree {
+    LLVMValueRef room;
+    LLVMTypeRef type;
+    DType dtype;
+    char op;      /* + * > < */
+    int lanes;
+    int64_t size; /* bytes of an entry */
+} Tree;
+
+char reduce_letter(const Node *n);
+LLVMValueRef reduce_pair(Unit *u, DType d, char op, int lanes, LLVMValueRef a,
+                         LLVMValueRef b);
+LLVMValueRef reduce_identity(Unit *u, DType d, char op, int lanes);
+LLVMValueRef reduce_lanes(Unit *u, DType d, char op, LLVMValueRef v);
+Tree tree_new(Unit *u, DType d, char op, int lanes, int64_t blocks);
+void tree_push(Unit *u, const Tree *t, LLVMValueRef block, LLVMValueRef v);
+LLVMValueRef tree_end(Unit *u, const Tree *t, int64_t blocks);
+
+/* rows_stage.c, rows_column.c: what a unit does */
+void rows_run_row(Rows *r);
+void rows_run_columns(Rows *r, LLVMValueRef chunk, int vectors);
+
+#endif

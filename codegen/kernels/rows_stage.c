@@ -1,0 +1,261 @@
+/* rows_stage: one unit of rows: a loop over the row for each stage of
+   reductions, a last one for the results; short rows without loops. */
+#include "codegen/kernels/rows.h"
+
+#include "ir/base/diag.h"
+
+enum { STAGE_REDUCES = 16 };
+
+typedef struct Round {
+    int number; /* of the loop */
+    int reduce[STAGE_REDUCES]; /* steps */
+    int reduces;
+} Round;
+
+static bool
+is_short(const Rows *r)
+{
+    return r->length <= LANES * SHORT_VECTORS;
+}
+
+static Round
+stage_at(const Rows *r, int number)
+{
+    Round s = {.number = number};
+
+    for (size_t i = 0; i < vec_len(r->step); i++)
+        if (r->step[i].kind == SP_REDUCE && r->step[i].stage == number + 1) {
+            ASSERT(s.reduces < STAGE_REDUCES);
+            s.reduce[s.reduces++] = (int)i;
+        }
+    return s;
+}
+
+static DType
+dtype_of(const Rows *r, int step)
+{
+    return r->step[step].type.dtype;
+}
+
+static char
+letter_of(const Rows *r, int step)
+{
+    return reduce_letter(r->member[r->step[step].member].node);
+}
+
+static int
+operand_of(const Rows *r, int step)
+{
+    return r->member[r->step[step].member].in[0];
+}
+
+static void
+fill_kept(Rows *r, const Round *s, const At *at)
+{
+    for (size_t i = 0; i < vec_len(r->step); i++) {
+        const Step *p = &r->step[i];
+        int64_t size = dtype_bytes(p->type.dtype);
+
+        if (p->kept && p->kept_in == s->number)
+            store(r->u, rows_value(r, (int)i, at),
+                  address(r->u, p->kept, at->i, size), (unsigned)size);
+    }
+}
+
+/* What earlier loops kept is read from there. */
+static void
+read_kept(Rows *r, const Round *s, const At *at)
+{
+    for (size_t i = 0; i < vec_len(r->step); i++) {
+        Step *p = &r->step[i];
+        int64_t size = dtype_bytes(p->type.dtype);
+
+        if (!p->kept || p->kept_in >= s->number)
+            continue;
+        p->vector[0] =
+            load(r->u, unit_vector(r->u, p->type.dtype, LANES),
+                 address(r->u, p->kept, at->i, size), (unsigned)size);
+        p->epoch[0] = r->epoch;
+    }
+}
+
+/* Lanes from `count` on give the identity. */
+static LLVMValueRef
+only_first(Rows *r, int step, LLVMValueRef v, int64_t count)
+{
+    LLVMValueRef inside[LANES];
+    DType d = dtype_of(r, step);
+
+    for (int i = 0; i < LANES; i++)
+        inside[i] = LLVMConstInt(r->u->i1, i < count, false);
+    return LLVMBuildSelect(r->u->b, LLVMConstVector(inside, LANES), v,
+                           reduce_identity(r->u, d, letter_of(r, step), LANES),
+                           "");
+}
+
+/* One vector: into the accumulators, or out. */
+static void
+run_vector(Rows *r, const Round *s, const At *at, int64_t count,
+           LLVMValueRef *sum)
+{
+    read_kept(r, s, at);
+    for (int k = 0; k < s->reduces; k++) {
+        int step = s->reduce[k];
+        LLVMValueRef v = rows_value(r, operand_of(r, step), at);
+
+        if (count < LANES)
+            v = only_first(r, step, v, count);
+        sum[k] = reduce_pair(r->u, dtype_of(r, step), letter_of(r, step),
+                             LANES, sum[k], v);
+    }
+    fill_kept(r, s, at);
+    if (!s->reduces)
+        rows_store_outputs(r, at, true);
+}
+
+static void
+begin_sums(Rows *r, const Round *s, LLVMValueRef *sum)
+{
+    for (int k = 0; k < s->reduces; k++)
+        sum[k] = reduce_identity(r->u, dtype_of(r, s->reduce[k]),
+                                 letter_of(r, s->reduce[k]), LANES);
+}
+
+/* Elements [from, from + length) of the row, length being fixed. */
+static void
+run_span(Rows *r, const Round *s, LLVMValueRef from, int64_t length,
+         LLVMValueRef *sum)
+{
+    int64_t whole = length / LANES * LANES;
+    LLVMValueRef end =
+        LLVMBuildAdd(r->u->b, from, const_i64(r->u, whole), "");
+    At at = {.lanes = LANES};
+    Loop l;
+
+    begin_sums(r, s, sum);
+    if (whole) {
+        at.i = loop_begin(r->u, &l, from, end, LANES, s->reduces, sum);
+        for (int k = 0; k < s->reduces; k++)
+            sum[k] = loop_phi(&l, k);
+        r->epoch++;
+        run_vector(r, s, &at, LANES, sum);
+        for (int k = 0; k < s->reduces; k++)
+            loop_next(&l, k, sum[k]);
+        loop_end(r->u, &l);
+        for (int k = 0; k < s->reduces; k++)
+            sum[k] = loop_phi(&l, k);
+    }
+    if (whole == length)
+        return;
+    at.i = end;
+    at.count = const_i64(r->u, length - whole);
+    r->epoch++;
+    run_vector(r, s, &at, length - whole, sum);
+}
+
+static void
+fold_lanes(Rows *r, const Round *s, LLVMValueRef *sum)
+{
+    for (int k = 0; k < s->reduces; k++)
+        sum[k] = reduce_lanes(r->u, dtype_of(r, s->reduce[k]),
+                              letter_of(r, s->reduce[k]), sum[k]);
+}
+
+static void
+push_sums(Rows *r, const Round *s, const Tree *tree, LLVMValueRef block,
+          LLVMValueRef *sum)
+{
+    fold_lanes(r, s, sum);
+    for (int k = 0; k < s->reduces; k++)
+        tree_push(r->u, &tree[k], block, sum[k]);
+}
+
+/* More than one block of 4096. */
+static void
+run_blocks(Rows *r, const Round *s, LLVMValueRef *sum)
+{
+    int64_t whole = r->length / ROW_BLOCK, rest = r->length % ROW_BLOCK;
+    int64_t blocks = whole + (rest > 0);
+    Tree tree[STAGE_REDUCES];
+    LLVMValueRef block, from;
+    Loop l;
+
+    for (int k = 0; k < s->reduces; k++)
+        tree[k] = tree_new(r->u, dtype_of(r, s->reduce[k]),
+                           letter_of(r, s->reduce[k]), 1, blocks);
+    block = loop_begin(r->u, &l, const_i64(r->u, 0), const_i64(r->u, whole), 1,
+                       0, NULL);
+    from = LLVMBuildMul(r->u->b, block, const_i64(r->u, ROW_BLOCK), "");
+    run_span(r, s, from, ROW_BLOCK, sum);
+    push_sums(r, s, tree, block, sum);
+    loop_end(r->u, &l);
+    if (rest) {
+        run_span(r, s, const_i64(r->u, whole * ROW_BLOCK), rest, sum);
+        push_sums(r, s, tree, const_i64(r->u, whole), sum);
+    }
+    for (int k = 0; k < s->reduces; k++)
+        sum[k] = tree_end(r->u, &tree[k], blocks);
+}
+
+/* All vectors of a short row stay in registers. */
+static void
+run_short(Rows *r, const Round *s, LLVMValueRef *sum)
+{
+    begin_sums(r, s, sum);
+    for (int64_t i = 0; i < r->length; i += LANES) {
+        int64_t left = r->length - i;
+        At at = {.i = const_i64(r->u, i), .lanes = LANES,
+                 .chunk = (int)(i / LANES)};
+
+        if (left < LANES)
+            at.count = const_i64(r->u, left);
+        run_vector(r, s, &at, left, sum);
+    }
+    fold_lanes(r, s, sum);
+}
+
+static void
+run_stage(Rows *r, const Round *s)
+{
+    LLVMValueRef sum[STAGE_REDUCES];
+
+    if (is_short(r)) {
+        run_short(r, s, sum);
+    } else if (!s->reduces || r->length <= ROW_BLOCK) {
+        run_span(r, s, const_i64(r->u, 0), r->length, sum);
+        fold_lanes(r, s, sum);
+    } else {
+        run_blocks(r, s, sum);
+    }
+    for (int k = 0; k < s->reduces; k++)
+        r->step[s->reduce[k]].row = sum[k];
+}
+
+static bool
+has_varying_output(const Rows *r)
+{
+    for (size_t i = 0; i < vec_len(r->out); i++)
+        if (r->port[r->out[i].port].reach != RE_ONE)
+            return true;
+    return false;
+}
+
+void
+rows_run_row(Rows *r)
+{
+    At at = {.i = const_i64(r->u, 0), .lanes = 1};
+    Round s;
+    int k = 0;
+
+    r->epoch++;
+    for (size_t i = 0; i < vec_len(r->step); i++)
+        r->step[i].row = NULL;
+    rows_make_invariant(r, 0);
+    for (; s = stage_at(r, k), s.reduces; k++) {
+        run_stage(r, &s);
+        rows_make_invariant(r, k + 1);
+    }
+    if (has_varying_output(r))
+        run_stage(r, &s);
+    rows_store_outputs(r, &at, false);
+}

@@ -1,0 +1,195 @@
+/* compile: model -> plan -> object -> program. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "codegen/emit.h"
+#include "codegen/link.h"
+#include "frontend/cli/commands.h"
+#include "frontend/onnx/import.h"
+#include "ir/text.h"
+
+typedef enum Kind { K_EXE, K_LIB, K_SO, K_OBJ, K_ASM, K_LLVM, K_PLAN, K_IR } Kind;
+
+typedef struct KindRow {
+    const char *name, *ending;
+} KindRow;
+
+static const KindRow kinds[] = {
+    [K_EXE] = {"exe", ""},    [K_LIB] = {"lib", ".a"},
+    [K_SO] = {"so", ".so"},   [K_OBJ] = {"obj", ".o"},
+    [K_ASM] = {"asm", ".s"},  [K_LLVM] = {"llvm", ".ll"},
+    [K_PLAN] = {"plan", ".snug"}, [K_IR] = {"ir", ".snug"},
+};
+
+static Kind
+kind_of(const Args *args)
+{
+    const char *name = option(args, OPT_emit, "exe");
+
+    for (Kind k = K_EXE; k <= K_IR; k++)
+        if (strcmp(kinds[k].name, name) == 0)
+            return k;
+    if (strcmp(name, "ptx") == 0)
+        raise_status(ST_USAGE, NOWHERE, "--emit ptx is not available yet");
+    raise_status(ST_USAGE, NOWHERE,
+                 "--emit %s: exe, lib, so, obj, asm, llvm, plan or ir "
+                 "expected",
+                 name);
+}
+
+static double
+now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static const char *
+base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+/* A file in TMPDIR that goes away with the arena. */
+static void
+remove_file(void *p)
+{
+    unlink(p);
+    free(p);
+}
+
+static const char *
+temporary_object(Arena *a)
+{
+    const char *dir = getenv("TMPDIR");
+    Text t = text_new(a);
+    int fd;
+
+    text_add(&t, "%s/snug-XXXXXX.o", dir && *dir ? dir : "/tmp");
+    fd = mkstemps(t.s, 2);
+    if (fd < 0)
+        raise_at((Loc){.file = t.s}, "cannot be made; is TMPDIR writable?");
+    close(fd);
+    arena_defer(a, remove_file, strdup(t.s));
+    return t.s;
+}
+
+static void
+write_object(const Args *args, Module *m, Kind kind, const char *path)
+{
+    EmitOptions o = {.machine = machine_of(args),
+                     .target = option(args, OPT_target, "native")};
+    Text weights = text_new(args->arena);
+    EmitKind emit = kind == K_LLVM  ? EMIT_LLVM
+                    : kind == K_ASM ? EMIT_ASM
+                                    : EMIT_OBJECT;
+    bool whole = kind == K_EXE || kind == K_LIB || kind == K_SO;
+    const char *to = whole ? temporary_object(args->arena) : path;
+
+    text_add(&weights, "%s.safetensors", path);
+    o.weights = base_name(weights.s);
+    if (module_get(m, "onnx"))
+        o.piece = export_pieces(args->arena, m, module_get(m, "onnx"),
+                                &o.pieces);
+    raise_if_complained();
+    emit_module(m, &o, emit, to);
+    if (kind == K_LLVM || kind == K_ASM)
+        return;
+    write_weights(m, weights.s);
+    if (whole)
+        link_object(args->arena, to,
+                    kind == K_EXE   ? LINK_PROGRAM
+                    : kind == K_LIB ? LINK_STATIC
+                                    : LINK_SHARED,
+                    path);
+}
+
+static int64_t
+store_bytes(const Module *m, StoreKind kind, int64_t *elements)
+{
+    int64_t bytes = 0;
+
+    for (size_t i = 1; i < vec_len(m->store); i++) {
+        if (m->store[i].kind != kind)
+            continue;
+        bytes += type_bytes(&m->store[i].type);
+        *elements += type_elements(&m->store[i].type);
+    }
+    return bytes;
+}
+
+static const char *
+meta_bytes(const Args *args, const Module *m, const char *key)
+{
+    const char *text = module_get(m, key);
+
+    return format_bytes(args->arena, text ? strtoll(text, NULL, 10) : 0);
+}
+
+static void
+tell(const Args *args, const Module *m, const char *path, double seconds)
+{
+    int64_t parameters = 0, states = 0;
+    int64_t weights = store_bytes(m, SK_PARAM, &parameters);
+    int64_t state = store_bytes(m, SK_STATE, &states);
+    const char *peak = module_get(m, "peak"), *bound = module_get(m, "bound");
+    const char *order = module_get(m, "order");
+    struct stat st = {0};
+
+    stat(path, &st);
+    fprintf(stderr, "%s: %lld parameters, loss %s, optimizer %s\n", m->name,
+            (long long)parameters,
+            module_get(m, "loss") ? module_get(m, "loss") : "none",
+            module_get(m, "optimizer") ? module_get(m, "optimizer") : "none");
+    fprintf(stderr, "weights    %12s\nstate      %12s\n",
+            format_bytes(args->arena, weights),
+            format_bytes(args->arena, state));
+    if (peak && bound)
+        fprintf(stderr,
+                "peak       %12s planned (%s bytes)\n"
+                "bound      %12s, gap %.2f %%, order %s\n",
+                meta_bytes(args, m, "peak"), peak,
+                meta_bytes(args, m, "bound"),
+                100 * (strtod(peak, NULL) / strtod(bound, NULL) - 1),
+                order ? order : "as given");
+    fprintf(stderr, "wrote      %s (%s) in %.2f s\n", path,
+            format_bytes(args->arena, st.st_size), seconds);
+}
+
+int
+cmd_compile(const Args *args)
+{
+    double start = now();
+    Kind kind = kind_of(args);
+    Text path = text_new(args->arena);
+    Module *m;
+
+    expect_operands(args, 1);
+    text_add(&path, "train%s", kinds[kind].ending);
+    path.s = (char *)(uintptr_t)option(args, OPT_output, path.s);
+    m = load_model(args, args->operand[0]);
+    run_passes(args, m, kind == K_IR ? "" : passes_left(m));
+    if (m->stage == ST_PLACED)
+        require_good_plan(args, m);
+    if (kind == K_IR || kind == K_PLAN) {
+        write_text(args->arena, path.s, print_module(args->arena, m));
+        return ST_OK;
+    }
+    if (m->stage != ST_PLACED)
+        raise_status(ST_USAGE, NOWHERE,
+                     "the passes end at stage %s; a program needs a placed "
+                     "module: let them end with ...,schedule,place",
+                     stage_name(m->stage));
+    write_object(args, m, kind, path.s);
+    if (!option_on(args, OPT_quiet))
+        tell(args, m, path.s, now() - start);
+    return ST_OK;
+}

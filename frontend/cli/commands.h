@@ -1,0 +1,32 @@
+/* commands: a verb is a function of one file, cmd_VERB.c. */
+#ifndef SNUG_COMMANDS_H
+#define SNUG_COMMANDS_H
+
+#include "frontend/cli/options.h"
+#include "ir/graph.h"
+#include "passes/pipeline.h"
+
+#define VERB(name, arguments, doc) int cmd_##name(const Args *args);
+#define OPTION(name, argument, verbs, doc)
+#include "frontend/cli/option.def"
+#undef VERB
+#undef OPTION
+
+/* A model by its ending: .onnx is imported, .snug (or - ) parsed. Raises. */
+Module *load_model(const Args *args, const char *path);
+
+/* Runs --passes, or what is left of the default pipeline at this stage. */
+void run_passes(const Args *args, Module *m, const char *otherwise);
+const char *passes_left(const Module *m);
+const Machine *machine_of(const Args *args);
+
+/* No plan leaves without the independent checker's word: raises status 4 with
+   its verdict if it refuses. */
+void require_good_plan(const Args *args, const Module *m);
+
+/* Writes text to path (- : stdout), by a temporary file and a rename. */
+void write_text(Arena *a, const char *path, const char *text);
+/* The whole of a regular file (- : stdin), NUL-terminated; raises. */
+char *read_text(Arena *a, const char *path);
+
+#endif

@@ -1,0 +1,151 @@
+/* files: models by their ending, texts in and out. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "frontend/cli/commands.h"
+#include "frontend/onnx/import.h"
+#include "ir/text.h"
+#include "ir/verify.h"
+
+enum { TEXT_MOST = 1 << 30 };
+
+static void
+close_file(void *p)
+{
+    fclose(p);
+}
+
+static FILE *
+open_regular(Arena *a, const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    FILE *f;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        raise_at((Loc){.file = path}, "cannot be read: %s", strerror(errno));
+    if (!S_ISREG(st.st_mode)) {
+        close(fd);
+        raise_at((Loc){.file = path}, "is not a regular file");
+    }
+    f = fdopen(fd, "rb");
+    if (!f)
+        raise_status(ST_INTERNAL, (Loc){.file = path}, "%s", strerror(errno));
+    arena_defer(a, close_file, f);
+    return f;
+}
+
+char *
+read_text(Arena *a, const char *path)
+{
+    FILE *f = strcmp(path, "-") == 0 ? stdin : open_regular(a, path);
+    Text t = text_new(a);
+    char buffer[4096];
+    size_t n;
+
+    while ((n = fread(buffer, 1, sizeof buffer, f)) > 0) {
+        if (memchr(buffer, 0, n))
+            raise_at((Loc){.file = path}, "is not text: it holds a NUL byte");
+        if (t.len + n > TEXT_MOST)
+            raise_at((Loc){.file = path}, "is larger than 1 GiB of text");
+        text_add_n(&t, buffer, n);
+    }
+    if (ferror(f))
+        raise_at((Loc){.file = path}, "cannot be read: %s", strerror(errno));
+    text_add_n(&t, "", 0);
+    return t.s;
+}
+
+static void
+finish_stdout(void)
+{
+    if (fflush(stdout) != 0 && errno != EPIPE)
+        raise_at(NOWHERE, "standard output: %s", strerror(errno));
+}
+
+void
+write_text(Arena *a, const char *path, const char *text)
+{
+    Text temporary = text_new(a);
+    FILE *f;
+    bool bad;
+
+    if (strcmp(path, "-") == 0) {
+        fputs(text, stdout);
+        finish_stdout();
+        return;
+    }
+    text_add(&temporary, "%s.tmp-%d", path, (int)getpid());
+    f = fopen(temporary.s, "wbx");
+    if (!f)
+        raise_at((Loc){.file = path}, "cannot be written: %s",
+                 strerror(errno));
+    bad = fputs(text, f) < 0;
+    bad = fclose(f) != 0 || bad;
+    if (bad || rename(temporary.s, path) != 0) {
+        int why = errno;
+
+        unlink(temporary.s);
+        raise_at((Loc){.file = path}, "cannot be written: %s", strerror(why));
+    }
+}
+
+static bool
+ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+static DimBinding *
+dim_bindings(const Args *args)
+{
+    DimBinding *dims = NULL;
+
+    for (size_t i = 0; i < vec_len(args->given[OPT_dim]); i++) {
+        const char *text = args->given[OPT_dim][i];
+        const char *equals = strchr(text, '=');
+        char *end = NULL;
+        long long size = equals ? strtoll(equals + 1, &end, 10) : 0;
+        Text name = text_new(args->arena);
+
+        if (!equals || equals == text || *end || size < 1)
+            raise_status(ST_USAGE, NOWHERE,
+                         "--dim %s: NAME=SIZE expected, with a size of at "
+                         "least 1, as in --dim batch=64",
+                         text);
+        text_add_n(&name, text, (size_t)(equals - text));
+        vec_push(args->arena, dims, (DimBinding){name.s, size});
+    }
+    return dims;
+}
+
+static Module *
+parse_file(const Args *args, const char *path)
+{
+    Module *m = parse_module(args->arena, read_text(args->arena, path), path);
+
+    if (m)
+        verify_module(m);
+    raise_if_complained();
+    return m;
+}
+
+Module *
+load_model(const Args *args, const char *path)
+{
+    DimBinding *dims = dim_bindings(args);
+
+    if (ends_with(path, ".snug") || strcmp(path, "-") == 0)
+        return parse_file(args, path);
+    if (!ends_with(path, ".onnx"))
+        raise_at((Loc){.file = path},
+                 "is neither .onnx nor .snug by its name");
+    return import_onnx(args->arena, path, dims, (int)vec_len(dims));
+}

@@ -1,0 +1,110 @@
+/* run: the options that every verb with a pipeline shares. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/emit.h"
+#include "frontend/cli/commands.h"
+#include "ir/check.h"
+
+const Machine *
+machine_of(const Args *args)
+{
+    return target_machine(args->arena, option(args, OPT_target, "native"));
+}
+
+const char *
+passes_left(const Module *m)
+{
+    switch (m->stage) {
+    case ST_MODEL: return "default";
+    case ST_TRAIN: return "fuse,inplace,workspace,schedule,place";
+    case ST_ORDER: return "place";
+    case ST_PLACED: return "";
+    }
+    UNREACHABLE();
+}
+
+/* Options of passes: --set PASS.OPTION=V as they are; the rest of the command
+   line's training options in the same form. */
+static const char **
+pass_settings(const Args *args)
+{
+    const char **set = NULL;
+    const char *loss = option(args, OPT_loss, NULL);
+    const char *rule = option(args, OPT_optimizer, NULL);
+    Text hyper = text_new(args->arena), t;
+
+    for (size_t i = 0; i < vec_len(args->given[OPT_set]); i++) {
+        const char *s = args->given[OPT_set][i], *equals = strchr(s, '=');
+
+        if (!equals)
+            raise_status(ST_USAGE, NOWHERE, "--set %s: NAME=VALUE expected",
+                         s);
+        if (memchr(s, '.', (size_t)(equals - s)))
+            vec_push(args->arena, set, s);
+        else
+            text_add(&hyper, "%s%s", hyper.len ? ";" : "", s);
+    }
+    t = text_new(args->arena);
+    text_add(&t, "optimizer.set=%s", text_str(&hyper));
+    if (hyper.len)
+        vec_push(args->arena, set, t.s);
+    t = text_new(args->arena);
+    text_add(&t, "loss.kind=%s", loss ? loss : "");
+    if (loss)
+        vec_push(args->arena, set, t.s);
+    t = text_new(args->arena);
+    text_add(&t, "optimizer.rule=%s", rule ? rule : "");
+    if (rule)
+        vec_push(args->arena, set, t.s);
+    vec_push(args->arena, set, NULL);
+    return set;
+}
+
+static void
+not_available(const Args *args, Option o, const char *name)
+{
+    if (option_on(args, o))
+        raise_status(ST_USAGE, NOWHERE, "--%s is not available yet", name);
+}
+
+void
+run_passes(const Args *args, Module *m, const char *otherwise)
+{
+    PipelineOptions o = {.machine = machine_of(args)};
+    const char *memory = option(args, OPT_memory, NULL);
+
+    not_available(args, OPT_method, "method");
+    not_available(args, OPT_report, "report");
+    if (memory && (!parse_bytes(memory, &o.budget) || o.budget <= 0))
+        raise_status(ST_USAGE, NOWHERE,
+                     "--memory %s: a size of at least 1 byte expected, as in "
+                     "64MiB, 1.5G or 1000000",
+                     memory);
+    o.print_after = option(args, OPT_print_after, NULL);
+    o.stop_after = option(args, OPT_stop_after, NULL);
+    o.time_passes = option_on(args, OPT_time_passes);
+    o.no_verify_each = option_on(args, OPT_no_verify_each);
+    o.set = pass_settings(args);
+    if (option_on(args, OPT_log))
+        log_topics(option(args, OPT_log, ""));
+    pipeline_run(m, option(args, OPT_passes, otherwise), &o);
+}
+
+void
+require_good_plan(const Args *args, const Module *m)
+{
+    enum { VERDICT = 1 << 16 };
+    char *verdict = NEWN(args->arena, char, VERDICT);
+    FILE *f = fmemopen(verdict, VERDICT - 1, "w");
+    bool good = f && check_plan(m, f);
+
+    if (f)
+        fclose(f);
+    if (!good)
+        raise_status(ST_INTERNAL, (Loc){.file = m->file},
+                     "the independent checker refuses this plan\n%sthis is a "
+                     "bug in snug",
+                     verdict);
+}

@@ -1,0 +1,149 @@
+/* attrs: attributes and constant inputs of the current node. What was asked
+   for is noted, so that the importer can name what nobody knows. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "frontend/onnx/lower.h"
+#include "ir/eval.h"
+
+enum AttrType { A_FLOAT = 1, A_INT, A_STRING, A_TENSOR, A_INTS = 7 };
+
+void
+lower_fault(Import *I, const char *format, ...)
+{
+    const char *output = I->node->n_output ? I->node->output[0] : "";
+    Loc loc = {.file = I->file,
+               .node = I->node->name && *I->node->name ? I->node->name
+                                                       : output,
+               .op = I->node->op_type};
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    complain(loc, "%s", text);
+}
+
+static const Onnx__AttributeProto *
+find(Import *I, const char *name, int type)
+{
+    for (size_t i = 0; i < I->node->n_attribute; i++) {
+        const Onnx__AttributeProto *p = I->node->attribute[i];
+
+        if (!p->name || strcmp(p->name, name) != 0)
+            continue;
+        if (i < 64)
+            I->used |= 1ull << i;
+        if (p->ref_attr_name && *p->ref_attr_name) {
+            lower_fault(I, "attribute %s refers to one of a function", name);
+            return NULL;
+        }
+        if (type && p->type && p->type != type) {
+            lower_fault(I, "attribute %s has the wrong type", name);
+            return NULL;
+        }
+        return p;
+    }
+    return NULL;
+}
+
+bool
+attr_given(Import *I, const char *name)
+{
+    return find(I, name, 0) != NULL;
+}
+
+int64_t
+attr_int(Import *I, const char *name, int64_t otherwise)
+{
+    const Onnx__AttributeProto *p = find(I, name, A_INT);
+
+    return p ? p->i : otherwise;
+}
+
+double
+attr_float(Import *I, const char *name, double otherwise)
+{
+    const Onnx__AttributeProto *p = find(I, name, A_FLOAT);
+
+    return p ? (double)p->f : otherwise;
+}
+
+const char *
+attr_text(Import *I, const char *name, const char *otherwise)
+{
+    const Onnx__AttributeProto *p = find(I, name, A_STRING);
+    Text t = text_new(I->a);
+
+    if (!p)
+        return otherwise;
+    text_add_n(&t, (const char *)p->s.data, p->s.len);
+    if (memchr(t.s, 0, p->s.len))
+        lower_fault(I, "attribute %s holds a NUL byte", name);
+    return t.s;
+}
+
+void
+attr_ints(Import *I, const char *name, int most, int64_t *x, int *count)
+{
+    const Onnx__AttributeProto *p = find(I, name, A_INTS);
+
+    *count = 0;
+    if (!p)
+        return;
+    if (p->n_ints > (size_t)most) {
+        lower_fault(I, "attribute %s has %zu numbers, at most %d make sense",
+                    name, p->n_ints, most);
+        return;
+    }
+    for (size_t i = 0; i < p->n_ints; i++)
+        x[i] = p->ints[i];
+    *count = (int)p->n_ints;
+}
+
+const Onnx__TensorProto *
+attr_tensor(Import *I, const char *name)
+{
+    const Onnx__AttributeProto *p = find(I, name, A_TENSOR);
+
+    return p ? p->t : NULL;
+}
+
+bool
+input_integers(Import *I, int i, int most, int64_t *x, int *count)
+{
+    const Tensor *t = input_constant(I, i);
+
+    *count = 0;
+    if (!t) {
+        lower_fault(I, "input %d must be known at compile time: make it a "
+                       "constant or an initializer",
+                    i);
+        return false;
+    }
+    if ((t->type.dtype != DT_I64 && t->type.dtype != DT_I32) ||
+        t->type.rank > 1 || type_elements(&t->type) > most) {
+        lower_fault(I, "input %d must be at most %d integers, is %s", i, most,
+                    type_text(I->a, &t->type));
+        return false;
+    }
+    *count = (int)type_elements(&t->type);
+    for (int k = 0; k < *count; k++)
+        x[k] = t->type.dtype == DT_I64 ? ((const int64_t *)t->data)[k]
+                                       : ((const int32_t *)t->data)[k];
+    return true;
+}
+
+bool
+normal_axis(Import *I, int64_t axis, int rank, int64_t *out)
+{
+    if (axis < -rank || axis >= rank) {
+        lower_fault(I, "axis %lld is outside a tensor of %d axes",
+                    (long long)axis, rank);
+        return false;
+    }
+    *out = axis < 0 ? axis + rank : axis;
+    return true;
+}

@@ -1,0 +1,99 @@
+/* lower: what a lowering function of onnx.def sees: the current ONNX node, its
+   inputs as IR values or as constants, its attributes; and how it binds its
+   outputs. */
+#ifndef SNUG_LOWER_H
+#define SNUG_LOWER_H
+
+#include "frontend/onnx/import.h"
+#include "frontend/onnx/wire.h"
+#include "ir/ops/rules.h"
+#include "onnx.pb-c.h"
+
+/* What an ONNX name stands for. */
+typedef struct Known {
+    Sym name;
+    ValueId value;                  /* 0: not made into an IR value yet */
+    const Onnx__TensorProto *proto; /* an initializer, or NULL */
+    WireData data;                  /* of the initializer */
+    Tensor *constant;               /* content known at import, or NULL */
+} Known;
+
+typedef struct Import {
+    Arena *a;
+    Module *m;
+    Graph *g;
+    Builder b;
+    const char *file;
+    const Onnx__ModelProto *model;
+    int opset;
+    Map *known; /* Sym -> Known * */
+    const Onnx__NodeProto *node;
+    const struct OnnxRow *row; /* of the node's operator */
+    uint64_t used; /* bit i: attribute i of the node was asked for */
+    const DimBinding *dim;
+    int dims;
+} Import;
+
+typedef void LowerNode(Import *I);
+
+/* ---- the current node ------------------------------------------------- */
+
+/* A problem with this node; lowering goes on with the next node. */
+void lower_fault(Import *I, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+int input_count(const Import *I); /* trailing blanks aside */
+bool has_input(const Import *I, int i);
+ValueId input(Import *I, int i); /* 0 after a fault, or where it is blank */
+const Type *input_type(Import *I, int i); /* NULL like input's 0 */
+/* The content of input i if it is known at import; NULL otherwise. */
+const Tensor *input_constant(Import *I, int i);
+/* Input i as at most `most` integers; false after a fault naming it. */
+bool input_integers(Import *I, int i, int most, int64_t *x, int *count);
+
+int64_t attr_int(Import *I, const char *name, int64_t otherwise);
+double attr_float(Import *I, const char *name, double otherwise);
+const char *attr_text(Import *I, const char *name, const char *otherwise);
+bool attr_given(Import *I, const char *name);
+/* At most `most` integers; *count is 0 where it is not given. */
+void attr_ints(Import *I, const char *name, int most, int64_t *x, int *count);
+const Onnx__TensorProto *attr_tensor(Import *I, const char *name);
+
+/* An axis of a tensor of this rank, negative ones counted from the end; false
+   after a fault. */
+bool normal_axis(Import *I, int64_t axis, int rank, int64_t *out);
+
+void bind(Import *I, int output, ValueId v);
+void bind_constant(Import *I, int output, Tensor t);
+bool wants_output(const Import *I, int output);
+
+/* ---- model.c ---------------------------------------------------------- */
+
+/* Reads, scans and unpacks; NULL after a complaint. */
+Onnx__ModelProto *read_model(Arena *a, const char *file, Wire *wire);
+/* ONNX's number of an element type; DT_NONE: not one that the IR has. */
+DType onnx_dtype(int32_t elem_type);
+const char *onnx_type_name(int32_t elem_type);
+/* Type of a tensor; false after a complaint at loc. */
+bool tensor_type(const Onnx__TensorProto *t, Loc loc, Type *out);
+/* Its content in memory (inline data only); NULL after a complaint. */
+Tensor *tensor_content(Arena *a, const Onnx__TensorProto *t, Loc loc);
+/* Where its raw bytes stand: the model's own file by `data`, or an external
+   file that passes every check. False after a complaint; *path NULL: neither,
+   the content must be listed. */
+bool tensor_place(Arena *a, const char *file, const Onnx__TensorProto *t,
+                  WireData data, const char **path, int64_t *offset);
+
+/* ---- onnx.def --------------------------------------------------------- */
+
+typedef struct OnnxRow {
+    const char *name;
+    int since;
+    LowerNode *lower;
+    Op op; /* of `same` rows */
+    const char *doc;
+} OnnxRow;
+
+const OnnxRow *onnx_row(const char *op_type); /* NULL: there is none */
+
+#endif

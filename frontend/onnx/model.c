@@ -1,0 +1,215 @@
+/* model: the file into protobuf-c's structures, tensors into ours. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "frontend/onnx/lower.h"
+#include "ir/eval.h"
+
+enum { FILE_MOST = INT32_MAX };
+
+typedef struct TypeRow {
+    const char *name;
+    DType dtype;
+} TypeRow;
+
+/* By the number of TensorProto.DataType. */
+static const TypeRow types[] = {
+    {"undefined", DT_NONE},  {"float", DT_F32},     {"uint8", DT_U8},
+    {"int8", DT_I8},         {"uint16", DT_U16},    {"int16", DT_I16},
+    {"int32", DT_I32},       {"int64", DT_I64},     {"string", DT_NONE},
+    {"bool", DT_I1},         {"float16", DT_F16},   {"double", DT_F64},
+    {"uint32", DT_U32},      {"uint64", DT_U64},    {"complex64", DT_NONE},
+    {"complex128", DT_NONE}, {"bfloat16", DT_BF16},
+};
+
+enum { TYPES = sizeof types / sizeof *types };
+
+DType
+onnx_dtype(int32_t elem_type)
+{
+    return elem_type >= 0 && elem_type < TYPES ? types[elem_type].dtype
+                                               : DT_NONE;
+}
+
+const char *
+onnx_type_name(int32_t elem_type)
+{
+    return elem_type >= 0 && elem_type < TYPES ? types[elem_type].name
+                                               : "an unknown type";
+}
+
+typedef struct Mapping {
+    void *p;
+    size_t size;
+} Mapping;
+
+static void
+unmap(void *p)
+{
+    const Mapping *m = p;
+
+    munmap(m->p, m->size);
+}
+
+static void
+free_model(void *p)
+{
+    onnx__model_proto__free_unpacked(p, NULL);
+}
+
+/* The file mapped for reading until the arena is freed; NULL after a
+   complaint. */
+static const unsigned char *
+map_file(Arena *a, const char *file, size_t *size)
+{
+    Loc loc = {.file = file};
+    int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+    Mapping *m;
+    void *p;
+
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        complain(loc, "cannot be read: %s", strerror(errno));
+        return NULL;
+    }
+    *size = (size_t)st.st_size;
+    if (!S_ISREG(st.st_mode) || st.st_size > FILE_MOST || st.st_size == 0) {
+        close(fd);
+        complain(loc, !S_ISREG(st.st_mode) ? "is not a regular file"
+                      : st.st_size == 0    ? "is empty, not an ONNX model"
+                                           : "is larger than 2 GiB, the most "
+                                             "that an ONNX file can be\nhint: "
+                                             "save its weights as external "
+                                             "data");
+        return NULL;
+    }
+    p = mmap(NULL, *size, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+    if (p == MAP_FAILED) {
+        complain(loc, "cannot be mapped: %s", strerror(errno));
+        return NULL;
+    }
+    m = NEW(a, Mapping);
+    *m = (Mapping){p, *size};
+    arena_defer(a, unmap, m);
+    return p;
+}
+
+Onnx__ModelProto *
+read_model(Arena *a, const char *file, Wire *wire)
+{
+    size_t size;
+    const unsigned char *bytes = map_file(a, file, &size);
+    Onnx__ModelProto *m;
+
+    if (!bytes || !wire_scan(a, file, bytes, size, wire))
+        return NULL;
+    m = onnx__model_proto__unpack(NULL, size, bytes);
+    if (!m) {
+        complain((Loc){.file = file}, "is not an ONNX model: protobuf refuses "
+                                      "its bytes");
+        return NULL;
+    }
+    arena_defer(a, free_model, m);
+    return m;
+}
+
+bool
+tensor_type(const Onnx__TensorProto *t, Loc loc, Type *out)
+{
+    int64_t dim[MAXRANK];
+
+    if (t->n_dims > MAXRANK) {
+        complain(loc, "tensor '%s' has %zu axes; at most %d are supported",
+                 t->name ? t->name : "", t->n_dims, MAXRANK);
+        return false;
+    }
+    for (size_t i = 0; i < t->n_dims; i++)
+        dim[i] = t->dims[i];
+    if (onnx_dtype(t->data_type) == DT_NONE) {
+        complain(loc, "tensor '%s' has element type %s (%d), which is not "
+                      "supported",
+                 t->name ? t->name : "", onnx_type_name(t->data_type),
+                 t->data_type);
+        return false;
+    }
+    if (!type_make(onnx_dtype(t->data_type), (int)t->n_dims, dim, out)) {
+        complain(loc, "tensor '%s' has a negative dimension, or too many "
+                      "elements",
+                 t->name ? t->name : "");
+        return false;
+    }
+    return true;
+}
+
+/* How many elements each of the typed fields holds, summed. */
+static size_t
+typed_count(const Onnx__TensorProto *t)
+{
+    return t->n_float_data + t->n_double_data + t->n_int32_data +
+           t->n_int64_data + t->n_uint64_data;
+}
+
+static double
+typed_element(const Onnx__TensorProto *t, size_t i)
+{
+    return t->n_float_data    ? (double)t->float_data[i]
+           : t->n_double_data ? t->double_data[i]
+           : t->n_int32_data  ? (double)t->int32_data[i]
+                              : (double)t->uint64_data[i];
+}
+
+static bool
+data_fits(const Onnx__TensorProto *t, const Type *type, Loc loc)
+{
+    int64_t want = type_elements(type);
+    size_t typed = typed_count(t);
+
+    if (t->has_raw_data && typed) {
+        complain(loc, "tensor '%s' has raw data and typed data",
+                 t->name ? t->name : "");
+        return false;
+    }
+    if (t->has_raw_data && (int64_t)t->raw_data.len != type_bytes(type)) {
+        complain(loc, "tensor '%s' holds %zu bytes; its shape says %" PRId64,
+                 t->name ? t->name : "", t->raw_data.len, type_bytes(type));
+        return false;
+    }
+    if (!t->has_raw_data && (int64_t)typed != want) {
+        complain(loc, "tensor '%s' holds %zu elements; its shape says %" PRId64,
+                 t->name ? t->name : "", typed, want);
+        return false;
+    }
+    return true;
+}
+
+Tensor *
+tensor_content(Arena *a, const Onnx__TensorProto *t, Loc loc)
+{
+    Tensor *x = NEW(a, Tensor);
+
+    if (!tensor_type(t, loc, &x->type))
+        return NULL;
+    if (t->n_external_data || t->data_location == 1 || t->segment) {
+        complain(loc, "tensor '%s' must have its data inline here",
+                 t->name ? t->name : "");
+        return NULL;
+    }
+    if (!data_fits(t, &x->type, loc))
+        return NULL;
+    x->data = NEWN(a, char, type_bytes(&x->type) + 1);
+    if (t->has_raw_data)
+        memcpy(x->data, t->raw_data.data, t->raw_data.len);
+    for (size_t i = 0; !t->has_raw_data && i < typed_count(t); i++) {
+        if (x->type.dtype == DT_I64 && t->n_int64_data)
+            ((int64_t *)x->data)[i] = t->int64_data[i];
+        else
+            tensor_set(x, (int64_t)i, typed_element(t, i));
+    }
+    return x;
+}

@@ -1,0 +1,393 @@
+/* conv: convolution of NCHW and its two gradients, as products over gathered
+   elements. Padded taps are zeros that take part: fma(0, w, sum). k runs over
+   (kh, kw, c), for the input's gradient over (kh, kw, out c), for the weight's
+   over (n, oh, ow). */
+#include "ir/eval.h"
+#include "ir/ops/geometry.h"
+#include "ir/ops/product.h"
+
+#include <string.h>
+
+static const char *const lists[] = {"strides", "pads", "dilations"};
+
+/* Checks x, w and the attributes; y is the type of conv(x, w). */
+static bool
+conv_type(const Graph *g, NodeId n, const Type *x, const Type *w, Geometry *geo,
+          Type *y)
+{
+    const char *name = op_info(g->node[n].op)->name;
+    int64_t groups = node_int(&g->node[n], "groups");
+    Type padded;
+
+    if (x->rank != 4 || w->rank != 4)
+        return REFUSE(g, n,
+                      "%s: input and weight are of rank 4, not %d and "
+                      "%d",
+                      name, x->rank, w->rank);
+    if (!needs_real(g, n, x->dtype))
+        return false;
+    if (x->dtype != w->dtype)
+        return REFUSE(g, n, "%s: input is %s, weight %s", name,
+                      dtype_name(x->dtype), dtype_name(w->dtype));
+    if (groups < 1 || x->dim[1] % groups || w->dim[0] % groups ||
+        x->dim[1] / groups != w->dim[1])
+        return REFUSE(g, n,
+                      "%s: %" PRId64 " input channels, weight %s and %" PRId64
+                      " groups do not go together",
+                      name, x->dim[1], type_text(g->module->arena, w), groups);
+    if (!geometry_read(g, n, x->dim + 2, w->dim + 2, geo))
+        return false;
+    if (!type_make(x->dtype, 4,
+                   (int64_t[]){x->dim[0], w->dim[0], geo->out[0], geo->out[1]},
+                   y) ||
+        !type_make(x->dtype, 4,
+                   (int64_t[]){x->dim[0], x->dim[1], geometry_padded(geo, 0),
+                               geometry_padded(geo, 1)},
+                   &padded))
+        return REFUSE(g, n, "%s: the result is too large", name);
+    return true;
+}
+
+/* The same for a gradient: x or w is given, dy must be of conv's type. */
+static bool
+gradient_type(const Graph *g, NodeId n, const Type *x, const Type *w,
+              const Type *dy)
+{
+    Geometry geo;
+    Type y;
+
+    if (!conv_type(g, n, x, w, &geo, &y))
+        return false;
+    if (!type_equal(&y, dy))
+        return REFUSE(g, n, "%s: the gradient is %s, not %s",
+                      op_info(g->node[n].op)->name,
+                      type_text(g->module->arena, dy),
+                      type_text(g->module->arena, &y));
+    return true;
+}
+
+/* The geometry of a node that was inferred before. */
+static Geometry
+known_geometry(const Graph *g, NodeId n, const Type *x, const Type *w)
+{
+    Geometry geo;
+
+    ASSERT(geometry_read(g, n, x->dim + 2, w->dim + 2, &geo));
+    return geo;
+}
+
+bool
+infer_conv(const Graph *g, NodeId n, const Type *given, Type *out)
+{
+    Geometry geo;
+
+    (void)given;
+    return conv_type(g, n, operand_type(g, n, 0), operand_type(g, n, 1), &geo,
+                     out);
+}
+
+typedef struct GradFrom {
+    const Node *node;
+    int64_t split;
+} GradFrom;
+
+static void
+set_conv(Node *n, const void *from, Builder *b)
+{
+    const GradFrom *f = from;
+
+    copy_lists(n, f->node, b->g->module->arena, 3, lists);
+    node_attr_set(n, "groups")->i = node_int(f->node, "groups");
+    if (n->op == OP_conv_grad_weight)
+        node_attr_set(n, "split")->i = f->split;
+}
+
+static ValueId
+build_one(Builder *b, Op op, const ValueId in[2], const Type *to,
+          const GradFrom *from)
+{
+    NodeId n = build_node(b, op, 2, in, 1, to, set_conv, from, NULL);
+
+    return b->g->node[n].out[0];
+}
+
+void
+grad_conv(Builder *b, NodeId n, const ValueId *dy, const bool *want,
+          ValueId *dx)
+{
+    Node node = *node_at(b->g, n);
+    Type x = *operand_type(b->g, n, 0), w = *operand_type(b->g, n, 1);
+    Type y = *result_type(b->g, n, 0);
+    int64_t mn = type_elements(&w) / node_int(&node, "groups");
+    GradFrom from = {&node, split_of(mn, y.dim[0] * y.dim[2] * y.dim[3])};
+
+    if (want[0])
+        dx[0] = build_one(b, OP_conv_grad_input, (ValueId[]){dy[0], node.in[1]},
+                          &x, &from);
+    if (want[1])
+        dx[1] = build_one(b, OP_conv_grad_weight,
+                          (ValueId[]){node.in[0], dy[0]}, &w, &from);
+}
+
+/* x among zeros, as large as the padded input. */
+static Tensor
+padded_input(Arena *a, const Tensor *x, const Geometry *geo)
+{
+    Type t = x->type;
+    Tensor out;
+    Strided to, from = {.data = x->data};
+
+    t.dim[2] = geometry_padded(geo, 0);
+    t.dim[3] = geometry_padded(geo, 1);
+    out = tensor_new(a, t);
+    to.data = out.data;
+    type_strides(&x->type, from.stride);
+    type_strides(&t, to.stride);
+    to.data +=
+        (geo->before[0] * to.stride[2] + geo->before[1]) * dtype_bytes(t.dtype);
+    copy_strided(&x->type, to, from);
+    return out;
+}
+
+/* One product for each image and group, whose elements lie apart as said. */
+typedef struct Apart {
+    int64_t images, groups;
+    int64_t a_group, b_image, b_group, c_image, c_group;
+} Apart;
+
+static void
+products(Arena *a, DType dtype, const Product *first, const Apart *apart)
+{
+    int64_t bytes = dtype_bytes(dtype);
+
+    for (int64_t i = 0; i < apart->images; i++)
+        for (int64_t j = 0; j < apart->groups; j++) {
+            Product p = *first;
+
+            p.a = (const char *)p.a + j * apart->a_group * bytes;
+            p.b = (const char *)p.b +
+                  (i * apart->b_image + j * apart->b_group) * bytes;
+            p.c =
+                (char *)p.c + (i * apart->c_image + j * apart->c_group) * bytes;
+            product(a, dtype, &p);
+        }
+}
+
+void
+eval_conv(Arena *a, const Graph *g, NodeId n, const Tensor *in, Tensor *out)
+{
+    Geometry geo = known_geometry(g, n, &in[0].type, &in[1].type);
+    const int64_t *w = in[1].type.dim;
+    int64_t groups = node_int(&g->node[n], "groups");
+    Tensor x = padded_input(a, &in[0], &geo);
+    int64_t xs[MAXRANK], ws[MAXRANK], ys[MAXRANK];
+
+    type_strides(&x.type, xs);
+    type_strides(&in[1].type, ws);
+    type_strides(&out->type, ys);
+    const int64_t k[] = {w[2], w[3], w[1]}, m = w[0] / groups;
+    Product p = {
+        .m = m,
+        .n = geo.out[0] * geo.out[1],
+        .k = k[0] * k[1] * k[2],
+        .split = 1,
+        .a = in[1].data,
+        .b = x.data,
+        .c = out->data,
+        .am = axis_offsets(a, 1, &m, ws),
+        .ak = axis_offsets(a, 3, k, (int64_t[]){ws[2], 1, ws[1]}),
+        .bk = axis_offsets(
+            a, 3, k,
+            (int64_t[]){geo.dilation[0] * xs[2], geo.dilation[1], xs[1]}),
+        .bn = axis_offsets(a, 2, geo.out,
+                           (int64_t[]){geo.stride[0] * xs[2], geo.stride[1]}),
+        .cm = axis_offsets(a, 1, &m, ys + 1),
+        .cn = axis_offsets(a, 2, geo.out, ys + 2)};
+
+    products(a, x.type.dtype, &p,
+             &(Apart){x.type.dim[0], groups, m * ws[0], xs[0], w[1] * xs[1],
+                      ys[0], m * ys[1]});
+}
+
+static double
+conv_flops(const Type *y, const Type *w)
+{
+    return 2.0 * (double)type_elements(y) * (double)w->dim[1] *
+           (double)w->dim[2] * (double)w->dim[3];
+}
+
+Cost
+cost_conv(const Graph *g, NodeId n)
+{
+    return cost_moving(g, n,
+                       conv_flops(result_type(g, n, 0), operand_type(g, n, 1)));
+}
+
+bool
+infer_conv_grad_input(const Graph *g, NodeId n, const Type *given, Type *out)
+{
+    const Type *dy = operand_type(g, n, 0), *w = operand_type(g, n, 1);
+
+    if (!needs_given(g, n, given, dy->dtype) ||
+        !gradient_type(g, n, given, w, dy))
+        return false;
+    *out = *given;
+    return true;
+}
+
+void
+grad_conv_grad_input(Builder *b, NodeId n, const ValueId *dy, const bool *want,
+                     ValueId *dx)
+{
+    (void)dy;
+    (void)want;
+    no_gradient(b, n, dx, "no second derivative");
+}
+
+/* Copies one plane of dy with stride - 1 zeros between its elements; what no
+   input reads falls outside and is left away. */
+static void
+stretch_plane(const Geometry *geo, const int64_t size[2], int64_t bytes,
+              const char *from, char *to)
+{
+    for (int64_t i = 0; i < geo->out[0]; i++)
+        for (int64_t j = 0; j < geo->out[1]; j++) {
+            int64_t at[2] = {i * geo->stride[0], j * geo->stride[1]};
+
+            for (int k = 0; k < 2; k++)
+                at[k] +=
+                    (geo->kernel[k] - 1) * geo->dilation[k] - geo->before[k];
+            if (at[0] >= 0 && at[0] < size[0] && at[1] >= 0 && at[1] < size[1])
+                memcpy(to + (at[0] * size[1] + at[1]) * bytes,
+                       from + (i * geo->out[1] + j) * bytes, (size_t)bytes);
+        }
+}
+
+/* dy spread out so that tap k of input i reads it at
+   i + (kernel - 1 - k) * dilation. */
+static Tensor
+stretched(Arena *a, const Tensor *dy, const Geometry *geo)
+{
+    Type t = dy->type;
+    int64_t bytes = dtype_bytes(t.dtype);
+    int64_t planes = t.dim[0] * t.dim[1], plane = geo->out[0] * geo->out[1];
+    Tensor out;
+
+    for (int i = 0; i < 2; i++)
+        t.dim[2 + i] = geo->in[i] + (geo->kernel[i] - 1) * geo->dilation[i];
+    ASSERT(type_make(t.dtype, 4, t.dim, &t));
+    out = tensor_new(a, t);
+    for (int64_t i = 0; i < planes; i++)
+        stretch_plane(geo, t.dim + 2, bytes,
+                      (const char *)dy->data + i * plane * bytes,
+                      (char *)out.data + i * t.dim[2] * t.dim[3] * bytes);
+    return out;
+}
+
+void
+eval_conv_grad_input(Arena *a, const Graph *g, NodeId n, const Tensor *in,
+                     Tensor *out)
+{
+    Geometry geo = known_geometry(g, n, &out->type, &in[1].type);
+    const int64_t *w = in[1].type.dim, *step = geo.dilation;
+    int64_t groups = node_int(&g->node[n], "groups");
+    Tensor dy = stretched(a, &in[0], &geo);
+    int64_t ds[MAXRANK], ws[MAXRANK], xs[MAXRANK];
+
+    type_strides(&dy.type, ds);
+    type_strides(&in[1].type, ws);
+    type_strides(&out->type, xs);
+    const int64_t k[] = {w[2], w[3], w[0] / groups};
+    int64_t corner = (w[2] - 1) * step[0] * ds[2] + (w[3] - 1) * step[1];
+    Product p = {
+        .m = w[1],
+        .n = geo.in[0] * geo.in[1],
+        .k = k[0] * k[1] * k[2],
+        .split = 1,
+        .a = in[1].data,
+        .c = out->data,
+        .b = (const char *)dy.data + corner * dtype_bytes(dy.type.dtype),
+        .am = axis_offsets(a, 1, w + 1, ws + 1),
+        .ak = axis_offsets(a, 3, k, (int64_t[]){ws[2], 1, ws[0]}),
+        .bk = axis_offsets(a, 3, k,
+                           (int64_t[]){-step[0] * ds[2], -step[1], ds[1]}),
+        .bn = axis_offsets(a, 2, geo.in, ds + 2),
+        .cm = axis_offsets(a, 1, w + 1, xs + 1),
+        .cn = axis_offsets(a, 2, geo.in, xs + 2)};
+
+    products(a, dy.type.dtype, &p,
+             &(Apart){out->type.dim[0], groups, k[2] * ws[0], ds[0],
+                      k[2] * ds[1], xs[0], w[1] * xs[1]});
+}
+
+Cost
+cost_conv_grad_input(const Graph *g, NodeId n)
+{
+    return cost_moving(
+        g, n, conv_flops(operand_type(g, n, 0), operand_type(g, n, 1)));
+}
+
+bool
+infer_conv_grad_weight(const Graph *g, NodeId n, const Type *given, Type *out)
+{
+    const Type *x = operand_type(g, n, 0), *dy = operand_type(g, n, 1);
+
+    if (!needs_given(g, n, given, x->dtype) ||
+        !gradient_type(g, n, x, given, dy) ||
+        !needs_split(g, n, dy->dim[0] * dy->dim[2] * dy->dim[3]))
+        return false;
+    *out = *given;
+    return true;
+}
+
+void
+grad_conv_grad_weight(Builder *b, NodeId n, const ValueId *dy, const bool *want,
+                      ValueId *dx)
+{
+    (void)dy;
+    (void)want;
+    no_gradient(b, n, dx, "no second derivative");
+}
+
+void
+eval_conv_grad_weight(Arena *a, const Graph *g, NodeId n, const Tensor *in,
+                      Tensor *out)
+{
+    Geometry geo = known_geometry(g, n, &in[0].type, &out->type);
+    const int64_t *w = out->type.dim, *y = in[1].type.dim;
+    int64_t groups = node_int(&g->node[n], "groups"), m = w[0] / groups;
+    Tensor x = padded_input(a, &in[0], &geo);
+    int64_t xs[MAXRANK], ws[MAXRANK], ys[MAXRANK];
+
+    type_strides(&x.type, xs);
+    type_strides(&out->type, ws);
+    type_strides(&in[1].type, ys);
+    const int64_t k[] = {y[0], y[2], y[3]};
+    Product p = {
+        .m = m,
+        .n = w[1] * w[2] * w[3],
+        .k = k[0] * k[1] * k[2],
+        .split = node_int(&g->node[n], "split"),
+        .a = in[1].data,
+        .b = x.data,
+        .c = out->data,
+        .am = axis_offsets(a, 1, &m, ys + 1),
+        .ak = axis_offsets(a, 3, k, (int64_t[]){ys[0], ys[2], 1}),
+        .bk = axis_offsets(
+            a, 3, k, (int64_t[]){xs[0], geo.stride[0] * xs[2], geo.stride[1]}),
+        .bn = axis_offsets(
+            a, 3, w + 1,
+            (int64_t[]){xs[1], geo.dilation[0] * xs[2], geo.dilation[1]}),
+        .cm = axis_offsets(a, 1, &m, ws),
+        .cn = axis_offsets(a, 3, w + 1, ws + 1)};
+
+    products(a, x.type.dtype, &p,
+             &(Apart){1, groups, m * ys[1], 0, w[1] * xs[1], 0, m * ws[0]});
+}
+
+Cost
+cost_conv_grad_weight(const Graph *g, NodeId n)
+{
+    return cost_moving(g, n,
+                       conv_flops(operand_type(g, n, 1), result_type(g, n, 0)));
+}

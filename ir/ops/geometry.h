@@ -1,0 +1,29 @@
+/* geometry: windows moving over the two last axes of NCHW tensors. */
+#ifndef SNUG_GEOMETRY_H
+#define SNUG_GEOMETRY_H
+
+#include "ir/ops/ops.h"
+
+/* Index 0: height, 1: width. Tap k of output o reads the input at
+   o * stride + k * dilation - before, where that is inside. */
+typedef struct Geometry {
+    int64_t in[2], out[2], kernel[2], stride[2], dilation[2];
+    int64_t before[2], after[2];
+} Geometry;
+
+/* Reads and checks strides, pads and dilations of node n for this input and
+   kernel. */
+bool geometry_read(const Graph *g, NodeId n, const int64_t in[2],
+                   const int64_t kernel[2], Geometry *out);
+
+static inline int64_t
+geometry_padded(const Geometry *geo, int axis)
+{
+    return geo->in[axis] + geo->before[axis] + geo->after[axis];
+}
+
+/* Copies these list attributes of a node to another one. */
+void copy_lists(Node *to, const Node *from, Arena *a, int count,
+                const char *const *names);
+
+#endif

@@ -1,0 +1,21 @@
+/* product: sums of products over gathered elements; what contract and the
+   convolutions are computed with. */
+#ifndef SNUG_PRODUCT_H
+#define SNUG_PRODUCT_H
+
+#include "ir/type.h"
+
+/* c[cm[i] + cn[j]] = sum over k of a[am[i] + ak[k]] * b[bk[k] + bn[j]],
+   offsets in elements. Each part of k (cut at ceil(k / split)) has one
+   accumulator from +0 and fma in the order of k; parts add in order. */
+typedef struct Product {
+    int64_t m, n, k, split;
+    const void *a, *b;
+    void *c;
+    const int64_t *am, *ak, *bk, *bn, *cm, *cn;
+} Product;
+
+/* dtype: f32 or f64, of a, b and c. */
+void product(Arena *scratch, DType dtype, const Product *p);
+
+#endif

@@ -1,0 +1,113 @@
+/* fuse_kinds: a cluster of maps has one iteration space; a cluster of rows has
+   that of its reductions, and its values are of that shape or of the shape
+   with the reduced axes 1. */
+#include "passes/memory/fuse_kinds.h"
+
+#include <string.h>
+
+/* A row stays in the nearest cache. */
+enum { ROW_MOST = 8192 };
+
+static bool
+same_dims(const Type *a, const Type *b)
+{
+    Type x = *a;
+
+    x.dtype = b->dtype;
+    return type_equal(&x, b);
+}
+
+/* The space with the reduced axes 1. */
+static Type
+row_space(const Shape *s)
+{
+    Type t = s->space;
+
+    for (int i = 0; i < t.rank; i++)
+        if (s->axes >> i & 1)
+            t.dim[i] = 1;
+    return t;
+}
+
+/* Are the reduced axes the innermost ones (axes of size 1 aside), the rows
+   several and short? */
+static bool
+short_rows(const Shape *s)
+{
+    int64_t rows = 1, length = 1;
+
+    for (int i = 0; i < s->space.rank; i++) {
+        bool reduced = s->axes >> i & 1;
+
+        if (s->space.dim[i] == 1)
+            continue;
+        if (!reduced && length > 1)
+            return false;
+        if (reduced)
+            length *= s->space.dim[i];
+        else
+            rows *= s->space.dim[i];
+    }
+    return length <= ROW_MOST && (rows > 1 || length <= 64);
+}
+
+static Shape
+reduce_shape(const Graph *g, const Node *n)
+{
+    const int64_t *axes = node_list(n, "axes");
+    Shape s = {.space = g->value[n->in[0]].type};
+
+    for (size_t i = 0; i < vec_len(axes); i++)
+        s.axes |= 1u << axes[i];
+    s.kind = short_rows(&s) ? CK_ROWS : CK_TAIL;
+    return s;
+}
+
+Shape
+node_shape(const Graph *g, const Node *n)
+{
+    const OpInfo *info = op_info(n->op);
+    Shape s = {.space = g->value[n->out[0]].type};
+
+    if (n->op == OP_reduce)
+        return reduce_shape(g, n);
+    if (info->kernel == KK_contract)
+        s.kind = CK_CONTRACT;
+    else if ((info->flags & OF_MAP) || n->op == OP_broadcast)
+        s.kind = CK_MAP;
+    return s;
+}
+
+static Shape
+join_rows(const Shape *rows, const Shape *other)
+{
+    Type row = row_space(rows);
+    bool fits;
+
+    if (other->kind == CK_ROWS)
+        fits = same_dims(&rows->space, &other->space) &&
+               rows->axes == other->axes;
+    else
+        fits = same_dims(&rows->space, &other->space) ||
+               same_dims(&row, &other->space);
+    return fits ? *rows : (Shape){0};
+}
+
+Shape
+join_shapes(const Shape *p, const Shape *m)
+{
+    bool same = same_dims(&p->space, &m->space);
+
+    if (p->kind == CK_MAP && m->kind == CK_TAIL && same)
+        return (Shape){CK_CLOSED, m->space, m->axes};
+    if (p->kind == CK_CONTRACT && m->kind == CK_MAP && same)
+        return *p;
+    if (p->kind == CK_MAP && (m->kind == CK_MAP || m->kind == CK_CONTRACT) &&
+        same)
+        return *m;
+    if (p->kind == CK_ROWS && (m->kind == CK_MAP || m->kind == CK_ROWS))
+        return join_rows(p, m);
+    if (p->kind == CK_MAP && m->kind == CK_ROWS)
+        return join_rows(m, p);
+    return (Shape){0};
+}

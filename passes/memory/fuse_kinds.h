@@ -1,0 +1,28 @@
+/* fuse_kinds: which nodes may share a kernel: what the two generators want. */
+#ifndef SNUG_FUSE_KINDS_H
+#define SNUG_FUSE_KINDS_H
+
+#include "ir/graph.h"
+
+typedef enum ClusterKind {
+    CK_ALONE,    /* not to be fused */
+    CK_MAP,      /* element-wise over `space` */
+    CK_ROWS,     /* maps and reductions over the same trailing axes */
+    CK_TAIL,     /* any other reduction: takes maps in front, then closed */
+    CK_CONTRACT, /* a product or convolution and maps on its result */
+    CK_CLOSED
+} ClusterKind;
+
+typedef struct Shape {
+    ClusterKind kind;
+    Type space;    /* the iteration space; its element type is of no account */
+    unsigned axes; /* CK_ROWS, CK_TAIL: bit i: axis i of space is reduced */
+} Shape;
+
+Shape node_shape(const Graph *g, const Node *n);
+
+/* The shape of a cluster that holds producers of shape p and a consumer of
+   shape m; kind CK_ALONE: they do not go together. */
+Shape join_shapes(const Shape *p, const Shape *m);
+
+#endif

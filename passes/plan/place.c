@@ -1,0 +1,177 @@
+/* place: an address for every value. One arena serves all entries: stores lie
+   at the bottom, at one place in every entry; above them each entry places its
+   own buffers. The arena is as large as the largest entry needs. */
+#include "passes/pass.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "passes/tools/placement.h"
+
+/* What the plan of the module comes to. */
+typedef struct Totals {
+    int64_t stores, height, bound;
+    const char *bound_entry;
+    int64_t bound_at;
+    bool proven;
+} Totals;
+
+static int64_t
+aligned(int64_t bytes, int64_t align)
+{
+    return (bytes + align - 1) / align * align;
+}
+
+static int64_t
+place_stores(Module *m, Sym space, int64_t align)
+{
+    int64_t at = 0;
+
+    for (size_t i = 1; i < vec_len(m->store); i++) {
+        m->store[i].place = (Place){space, at};
+        at += aligned(type_bytes(&m->store[i].type), align);
+    }
+    return at;
+}
+
+/* The buffers of an entry that are not stores, as intervals. */
+static Interval *
+intervals(Graph *g, Arena *scratch, int64_t align, uint32_t **buffer)
+{
+    const Facts *f = facts(g);
+    Interval *x = NULL;
+
+    for (size_t b = 0; b < vec_len(f->buffer); b++) {
+        const Buffer *p = &f->buffer[b];
+
+        if (p->persistent || p->bytes == 0)
+            continue;
+        vec_push(scratch, x,
+                 (Interval){p->first, (int64_t)p->last + 1,
+                            aligned(p->bytes, align), 0});
+        vec_push(scratch, *buffer, (uint32_t)b);
+    }
+    return x;
+}
+
+/* Every value lies where its buffer does. */
+static void
+write_places(Graph *g, Sym space, int64_t base, const Interval *x,
+             const uint32_t *buffer, Arena *scratch)
+{
+    const Facts *f = facts(g);
+    int64_t *offset = NEWN(scratch, int64_t, vec_len(f->buffer) + 1);
+
+    for (size_t i = 0; i < vec_len(x); i++)
+        offset[buffer[i]] = base + x[i].offset;
+    for (size_t v = 1; v < vec_len(g->value); v++) {
+        const Buffer *b = &f->buffer[f->buffer_of[v]];
+        const Value *root = value_at(g, b->root);
+
+        g->value[v].place = (Place){
+            space, b->persistent ? g->module->store[root->store].place.offset
+                                 : offset[f->buffer_of[v]]};
+    }
+}
+
+static void
+place_entry(PassRun *r, Graph *g, Sym space, Totals *t)
+{
+    int64_t align = r->machine->align, at = 0;
+    uint32_t *buffer = NULL;
+    Interval *x = intervals(g, r->scratch, align, &buffer);
+    int64_t capacity = r->budget > t->stores ? r->budget - t->stores : 0;
+    Placement p;
+
+    (void)capacity;
+    placement_bound(r->scratch, x, (int)vec_len(x), &at);
+    p = placement_solve(r->scratch, x, (int)vec_len(x), 0,
+                        opt_int(r, "nodes"));
+    log_line("place", "%s: height %" PRId64 " bound %" PRId64 " nodes %" PRId64,
+             g->name, p.height, p.bound, p.nodes);
+    if (p.bound >= t->bound) {
+        t->bound = p.bound;
+        t->bound_entry = g->name;
+        t->bound_at = at;
+    }
+    if (p.height > t->height)
+        t->height = p.height;
+    write_places(g, space, t->stores, x, buffer, r->scratch);
+}
+
+static void
+set_number(Module *m, const char *key, int64_t x)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%" PRId64, x);
+    module_set(m, key, text);
+}
+
+/* The node at which the most bytes are alive. */
+static const char *
+bound_node(const Module *m, const Totals *t)
+{
+    for (size_t i = 0; i < vec_len(m->entry); i++) {
+        const Graph *g = m->entry[i];
+
+        if (g->name == t->bound_entry && vec_len(g->order))
+            return value_at(g, node_at(g, g->order[t->bound_at])->out[0])
+                ->name;
+    }
+    return "";
+}
+
+static void
+refuse(const PassRun *r, const Totals *t)
+{
+    Arena *a = r->scratch;
+    int64_t bound = t->stores + t->bound, peak = t->stores + t->height;
+
+    if (r->budget < bound)
+        raise_status(ST_NO_FIT, (Loc){.file = r->m->file},
+                     "no plan fits in %s: %s (%" PRId64
+                     " bytes) are alive at once at node '%s' of entry %s, "
+                     "%s of them weights and state\nhint: --memory %" PRId64
+                     " would fit; a smaller batch needs less",
+                     format_bytes(a, r->budget), format_bytes(a, bound), bound,
+                     bound_node(r->m, t), t->bound_entry,
+                     format_bytes(a, t->stores), peak);
+    raise_status(ST_NO_FIT, (Loc){.file = r->m->file},
+                 "no plan was found in %s: the best takes %" PRId64
+                 " bytes, and the bound is %" PRId64
+                 "\nhint: --memory %" PRId64 " would fit",
+                 format_bytes(a, r->budget), peak, bound, peak);
+}
+
+static void
+tell(PassRun *r, const Totals *t)
+{
+    Text at = text_new(r->scratch);
+
+    text_add(&at, "%s:%" PRId64, t->bound_entry, t->bound_at);
+    set_number(r->m, "peak", t->stores + t->height);
+    set_number(r->m, "bound", t->stores + t->bound);
+    module_set(r->m, "bound_at", at.s);
+    if (r->budget)
+        set_number(r->m, "budget", r->budget);
+}
+
+void
+pass_place(PassRun *r)
+{
+    Module *m = r->m;
+    Sym space = sym(m->syms, "dev");
+    Totals t = {.bound_entry = "", .bound = -1};
+
+    t.stores = place_stores(m, space, r->machine->align);
+    for (size_t i = 0; i < vec_len(m->entry); i++)
+        place_entry(r, m->entry[i], space, &t);
+    if (r->budget && t.stores + t.height > r->budget)
+        refuse(r, &t);
+    vec_clear(m->space);
+    vec_push(m->arena, m->space,
+             (Space){space, t.stores + t.height, r->machine->align});
+    tell(r, &t);
+}

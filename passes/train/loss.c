@@ -1,0 +1,332 @@
+/* loss: from the entry `forward` makes `train` (the same with the mean loss
+   of the batch appended, output `loss`) and `eval` (weighted sums over the
+   batch: `loss_sum` and `correct`). Every loss is a composition of element-wise
+   and reduce nodes:
+
+     cross-entropy  l_i = log(sum_c exp z_ic) - z_i[label], z = x - max_c x
+     bce            l   = max(x,0) - x*y + log1p(exp(-|x|)), x logits
+     mse            l   = (x - y)^2                                          */
+#include "passes/pass.h"
+#include "passes/tools/name.h"
+
+#include <string.h>
+
+/* What is common to the three while one entry gets its loss. */
+typedef struct Loss {
+    Builder b;
+    ValueId x;      /* the model's output */
+    Type type;      /* of x */
+    ValueId labels; /* as given */
+    ValueId sample; /* [N] loss of each sample */
+    ValueId hit;    /* [N] 1 where the sample is right, or 0 if not counted */
+} Loss;
+
+typedef void LossFunction(Loss *l, bool counting);
+
+typedef struct LossKind {
+    const char *name;
+    bool classes; /* labels are class numbers */
+    LossFunction *append;
+} LossKind;
+
+static ValueId
+formula(Loss *l, const char *text, int n, const ValueId *in, const char *name)
+{
+    return build_formula(&l->b, text, n, in, DT_NONE, name);
+}
+
+/* [N,1] or [N,...] with size 1 -> [N]. */
+static ValueId
+flatten(Loss *l, ValueId v, const char *name)
+{
+    return build_view(&l->b, v, 1, l->type.dim, name);
+}
+
+/* op over all axes but the first, as [N]. */
+static ValueId
+over_sample(Loss *l, const char *op, ValueId v, const char *name)
+{
+    static const int64_t axes[] = {1, 2, 3, 4, 5, 6, 7};
+
+    if (l->type.rank == 1)
+        return v;
+    v = build_reduce(&l->b, op, v, l->type.rank - 1, axes, name);
+    return flatten(l, v, name);
+}
+
+/* x * (1/count). */
+static ValueId
+divided(Loss *l, ValueId v, int64_t count, const char *name)
+{
+    Text t = text_new(l->b.g->module->arena);
+
+    text_add(&t, "a*");
+    text_add_double(&t, 1 / (double)count);
+    return formula(l, text_str(&t), 1, &v, name);
+}
+
+/* The loss of a sample is the mean over its elements. */
+static void
+finish_elements(Loss *l, ValueId each, ValueId right)
+{
+    int64_t count = type_elements(&l->type) / l->type.dim[0];
+
+    l->sample = over_sample(l, "sum", each, "loss.sum");
+    if (count > 1)
+        l->sample = divided(l, l->sample, count, "loss.mean");
+    if (right)
+        l->hit =
+            divided(l, over_sample(l, "sum", right, "hit.sum"), count, "hit");
+}
+
+static void
+append_mse(Loss *l, bool counting)
+{
+    ValueId in[] = {l->x, l->labels};
+    ValueId d = formula(l, "a-b", 2, in, "loss.d");
+
+    (void)counting;
+    finish_elements(l, build_map1(&l->b, OP_square, d, "loss.d2"), 0);
+}
+
+static void
+append_bce(Loss *l, bool counting)
+{
+    ValueId in[] = {l->x, l->labels};
+    ValueId each = formula(l, "max(a,0)-a*b+log1p(exp(where(a<0,a,-a)))", 2, in,
+                           "loss.each");
+    ValueId right =
+        counting ? formula(l, "(a>0)==(b>0.5)", 2, in, "hit.each") : 0;
+
+    finish_elements(l, each, right);
+}
+
+/* A sample is right if no other class has a larger logit, and none of lower
+   number an equal one; NaN is never right. */
+static void
+count_classes(Loss *l, ValueId classes, ValueId label, ValueId z,
+              ValueId picked)
+{
+    ValueId in[] = {classes, label, z, picked};
+    ValueId right = formula(l, "where(a<b,d>c,d>=c)", 4, in, "hit.each");
+
+    l->hit = over_sample(l, "min", right, "hit");
+}
+
+static void
+append_cross_entropy(Loss *l, bool counting)
+{
+    Builder *b = &l->b;
+    int64_t n = l->type.dim[0], c = l->type.dim[1], axis = 1;
+    Type row;
+    ValueId max = build_reduce(b, "max", l->x, 1, &axis, "loss.max");
+    ValueId z, e, sum, classes, label, picked;
+
+    type_make(DT_I64, 2, (int64_t[]){1, c}, &row);
+    if (!counting)
+        max = build_map1(b, OP_detach, max, "loss.top");
+    z = build_map2(b, OP_sub, l->x, max, "loss.z");
+    e = build_map1(b, OP_exp, z, "loss.exp");
+    sum = build_reduce(b, "sum", e, 1, &axis, "loss.sum");
+    classes = build_iota(b, row, 1, "loss.class");
+    label = build_view(b, l->labels, 2, (int64_t[]){n, 1}, "loss.label");
+    picked = formula(l, "where(a==b,c,0)", 3, (ValueId[]){classes, label, z},
+                     "loss.pick");
+    picked = build_reduce(b, "sum", picked, 1, &axis, "loss.picked");
+    l->sample =
+        formula(l, "log(a)-b", 2, (ValueId[]){sum, picked}, "loss.each");
+    l->sample = flatten(l, l->sample, "loss.sample");
+    if (counting)
+        count_classes(l, classes, label, z, picked);
+}
+
+static const LossKind kinds[] = {
+    {"cross-entropy", true, append_cross_entropy},
+    {"mse", false, append_mse},
+    {"bce", false, append_bce},
+};
+
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+static const LossKind *
+find_kind(const char *name)
+{
+    const char *names[KINDS + 1] = {0}, *near;
+
+    for (int i = 0; i < KINDS; i++) {
+        if (strcmp(kinds[i].name, name) == 0)
+            return &kinds[i];
+        names[i] = kinds[i].name;
+    }
+    near = nearest_name(name, names);
+    raise_status(ST_USAGE, NOWHERE,
+                 "no loss '%s'\nthere are cross-entropy, mse and bce%s%s%s",
+                 name, near ? ": did you mean '" : "", near ? near : "",
+                 near ? "'?" : "");
+}
+
+/* The first floating-point output that has a batch axis and one more; for the
+   element-wise losses a batch axis is enough. */
+static size_t
+choose_output(const Graph *g, const LossKind *kind)
+{
+    for (int rank = 2; rank >= (kind->classes ? 2 : 1); rank--)
+        for (size_t i = 0; i < vec_len(g->output); i++) {
+            const Type *t = &g->value[g->output[i]].type;
+
+            if ((t->dtype == DT_F32 || t->dtype == DT_F64) && t->rank >= rank)
+                return i;
+        }
+    raise_at(model_loc(g->module),
+             "loss '%s': the model has no f32 or f64 output of rank %d or "
+             "more%s",
+             kind->name, kind->classes ? 2 : 1,
+             kind->classes ? ": it takes logits [batch, classes]" : "");
+}
+
+static const char *const reserved[] = {
+    "labels", "lr", "steps", "weight", "loss", "loss_sum", "correct", NULL};
+
+static void
+check_names(const Module *m, const Graph *g)
+{
+    for (const char *const *r = reserved; *r; r++) {
+        Sym name = sym(m->syms, *r);
+        ValueId v = graph_find(g, name);
+
+        if (module_store(m, name) || (v && g->value[v].kind == V_INPUT))
+            complain(model_loc(m),
+                     "the model's %s '%s' has a name that training "
+                     "needs\nrename it in the export",
+                     module_store(m, name) ? "tensor" : "input", *r);
+    }
+}
+
+static void
+check_inputs(const Graph *g, const Type *x)
+{
+    for (size_t i = 0; i < vec_len(g->input); i++) {
+        const Value *v = &g->value[g->input[i]];
+
+        if (v->type.rank == 0 || v->type.dim[0] != x->dim[0])
+            complain(model_loc(g->module),
+                     "input '%s' is %s, but the batch is %lld (axis 0 of the "
+                     "model's output)\nevery input needs the batch as axis 0",
+                     v->name, type_text(g->module->arena, &v->type),
+                     (long long)x->dim[0]);
+    }
+}
+
+static void
+check_output(const Graph *g, const LossKind *kind, ValueId x)
+{
+    const Value *v = &g->value[x];
+    Loc loc = v->def ? graph_loc(g, v->def) : model_loc(g->module);
+
+    if (type_elements(&v->type) == 0)
+        raise_at(loc, "output '%s' is empty: %s", v->name,
+                 type_text(g->module->arena, &v->type));
+    if (kind->classes && v->type.rank != 2)
+        raise_at(loc,
+                 "cross-entropy takes logits [batch, classes], but output "
+                 "'%s' is %s",
+                 v->name, type_text(g->module->arena, &v->type));
+    if (kind->classes && v->def && g->node[v->def].source_op &&
+        strstr(g->node[v->def].source_op, "Softmax"))
+        warn_at(loc, "the model ends in a softmax, but cross-entropy takes "
+                     "logits\nleave the last layer out of the export");
+}
+
+/* A clone of `forward` with inputs for the target. */
+static Loss
+begin_entry(Module *m, const char *name, size_t output, const LossKind *kind)
+{
+    Graph *g = graph_clone(module_entry(m, "forward"), name);
+    Loss l = {.b = {.g = g, .phase = 'f'}, .x = g->output[output]};
+    Type labels;
+
+    for (const char *const *r = reserved; *r; r++)
+        make_name_free(g, *r);
+    vec_push(m->arena, m->entry, g);
+    l.type = labels = g->value[l.x].type;
+    if (kind->classes) {
+        labels.dtype = DT_I64;
+        labels.rank = 1;
+        labels.dim[1] = 0;
+    }
+    l.labels = graph_input(g, "labels", labels);
+    vec_clear(g->output);
+    return l;
+}
+
+/* The sum of [N] v, as a scalar. */
+static ValueId
+total(Loss *l, ValueId v, const char *name)
+{
+    static const int64_t axis = 0;
+
+    v = build_reduce(&l->b, "sum", v, 1, &axis, "loss.total");
+    return build_view(&l->b, v, 0, &axis, name);
+}
+
+static void
+make_train(Module *m, size_t output, const LossKind *kind)
+{
+    Loss l = begin_entry(m, "train", output, kind);
+    ValueId sum;
+
+    kind->append(&l, false);
+    sum = total(&l, l.sample, "loss.total");
+    vec_push(m->arena, l.b.g->output, divided(&l, sum, l.type.dim[0], "loss"));
+}
+
+static void
+make_eval(Module *m, size_t output, const LossKind *kind)
+{
+    Loss l = begin_entry(m, "eval", output, kind);
+    Graph *g = l.b.g;
+    Type t;
+    ValueId weight;
+
+    type_make(DT_F32, 1, l.type.dim, &t);
+    weight = graph_input(g, "weight", t);
+    kind->append(&l, true);
+    if (!l.hit)
+        l.hit = build_number(&l.b, 0, DT_F32, "hit");
+    l.sample = formula(&l, "where(b==0,0,a*b)", 2,
+                       (ValueId[]){l.sample, weight}, "loss.weighted");
+    l.hit = formula(&l, "a*b", 2, (ValueId[]){l.hit, weight}, "hit.weighted");
+    vec_push(m->arena, g->output, total(&l, l.sample, "loss_sum"));
+    vec_push(m->arena, g->output, total(&l, l.hit, "correct"));
+}
+
+void
+pass_loss(PassRun *r)
+{
+    Module *m = r->m;
+    const LossKind *kind = find_kind(opt_text(r, "kind"));
+    Graph *forward = module_entry(m, "forward");
+    size_t output;
+    ValueId x;
+
+    if (!forward)
+        raise_at(model_loc(m), "there is no entry 'forward' to train");
+    if (module_entry(m, "train") || module_entry(m, "eval"))
+        raise_at(model_loc(m),
+                 "the entries 'train' and 'eval' are there already");
+    output = choose_output(forward, kind);
+    x = forward->output[output];
+    check_output(forward, kind, x);
+    check_names(m, forward);
+    check_inputs(forward, &forward->value[x].type);
+    raise_if_complained();
+    make_train(m, output, kind);
+    make_eval(m, output, kind);
+    module_set(m, "loss", kind->name);
+    if (kind->classes) {
+        Text t = text_new(r->scratch);
+
+        text_add(&t, "%lld", (long long)forward->value[x].type.dim[1]);
+        module_set(m, "classes", text_str(&t));
+    }
+}

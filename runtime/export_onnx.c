@@ -1,0 +1,42 @@
+/* export_onnx: the ONNX file as the compiler prepared it, its holes filled with
+   the tensors of the arena. */
+#include "runtime/run.h"
+#include "runtime/status.h"
+
+static int
+write_pieces(const RtModel *m, RtOutput *o)
+{
+    const RtProgram *p = m->program;
+    for (int k = 0; k < p->pieces; k++) {
+        const RtPiece *piece = &p->piece[k];
+        const void *from = piece->bytes;
+        if (piece->tensor >= p->tensors)
+            return rt_fail(RT_ERROR_PROGRAM,
+                           "a piece of the ONNX file names "
+                           "tensor %d",
+                           piece->tensor);
+        if (piece->tensor >= 0)
+            from = m->arena.base + p->tensor[piece->tensor].offset;
+        RT_TRY(rt_output_write(o, from, piece->length));
+    }
+    return RT_OK;
+}
+
+int
+rt_export_onnx(const RtModel *m, const char *path)
+{
+    RtOutput o;
+    int64_t bytes = 0;
+    if (!m->program->pieces)
+        return rt_fail(RT_ERROR_USAGE, "--export-onnx: the program was not "
+                                       "compiled from an ONNX model");
+    for (int k = 0; k < m->program->pieces; k++)
+        bytes += m->program->piece[k].length;
+    RT_TRY(rt_output_open(&o, path, bytes));
+    int status = write_pieces(m, &o);
+    if (status) {
+        rt_output_drop(&o);
+        return status;
+    }
+    return rt_output_commit(&o);
+}

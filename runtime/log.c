@@ -1,0 +1,179 @@
+/* log: records gather in a buffer of fixed size. */
+#include "runtime/log.h"
+
+#include "runtime/file.h"
+#include "runtime/status.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RECORD_MOST 512
+#define CSV_HEAD    "step,epoch,loss,lr,seconds\n"
+
+static bool
+ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && !strcmp(text + n - m, end);
+}
+
+/* The step of a record; -1 for the head of a CSV, the summary, broken lines. */
+static int64_t
+step_of(const RtLog *l, const char *line)
+{
+    if (l->json && strncmp(line, "{\"step\":", 8))
+        return -1;
+    const char *digits = l->json ? line + 8 : line;
+    char *end;
+    long long step = strtoll(digits, &end, 10);
+    return end == digits || *end != ',' ? -1 : step;
+}
+
+/* The length of the part of the file whose records are of steps <= step. */
+static int
+find_end(RtLog *l, int64_t bytes, int64_t step, int64_t *end)
+{
+    char line[RECORD_MOST];
+    int64_t at = 0;
+    int length = 0;
+    *end = 0;
+    while (at < bytes) {
+        int64_t got = bytes - at < RT_LOG_BYTES ? bytes - at : RT_LOG_BYTES;
+        RT_TRY(rt_file_read(l->fd, l->path, l->text, got, at));
+        for (int64_t k = 0; k < got; k++) {
+            if (length < RECORD_MOST - 1)
+                line[length++] = l->text[k];
+            if (l->text[k] != '\n')
+                continue;
+            line[length] = 0;
+            length = 0;
+            int64_t has = step_of(l, line);
+            bool head = !l->json && !strcmp(line, CSV_HEAD);
+            if (head || (has >= 0 && has <= step))
+                *end = at + k + 1;
+        }
+        at += got;
+    }
+    return RT_OK;
+}
+
+static int
+continue_file(RtLog *l, int64_t step)
+{
+    off_t bytes = lseek(l->fd, 0, SEEK_END);
+    int64_t end = 0;
+    if (bytes < 0)
+        return rt_fail_file("read", l->path);
+    if (step)
+        RT_TRY(find_end(l, bytes, step, &end));
+    if (ftruncate(l->fd, end) || lseek(l->fd, end, SEEK_SET) < 0)
+        return rt_fail_file("cut", l->path);
+    if (l->json || end)
+        return RT_OK;
+    memcpy(l->text, CSV_HEAD, strlen(CSV_HEAD));
+    l->used = (int64_t)strlen(CSV_HEAD);
+    return RT_OK;
+}
+
+int
+rt_log_open(RtLog *l, const char *path, int64_t step)
+{
+    l->path = path;
+    l->used = 0;
+    l->fd = -1;
+    if (!path)
+        return RT_OK;
+    l->json = ends_with(path, ".jsonl");
+    if (!l->json && !ends_with(path, ".csv"))
+        return rt_fail(RT_ERROR_USAGE,
+                       "--log %s: the ending must be .csv or "
+                       ".jsonl",
+                       path);
+    l->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+    if (l->fd < 0)
+        return rt_fail_file("create", path);
+    return continue_file(l, step);
+}
+
+int
+rt_log_flush(RtLog *l)
+{
+    int64_t bytes = l->used;
+    if (!l->path || !bytes)
+        return RT_OK;
+    l->used = 0;
+    return rt_file_write(l->fd, l->path, l->text, bytes);
+}
+
+static void
+number_text(const RtLog *l, char to[40], double value)
+{
+    if (isfinite(value))
+        snprintf(to, 40, "%.9g", value);
+    else
+        snprintf(to, 40, "%s",
+                 l->json        ? "null"
+                 : isnan(value) ? "nan"
+                 : value > 0    ? "inf"
+                                : "-inf");
+}
+
+int
+rt_log_step(RtLog *l, int64_t step, int64_t epoch, double loss, double rate,
+            double seconds)
+{
+    char loss_text[40];
+    if (!l->path)
+        return RT_OK;
+    if (l->used > RT_LOG_BYTES - RECORD_MOST)
+        RT_TRY(rt_log_flush(l));
+    number_text(l, loss_text, loss);
+    char *to = l->text + l->used;
+    if (l->json)
+        l->used += snprintf(to, RECORD_MOST,
+                            "{\"step\":%lld,\"epoch\":%lld,\"loss\":%s,"
+                            "\"lr\":%.9g,\"seconds\":%.9f}\n",
+                            (long long)step, (long long)epoch, loss_text, rate,
+                            seconds);
+    else
+        l->used += snprintf(to, RECORD_MOST, "%lld,%lld,%s,%.9g,%.9f\n",
+                            (long long)step, (long long)epoch, loss_text, rate,
+                            seconds);
+    return RT_OK;
+}
+
+int
+rt_log_end(RtLog *l, const RtSummary *s)
+{
+    char extra[120] = "";
+    if (!l->path)
+        return RT_OK;
+    if (l->used > RT_LOG_BYTES - RECORD_MOST)
+        RT_TRY(rt_log_flush(l));
+    if (s->accuracy >= 0)
+        snprintf(extra, sizeof extra, ",\"eval_loss\":%.9g,\"accuracy\":%.9g",
+                 isfinite(s->loss) ? s->loss : -1, s->accuracy);
+    if (l->json)
+        l->used += snprintf(l->text + l->used, RECORD_MOST,
+                            "{\"summary\":true,\"arena_bytes\":%lld,"
+                            "\"arena_touched_bytes\":%lld,"
+                            "\"peak_rss_bytes\":%lld,\"steps\":%lld,"
+                            "\"seconds\":%.6f%s}\n",
+                            (long long)s->arena_bytes,
+                            (long long)s->arena_touched_bytes,
+                            (long long)s->peak_rss_bytes, (long long)s->steps,
+                            s->seconds, extra);
+    return rt_log_flush(l);
+}
+
+void
+rt_log_close(RtLog *l)
+{
+    if (l->fd >= 0)
+        close(l->fd);
+    l->fd = -1;
+}

@@ -1,0 +1,36 @@
+/* log: one record a step, as CSV (.csv) or JSON lines (.jsonl), and a summary
+   at the end. The fields: step (1, 2, ...), epoch (1, 2, ...), loss, lr, and
+   seconds, the wall time of that step with its data. A loss that is no number
+   is null in JSON. */
+#ifndef SNUG_RT_LOG_H
+#define SNUG_RT_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RT_LOG_BYTES 8192
+
+typedef struct RtLog {
+    const char *path; /* NULL: no log */
+    int fd;
+    bool json;
+    int64_t used;
+    char text[RT_LOG_BYTES];
+} RtLog;
+
+typedef struct RtSummary {
+    int64_t arena_bytes, arena_touched_bytes, peak_rss_bytes, steps;
+    double seconds, loss, accuracy; /* the last two negative: not known */
+} RtSummary;
+
+/* Begins a new file, or, when `step` steps were done before, drops the records
+   behind them and goes on. */
+int rt_log_open(RtLog *l, const char *path, int64_t step);
+int rt_log_step(RtLog *l, int64_t step, int64_t epoch, double loss, double rate,
+                double seconds);
+int rt_log_flush(RtLog *l);
+/* The summary: the last line of JSON; a comment-free CSV has none. */
+int rt_log_end(RtLog *l, const RtSummary *s);
+void rt_log_close(RtLog *l);
+
+#endif

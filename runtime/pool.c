@@ -1,0 +1,186 @@
+/* pool: a turn counter that workers watch, first spinning (a step follows the
+   last within microseconds), then asleep on a futex; a count of those at work
+   that the caller watches in the same way. */
+#include "runtime/pool.h"
+
+#include "runtime/status.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SPINS       1000 /* some 10 to 50 microseconds */
+#define STACK_BYTES (64 << 10)
+
+typedef struct Worker {
+    pthread_t thread;
+    RtPool *pool;
+    int number;
+} Worker;
+
+struct RtPool {
+    _Alignas(64) atomic_uint turn;
+    atomic_int sleeping;
+    _Alignas(64) atomic_uint busy;
+    atomic_int caller_sleeps;
+    _Alignas(64) const RtStep *step;
+    char *arena;
+    bool quit;
+    int workers, spins;
+    Worker *worker;
+};
+
+static void
+futex_wait(atomic_uint *word, unsigned seen)
+{
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+}
+
+static void
+futex_wake(atomic_uint *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+static void
+relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Returns when *word is no longer `seen`. `sleepers` tells the other side that
+   a wake is needed: it changes the word first and looks at the count after, we
+   the other way round, so one of us sees the other. */
+static void
+await_change(atomic_uint *word, unsigned seen, atomic_int *sleepers, int spins)
+{
+    for (int k = 0; k < spins; k++) {
+        if (atomic_load_explicit(word, memory_order_acquire) != seen)
+            return;
+        relax();
+    }
+    atomic_fetch_add(sleepers, 1);
+    while (atomic_load(word) == seen)
+        futex_wait(word, seen);
+    atomic_fetch_sub(sleepers, 1);
+}
+
+static void
+run_share(const RtPool *p, int number)
+{
+    const RtStep *s = p->step;
+    int64_t each = s->tiles / p->workers, more = s->tiles % p->workers;
+    int64_t begin = each * number + (number < more ? number : more);
+    int64_t end = begin + each + (number < more);
+    if (begin < end)
+        s->kernel(p->arena, s->offset, begin, end, number);
+}
+
+static void *
+work(void *argument)
+{
+    Worker *w = argument;
+    RtPool *p = w->pool;
+    unsigned seen = 0;
+    for (;;) {
+        await_change(&p->turn, seen, &p->sleeping, p->spins);
+        seen++;
+        if (p->quit)
+            return NULL;
+        run_share(p, w->number);
+        if (atomic_fetch_sub(&p->busy, 1) == 1 &&
+            atomic_load(&p->caller_sleeps))
+            futex_wake(&p->busy);
+    }
+}
+
+static void
+next_turn(RtPool *p)
+{
+    atomic_fetch_add(&p->turn, 1);
+    if (atomic_load(&p->sleeping))
+        futex_wake(&p->turn);
+}
+
+static int
+start_thread(Worker *w)
+{
+    pthread_attr_t attributes;
+    size_t stack = STACK_BYTES;
+    if (pthread_attr_init(&attributes))
+        return -1;
+    if (stack < (size_t)sysconf(_SC_THREAD_STACK_MIN))
+        stack = (size_t)sysconf(_SC_THREAD_STACK_MIN);
+    pthread_attr_setstacksize(&attributes, stack);
+    int failed = pthread_create(&w->thread, &attributes, work, w);
+    pthread_attr_destroy(&attributes);
+    return failed;
+}
+
+int
+rt_pool_start(RtPool **made, RtRegion *r, int workers)
+{
+    char *raw;
+    RT_TRY(rt_region_take(r, (int64_t)sizeof(RtPool) + 64, &raw));
+    RtPool *p = (void *)(raw + (64 - (intptr_t)raw % 64) % 64);
+    RT_TRY(rt_region_take(r, workers * (int64_t)sizeof(Worker), &p->worker));
+    p->workers = workers;
+    p->spins = workers <= rt_pool_processors() ? SPINS : 0;
+    for (int k = 1; k < workers; k++) {
+        p->worker[k].pool = p;
+        p->worker[k].number = k;
+        if (start_thread(&p->worker[k])) {
+            p->workers = k;
+            break;
+        }
+    }
+    *made = p;
+    return RT_OK;
+}
+
+int
+rt_pool_workers(const RtPool *p)
+{
+    return p->workers;
+}
+
+void
+rt_pool_run(RtPool *p, const RtStep *step, char *arena)
+{
+    p->step = step;
+    p->arena = arena;
+    atomic_store(&p->busy, (unsigned)p->workers - 1);
+    next_turn(p);
+    run_share(p, 0);
+    unsigned left;
+    while ((left = atomic_load_explicit(&p->busy, memory_order_acquire)))
+        await_change(&p->busy, left, &p->caller_sleeps, p->spins);
+}
+
+void
+rt_pool_stop(RtPool *p)
+{
+    p->quit = true;
+    next_turn(p);
+    for (int k = 1; k < p->workers; k++)
+        pthread_join(p->worker[k].thread, NULL);
+}
+
+int
+rt_pool_processors(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set))
+        return 1;
+    int count = CPU_COUNT(&set);
+    return count > 0 ? count : 1;
+}

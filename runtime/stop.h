@@ -1,0 +1,10 @@
+/* stop: SIGINT and SIGTERM ask a run to end after the step at hand; the second
+   one ends the process at once. */
+#ifndef SNUG_RT_STOP_H
+#define SNUG_RT_STOP_H
+
+void rt_stop_watch(void);
+/* The status of the signal that came, RT_OK if none did. */
+int rt_stop_asked(void);
+
+#endif
