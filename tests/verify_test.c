@@ -156,7 +156,7 @@ store_of_another_type(Graph *g)
 static void
 output_of_nobody(Graph *g)
 {
-    vec_pop(g->order);
+    (void)vec_pop(g->order);
     g->output[0] = named(g, "w'");
 }
 
