@@ -25,6 +25,8 @@ function(criterion_test source)
     PkgConfig::JANSSON Threads::Threads m)
   target_compile_definitions(${name} PRIVATE
     TEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}" TEST_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   if(SNUG_SANITIZE)
     target_compile_options(${name} PRIVATE
       -fsanitize=address,undefined -fno-sanitize-recover=undefined)

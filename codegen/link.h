@@ -12,6 +12,10 @@ typedef enum LinkKind { LINK_PROGRAM, LINK_STATIC, LINK_SHARED } LinkKind;
 void link_object(Arena *a, const char *object, LinkKind kind,
                  const char *path);
 
+/* Objects into one object (ld -r by way of the compiler driver). */
+void join_objects(Arena *a, int count, const char *const *object,
+                  const char *path);
+
 /* The initial content of params, states and constants as safetensors, copied
    from where the stores' Init says, never held whole. Atomic. */
 void write_weights(const Module *m, const char *path);

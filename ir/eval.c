@@ -2,9 +2,9 @@
    what the graph means, whatever its addresses are. */
 #include "ir/eval.h"
 
-#include <string.h>
-
 #include "ir/eval_scratch.h"
+
+#include <string.h>
 
 /* The rule of node n on in[] and out[], with scratch of its own. */
 static void

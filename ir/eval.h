@@ -30,8 +30,9 @@ void eval_node(Arena *a, const Graph *g, NodeId n, const Tensor *in,
 
 double tensor_get(const Tensor *t, int64_t i); /* element i as a double */
 void tensor_set(Tensor *t, int64_t i, double x); /* as a cast: saturates */
-int64_t tensor_get_integer(const Tensor *t, int64_t i);      /* wraps; not for */
-void tensor_set_integer(Tensor *t, int64_t i, int64_t x);    /* floats */
+/* Exact for all integers; not for floats. Setting wraps. */
+int64_t tensor_get_integer(const Tensor *t, int64_t i);
+void tensor_set_integer(Tensor *t, int64_t i, int64_t x);
 Tensor tensor_new(Arena *a, Type t);
 
 #endif

@@ -3,17 +3,16 @@
    results. A node's results are made aside and then written, as a kernel that
    reads each element before it writes it would do. */
 #include "ir/eval.h"
+#include "ir/eval_scratch.h"
 
 #include <string.h>
 
-#include "ir/eval_scratch.h"
-
 typedef struct Run {
     const Graph *g;
-    char **space;     /* index: module->space */
-    ValueId *root;    /* ValueId -> the value whose bytes it has */
-    int64_t *last;    /* root -> the last position that uses the bytes */
-    Tensor *tensor;   /* ValueId -> its bytes in the arena */
+    char **space;   /* index: module->space */
+    ValueId *root;  /* ValueId -> the value whose bytes it has */
+    int64_t *last;  /* root -> the last position that uses the bytes */
+    Tensor *tensor; /* ValueId -> its bytes in the arena */
 } Run;
 
 static Tensor
@@ -168,8 +167,8 @@ poison_dead(const Run *r, int64_t at)
 }
 
 void
-eval_placed(Arena *a, const Graph *g, Stores *s, const Tensor *in,
-            Tensor *out, bool poison)
+eval_placed(Arena *a, const Graph *g, Stores *s, const Tensor *in, Tensor *out,
+            bool poison)
 {
     const Module *m = g->module;
     Borrowed *scratch = borrow(a);

@@ -1,4 +1,5 @@
-/* eval_scratch: an arena that is freed early, or with its owner after a jump. */
+/* eval_scratch: an arena that is freed early, or with its owner after a
+   jump. */
 #ifndef SNUG_EVAL_SCRATCH_H
 #define SNUG_EVAL_SCRATCH_H
 

@@ -1,13 +1,12 @@
 /* eval_stores: the initial content of parameters, states and constants. */
 #include "ir/eval.h"
+#include "ir/philox.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "ir/philox.h"
 
 static bool
 refuse(const Module *m, const Store *s, const char *what, const char *why)
@@ -38,8 +37,8 @@ read_bytes(const Module *m, const Store *s, int fd, Tensor *t)
     int64_t bytes = type_bytes(&s->type), done = 0;
 
     while (done < bytes) {
-        ssize_t got = pread(fd, (char *)t->data + done,
-                            (size_t)(bytes - done), s->init.offset + done);
+        ssize_t got = pread(fd, (char *)t->data + done, (size_t)(bytes - done),
+                            s->init.offset + done);
 
         if (got < 0 && errno == EINTR)
             continue;
@@ -83,8 +82,10 @@ init_store(Arena *a, const Module *m, const Store *s, Tensor *t)
         return true;
     case INIT_LIST:
         if (vec_len(s->init.list) != (size_t)count)
-            return refuse(m, s, "the list does not have as many elements as "
-                          "the tensor", "");
+            return refuse(m, s,
+                          "the list does not have as many elements as "
+                          "the tensor",
+                          "");
         for (int64_t i = 0; i < count; i++)
             tensor_set(t, i, s->init.list[i]);
         return true;
@@ -95,8 +96,7 @@ init_store(Arena *a, const Module *m, const Store *s, Tensor *t)
             tensor_set(t, i, (2 * u - 1) * s->init.fill);
         }
         return true;
-    case INIT_FILE:
-        break;
+    case INIT_FILE: break;
     }
     UNREACHABLE();
 }

@@ -17,12 +17,10 @@ half_get(Half f, uint16_t bits)
     int exponent = (bits & 0x7fff) >> f.fraction;
     int fraction = bits & ((1 << f.fraction) - 1);
     int most = (1 << (15 - f.fraction)) - 1;
-    double x = exponent == most
-                   ? (fraction ? (double)NAN : (double)INFINITY)
-               : exponent == 0
-                   ? ldexp(fraction, 1 - f.bias - f.fraction)
-                   : ldexp(fraction + (1 << f.fraction),
-                           exponent - f.bias - f.fraction);
+    double x = exponent == most ? (fraction ? (double)NAN : (double)INFINITY)
+               : exponent == 0  ? ldexp(fraction, 1 - f.bias - f.fraction)
+                                : ldexp(fraction + (1 << f.fraction),
+                                        exponent - f.bias - f.fraction);
 
     return bits & 0x8000 ? -x : x;
 }
@@ -54,25 +52,16 @@ int64_t
 tensor_get_integer(const Tensor *t, int64_t i)
 {
     switch (t->type.dtype) {
-    case DT_I64:
-        return ((const int64_t *)t->data)[i];
-    case DT_I32:
-        return ((const int32_t *)t->data)[i];
-    case DT_I16:
-        return ((const int16_t *)t->data)[i];
-    case DT_I8:
-        return ((const int8_t *)t->data)[i];
-    case DT_U64:
-        return (int64_t)((const uint64_t *)t->data)[i];
-    case DT_U32:
-        return ((const uint32_t *)t->data)[i];
-    case DT_U16:
-        return ((const uint16_t *)t->data)[i];
+    case DT_I64: return ((const int64_t *)t->data)[i];
+    case DT_I32: return ((const int32_t *)t->data)[i];
+    case DT_I16: return ((const int16_t *)t->data)[i];
+    case DT_I8: return ((const int8_t *)t->data)[i];
+    case DT_U64: return (int64_t)((const uint64_t *)t->data)[i];
+    case DT_U32: return ((const uint32_t *)t->data)[i];
+    case DT_U16: return ((const uint16_t *)t->data)[i];
     case DT_U8:
-    case DT_I1:
-        return ((const uint8_t *)t->data)[i];
-    default:
-        UNREACHABLE();
+    case DT_I1: return ((const uint8_t *)t->data)[i];
+    default: UNREACHABLE();
     }
 }
 
@@ -81,26 +70,15 @@ tensor_set_integer(Tensor *t, int64_t i, int64_t x)
 {
     switch (t->type.dtype) {
     case DT_I64:
-    case DT_U64:
-        ((int64_t *)t->data)[i] = x;
-        return;
+    case DT_U64: ((int64_t *)t->data)[i] = x; return;
     case DT_I32:
-    case DT_U32:
-        ((uint32_t *)t->data)[i] = (uint32_t)x;
-        return;
+    case DT_U32: ((uint32_t *)t->data)[i] = (uint32_t)x; return;
     case DT_I16:
-    case DT_U16:
-        ((uint16_t *)t->data)[i] = (uint16_t)x;
-        return;
+    case DT_U16: ((uint16_t *)t->data)[i] = (uint16_t)x; return;
     case DT_I8:
-    case DT_U8:
-        ((uint8_t *)t->data)[i] = (uint8_t)x;
-        return;
-    case DT_I1:
-        ((uint8_t *)t->data)[i] = x != 0;
-        return;
-    default:
-        UNREACHABLE();
+    case DT_U8: ((uint8_t *)t->data)[i] = (uint8_t)x; return;
+    case DT_I1: ((uint8_t *)t->data)[i] = x != 0; return;
+    default: UNREACHABLE();
     }
 }
 
@@ -108,18 +86,12 @@ double
 tensor_get(const Tensor *t, int64_t i)
 {
     switch (t->type.dtype) {
-    case DT_F64:
-        return ((const double *)t->data)[i];
-    case DT_F32:
-        return (double)((const float *)t->data)[i];
-    case DT_BF16:
-        return half_get(bfloat16, ((const uint16_t *)t->data)[i]);
-    case DT_F16:
-        return half_get(float16, ((const uint16_t *)t->data)[i]);
-    case DT_U64:
-        return (double)((const uint64_t *)t->data)[i];
-    default:
-        return (double)tensor_get_integer(t, i);
+    case DT_F64: return ((const double *)t->data)[i];
+    case DT_F32: return (double)((const float *)t->data)[i];
+    case DT_BF16: return half_get(bfloat16, ((const uint16_t *)t->data)[i]);
+    case DT_F16: return half_get(float16, ((const uint16_t *)t->data)[i]);
+    case DT_U64: return (double)((const uint64_t *)t->data)[i];
+    default: return (double)tensor_get_integer(t, i);
     }
 }
 
@@ -143,34 +115,24 @@ set_saturated(Tensor *t, int64_t i, double x)
     else if (isnan(x))
         tensor_set_integer(t, i, 0);
     else if (x >= top)
-        tensor_set_integer(t, i,
-                           is_signed(d) ? (int64_t)(UINT64_MAX >> (65 - bits))
-                                        : -1);
+        tensor_set_integer(
+            t, i, is_signed(d) ? (int64_t)(UINT64_MAX >> (65 - bits)) : -1);
     else if (x <= low)
         tensor_set_integer(t, i, (int64_t)low);
     else
-        tensor_set_integer(t, i, d == DT_U64 ? (int64_t)(uint64_t)x
-                                             : (int64_t)x);
+        tensor_set_integer(t, i,
+                           d == DT_U64 ? (int64_t)(uint64_t)x : (int64_t)x);
 }
 
 void
 tensor_set(Tensor *t, int64_t i, double x)
 {
     switch (t->type.dtype) {
-    case DT_F64:
-        ((double *)t->data)[i] = x;
-        return;
-    case DT_F32:
-        ((float *)t->data)[i] = (float)x;
-        return;
-    case DT_BF16:
-        ((uint16_t *)t->data)[i] = half_bits(bfloat16, x);
-        return;
-    case DT_F16:
-        ((uint16_t *)t->data)[i] = half_bits(float16, x);
-        return;
-    default:
-        set_saturated(t, i, x);
+    case DT_F64: ((double *)t->data)[i] = x; return;
+    case DT_F32: ((float *)t->data)[i] = (float)x; return;
+    case DT_BF16: ((uint16_t *)t->data)[i] = half_bits(bfloat16, x); return;
+    case DT_F16: ((uint16_t *)t->data)[i] = half_bits(float16, x); return;
+    default: set_saturated(t, i, x);
     }
 }
 

@@ -6,9 +6,9 @@
 enum { WORKERS = 8, ALIGN = 64 };
 
 static const Machine machines[] = {
-#define MACHINE(name, vector, registers, l1, l2, flops, bytes)                 \
-    {name,  vector, registers, (l1)*1024L, (l2)*1024L, ALIGN, WORKERS,         \
-     flops, bytes},
+#define MACHINE(name, vector, registers, l1, l2, flops, bytes) \
+    {name,  vector,  registers, (l1)*1024L, (l2)*1024L,        \
+     ALIGN, WORKERS, flops,     bytes},
 #include "ir/machine.def"
 #undef MACHINE
 };

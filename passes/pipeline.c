@@ -84,7 +84,7 @@ parse_bytes(const char *text, int64_t *bytes)
     return true;
 }
 
-/* -- reading the text -------------------------------------------------- */
+/* -- reading the text --------------------------------------------------- */
 
 /* Raises with a hint that names the nearest of names. */
 static _Noreturn void
@@ -165,7 +165,9 @@ static void
 set_option(Arena *a, Call *c, const char *name, const char *text)
 {
     const char **names = NULL;
+    Text what = text_new(a);
 
+    text_add(&what, "option of pass '%s' is named", c->row->name);
     for (int i = 0; i < c->options; i++) {
         PassOption *o = &c->option[i];
 
@@ -184,7 +186,7 @@ set_option(Arena *a, Call *c, const char *name, const char *text)
         return;
     }
     vec_push(a, names, NULL);
-    unknown("option", name, names);
+    unknown(text_str(&what), name, names);
 }
 
 static void
@@ -206,8 +208,17 @@ read_option_text(Pipeline *p)
 {
     const char *s;
 
-    if (*p->at != '"')
-        return word_until(p, ",}");
+    skip_space(p);
+    if (*p->at != '"') {
+        size_t n = strcspn(p->at, ",}");
+        char *text = NEWN(p->arena, char, n + 1);
+
+        memcpy(text, p->at, n);
+        p->at += n;
+        while (n > 0 && strchr(" \t\r\n", text[n - 1]))
+            text[--n] = 0;
+        return text;
+    }
     p->at++;
     s = word_until(p, "\"");
     if (*p->at++ != '"')

@@ -1,11 +1,10 @@
 /* eval_test: stores, updates, elements and placed runs of the interpreter. */
+#include "ir/machine.h"
 #include "tests/small.h"
 
 #include <float.h>
 #include <math.h>
 #include <unistd.h>
-
-#include "ir/machine.h"
 
 Test(philox, known_answers)
 {
@@ -66,13 +65,17 @@ Test(elements, integers_truncate_and_saturate)
     static const struct {
         DType dtype;
         double x, y;
-    } cases[] = {
-        {DT_I8, -3.7, -3},   {DT_I8, 1000, 127},
-        {DT_I8, -1000, -128}, {DT_U8, -5, 0},
-        {DT_U8, 300, 255},   {DT_I32, 1e300, 2147483647.0},
-        {DT_I64, -1e300, -0x1p63}, {DT_U64, 0x1p63, 0x1p63},
-        {DT_I1, 0.5, 1},     {DT_I32, (double)NAN, 0},
-        {DT_U32, 4294967295.0, 4294967295.0}};
+    } cases[] = {{DT_I8, -3.7, -3},
+                 {DT_I8, 1000, 127},
+                 {DT_I8, -1000, -128},
+                 {DT_U8, -5, 0},
+                 {DT_U8, 300, 255},
+                 {DT_I32, 1e300, 2147483647.0},
+                 {DT_I64, -1e300, -0x1p63},
+                 {DT_U64, 0x1p63, 0x1p63},
+                 {DT_I1, 0.5, 1},
+                 {DT_I32, (double)NAN, 0},
+                 {DT_U32, 4294967295.0, 4294967295.0}};
     Arena *a = arena_new();
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -85,10 +88,9 @@ Test(elements, integers_truncate_and_saturate)
     arena_free(a);
 }
 
-static const char *const store_head =
-    "param %p : f32[2,2] = 0.5\n"
-    "param %r : f32[1000] = random 7 0.25\n"
-    "const %c : i64[3] = [1, 2, 3]\n";
+static const char *const store_head = "param %p : f32[2,2] = 0.5\n"
+                                      "param %r : f32[1000] = random 7 0.25\n"
+                                      "const %c : i64[3] = [1, 2, 3]\n";
 
 Test(stores, are_filled_listed_and_random)
 {

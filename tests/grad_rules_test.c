@@ -113,7 +113,8 @@ check_special(const char *op, const double x[4], const double expect[4])
 
     snprintf(body, sizeof body,
              "input %%x : f64[4]\nf %%y = reduce %%x op=%s axes=[0] : f64[1]\n"
-             "output %%y\n", op);
+             "output %%y\n",
+             op);
     s = small_parse("", body);
     differentiate(&s, vec_last(s.graph->order));
     small_bind(&s);

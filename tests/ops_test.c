@@ -114,14 +114,14 @@ Test(contract, equals_the_plain_sum)
                    "f32[6,2,4]", 1);
     check_contract("m", "f32[6]", "n", "f32[5]", "nm", "f32[5,6]", 1);
     check_contract("k", "f32[600]", "k", "f32[600]", "", "f32[]", 1);
-    check_contract("mk", "f32[1,1100]", "kn", "f32[1100,33]", "mn",
-                   "f32[1,33]", 1);
+    check_contract("mk", "f32[1,1100]", "kn", "f32[1100,33]", "mn", "f32[1,33]",
+                   1);
 }
 
 Test(contract, adds_its_parts_in_order)
 {
-    check_contract("mk", "f32[3,1000]", "kn", "f32[1000,17]", "mn",
-                   "f32[3,17]", 7);
+    check_contract("mk", "f32[3,1000]", "kn", "f32[1000,17]", "mn", "f32[3,17]",
+                   7);
     check_contract("kml", "f32[30,2,11]", "lkn", "f32[11,30,3]", "mn",
                    "f32[2,3]", 4);
     check_contract("mk", "f64[2,10]", "kn", "f64[10,2]", "mn", "f64[2,2]", 10);
@@ -153,21 +153,22 @@ Test(contract, split_is_fixed_by_the_shape)
 
 Test(contract, refuses)
 {
-#define CONTRACT(ta, tb, labels, split, ty)                                    \
-    "input %a : " ta "\ninput %b : " tb "\nf %y = contract %a, %b labels=\""   \
-    labels "\" split=" split " : " ty "\noutput %y\n"
+#define CONTRACT(ta, tb, labels, split, ty)                                \
+    "input %a : " ta "\ninput %b : " tb                                    \
+    "\nf %y = contract %a, %b labels=\"" labels "\" split=" split " : " ty \
+    "\noutput %y\n"
     small_refused("is 3 in the first", CONTRACT("f32[2,3]", "f32[4,5]",
                                                 "mk,kn->mn", "1", "f32[2,5]"));
     small_refused("are of the form",
                   CONTRACT("f32[2,3]", "f32[3,5]", "mk,kn", "1", "f32[2,5]"));
-    small_refused("are of the form", CONTRACT("f32[2,2]", "f32[2,5]",
-                                              "mm,mn->n", "1", "f32[5]"));
     small_refused("are of the form",
-                  CONTRACT("f32[2]", "f32[2]", "abcdefghi,a->a", "1", "f32[2]"));
-    small_refused("one place only", CONTRACT("f32[2,3]", "f32[3,5]",
-                                             "mk,kn->m", "1", "f32[2]"));
-    small_refused("rank 2 and 2", CONTRACT("f32[2,3]", "f32[3,5]",
-                                           "mk,k->m", "1", "f32[2]"));
+                  CONTRACT("f32[2,2]", "f32[2,5]", "mm,mn->n", "1", "f32[5]"));
+    small_refused("are of the form", CONTRACT("f32[2]", "f32[2]",
+                                              "abcdefghi,a->a", "1", "f32[2]"));
+    small_refused("one place only",
+                  CONTRACT("f32[2,3]", "f32[3,5]", "mk,kn->m", "1", "f32[2]"));
+    small_refused("rank 2 and 2",
+                  CONTRACT("f32[2,3]", "f32[3,5]", "mk,k->m", "1", "f32[2]"));
     small_refused("f32 and f64", CONTRACT("f32[2,3]", "f64[3,5]", "mk,kn->mn",
                                           "1", "f32[2,5]"));
     small_refused("not on i32", CONTRACT("i32[2,3]", "i32[3,5]", "mk,kn->mn",
@@ -176,9 +177,8 @@ Test(contract, refuses)
                                             "0", "f32[2,5]"));
     small_refused("cannot be cut", CONTRACT("f32[2,3]", "f32[3,5]", "mk,kn->mn",
                                             "4", "f32[2,5]"));
-    small_refused("cannot be cut",
-                  CONTRACT("f32[2,10]", "f32[10,5]", "mk,kn->mn", "6",
-                           "f32[2,5]"));
+    small_refused("cannot be cut", CONTRACT("f32[2,10]", "f32[10,5]",
+                                            "mk,kn->mn", "6", "f32[2,5]"));
     small_refused("too large",
                   CONTRACT("f32[2000000000,1]", "f32[2000000000,1]",
                            "mk,nk->mn", "1", "f32[2,5]"));
@@ -248,8 +248,8 @@ reduced(const Tensor *t, const Type *r, int mask, int64_t i, double *x)
         bool in = true;
 
         for (int k = 0; k < 3; k++)
-            in = in && ((mask >> k & 1) ||
-                        j / stride[k] % t->type.dim[k] == kept[k]);
+            in = in &&
+                 ((mask >> k & 1) || j / stride[k] % t->type.dim[k] == kept[k]);
         if (in)
             x[n++] = tensor_get(t, j);
     }
@@ -325,16 +325,15 @@ Test(reduce, of_integers_and_of_nothing)
 
 Test(reduce, refuses)
 {
-#define REDUCE(tx, op, axes, ty)                                               \
-    "input %x : " tx "\nf %y = reduce %x op=" op " axes=[" axes "] : " ty       \
+#define REDUCE(tx, op, axes, ty)                                          \
+    "input %x : " tx "\nf %y = reduce %x op=" op " axes=[" axes "] : " ty \
     "\noutput %y\n"
     small_refused("sum, max, min or prod",
                   REDUCE("f32[2,3]", "mean", "0", "f32[1,3]"));
     small_refused("axis 2", REDUCE("f32[2,3]", "sum", "2", "f32[1,3]"));
     small_refused("axis -1", REDUCE("f32[2,3]", "sum", "-1", "f32[1,3]"));
     small_refused("named twice", REDUCE("f32[2,3]", "sum", "1,1", "f32[2,1]"));
-    small_refused("max of nothing",
-                  REDUCE("f32[2,0]", "max", "1", "f32[2,1]"));
+    small_refused("max of nothing", REDUCE("f32[2,0]", "max", "1", "f32[2,1]"));
     small_refused("is not available",
                   REDUCE("f16[2,3]", "sum", "1", "f16[2,1]"));
 }
@@ -356,14 +355,18 @@ check_move(const char *operation, int n, const double *expect)
 {
     Small s = small_run("f %%i = iota axis=0 : i32[6]\n"
                         "f %%x = view %%i : i32[2,3]\n"
-                        "f %%y = %s\noutput %%y\n", operation);
+                        "f %%y = %s\noutput %%y\n",
+                        operation);
 
     expect_list(&s.out[0], n, expect);
     small_free(&s);
 }
 
-#define LIST(...)                                                              \
-    sizeof((double[]){__VA_ARGS__}) / sizeof(double), (double[]) { __VA_ARGS__ }
+#define LIST(...)                                                \
+    sizeof((double[]){__VA_ARGS__}) / sizeof(double), (double[]) \
+    {                                                            \
+        __VA_ARGS__                                              \
+    }
 
 Test(move, elements_land_where_they_should)
 {
@@ -390,7 +393,8 @@ Test(move, refuses)
     small_refused("is f64", MOVE("view %x : f64[6]"));
     small_refused("named twice", MOVE("transpose %x perm=[1,1] : f32[3,2]"));
     small_refused("perm[0] is 2", MOVE("transpose %x perm=[2,1] : f32[3,2]"));
-    small_refused("1 elements, not 2", MOVE("transpose %x perm=[0] : f32[2,3]"));
+    small_refused("1 elements, not 2",
+                  MOVE("transpose %x perm=[0] : f32[2,3]"));
     small_refused("does not go to", MOVE("broadcast %x : f32[2,4]"));
     small_refused("steps[1] is 0",
                   MOVE("slice %x starts=[0,0] steps=[1,0] : f32[2,3]"));

@@ -2,14 +2,14 @@
 #ifndef SNUG_TESTS_SMALL_H
 #define SNUG_TESTS_SMALL_H
 
+#include "ir/eval.h"
+#include "ir/philox.h"
+#include "ir/text.h"
+
 #include <criterion/criterion.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "ir/eval.h"
-#include "ir/philox.h"
-#include "ir/text.h"
 
 typedef struct Small {
     Arena *arena;
@@ -65,14 +65,14 @@ small_bind(Small *s)
     s->in = NEWN(s->arena, Tensor, inputs + 1);
     s->out = NEWN(s->arena, Tensor, vec_len(s->graph->output) + 1);
     for (size_t i = 0; i < inputs; i++) {
-        s->in[i] = tensor_new(s->arena,
-                              value_at(s->graph, s->graph->input[i])->type);
+        s->in[i] =
+            tensor_new(s->arena, value_at(s->graph, s->graph->input[i])->type);
         small_fill(&s->in[i], i + 1);
     }
 }
 
 /* The graph of the text, run on random inputs. */
-static inline Small
+static inline Small __attribute__((format(printf, 1, 2)))
 small_run(const char *format, ...)
 {
     char body[4096];

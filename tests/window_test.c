@@ -75,8 +75,7 @@ run_conv(const Config *c, int split)
     snprintf(x, sizeof x, "f32[%d,%d,%d,%d]", c->n, c->c, c->h, c->w);
     snprintf(w, sizeof w, "f32[%d,%d,%d,%d]", c->out, c->c / c->groups, c->kh,
              c->kw);
-    snprintf(y, sizeof y, "f32[%d,%d,%d,%d]", c->n, c->out, out_h(c),
-             out_w(c));
+    snprintf(y, sizeof y, "f32[%d,%d,%d,%d]", c->n, c->out, out_h(c), out_w(c));
     return small_run(
         "input %%x : %s\ninput %%w : %s\ninput %%g : %s\n"
         "f %%y = conv %%x, %%w %s groups=%d : %s\n"
@@ -154,14 +153,14 @@ grad_weight_at(const Config *c, const Small *s, int o, int i, int kh, int kw,
 }
 
 /* Compares the tensor with one number for each index. */
-#define EXPECT_ALL(t, call)                                                    \
-    for (int i0 = 0; i0 < (t).type.dim[0]; i0++)                               \
-        for (int i1 = 0; i1 < (t).type.dim[1]; i1++)                           \
-            for (int i2 = 0; i2 < (t).type.dim[2]; i2++)                       \
-                for (int i3 = 0; i3 < (t).type.dim[3]; i3++)                   \
-                    cr_assert_eq(at(&(t), i0, i1, i2, i3), (call),             \
-                                 "configuration %d at %d %d %d %d", (int)(c - configs), i0,\
-                                 i1, i2, i3)
+#define EXPECT_ALL(t, call)                                                 \
+    for (int i0 = 0; i0 < (t).type.dim[0]; i0++)                            \
+        for (int i1 = 0; i1 < (t).type.dim[1]; i1++)                        \
+            for (int i2 = 0; i2 < (t).type.dim[2]; i2++)                    \
+                for (int i3 = 0; i3 < (t).type.dim[3]; i3++)                \
+    cr_assert_eq(at(&(t), i0, i1, i2, i3), (call),                          \
+                 "configuration %d at %d %d %d %d", (int)(c - configs), i0, \
+                 i1, i2, i3)
 
 Test(conv, equals_plain_loops)
 {
@@ -184,15 +183,15 @@ run_window(const Config *c, int count_pad)
     snprintf(x, sizeof x, "f32[%d,%d,%d,%d]", c->n, c->c, c->h, c->w);
     snprintf(y, sizeof y, "f32[%d,%d,%d,%d]", c->n, c->c, out_h(c), out_w(c));
     snprintf(kernel, sizeof kernel, "kernel=[%d,%d]", c->kh, c->kw);
-    return small_run(
-        "input %%x : %s\ninput %%g : %s\n"
-        "f %%max = window %%x op=max %s %s count_pad=0 : %s\n"
-        "f %%mean = window %%x op=mean %s %s count_pad=%d : %s\n"
-        "f %%a = window_grad_max %%x, %%g %s %s : %s\n"
-        "f %%b = window_grad_mean %%g %s %s count_pad=%d : %s\n"
-        "output %%max\noutput %%mean\noutput %%a\noutput %%b\n",
-        x, y, kernel, attributes(c), y, kernel, attributes(c), count_pad, y,
-        kernel, attributes(c), x, kernel, attributes(c), count_pad, x);
+    return small_run("input %%x : %s\ninput %%g : %s\n"
+                     "f %%max = window %%x op=max %s %s count_pad=0 : %s\n"
+                     "f %%mean = window %%x op=mean %s %s count_pad=%d : %s\n"
+                     "f %%a = window_grad_max %%x, %%g %s %s : %s\n"
+                     "f %%b = window_grad_mean %%g %s %s count_pad=%d : %s\n"
+                     "output %%max\noutput %%mean\noutput %%a\noutput %%b\n",
+                     x, y, kernel, attributes(c), y, kernel, attributes(c),
+                     count_pad, y, kernel, attributes(c), x, kernel,
+                     attributes(c), count_pad, x);
 }
 
 /* What one window says: its largest and where, its sum, its taps inside. */
@@ -276,10 +275,11 @@ Test(window, equals_plain_loops)
         }
 }
 
-#define CONV(strides, pads, dilations, groups)                                 \
-    "input %x : f32[2,4,5,5]\ninput %w : f32[2,2,3,3]\n"                       \
-    "f %y = conv %x, %w strides=[" strides "] pads=[" pads "] dilations=["     \
-    dilations "] groups=" groups " : f32[2,2,3,3]\noutput %y\n"
+#define CONV(strides, pads, dilations, groups)             \
+    "input %x : f32[2,4,5,5]\ninput %w : f32[2,2,3,3]\n"   \
+    "f %y = conv %x, %w strides=[" strides "] pads=[" pads \
+    "] dilations=[" dilations "] groups=" groups           \
+    " : f32[2,2,3,3]\noutput %y\n"
 #define NONE "0,0,0,0"
 #define HUGE "4611686018427387904"
 
@@ -297,15 +297,15 @@ Test(conv, refuses)
     small_refused("0 groups", CONV("1,1", NONE, "1,1", "0"));
     small_refused("-2 groups", CONV("1,1", NONE, "1,1", "-2"));
     small_refused(HUGE " groups", CONV("1,1", NONE, "1,1", HUGE));
-    small_refused("too large",
-                  CONV("1,1", "2147483647,2147483647,2147483647,2147483647",
-                       "1,1", "2"));
+    small_refused(
+        "too large",
+        CONV("1,1", "2147483647,2147483647,2147483647,2147483647", "1,1", "2"));
 }
 
 #define POOL(op, kernel, strides, pads, count)                                 \
     "input %x : f32[2,4,5,5]\nf %y = window %x op=" op " kernel=[" kernel      \
-    "] strides=[" strides "] pads=[" pads                                      \
-    "] dilations=[1,1] count_pad=" count " : f32[2,4,4,4]\noutput %y\n"
+    "] strides=[" strides "] pads=[" pads "] dilations=[1,1] count_pad=" count \
+    " : f32[2,4,4,4]\noutput %y\n"
 
 Test(window, refuses)
 {

@@ -81,12 +81,16 @@ labels_fit(const Graph *g, NodeId n, const Labels *l, const Type *a,
             int ia = label_axis(l, 0, *p), ib = label_axis(l, 1, *p);
 
             if (label_count(l, *p) < 2)
-                return REFUSE(g, n, "contract: label '%c' stands in one "
-                              "place only", *p);
+                return REFUSE(g, n,
+                              "contract: label '%c' stands in one "
+                              "place only",
+                              *p);
             if (ia >= 0 && ib >= 0 && a->dim[ia] != b->dim[ib])
-                return REFUSE(g, n, "contract: label '%c' is %" PRId64
+                return REFUSE(g, n,
+                              "contract: label '%c' is %" PRId64
                               " in the first operand and %" PRId64
-                              " in the second", *p, a->dim[ia], b->dim[ib]);
+                              " in the second",
+                              *p, a->dim[ia], b->dim[ib]);
         }
     return true;
 }
@@ -127,16 +131,20 @@ infer_contract(const Graph *g, NodeId n, const Type *given, Type *out)
 
     (void)given;
     if (!labels_read(text, &l))
-        return REFUSE(g, n, "contract: labels are of the form \"mk,kn->mn\", "
-                      "not \"%s\"", text ? text : "");
+        return REFUSE(g, n,
+                      "contract: labels are of the form \"mk,kn->mn\", "
+                      "not \"%s\"",
+                      text ? text : "");
     if (!needs_real(g, n, a->dtype))
         return false;
     if (a->dtype != b->dtype)
         return REFUSE(g, n, "contract: operands are %s and %s",
                       dtype_name(a->dtype), dtype_name(b->dtype));
     if ((int)strlen(l.part[0]) != a->rank || (int)strlen(l.part[1]) != b->rank)
-        return REFUSE(g, n, "contract: labels \"%s\" for operands of rank %d "
-                      "and %d", text, a->rank, b->rank);
+        return REFUSE(g, n,
+                      "contract: labels \"%s\" for operands of rank %d "
+                      "and %d",
+                      text, a->rank, b->rank);
     if (!labels_fit(g, n, &l, a, b))
         return false;
     if (!contract_result(&l, a, b, out))
@@ -156,8 +164,8 @@ grad_contract(Builder *b, NodeId n, const ValueId *dy, const bool *want,
     ASSERT(labels_read(node_text(&node, "labels"), &l));
     for (int i = 0; i < 2; i++)
         if (want[i]) {
-            Sym labels = sym_format(b->g->module->syms, "%s,%s->%s",
-                                    l.part[2], l.part[1 - i], l.part[i]);
+            Sym labels = sym_format(b->g->module->syms, "%s,%s->%s", l.part[2],
+                                    l.part[1 - i], l.part[i]);
 
             dx[i] = build_contract(b, labels, dy[0], node.in[1 - i], NULL);
         }
@@ -228,8 +236,7 @@ product_axes(Arena *a, const Axes *m, const Axes *n, const Axes *k, Product *p)
 }
 
 void
-eval_contract(Arena *a, const Graph *g, NodeId n, const Tensor *in,
-              Tensor *out)
+eval_contract(Arena *a, const Graph *g, NodeId n, const Tensor *in, Tensor *out)
 {
     const Type *const type[3] = {&in[0].type, &in[1].type, &out->type};
     int64_t bytes = dtype_bytes(out->type.dtype);
@@ -261,6 +268,7 @@ cost_contract(const Graph *g, NodeId n)
     Labels l;
 
     ASSERT(labels_read(node_text(&g->node[n], "labels"), &l));
-    return cost_moving(g, n, 2.0 * (double)size_of_k(&l, operand_type(g, n, 0)) *
-                                 (double)type_elements(result_type(g, n, 0)));
+    return cost_moving(g, n,
+                       2.0 * (double)size_of_k(&l, operand_type(g, n, 0)) *
+                           (double)type_elements(result_type(g, n, 0)));
 }

@@ -2,12 +2,11 @@
    elements. Padded taps are zeros that take part: fma(0, w, sum). k runs over
    (kh, kw, c), for the input's gradient over (kh, kw, out c), for the weight's
    over (n, oh, ow). */
+#include "ir/eval.h"
 #include "ir/ops/geometry.h"
 #include "ir/ops/product.h"
 
 #include <string.h>
-
-#include "ir/eval.h"
 
 static const char *const lists[] = {"strides", "pads", "dilations"};
 
@@ -21,8 +20,10 @@ conv_type(const Graph *g, NodeId n, const Type *x, const Type *w, Geometry *geo,
     Type padded;
 
     if (x->rank != 4 || w->rank != 4)
-        return REFUSE(g, n, "%s: input and weight are of rank 4, not %d and "
-                      "%d", name, x->rank, w->rank);
+        return REFUSE(g, n,
+                      "%s: input and weight are of rank 4, not %d and "
+                      "%d",
+                      name, x->rank, w->rank);
     if (!needs_real(g, n, x->dtype))
         return false;
     if (x->dtype != w->dtype)
@@ -30,16 +31,19 @@ conv_type(const Graph *g, NodeId n, const Type *x, const Type *w, Geometry *geo,
                       dtype_name(x->dtype), dtype_name(w->dtype));
     if (groups < 1 || x->dim[1] % groups || w->dim[0] % groups ||
         x->dim[1] / groups != w->dim[1])
-        return REFUSE(g, n, "%s: %" PRId64 " input channels, weight %s and %"
-                      PRId64 " groups do not go together", name, x->dim[1],
-                      type_text(g->module->arena, w), groups);
+        return REFUSE(g, n,
+                      "%s: %" PRId64 " input channels, weight %s and %" PRId64
+                      " groups do not go together",
+                      name, x->dim[1], type_text(g->module->arena, w), groups);
     if (!geometry_read(g, n, x->dim + 2, w->dim + 2, geo))
         return false;
-    if (!type_make(x->dtype, 4, (int64_t[]){x->dim[0], w->dim[0], geo->out[0],
-                                            geo->out[1]}, y) ||
+    if (!type_make(x->dtype, 4,
+                   (int64_t[]){x->dim[0], w->dim[0], geo->out[0], geo->out[1]},
+                   y) ||
         !type_make(x->dtype, 4,
                    (int64_t[]){x->dim[0], x->dim[1], geometry_padded(geo, 0),
-                               geometry_padded(geo, 1)}, &padded))
+                               geometry_padded(geo, 1)},
+                   &padded))
         return REFUSE(g, n, "%s: the result is too large", name);
     return true;
 }
@@ -118,8 +122,8 @@ grad_conv(Builder *b, NodeId n, const ValueId *dy, const bool *want,
     GradFrom from = {&node, split_of(mn, y.dim[0] * y.dim[2] * y.dim[3])};
 
     if (want[0])
-        dx[0] = build_one(b, OP_conv_grad_input,
-                          (ValueId[]){dy[0], node.in[1]}, &x, &from);
+        dx[0] = build_one(b, OP_conv_grad_input, (ValueId[]){dy[0], node.in[1]},
+                          &x, &from);
     if (want[1])
         dx[1] = build_one(b, OP_conv_grad_weight,
                           (ValueId[]){node.in[0], dy[0]}, &w, &from);
@@ -139,8 +143,8 @@ padded_input(Arena *a, const Tensor *x, const Geometry *geo)
     to.data = out.data;
     type_strides(&x->type, from.stride);
     type_strides(&t, to.stride);
-    to.data += (geo->before[0] * to.stride[2] + geo->before[1]) *
-               dtype_bytes(t.dtype);
+    to.data +=
+        (geo->before[0] * to.stride[2] + geo->before[1]) * dtype_bytes(t.dtype);
     copy_strided(&x->type, to, from);
     return out;
 }
@@ -163,8 +167,8 @@ products(Arena *a, DType dtype, const Product *first, const Apart *apart)
             p.a = (const char *)p.a + j * apart->a_group * bytes;
             p.b = (const char *)p.b +
                   (i * apart->b_image + j * apart->b_group) * bytes;
-            p.c = (char *)p.c +
-                  (i * apart->c_image + j * apart->c_group) * bytes;
+            p.c =
+                (char *)p.c + (i * apart->c_image + j * apart->c_group) * bytes;
             product(a, dtype, &p);
         }
 }
@@ -183,15 +187,22 @@ eval_conv(Arena *a, const Graph *g, NodeId n, const Tensor *in, Tensor *out)
     type_strides(&out->type, ys);
     const int64_t k[] = {w[2], w[3], w[1]}, m = w[0] / groups;
     Product p = {
-        .m = m, .n = geo.out[0] * geo.out[1], .k = k[0] * k[1] * k[2],
-        .split = 1, .a = in[1].data, .b = x.data, .c = out->data,
+        .m = m,
+        .n = geo.out[0] * geo.out[1],
+        .k = k[0] * k[1] * k[2],
+        .split = 1,
+        .a = in[1].data,
+        .b = x.data,
+        .c = out->data,
         .am = axis_offsets(a, 1, &m, ws),
         .ak = axis_offsets(a, 3, k, (int64_t[]){ws[2], 1, ws[1]}),
-        .bk = axis_offsets(a, 3, k, (int64_t[]){geo.dilation[0] * xs[2],
-                                           geo.dilation[1], xs[1]}),
-        .bn = axis_offsets(a, 2, geo.out, (int64_t[]){geo.stride[0] * xs[2],
-                                                 geo.stride[1]}),
-        .cm = axis_offsets(a, 1, &m, ys + 1), .cn = axis_offsets(a, 2, geo.out, ys + 2)};
+        .bk = axis_offsets(
+            a, 3, k,
+            (int64_t[]){geo.dilation[0] * xs[2], geo.dilation[1], xs[1]}),
+        .bn = axis_offsets(a, 2, geo.out,
+                           (int64_t[]){geo.stride[0] * xs[2], geo.stride[1]}),
+        .cm = axis_offsets(a, 1, &m, ys + 1),
+        .cn = axis_offsets(a, 2, geo.out, ys + 2)};
 
     products(a, x.type.dtype, &p,
              &(Apart){x.type.dim[0], groups, m * ws[0], xs[0], w[1] * xs[1],
@@ -208,8 +219,8 @@ conv_flops(const Type *y, const Type *w)
 Cost
 cost_conv(const Graph *g, NodeId n)
 {
-    return cost_moving(g, n, conv_flops(result_type(g, n, 0),
-                                        operand_type(g, n, 1)));
+    return cost_moving(g, n,
+                       conv_flops(result_type(g, n, 0), operand_type(g, n, 1)));
 }
 
 bool
@@ -225,13 +236,12 @@ infer_conv_grad_input(const Graph *g, NodeId n, const Type *given, Type *out)
 }
 
 void
-grad_conv_grad_input(Builder *b, NodeId n, const ValueId *dy,
-                     const bool *want, ValueId *dx)
+grad_conv_grad_input(Builder *b, NodeId n, const ValueId *dy, const bool *want,
+                     ValueId *dx)
 {
     (void)dy;
     (void)want;
-    (void)dx;
-    no_gradient(b, n, "no second derivative");
+    no_gradient(b, n, dx, "no second derivative");
 }
 
 /* Copies one plane of dy with stride - 1 zeros between its elements; what no
@@ -245,8 +255,8 @@ stretch_plane(const Geometry *geo, const int64_t size[2], int64_t bytes,
             int64_t at[2] = {i * geo->stride[0], j * geo->stride[1]};
 
             for (int k = 0; k < 2; k++)
-                at[k] += (geo->kernel[k] - 1) * geo->dilation[k] -
-                         geo->before[k];
+                at[k] +=
+                    (geo->kernel[k] - 1) * geo->dilation[k] - geo->before[k];
             if (at[0] >= 0 && at[0] < size[0] && at[1] >= 0 && at[1] < size[1])
                 memcpy(to + (at[0] * size[1] + at[1]) * bytes,
                        from + (i * geo->out[1] + j) * bytes, (size_t)bytes);
@@ -290,14 +300,20 @@ eval_conv_grad_input(Arena *a, const Graph *g, NodeId n, const Tensor *in,
     const int64_t k[] = {w[2], w[3], w[0] / groups};
     int64_t corner = (w[2] - 1) * step[0] * ds[2] + (w[3] - 1) * step[1];
     Product p = {
-        .m = w[1], .n = geo.in[0] * geo.in[1], .k = k[0] * k[1] * k[2],
-        .split = 1, .a = in[1].data, .c = out->data,
+        .m = w[1],
+        .n = geo.in[0] * geo.in[1],
+        .k = k[0] * k[1] * k[2],
+        .split = 1,
+        .a = in[1].data,
+        .c = out->data,
         .b = (const char *)dy.data + corner * dtype_bytes(dy.type.dtype),
         .am = axis_offsets(a, 1, w + 1, ws + 1),
         .ak = axis_offsets(a, 3, k, (int64_t[]){ws[2], 1, ws[0]}),
-        .bk = axis_offsets(a, 3, k, (int64_t[]){-step[0] * ds[2], -step[1], ds[1]}),
+        .bk = axis_offsets(a, 3, k,
+                           (int64_t[]){-step[0] * ds[2], -step[1], ds[1]}),
         .bn = axis_offsets(a, 2, geo.in, ds + 2),
-        .cm = axis_offsets(a, 1, w + 1, xs + 1), .cn = axis_offsets(a, 2, geo.in, xs + 2)};
+        .cm = axis_offsets(a, 1, w + 1, xs + 1),
+        .cn = axis_offsets(a, 2, geo.in, xs + 2)};
 
     products(a, dy.type.dtype, &p,
              &(Apart){out->type.dim[0], groups, k[2] * ws[0], ds[0],
@@ -307,8 +323,8 @@ eval_conv_grad_input(Arena *a, const Graph *g, NodeId n, const Tensor *in,
 Cost
 cost_conv_grad_input(const Graph *g, NodeId n)
 {
-    return cost_moving(g, n, conv_flops(operand_type(g, n, 0),
-                                        operand_type(g, n, 1)));
+    return cost_moving(
+        g, n, conv_flops(operand_type(g, n, 0), operand_type(g, n, 1)));
 }
 
 bool
@@ -325,13 +341,12 @@ infer_conv_grad_weight(const Graph *g, NodeId n, const Type *given, Type *out)
 }
 
 void
-grad_conv_grad_weight(Builder *b, NodeId n, const ValueId *dy,
-                      const bool *want, ValueId *dx)
+grad_conv_grad_weight(Builder *b, NodeId n, const ValueId *dy, const bool *want,
+                      ValueId *dx)
 {
     (void)dy;
     (void)want;
-    (void)dx;
-    no_gradient(b, n, "no second derivative");
+    no_gradient(b, n, dx, "no second derivative");
 }
 
 void
@@ -349,16 +364,22 @@ eval_conv_grad_weight(Arena *a, const Graph *g, NodeId n, const Tensor *in,
     type_strides(&in[1].type, ys);
     const int64_t k[] = {y[0], y[2], y[3]};
     Product p = {
-        .m = m, .n = w[1] * w[2] * w[3], .k = k[0] * k[1] * k[2],
-        .split = node_int(&g->node[n], "split"), .a = in[1].data, .b = x.data,
+        .m = m,
+        .n = w[1] * w[2] * w[3],
+        .k = k[0] * k[1] * k[2],
+        .split = node_int(&g->node[n], "split"),
+        .a = in[1].data,
+        .b = x.data,
         .c = out->data,
         .am = axis_offsets(a, 1, &m, ys + 1),
         .ak = axis_offsets(a, 3, k, (int64_t[]){ys[0], ys[2], 1}),
-        .bk = axis_offsets(a, 3, k, (int64_t[]){xs[0], geo.stride[0] * xs[2],
-                                           geo.stride[1]}),
-        .bn = axis_offsets(a, 3, w + 1, (int64_t[]){xs[1], geo.dilation[0] * xs[2],
-                                               geo.dilation[1]}),
-        .cm = axis_offsets(a, 1, &m, ws), .cn = axis_offsets(a, 3, w + 1, ws + 1)};
+        .bk = axis_offsets(
+            a, 3, k, (int64_t[]){xs[0], geo.stride[0] * xs[2], geo.stride[1]}),
+        .bn = axis_offsets(
+            a, 3, w + 1,
+            (int64_t[]){xs[1], geo.dilation[0] * xs[2], geo.dilation[1]}),
+        .cm = axis_offsets(a, 1, &m, ws),
+        .cn = axis_offsets(a, 3, w + 1, ws + 1)};
 
     products(a, x.type.dtype, &p,
              &(Apart){1, groups, m * ys[1], 0, w[1] * xs[1], 0, m * ws[0]});
@@ -367,6 +388,6 @@ eval_conv_grad_weight(Arena *a, const Graph *g, NodeId n, const Tensor *in,
 Cost
 cost_conv_grad_weight(const Graph *g, NodeId n)
 {
-    return cost_moving(g, n, conv_flops(operand_type(g, n, 1),
-                                        result_type(g, n, 0)));
+    return cost_moving(g, n,
+                       conv_flops(operand_type(g, n, 1), result_type(g, n, 0)));
 }

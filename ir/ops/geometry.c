@@ -32,9 +32,10 @@ geometry_read(const Graph *g, NodeId n, const int64_t in[2],
             return REFUSE(g, n, "%s: a kernel of size 0", name);
         if (__builtin_mul_overflow(kernel[i] - 1, out->dilation[i], &reach) ||
             reach >= padded)
-            return REFUSE(g, n, "%s: a kernel of %" PRId64 " in steps of %"
-                          PRId64 " is larger than the padded input of %"
-                          PRId64, name, kernel[i], out->dilation[i], padded);
+            return REFUSE(g, n,
+                          "%s: a kernel of %" PRId64 " in steps of %" PRId64
+                          " is larger than the padded input of %" PRId64,
+                          name, kernel[i], out->dilation[i], padded);
         out->out[i] = (padded - reach - 1) / out->stride[i] + 1;
     }
     return true;

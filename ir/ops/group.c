@@ -17,7 +17,8 @@ infer_group(const Graph *g, NodeId n, const Type *given, Type *out)
     for (int i = 0; i < node->nin; i++)
         if (!type_equal(&value_at(body, body->input[i])->type,
                         operand_type(g, n, i)))
-            return REFUSE(g, n, "group: input %s of its body is not of the "
+            return REFUSE(g, n,
+                          "group: input %s of its body is not of the "
                           "operand's type",
                           value_at(body, body->input[i])->name);
     for (size_t i = 0; i < vec_len(body->output); i++)
@@ -31,9 +32,9 @@ grad_group(Builder *b, NodeId n, const ValueId *dy, const bool *want,
 {
     (void)dy;
     (void)want;
-    (void)dx;
-    no_gradient(b, n, "a fused group is not differentiated\n"
-                      "run `grad` before `fuse`");
+    no_gradient(b, n, dx,
+                "a fused group is not differentiated\n"
+                "run `grad` before `fuse`");
 }
 
 void

@@ -37,8 +37,7 @@ eval_iota(Arena *a, const Graph *g, NodeId n, const Tensor *in, Tensor *out)
     (void)in;
     type_strides(&out->type, stride);
     for (int64_t i = 0; i < count; i++)
-        tensor_set(out, i,
-                   (double)(i / stride[axis] % out->type.dim[axis]));
+        tensor_set(out, i, (double)(i / stride[axis] % out->type.dim[axis]));
 }
 
 Cost

@@ -1,9 +1,8 @@
 /* move: transpose, slice, pad and concat: elements under other indices. */
+#include "ir/eval.h"
 #include "ir/ops/ops.h"
 
 #include <string.h>
-
-#include "ir/eval.h"
 
 static void
 row_major(const Tensor *t, Strided *s)
@@ -101,10 +100,11 @@ infer_slice(const Graph *g, NodeId n, const Type *given, Type *out)
         if (steps[i] == 0)
             return REFUSE(g, n, "slice: steps[%d] is 0", i);
         if (!slice_inside(x->dim[i], starts[i], steps[i], given->dim[i]))
-            return REFUSE(g, n, "slice: %" PRId64 " elements from %" PRId64
-                          " in steps of %" PRId64 " leave axis %d of size %"
-                          PRId64, given->dim[i], starts[i], steps[i], i,
-                          x->dim[i]);
+            return REFUSE(g, n,
+                          "slice: %" PRId64 " elements from %" PRId64
+                          " in steps of %" PRId64
+                          " leave axis %d of size %" PRId64,
+                          given->dim[i], starts[i], steps[i], i, x->dim[i]);
     }
     *out = *given;
     return true;
@@ -131,8 +131,8 @@ set_slice(Node *n, const void *from, Builder *b)
 }
 
 ValueId
-build_slice(Builder *b, ValueId x, const int64_t *starts,
-            const int64_t *steps, Type to, const char *name)
+build_slice(Builder *b, ValueId x, const int64_t *starts, const int64_t *steps,
+            Type to, const char *name)
 {
     SliceAttrs s = {.starts = starts, .steps = steps};
     NodeId n = build_node(b, OP_slice, 1, &x, 1, &to, set_slice, &s, name);
@@ -269,18 +269,17 @@ infer_pad(const Graph *g, NodeId n, const Type *given, Type *out)
         return REFUSE(g, n, "pad: rank %d cannot become rank %d", x->rank,
                       given->rank);
     for (int i = 0; i < x->rank; i++)
-        if (starts[i] > given->dim[i] ||
-            x->dim[i] > given->dim[i] - starts[i])
-            return REFUSE(g, n, "pad: %" PRId64 " elements at %" PRId64
-                          " leave axis %d of size %" PRId64, x->dim[i],
-                          starts[i], i, given->dim[i]);
+        if (starts[i] > given->dim[i] || x->dim[i] > given->dim[i] - starts[i])
+            return REFUSE(g, n,
+                          "pad: %" PRId64 " elements at %" PRId64
+                          " leave axis %d of size %" PRId64,
+                          x->dim[i], starts[i], i, given->dim[i]);
     *out = *given;
     return true;
 }
 
 void
-grad_pad(Builder *b, NodeId n, const ValueId *dy, const bool *want,
-         ValueId *dx)
+grad_pad(Builder *b, NodeId n, const ValueId *dy, const bool *want, ValueId *dx)
 {
     Node node = *node_at(b->g, n);
     Type x = *operand_type(b->g, n, 0);
@@ -289,8 +288,8 @@ grad_pad(Builder *b, NodeId n, const ValueId *dy, const bool *want,
     for (int i = 0; i < x.rank; i++)
         steps[i] = 1;
     if (want[0])
-        dx[0] = build_slice(b, dy[0], node_list(&node, "starts"), steps, x,
-                            NULL);
+        dx[0] =
+            build_slice(b, dy[0], node_list(&node, "starts"), steps, x, NULL);
 }
 
 void

@@ -11,8 +11,8 @@ needs_given(const Graph *g, NodeId n, const Type *given, DType dtype)
     if (!given || given->dtype == DT_NONE)
         return REFUSE(g, n, "%s: the type of the result must be given", name);
     if (dtype != DT_NONE && given->dtype != dtype)
-        return REFUSE(g, n, "%s: the result is %s, but the operand is %s",
-                      name, dtype_name(given->dtype), dtype_name(dtype));
+        return REFUSE(g, n, "%s: the result is %s, but the operand is %s", name,
+                      dtype_name(given->dtype), dtype_name(dtype));
     return true;
 }
 
@@ -26,8 +26,8 @@ needs_real(const Graph *g, NodeId n, DType dtype)
 }
 
 bool
-needs_list(const Graph *g, NodeId n, const char *name, int length,
-           int64_t low, int64_t high)
+needs_list(const Graph *g, NodeId n, const char *name, int length, int64_t low,
+           int64_t high)
 {
     const char *op = op_info(g->node[n].op)->name;
     const int64_t *list = node_list(&g->node[n], name);
@@ -37,8 +37,9 @@ needs_list(const Graph *g, NodeId n, const char *name, int length,
                       vec_len(list), length);
     for (int i = 0; i < length; i++)
         if (list[i] < low || list[i] > high)
-            return REFUSE(g, n, "%s: %s[%d] is %" PRId64
-                          ", not in [%" PRId64 ", %" PRId64 "]",
+            return REFUSE(g, n,
+                          "%s: %s[%d] is %" PRId64 ", not in [%" PRId64
+                          ", %" PRId64 "]",
                           op, name, i, list[i], low, high);
     return true;
 }
@@ -52,8 +53,9 @@ needs_split(const Graph *g, NodeId n, int64_t k)
         return true;
     if (split < 1 || split > k ||
         (split - 1) * (k / split + (k % split != 0)) >= k)
-        return REFUSE(g, n, "%s: k of %" PRId64 " cannot be cut into %" PRId64
-                      " parts", op_info(g->node[n].op)->name, k, split);
+        return REFUSE(
+            g, n, "%s: k of %" PRId64 " cannot be cut into %" PRId64 " parts",
+            op_info(g->node[n].op)->name, k, split);
     return true;
 }
 
@@ -73,8 +75,10 @@ cost_moving(const Graph *g, NodeId n, double flops)
 }
 
 void
-no_gradient(const Builder *b, NodeId n, const char *why)
+no_gradient(const Builder *b, NodeId n, ValueId *dx, const char *why)
 {
+    for (int i = 0; i < b->g->node[n].nin; i++)
+        dx[i] = 0;
     complain(graph_loc(b->g, n), "%s: %s", op_info(b->g->node[n].op)->name,
              why);
 }
@@ -121,8 +125,8 @@ copy_axes(const Type *shape, int axis, const Strided *dst, char *to,
         return;
     }
     for (int64_t i = 0; i < count; i++)
-        copy_axes(shape, axis + 1, dst, to + i * dst->stride[axis] * bytes,
-                  src, from + i * src->stride[axis] * bytes);
+        copy_axes(shape, axis + 1, dst, to + i * dst->stride[axis] * bytes, src,
+                  from + i * src->stride[axis] * bytes);
 }
 
 void

@@ -13,7 +13,7 @@ enum { ROWS = 4, CHUNK = 512 };
 /* Without this the compiler must call fma() once an element. */
 #if defined(__x86_64__) && defined(__GNUC__)
 #define WITH_FMA __attribute__((target("avx2,fma")))
-#define HAS_FMA()                                                              \
+#define HAS_FMA() \
     (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
 #endif
 
@@ -23,9 +23,9 @@ groups_of(int64_t count, int64_t size)
     return count / size + (count % size != 0);
 }
 
-#define REAL float
-#define LANES 16
-#define FMA __builtin_fmaf
+#define REAL    float
+#define LANES   16
+#define FMA     __builtin_fmaf
 #define NAME(x) x##_f32
 #include "ir/ops/product.inc"
 #undef REAL
@@ -33,9 +33,9 @@ groups_of(int64_t count, int64_t size)
 #undef FMA
 #undef NAME
 
-#define REAL double
-#define LANES 8
-#define FMA __builtin_fma
+#define REAL    double
+#define LANES   8
+#define FMA     __builtin_fma
 #define NAME(x) x##_f64
 #include "ir/ops/product.inc"
 #undef REAL

@@ -3,12 +3,11 @@
    reduced, blocks of 256 in one accumulator a result where it is kept, block
    results by a pairwise tree; integers in plain order. max and min begin at
    the infinities (integers: at the first element). */
+#include "ir/eval.h"
 #include "ir/ops/ops.h"
 
 #include <math.h>
 #include <string.h>
-
-#include "ir/eval.h"
 
 enum { LANES = 16, BLOCK_LANES = 4096, BLOCK_PLAIN = 256 };
 
@@ -35,8 +34,10 @@ reduced_axes(const Graph *g, NodeId n, const Type *x, bool reduced[MAXRANK])
     memset(reduced, 0, MAXRANK * sizeof *reduced);
     for (size_t i = 0; i < vec_len(axes); i++) {
         if (axes[i] < 0 || axes[i] >= x->rank)
-            return REFUSE(g, n, "reduce: axis %" PRId64 " of an operand of "
-                          "rank %d", axes[i], x->rank);
+            return REFUSE(g, n,
+                          "reduce: axis %" PRId64 " of an operand of "
+                          "rank %d",
+                          axes[i], x->rank);
         if (reduced[axes[i]])
             return REFUSE(g, n, "reduce: axis %" PRId64 " is named twice",
                           axes[i]);
@@ -59,8 +60,10 @@ infer_reduce(const Graph *g, NodeId n, const Type *given, Type *out)
                       name ? name : "");
     if (x->dtype == DT_BF16 || x->dtype == DT_F16 || x->dtype == DT_U64 ||
         (x->dtype == DT_I1 && (op == RED_SUM || op == RED_PROD)))
-        return REFUSE(g, n, "reduce: %s of %s is not available\n"
-                      "cast the operand first", name, dtype_name(x->dtype));
+        return REFUSE(g, n,
+                      "reduce: %s of %s is not available\n"
+                      "cast the operand first",
+                      name, dtype_name(x->dtype));
     if (!reduced_axes(g, n, x, reduced))
         return false;
     *out = *x;
@@ -113,9 +116,8 @@ grad_prod(Builder *b, const Node *node, ValueId g)
     ValueId p = reduce_again(b, node, "prod", other);
     ValueId z = reduce_again(b, node, "sum", zero);
 
-    return build_formula(b,
-                         "a*where(b==0,where(d==1,c,0),where(d==0,c/b,0))", 4,
-                         (ValueId[]){g, x, p, z}, d, NULL);
+    return build_formula(b, "a*where(b==0,where(d==1,c,0),where(d==0,c/b,0))",
+                         4, (ValueId[]){g, x, p, z}, d, NULL);
 }
 
 void
@@ -143,13 +145,13 @@ typedef struct Reduce {
     const int64_t *result_at, *element_at; /* offsets in elements */
 } Reduce;
 
-#define REAL float
+#define REAL    float
 #define NAME(x) x##_f32
 #include "ir/ops/reduce.inc"
 #undef REAL
 #undef NAME
 
-#define REAL double
+#define REAL    double
 #define NAME(x) x##_f64
 #include "ir/ops/reduce.inc"
 #undef REAL
@@ -159,14 +161,10 @@ static int64_t
 join_integer(Reduction op, int64_t x, int64_t y)
 {
     switch (op) {
-    case RED_SUM:
-        return (int64_t)((uint64_t)x + (uint64_t)y);
-    case RED_PROD:
-        return (int64_t)((uint64_t)x * (uint64_t)y);
-    case RED_MAX:
-        return y > x ? y : x;
-    case RED_MIN:
-        return y < x ? y : x;
+    case RED_SUM: return (int64_t)((uint64_t)x + (uint64_t)y);
+    case RED_PROD: return (int64_t)((uint64_t)x * (uint64_t)y);
+    case RED_MAX: return y > x ? y : x;
+    case RED_MIN: return y < x ? y : x;
     }
     UNREACHABLE();
 }
@@ -193,8 +191,7 @@ reduce_integers(const Reduce *r, const Tensor *x, Tensor *y)
 static Reduce
 reduce_plan(Arena *a, const Graph *g, NodeId n, const Type *x)
 {
-    Reduce r = {.op = (Reduction)reduction_named(
-                    node_text(&g->node[n], "op"))};
+    Reduce r = {.op = (Reduction)reduction_named(node_text(&g->node[n], "op"))};
     int64_t stride[MAXRANK], size[2][MAXRANK], step[2][MAXRANK];
     int64_t total[2] = {1, 1};
     bool reduced[MAXRANK];

@@ -11,8 +11,10 @@ infer_view(const Graph *g, NodeId n, const Type *given, Type *out)
     if (!needs_given(g, n, given, x->dtype))
         return false;
     if (type_elements(given) != type_elements(x))
-        return REFUSE(g, n, "view: %" PRId64 " elements cannot take a shape "
-                      "of %" PRId64, type_elements(x), type_elements(given));
+        return REFUSE(g, n,
+                      "view: %" PRId64 " elements cannot take a shape "
+                      "of %" PRId64,
+                      type_elements(x), type_elements(given));
     *out = *given;
     return true;
 }

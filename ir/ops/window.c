@@ -36,13 +36,13 @@ divisor(const Pooling *p, int64_t taps)
     return p->count_pad ? p->taps : taps ? taps : 1;
 }
 
-#define REAL float
+#define REAL    float
 #define NAME(x) x##_f32
 #include "ir/ops/window.inc"
 #undef REAL
 #undef NAME
 
-#define REAL double
+#define REAL    double
 #define NAME(x) x##_f64
 #include "ir/ops/window.inc"
 #undef REAL
@@ -65,8 +65,9 @@ window_type(const Graph *g, NodeId n, const Type *x, Type *y)
         !geometry_read(g, n, x->dim + 2, node_list(node, "kernel"), &geo))
         return false;
     if (__builtin_mul_overflow(geo.kernel[0], geo.kernel[1], &taps) ||
-        !type_make(x->dtype, 4, (int64_t[]){x->dim[0], x->dim[1], geo.out[0],
-                                            geo.out[1]}, y))
+        !type_make(x->dtype, 4,
+                   (int64_t[]){x->dim[0], x->dim[1], geo.out[0], geo.out[1]},
+                   y))
         return REFUSE(g, n, "%s: the result is too large", name);
     return true;
 }
@@ -96,8 +97,7 @@ infer_window(const Graph *g, NodeId n, const Type *given, Type *out)
     if (!is_text(op, "max") && !is_text(op, "mean"))
         return REFUSE(g, n, "window: op is max or mean, not '%s'",
                       op ? op : "");
-    return count_pad_ok(g, n) &&
-           window_type(g, n, operand_type(g, n, 0), out);
+    return count_pad_ok(g, n) && window_type(g, n, operand_type(g, n, 0), out);
 }
 
 static void
@@ -160,8 +160,9 @@ cost_window(const Graph *g, NodeId n)
 {
     const int64_t *kernel = node_list(&g->node[n], "kernel");
 
-    return cost_moving(g, n, (double)kernel[0] * (double)kernel[1] *
-                                 (double)type_elements(result_type(g, n, 0)));
+    return cost_moving(g, n,
+                       (double)kernel[0] * (double)kernel[1] *
+                           (double)type_elements(result_type(g, n, 0)));
 }
 
 bool
@@ -192,8 +193,7 @@ grad_window_grad(Builder *b, NodeId n, const ValueId *dy, const bool *want,
 {
     (void)dy;
     (void)want;
-    (void)dx;
-    no_gradient(b, n, "no second derivative");
+    no_gradient(b, n, dx, "no second derivative");
 }
 
 void
@@ -217,7 +217,7 @@ cost_window_grad(const Graph *g, NodeId n)
     const int64_t *kernel = node_list(&g->node[n], "kernel");
     int last = g->node[n].nin - 1;
 
-    return cost_moving(g, n, (double)kernel[0] * (double)kernel[1] *
-                                 (double)type_elements(
-                                     operand_type(g, n, last)));
+    return cost_moving(g, n,
+                       (double)kernel[0] * (double)kernel[1] *
+                           (double)type_elements(operand_type(g, n, last)));
 }

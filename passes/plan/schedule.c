@@ -1,11 +1,146 @@
-/* schedule: the order of the nodes of each entry. */
+/* schedule: the order of the nodes of each entry with the least peak: list
+   schedules, the forced-live bound, and an exact search over down-sets on what
+   they leave open (passes/tools/order). The order stays as it is written
+   where that is not beaten. */
 #include "passes/pass.h"
 
 #include <inttypes.h>
 
+#include "passes/tools/order.h"
+
+/* CSR of the buffers that each node touches, each once. */
+static void
+collect_touches(const Graph *g, const Facts *f, OrderProblem *p,
+                OrderBuffer *buffer, const int *number, Arena *scratch)
+{
+    uint32_t *of = NEWN(scratch, uint32_t, p->nodes + 2), *touch = NULL;
+    int *last = NEWN(scratch, int, p->buffers + 1);
+
+    for (int k = 0; k < p->nodes; k++) {
+        const Node *n = node_at(g, g->order[k]);
+
+        of[k] = (uint32_t)vec_len(touch);
+        for (int i = 0; i < n->nin + n->nout; i++) {
+            ValueId v = i < n->nin ? n->in[i] : n->out[i - n->nin];
+            int b = number[f->buffer_of[v]];
+
+            if (b < 0 || last[b] == k + 1)
+                continue;
+            last[b] = k + 1;
+            buffer[b].touches++;
+            vec_push(scratch, touch, (uint32_t)b);
+        }
+    }
+    of[p->nodes] = (uint32_t)vec_len(touch);
+    p->touch_of = of;
+    p->touch = touch;
+}
+
+static void
+collect_needs(Graph *g, const Facts *f, OrderProblem *p, Arena *scratch)
+{
+    Depends d = depends(scratch, g);
+    uint32_t *of = NEWN(scratch, uint32_t, p->nodes + 2), *need = NULL;
+
+    for (int k = 0; k < p->nodes; k++) {
+        NodeId n = g->order[k];
+
+        of[k] = (uint32_t)vec_len(need);
+        for (uint32_t e = d.of[n]; e < d.of[n + 1]; e++)
+            vec_push(scratch, need, (uint32_t)f->position[d.on[e]]);
+    }
+    of[p->nodes] = (uint32_t)vec_len(need);
+    p->need_of = of;
+    p->need = need;
+}
+
+/* The entry as a problem of order; stores are not in it: they are always
+   there. */
+static OrderProblem
+problem_of(Graph *g, int64_t align, Arena *scratch)
+{
+    const Facts *f = facts(g);
+    OrderProblem p = {.nodes = (int)vec_len(g->order)};
+    int *number = NEWN(scratch, int, vec_len(f->buffer) + 1);
+    OrderBuffer *buffer = NULL;
+
+    for (size_t b = 0; b < vec_len(f->buffer); b++) {
+        const Buffer *x = &f->buffer[b];
+        OrderBuffer y = {.bytes = (x->bytes + align - 1) / align * align};
+
+        number[b] = x->persistent ? -1 : (int)vec_len(buffer);
+        y.from_start = value_at(g, x->root)->kind == V_INPUT;
+        if (!x->persistent)
+            vec_push(scratch, buffer, y);
+    }
+    for (size_t i = 0; i < vec_len(g->output); i++) {
+        int b = number[f->buffer_of[g->output[i]]];
+
+        if (b >= 0)
+            buffer[b].to_end = true;
+    }
+    p.buffers = (int)vec_len(buffer);
+    p.buffer = buffer;
+    collect_touches(g, f, &p, buffer, number, scratch);
+    for (int b = 0; b < p.buffers; b++)
+        if (buffer[b].touches == 0) /* an input that nobody reads */
+            buffer[b].from_start = buffer[b].to_end;
+    collect_needs(g, f, &p, scratch);
+    return p;
+}
+
+static void
+reorder(Graph *g, const Order *o)
+{
+    NodeId *order = NULL;
+
+    for (size_t k = 0; k < vec_len(g->order); k++)
+        vec_push(g->module->arena, order, g->order[o->node[k]]);
+    g->order = order;
+    graph_touch(g);
+}
+
+static const char *
+proof_text(Arena *a, const Order *o)
+{
+    Text t = text_new(a);
+
+    if (o->proof == ORDER_BOUND)
+        return "optimal (forced-live bound)";
+    if (o->proof == ORDER_SEARCH)
+        return "optimal (down-set search)";
+    if (o->bound == 0)
+        return "heuristic, without a bound";
+    text_add(&t, "heuristic, at most %.2f %% above the bound",
+             100 * ((double)o->peak / (double)o->bound - 1));
+    return t.s;
+}
+
+/* The worst-proven of the entries speaks for the module, train first. */
+static void
+tell(PassRun *r, const Graph *g, const Order *o)
+{
+    char bytes[32];
+
+    log_line("schedule", "%s: peak %" PRId64 " bound %" PRId64
+                         " states %" PRId64,
+             g->name, o->peak, o->bound, o->states);
+    if (g != r->m->entry[0] && g != module_entry(r->m, "train"))
+        return;
+    snprintf(bytes, sizeof bytes, "%" PRId64, o->bound);
+    module_set(r->m, "order", proof_text(r->scratch, o));
+    module_set(r->m, "order_bound", bytes);
+}
+
 void
 pass_schedule(PassRun *r)
 {
-    module_set(r->m, "order", "as written");
-    (void)opt_int(r, "states");
+    for (size_t i = 0; i < vec_len(r->m->entry); i++) {
+        Graph *g = r->m->entry[i];
+        OrderProblem p = problem_of(g, r->machine->align, r->scratch);
+        Order o = order_solve(r->scratch, &p, opt_int(r, "states"));
+
+        reorder(g, &o);
+        tell(r, g, &o);
+    }
 }

@@ -10,4 +10,11 @@ void rename_value(Graph *g, ValueId v, const char *name);
 /* A value of this name, if there is one, gets another. */
 void make_name_free(Graph *g, const char *name);
 
+/* For problems of the model as a whole. */
+static inline Loc
+model_loc(const Module *m)
+{
+    return (Loc){.file = m->file};
+}
+
 #endif

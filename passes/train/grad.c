@@ -124,7 +124,7 @@ hand_out(Reverse *r, ValueId w)
     if (g->value[v].name == name)
         return v;
     if (module_store(g->module, name))
-        raise_at(NOWHERE,
+        raise_at(model_loc(g->module),
                  "the model's tensor '%s' has a name that the gradient of "
                  "'%s' needs\nrename it in the export",
                  name, g->value[w].name);
@@ -145,7 +145,7 @@ put_outputs(Reverse *r)
         if (w && w < r->values && r->gradient[w])
             vec_push(m->arena, r->g->output, hand_out(r, w));
         else
-            warn_at(NOWHERE,
+            warn_at(model_loc(m),
                     "parameter '%s' is not trained: the loss does "
                     "not depend on it",
                     m->store[s].name);
@@ -176,13 +176,13 @@ train_entry(Module *m)
 
     if (!g || !vec_len(g->output) ||
         strcmp(g->value[g->output[0]].name, "loss") != 0)
-        raise_at(NOWHERE, "there is no entry 'train' with output 'loss'\n"
-                          "run the pass 'loss' before 'grad'");
+        raise_at(model_loc(m), "there is no entry 'train' with output 'loss'\n"
+                               "run the pass 'loss' before 'grad'");
     if (vec_len(g->output) > 1)
-        raise_at(NOWHERE, "entry 'train' has outputs behind the loss: its "
-                          "gradients are there already");
+        raise_at(model_loc(m), "entry 'train' has outputs behind the loss: its "
+                               "gradients are there already");
     if (g->value[g->output[0]].type.rank || !carries(g, g->output[0]))
-        raise_at(NOWHERE, "the loss is %s, not a floating-point scalar",
+        raise_at(model_loc(m), "the loss is %s, not a floating-point scalar",
                  type_text(m->arena, &g->value[g->output[0]].type));
     return g;
 }

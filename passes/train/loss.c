@@ -177,7 +177,7 @@ choose_output(const Graph *g, const LossKind *kind)
             if ((t->dtype == DT_F32 || t->dtype == DT_F64) && t->rank >= rank)
                 return i;
         }
-    raise_at(NOWHERE,
+    raise_at(model_loc(g->module),
              "loss '%s': the model has no f32 or f64 output of rank %d or "
              "more%s",
              kind->name, kind->classes ? 2 : 1,
@@ -195,7 +195,7 @@ check_names(const Module *m, const Graph *g)
         ValueId v = graph_find(g, name);
 
         if (module_store(m, name) || (v && g->value[v].kind == V_INPUT))
-            complain(NOWHERE,
+            complain(model_loc(m),
                      "the model's %s '%s' has a name that training "
                      "needs\nrename it in the export",
                      module_store(m, name) ? "tensor" : "input", *r);
@@ -209,7 +209,7 @@ check_inputs(const Graph *g, const Type *x)
         const Value *v = &g->value[g->input[i]];
 
         if (v->type.rank == 0 || v->type.dim[0] != x->dim[0])
-            complain(NOWHERE,
+            complain(model_loc(g->module),
                      "input '%s' is %s, but the batch is %lld (axis 0 of the "
                      "model's output)\nevery input needs the batch as axis 0",
                      v->name, type_text(g->module->arena, &v->type),
@@ -221,7 +221,7 @@ static void
 check_output(const Graph *g, const LossKind *kind, ValueId x)
 {
     const Value *v = &g->value[x];
-    Loc loc = v->def ? graph_loc(g, v->def) : NOWHERE;
+    Loc loc = v->def ? graph_loc(g, v->def) : model_loc(g->module);
 
     if (type_elements(&v->type) == 0)
         raise_at(loc, "output '%s' is empty: %s", v->name,
@@ -310,9 +310,10 @@ pass_loss(PassRun *r)
     ValueId x;
 
     if (!forward)
-        raise_at(NOWHERE, "there is no entry 'forward' to train");
+        raise_at(model_loc(m), "there is no entry 'forward' to train");
     if (module_entry(m, "train") || module_entry(m, "eval"))
-        raise_at(NOWHERE, "the entries 'train' and 'eval' are there already");
+        raise_at(model_loc(m),
+                 "the entries 'train' and 'eval' are there already");
     output = choose_output(forward, kind);
     x = forward->output[output];
     check_output(forward, kind, x);

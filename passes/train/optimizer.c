@@ -4,6 +4,7 @@
    written here. */
 #include "ir/base/embedded.h"
 #include "passes/pass.h"
+#include "passes/tools/name.h"
 #include "passes/train/rule.h"
 
 #include <errno.h>
@@ -23,8 +24,7 @@ typedef struct Optimizer {
     RuleSet *set; /* vector */
 } Optimizer;
 
-/* -- finding the rule -------------------------------------------------------
- */
+/* -- finding the rule --------------------------------------------------- */
 
 static const char *
 shipped(const char *name)
@@ -119,8 +119,7 @@ find_rule(Optimizer *o, const char *name)
     o->rule = &o->file.rule[0]; /* the vector may have moved */
 }
 
-/* -- hyper-parameters --------------------------------------------------------
- */
+/* -- hyper-parameters --------------------------------------------------- */
 
 static void
 check_hyper(const Optimizer *o, Sym name)
@@ -202,8 +201,7 @@ tell_module(const Optimizer *o)
         module_set(o->m, "lr", text_str(&lr));
 }
 
-/* -- parameters --------------------------------------------------------------
- */
+/* -- parameters --------------------------------------------------------- */
 
 static ValueId
 gradient_of(const Graph *g, uint32_t store)
@@ -228,7 +226,7 @@ update(Optimizer *o, RuleEmit *e, uint32_t store)
     if (s->kind != SK_PARAM || !p.gradient)
         return;
     if (s->type.dtype != DT_F32 && s->type.dtype != DT_F64) {
-        complain(NOWHERE,
+        complain(model_loc(o->m),
                  "parameter '%s' is %s: only f32 and f64 can be "
                  "trained so far",
                  s->name, type_text(o->scratch, &s->type));
@@ -249,8 +247,9 @@ pass_optimizer(PassRun *run)
     size_t stores = vec_len(m->store);
 
     if (!g || vec_len(g->output) < 2)
-        raise_at(NOWHERE, "the entry 'train' has no gradients\nrun the passes "
-                          "'loss' and 'grad' before 'optimizer'");
+        raise_at(model_loc(m),
+                 "the entry 'train' has no gradients\nrun the passes "
+                 "'loss' and 'grad' before 'optimizer'");
     find_rule(&o, opt_text(run, "rule"));
     read_set(&o, opt_text(run, "set"));
     for (uint32_t s = 1; s < stores; s++)

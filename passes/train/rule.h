@@ -205,6 +205,11 @@ typedef struct RuleResult {
 RuleResult rule_run(Arena *a, const Module *m, const RuleFile *file,
                     const Rule *rule, const RuleSet *set, RuleParam param);
 
+/* Sets the view of a parameter. */
+void rule_apply_view(RuleParam *p, RuleView view);
+/* Raises a state that is never read, a weight that is never assigned. */
+void rule_check(const Rule *rule, Syms *syms);
+
 /* The rule of this name in the file, or NULL. */
 const Rule *rule_named(const RuleFile *file, Sym name);
 

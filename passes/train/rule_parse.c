@@ -42,7 +42,7 @@ rule_fault(RulePlace at, const char *format, ...)
     raise_at((Loc){.file = at.file, .line = at.line}, "%s", text);
 }
 
-/* -- tokens --------------------------------------------------------------- */
+/* -- tokens ------------------------------------------------------------- */
 
 static bool
 name_start(char c)
@@ -183,7 +183,7 @@ end_line(Reader *r)
         advance(r);
 }
 
-/* -- expressions ---------------------------------------------------------- */
+/* -- expressions -------------------------------------------------------- */
 
 static RuleExpr *read_expr(Reader *r);
 
@@ -321,7 +321,7 @@ read_expr(Reader *r)
     return e;
 }
 
-/* -- statements ----------------------------------------------------------- */
+/* -- statements --------------------------------------------------------- */
 
 static RuleStep *read_steps(Reader *r);
 
@@ -415,7 +415,7 @@ read_steps(Reader *r)
     return steps;
 }
 
-/* -- declarations --------------------------------------------------------- */
+/* -- declarations ------------------------------------------------------- */
 
 static void
 read_view(Reader *r, Rule *rule)

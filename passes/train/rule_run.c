@@ -42,7 +42,7 @@ rule_named(const RuleFile *file, Sym name)
     return NULL;
 }
 
-/* -- names ---------------------------------------------------------------- */
+/* -- names -------------------------------------------------------------- */
 
 static Binding *
 find_here(const Scope *s, Sym name)
@@ -114,7 +114,7 @@ unknown_name(Run *r, const Scope *s, const RuleExpr *e)
                near ? "'?" : "");
 }
 
-/* -- expressions ---------------------------------------------------------- */
+/* -- expressions -------------------------------------------------------- */
 
 static Term *eval(Run *r, Scope *s, const RuleExpr *e);
 static void execute(Run *r, Scope *s, const RuleStep *steps);
@@ -262,7 +262,7 @@ eval_number(Run *r, Scope *s, const RuleExpr *e, const char *what)
     return x->number;
 }
 
-/* -- statements ----------------------------------------------------------- */
+/* -- statements --------------------------------------------------------- */
 
 static void
 assign(Run *r, Scope *s, const RuleStep *step)
@@ -379,47 +379,7 @@ execute(Run *r, Scope *s, const RuleStep *steps)
     }
 }
 
-/* -- the parameter in the view of the rule -------------------------------- */
-
-static int64_t
-square_side(int64_t size)
-{
-    int64_t best = 1;
-
-    for (int64_t b = 1; b * b <= size; b++)
-        if (size % b == 0)
-            best = b;
-    return best;
-}
-
-static void
-apply_view(RuleParam *p, RuleView view)
-{
-    const Type *w = &p->plain;
-    int64_t size = type_elements(w), rows = w->rank ? w->dim[0] : 1;
-    int64_t dim[2] = {rows, rows ? size / rows : 0}, side;
-
-    p->view = *w;
-    p->transposed = false;
-    switch (view) {
-    case RV_ASIS: return;
-    case RV_FLAT: type_make(w->dtype, 1, &size, &p->view); return;
-    case RV_SQUARE:
-        side = square_side(size);
-        dim[0] = size / side;
-        dim[1] = side;
-        break;
-    case RV_WIDE:
-        if (w->rank > 1 && dim[0] >= dim[1]) {
-            p->transposed = true;
-            dim[1] = dim[0];
-            dim[0] = rows ? size / rows : 0;
-        }
-        break;
-    case RV_ROWS: break;
-    }
-    type_make(w->dtype, 2, dim, &p->view);
-}
+/* -- the parameter in the view of the rule ------------------------------ */
 
 /* Names that are known before the first statement. */
 static void
@@ -507,58 +467,7 @@ bind_states(Run *r, Scope *s, RuleResult *out)
     }
 }
 
-/* -- checks --------------------------------------------------------------- */
-
-static bool
-mentions(const RuleExpr *e, Sym name)
-{
-    if (!e)
-        return false;
-    if (e->kind == RX_NAME && e->name == name)
-        return true;
-    for (size_t i = 0; i < vec_len(e->arg); i++)
-        if (mentions(e->arg[i], name))
-            return true;
-    return false;
-}
-
-static bool
-steps_mention(const RuleStep *steps, Sym name)
-{
-    for (size_t i = 0; i < vec_len(steps); i++)
-        if (mentions(steps[i].value, name) ||
-            steps_mention(steps[i].then, name) ||
-            steps_mention(steps[i].other, name))
-            return true;
-    return false;
-}
-
-static bool
-steps_assign(const RuleStep *steps, Sym name)
-{
-    for (size_t i = 0; i < vec_len(steps); i++) {
-        for (size_t k = 0; k < vec_len(steps[i].target); k++)
-            if (steps[i].target[k] == name)
-                return true;
-        if (steps_assign(steps[i].then, name) ||
-            steps_assign(steps[i].other, name))
-            return true;
-    }
-    return false;
-}
-
-static void
-check_rule(const Run *r)
-{
-    const Rule *rule = r->rule;
-
-    for (size_t i = 0; i < vec_len(rule->state); i++)
-        if (!steps_mention(rule->step, rule->state[i].name))
-            rule_fault(rule->state[i].at, "state '%s' is never read",
-                       rule->state[i].name);
-    if (!steps_assign(rule->step, sym(r->syms, "w")))
-        rule_fault(rule->at, "rule '%s' does not assign w", rule->name);
-}
+/* -- results ------------------------------------------------------------ */
 
 static void
 check_type(const RuleSlot *slot, RulePlace at, const char *name, const Type *to,
@@ -620,7 +529,7 @@ begin(Run *r, const RuleSet *set, RuleParam *p)
         Scope *s = NEW(r->arena, Scope);
         const Rule *to;
 
-        apply_view(p, r->rule->view);
+        rule_apply_view(p, r->rule->view);
         bind_sizes(r, s, p);
         bind_hypers(r, s, set);
         to = handed_to(r, s);
@@ -651,7 +560,7 @@ rule_run(Arena *a, const Module *m, const RuleFile *file, const Rule *rule,
                    "another rule: when rank < 2: use ...",
                    view == RV_ROWS ? "rows" : "wide",
                    m->store[param.store].name, shape_text(a, &param.plain));
-    check_rule(&r);
+    rule_check(r.rule, m->syms);
     bind_inputs(&r, s, &out.param);
     bind_states(&r, s, &out);
     execute(&r, s, r.rule->step);

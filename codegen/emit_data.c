@@ -1,0 +1,422 @@
+/* emit_data: runtime/abi.h's structs field by field; the types below say the
+   same as the header, and the program's first read of a table tests it. */
+#include "codegen/emit_data.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ir/base/diag.h"
+#include "ir/infer.h"
+#include "ir/text.h"
+#include "runtime/abi.h"
+
+/* ORDER DTYPE */
+_Static_assert((int)RT_F64 == (int)DT_F64 && (int)RT_BF16 == (int)DT_BF16 &&
+                   (int)RT_I64 == (int)DT_I64 && (int)RT_U8 == (int)DT_U8 &&
+                   (int)RT_I1 == (int)DT_I1,
+               "element types of abi.h and dtype.def");
+_Static_assert((int)RT_PARAM == (int)SK_PARAM && (int)RT_STATE == (int)SK_STATE
+                   && (int)RT_CONST == (int)SK_CONST,
+               "kinds of tensors of abi.h and graph.h");
+
+enum { MOST_FIELDS = 24 };
+
+static const double step_overhead = 3e-7;
+
+typedef struct Data {
+    Unit *u;
+    const Module *m;
+    const EmitOptions *o;
+    const KernelTable *kernels;
+    const KernelTiles *tiles;
+    LLVMTypeRef step, port, entry, tensor, piece;
+    double seconds; /* of the entry train */
+} Data;
+
+/* ---- constants ---------------------------------------------------------- */
+
+static LLVMValueRef
+whole(Data *d, int64_t x)
+{
+    return LLVMConstInt(d->u->i32, (unsigned long long)x, true);
+}
+
+static LLVMValueRef
+wide(Data *d, uint64_t x)
+{
+    return LLVMConstInt(d->u->i64, x, false);
+}
+
+static LLVMValueRef
+real(Data *d, double x)
+{
+    return LLVMConstReal(d->u->f64, x);
+}
+
+/* A nameless constant of this module only. */
+static LLVMValueRef
+hidden(Data *d, LLVMValueRef value, unsigned align)
+{
+    LLVMValueRef g = LLVMAddGlobal(d->u->module, LLVMTypeOf(value), "");
+
+    LLVMSetInitializer(g, value);
+    LLVMSetGlobalConstant(g, true);
+    LLVMSetLinkage(g, LLVMPrivateLinkage);
+    LLVMSetUnnamedAddress(g, LLVMGlobalUnnamedAddr);
+    LLVMSetAlignment(g, align);
+    return g;
+}
+
+static LLVMValueRef
+bytes(Data *d, const void *p, int64_t n)
+{
+    return hidden(d,
+                  LLVMConstStringInContext(d->u->context, p, (unsigned)n,
+                                           true),
+                  1);
+}
+
+static LLVMValueRef
+text(Data *d, const char *s)
+{
+    return bytes(d, s, (int64_t)strlen(s) + 1);
+}
+
+static LLVMValueRef
+table(Data *d, LLVMTypeRef t, LLVMValueRef *row)
+{
+    size_t n = vec_len(row);
+
+    if (n == 0)
+        return LLVMConstNull(d->u->ptr);
+    return hidden(d, LLVMConstArray2(t, row, n), 8);
+}
+
+/* The struct type of these fields; each table has its own. */
+static LLVMValueRef
+record(Data *d, LLVMTypeRef t, int n, LLVMValueRef *field)
+{
+    (void)d;
+    return LLVMConstNamedStruct(t, field, (unsigned)n);
+}
+
+static LLVMTypeRef
+record_type(Data *d, const char *kinds)
+{
+    LLVMTypeRef field[MOST_FIELDS];
+    unsigned n = 0;
+
+    for (; kinds[n]; n++)
+        field[n] = kinds[n] == 'p'   ? d->u->ptr
+                   : kinds[n] == 'i' ? d->u->i32
+                   : kinds[n] == 'l' ? d->u->i64
+                   : kinds[n] == 'd' ? d->u->f64
+                                     : LLVMArrayType2(d->u->i64, 8);
+    return LLVMStructTypeInContext(d->u->context, field, n, false);
+}
+
+static LLVMValueRef
+dimensions(Data *d, const Type *t)
+{
+    LLVMValueRef dim[8];
+
+    for (int i = 0; i < 8; i++)
+        dim[i] = wide(d, i < t->rank ? (uint64_t)t->dim[i] : 0);
+    return LLVMConstArray2(d->u->i64, dim, 8);
+}
+
+static uint64_t
+place_of(const Value *v)
+{
+    ASSERT(v->place.space);
+    return (uint64_t)v->place.offset;
+}
+
+/* ---- entries ------------------------------------------------------------ */
+
+static RtRole
+role_of(const char *name)
+{
+    return !strcmp(name, "labels")   ? RT_ROLE_LABELS
+           : !strcmp(name, "lr")     ? RT_ROLE_LR
+           : !strcmp(name, "steps")  ? RT_ROLE_STEPS
+           : !strcmp(name, "weight") ? RT_ROLE_WEIGHT
+                                     : RT_ROLE_DATA;
+}
+
+static LLVMValueRef
+port(Data *d, const Value *v, RtRole role)
+{
+    LLVMValueRef field[] = {text(d, v->name),
+                            whole(d, (int64_t)role),
+                            whole(d, (int64_t)v->type.dtype),
+                            whole(d, v->type.rank),
+                            dimensions(d, &v->type),
+                            wide(d, place_of(v)),
+                            wide(d, (uint64_t)type_bytes(&v->type))};
+
+    return record(d, d->port, 7, field);
+}
+
+static LLVMValueRef
+ports(Data *d, const Graph *g, const ValueId *list, bool out)
+{
+    LLVMValueRef *row = NULL;
+
+    for (size_t i = 0; i < vec_len(list); i++) {
+        const Value *v = value_at(g, list[i]);
+
+        vec_push(d->u->arena, row,
+                 port(d, v, out ? RT_ROLE_OUTPUT : role_of(v->name)));
+    }
+    return table(d, d->port, row);
+}
+
+static LLVMValueRef
+offsets(Data *d, const Graph *g, const Node *n)
+{
+    LLVMValueRef *row = NULL;
+
+    for (int i = 0; i < n->nin; i++)
+        vec_push(d->u->arena, row, wide(d, place_of(value_at(g, n->in[i]))));
+    for (int i = 0; i < n->nout; i++)
+        vec_push(d->u->arena, row, wide(d, place_of(value_at(g, n->out[i]))));
+    return table(d, d->u->i64, row);
+}
+
+static double
+seconds_of(const Data *d, const Graph *g, NodeId n)
+{
+    Cost cost = cost_node(g, n);
+    double work = cost.flops / d->o->machine->flops_per_second;
+    double move = cost.bytes / d->o->machine->bytes_per_second;
+
+    return step_overhead + (work > move ? work : move);
+}
+
+/* The function, declared if it is another module's. */
+static LLVMValueRef
+kernel_function(Data *d, int row, int phase)
+{
+    const char *name = kernel_name(d->u->arena, row, phase);
+    LLVMValueRef f = LLVMGetNamedFunction(d->u->module, name);
+    LLVMTypeRef in[] = {d->u->ptr, d->u->ptr, d->u->i64, d->u->i64,
+                        d->u->i64};
+
+    if (f)
+        return f;
+    f = LLVMAddFunction(d->u->module, name,
+                        LLVMFunctionType(d->u->void_, in, 5, false));
+    LLVMSetVisibility(f, LLVMHiddenVisibility);
+    return f;
+}
+
+static void
+add_steps(Data *d, const Graph *g, NodeId id, LLVMValueRef **row,
+          double *seconds)
+{
+    const Node *n = node_at(g, id);
+    int k = kernel_row(d->u->arena, d->kernels, g, id);
+    double took = seconds_of(d, g, id);
+    LLVMValueRef places, name;
+
+    if (k < 0)
+        return;
+    places = offsets(d, g, n);
+    name = text(d, n->source ? n->source : value_at(g, n->out[0])->name);
+    *seconds += took;
+    for (int i = 0; i < d->tiles[k].phases; i++) {
+        LLVMValueRef field[] = {kernel_function(d, k, i), places,
+                                wide(d, (uint64_t)d->tiles[k].tiles[i]),
+                                real(d, took / d->tiles[k].phases), name};
+
+        vec_push(d->u->arena, *row, record(d, d->step, 5, field));
+    }
+}
+
+/* The batch: the first axis of the first data input. */
+static int64_t
+batch_of(const Graph *g)
+{
+    for (size_t i = 0; i < vec_len(g->input); i++) {
+        const Value *v = value_at(g, g->input[i]);
+
+        if (role_of(v->name) == RT_ROLE_DATA && v->type.rank)
+            return v->type.dim[0];
+    }
+    return 1;
+}
+
+static LLVMValueRef
+entry(Data *d, const Graph *g)
+{
+    LLVMValueRef *row = NULL;
+    double seconds = 0;
+
+    for (size_t k = 0; k < vec_len(g->order); k++)
+        add_steps(d, g, g->order[k], &row, &seconds);
+    if (strcmp(g->name, "train") == 0)
+        d->seconds = seconds;
+    LLVMValueRef field[] = {text(d, g->name),
+                            ports(d, g, g->input, false),
+                            ports(d, g, g->output, true),
+                            table(d, d->step, row),
+                            whole(d, (int64_t)vec_len(g->input)),
+                            whole(d, (int64_t)vec_len(g->output)),
+                            whole(d, (int64_t)vec_len(row)),
+                            whole(d, batch_of(g))};
+
+    return record(d, d->entry, 8, field);
+}
+
+/* ---- stores, pieces, the program ---------------------------------------- */
+
+static LLVMValueRef
+tensors(Data *d)
+{
+    LLVMValueRef *row = NULL;
+
+    for (size_t i = 1; i < vec_len(d->m->store); i++) {
+        const Store *s = &d->m->store[i];
+        bool fill = s->init.kind == INIT_FILL;
+        LLVMValueRef field[] = {
+            text(d, s->name),
+            whole(d, (int64_t)s->kind),
+            whole(d, (int64_t)s->type.dtype),
+            whole(d, s->type.rank),
+            dimensions(d, &s->type),
+            wide(d, (uint64_t)s->place.offset),
+            wide(d, (uint64_t)type_bytes(&s->type)),
+            whole(d, fill ? RT_INIT_FILL : RT_INIT_FILE),
+            real(d, fill ? s->init.fill : 0)};
+
+        ASSERT(s->place.space);
+        vec_push(d->u->arena, row, record(d, d->tensor, 9, field));
+    }
+    return table(d, d->tensor, row);
+}
+
+static LLVMValueRef
+pieces(Data *d)
+{
+    LLVMValueRef *row = NULL;
+
+    for (int i = 0; i < d->o->pieces; i++) {
+        const Piece *p = &d->o->piece[i];
+        LLVMValueRef field[] = {p->store ? LLVMConstNull(d->u->ptr)
+                                         : bytes(d, p->bytes, p->length),
+                                wide(d, (uint64_t)p->length),
+                                whole(d, (int64_t)p->store - 1)};
+
+        vec_push(d->u->arena, row, record(d, d->piece, 3, field));
+    }
+    return table(d, d->piece, row);
+}
+
+static const char *
+meta(const Data *d, const char *key, const char *otherwise)
+{
+    const char *value = module_get(d->m, key);
+
+    return value ? value : otherwise;
+}
+
+/* What a checkpoint must match: stores by name and type, the rule. */
+static uint64_t
+model_hash(const Data *d)
+{
+    Text t = text_new(d->u->arena);
+
+    text_add(&t, "optimizer %s\n", meta(d, "optimizer", "none"));
+    for (size_t i = 1; i < vec_len(d->m->store); i++)
+        text_add(&t, "%s : %s\n", d->m->store[i].name,
+                 type_text(d->u->arena, &d->m->store[i].type));
+    return XXH3_64bits(text_str(&t), t.len);
+}
+
+static uint64_t
+plan_hash(const Data *d)
+{
+    const char *s = print_module(d->u->arena, d->m);
+
+    return XXH3_64bits(s, strlen(s));
+}
+
+static int64_t
+loss_kind(const Data *d)
+{
+    const char *name = meta(d, "loss", "cross-entropy");
+
+    return !strcmp(name, "mse")   ? RT_LOSS_MSE
+           : !strcmp(name, "bce") ? RT_LOSS_BCE
+                                  : RT_LOSS_CROSS_ENTROPY;
+}
+
+static uint64_t
+meta_number(const Data *d, const char *key, int64_t otherwise)
+{
+    const char *value = module_get(d->m, key);
+
+    return (uint64_t)(value ? strtoll(value, NULL, 10) : otherwise);
+}
+
+/* ORDER RtProgram */
+static LLVMValueRef
+program(Data *d)
+{
+    const Module *m = d->m;
+    const Space *space = &m->space[0];
+    LLVMValueRef *row = NULL, entries;
+
+    ASSERT(vec_len(m->space));
+    for (size_t i = 0; i < vec_len(m->entry); i++)
+        vec_push(d->u->arena, row, entry(d, m->entry[i]));
+    entries = table(d, d->entry, row);
+    LLVMValueRef field[] = {
+        whole(d, RT_ABI_VERSION),
+        whole(d, d->o->machine->workers),
+        text(d, m->name),
+        text(d, meta(d, "optimizer", "none")),
+        text(d, d->o->target),
+        wide(d, model_hash(d)),
+        wide(d, plan_hash(d)),
+        whole(d, loss_kind(d)),
+        wide(d, meta_number(d, "classes", 0)),
+        real(d, strtod(meta(d, "lr", "0.001"), NULL)),
+        wide(d, (uint64_t)space->size),
+        wide(d, (uint64_t)space->align),
+        wide(d, meta_number(d, "bound", space->size)),
+        real(d, d->seconds),
+        text(d, meta(d, "order", "as given")),
+        tensors(d),
+        entries,
+        pieces(d),
+        whole(d, (int64_t)vec_len(m->store) - 1),
+        whole(d, (int64_t)vec_len(m->entry)),
+        whole(d, d->o->pieces),
+        text(d, d->o->weights ? d->o->weights : "")};
+
+    return record(d, record_type(d, "iipppllildllldppppiiip"), 22, field);
+}
+
+void
+emit_data(Unit *u, const Module *m, const EmitOptions *o,
+          const KernelTable *kernels, const KernelTiles *tiles)
+{
+    Data d = {u, m, o, kernels, tiles, 0, 0, 0, 0, 0, 0};
+    LLVMValueRef value, g;
+
+    d.step = record_type(&d, "ppldp");
+    d.port = record_type(&d, "piiiDll");
+    d.entry = record_type(&d, "ppppiiii");
+    d.tensor = record_type(&d, "piiiDllid");
+    d.piece = record_type(&d, "pli");
+    value = program(&d);
+    g = LLVMAddGlobal(u->module, LLVMTypeOf(value), "snug_program");
+    LLVMSetInitializer(g, value);
+    LLVMSetGlobalConstant(g, true);
+    LLVMSetAlignment(g, 8);
+}

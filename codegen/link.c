@@ -1,0 +1,294 @@
+/* link: the system's compiler driver joins what the compiler made with the
+   runtime library; nothing half-written stays. */
+#include "codegen/link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "codegen/link_parts.h"
+#include "ir/base/diag.h"
+#include "ir/base/str.h"
+
+enum { MOST_ARGUMENTS = 48, MOST_WORDS = 4000 };
+
+extern char **environ;
+
+void
+command_add(Command *c, const char *format, ...)
+{
+    Text t = text_new(c->arena);
+    char part[4096];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(part, sizeof part, format, args);
+    va_end(args);
+    text_add(&t, "%s", part);
+    ASSERT(c->count < MOST_ARGUMENTS - 1);
+    vec_push(c->arena, c->argument, t.s);
+    c->count++;
+}
+
+static const char *
+tool(const char *variable, const char *otherwise)
+{
+    const char *chosen = getenv(variable);
+
+    return chosen && *chosen ? chosen : otherwise;
+}
+
+/* $CC may hold words: "ccache gcc". */
+Command
+command_new(Arena *a, const char *variable, const char *otherwise)
+{
+    Command c = {.arena = a};
+    const char *s = tool(variable, otherwise);
+
+    while (*s) {
+        size_t n = strcspn(s, " ");
+
+        if (n)
+            command_add(&c, "%.*s", (int)n, s);
+        s += n + (s[n] == ' ');
+    }
+    return c;
+}
+
+/* What it wrote, cut to what helps. */
+static Text
+read_words(Arena *a, int fd)
+{
+    Text t = text_new(a);
+    char part[1024];
+    ssize_t got;
+
+    while ((got = read(fd, part, sizeof part)) != 0) {
+        if (got < 0 && errno != EINTR)
+            break;
+        if (got > 0 && t.len < MOST_WORDS)
+            text_add_n(&t, part, (size_t)got);
+    }
+    while (t.len && t.s[t.len - 1] == '\n')
+        t.s[--t.len] = 0;
+    return t;
+}
+
+static int
+spawn(Command *c, pid_t *child, int words)
+{
+    posix_spawn_file_actions_t actions;
+    int error;
+
+    vec_push(c->arena, c->argument, NULL);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, words, 1);
+    posix_spawn_file_actions_adddup2(&actions, words, 2);
+    error = posix_spawnp(child, c->argument[0], &actions, NULL, c->argument,
+                         environ);
+    posix_spawn_file_actions_destroy(&actions);
+    return error;
+}
+
+/* Runs it; raised with its words if it is missing or fails, after `made` has
+   been removed. */
+void
+command_run(Command *c, const char *made)
+{
+    int pipes[2], status = 0, error;
+    pid_t child;
+    Text words;
+
+    if (pipe2(pipes, O_CLOEXEC) != 0)
+        raise_status(ST_INTERNAL, NOWHERE, "no pipe: %s", strerror(errno));
+    error = spawn(c, &child, pipes[1]);
+    close(pipes[1]);
+    if (error) {
+        close(pipes[0]);
+        raise_status(ST_INPUT, NOWHERE,
+                     "cannot run '%s': %s\ninstall a C compiler and linker "
+                     "(gcc and binutils), or name one in CC",
+                     c->argument[0], strerror(error));
+    }
+    words = read_words(c->arena, pipes[0]);
+    close(pipes[0]);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (!WIFEXITED(status) || WEXITSTATUS(status)) {
+        unlink(made);
+        raise_status(ST_INPUT, NOWHERE, "'%s' failed: %s", c->argument[0],
+                     text_str(&words));
+    }
+}
+
+static const char *
+path_near(Arena *a, const char *dir, const char *name)
+{
+    Text t = text_new(a);
+
+    text_add(&t, "%s/%s", dir, name);
+    return text_str(&t);
+}
+
+/* The folder with libsnug_rt.a: $SNUG_RUNTIME, ../lib/snug or ../lib beside
+   the executable, lib of the build tree. */
+static const char *
+runtime_folder(Arena *a)
+{
+    static const char *const near[] = {"../lib/snug", "../lib", "lib",
+                                       "../../lib"};
+    const char *given = getenv("SNUG_RUNTIME");
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    if (given && *given)
+        return given;
+    self[n > 0 ? n : 0] = 0;
+    if (strrchr(self, '/'))
+        *strrchr(self, '/') = 0;
+    for (size_t i = 0; i < sizeof near / sizeof *near; i++) {
+        const char *dir = path_near(a, self, near[i]);
+
+        if (access(path_near(a, dir, "libsnug_rt.a"), R_OK) == 0)
+            return dir;
+    }
+    raise_status(ST_INPUT, NOWHERE,
+                 "the runtime library libsnug_rt.a is not beside %s\nname its "
+                 "folder in SNUG_RUNTIME",
+                 self);
+}
+
+/* What the runtime itself needs. */
+static void
+add_libraries(Command *c, const char *dir)
+{
+    const char *zlib = path_near(c->arena, dir, "libz.a");
+
+    if (access(zlib, R_OK) == 0)
+        command_add(c, "%s", zlib);
+    command_add(c, "-lm");
+    command_add(c, "-pthread");
+}
+
+/* A name beside `path` that goes away with the arena if it is still there. */
+static void
+remove_file(void *path)
+{
+    unlink(path);
+}
+
+static char *
+beside(Arena *a, const char *path, const char *ending)
+{
+    Text t = text_new(a);
+
+    text_add(&t, "%s.%d%s", path, (int)getpid(), ending);
+    arena_defer(a, remove_file, t.s);
+    return t.s;
+}
+
+static void
+settle(const char *from, const char *to)
+{
+    if (rename(from, to) != 0)
+        raise_at((Loc){.file = to}, "cannot be written: %s", strerror(errno));
+}
+
+void
+join_objects(Arena *a, int count, const char *const *object,
+             const char *path)
+{
+    Command c = command_new(a, "CC", "cc");
+    char *made = beside(a, path, ".join");
+
+    command_add(&c, "-nostdlib");
+    command_add(&c, "-r");
+    command_add(&c, "-o");
+    command_add(&c, "%s", made);
+    for (int i = 0; i < count; i++)
+        command_add(&c, "%s", object[i]);
+    command_run(&c, made);
+    settle(made, path);
+}
+
+static void
+link_program(Arena *a, const char *object, const char *dir, const char *made)
+{
+    Command c = command_new(a, "CC", "cc");
+
+    command_add(&c, "-o");
+    command_add(&c, "%s", made);
+    command_add(&c, "%s", object);
+    command_add(&c, "%s/libsnug_rt_main.a", dir);
+    command_add(&c, "%s/libsnug_rt.a", dir);
+    command_add(&c, "-Wl,--gc-sections");
+    command_add(&c, "-s");
+    add_libraries(&c, dir);
+    command_run(&c, made);
+}
+
+static void
+link_shared(Arena *a, const char *object, const char *dir, const char *made)
+{
+    Command c = command_new(a, "CC", "cc");
+
+    command_add(&c, "-shared");
+    command_add(&c, "-o");
+    command_add(&c, "%s", made);
+    command_add(&c, "%s", object);
+    command_add(&c, "-Wl,--whole-archive");
+    command_add(&c, "%s/libsnug_rt.a", dir);
+    command_add(&c, "-Wl,--no-whole-archive");
+    command_add(&c, "-s");
+    add_libraries(&c, dir);
+    command_run(&c, made);
+}
+
+/* One object with the runtime inside, alone in the archive. */
+static void
+link_static(Arena *a, const char *object, const char *dir, char *made)
+{
+    Command c = command_new(a, "CC", "cc"), ar = command_new(a, "AR", "ar");
+    char *whole = beside(a, made, ".o");
+    const char *zlib = path_near(a, dir, "libz.a");
+
+    command_add(&c, "-nostdlib");
+    command_add(&c, "-r");
+    command_add(&c, "-o");
+    command_add(&c, "%s", whole);
+    command_add(&c, "%s", object);
+    command_add(&c, "-Wl,--whole-archive");
+    command_add(&c, "%s/libsnug_rt.a", dir);
+    command_add(&c, "-Wl,--no-whole-archive");
+    if (access(zlib, R_OK) == 0)
+        command_add(&c, "%s", zlib);
+    command_run(&c, whole);
+    command_add(&ar, "rcs");
+    command_add(&ar, "%s", made);
+    command_add(&ar, "%s", whole);
+    command_run(&ar, made);
+}
+
+void
+link_object(Arena *a, const char *object, LinkKind kind, const char *path)
+{
+    const char *dir = runtime_folder(a);
+    char *made = beside(a, path, ".link");
+
+    if (kind == LINK_PROGRAM)
+        link_program(a, object, dir, made);
+    else if (kind == LINK_SHARED)
+        link_shared(a, object, dir, made);
+    else
+        link_static(a, object, dir, made);
+    settle(made, path);
+    if (kind != LINK_PROGRAM)
+        write_header(a, dir, path);
+}

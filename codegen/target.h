@@ -1,0 +1,17 @@
+/* target: what code can be made for, by the name the user gives. */
+#ifndef SNUG_TARGET_H
+#define SNUG_TARGET_H
+
+#include "ir/machine.h"
+
+typedef struct Target {
+    const char *name;
+    const char *machine;  /* "": found out from the host */
+    const char *triple;   /* "": the host's */
+    const char *cpu, *features;
+} Target;
+
+/* Raised if there is none, with those that exist. */
+const Target *target_named(const char *name);
+
+#endif

@@ -1,0 +1,507 @@
+/* check: plans are checked from nothing but the module.
+
+   One walk over an entry's order tells for each buffer when it lives: a buffer
+   belongs to an owner, the value that had its bytes first. Overlaps are found
+   by a sweep over addresses: those that are alive at one address must follow
+   each other in time, so a newcomer looks at its predecessor in time only;
+   predecessors come from a bit set of several levels (van Emde Boas' idea with
+   64 ways). n log n, for the sort. */
+#include "ir/check.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Checker {
+    Arena *arena;
+    const Module *m;
+    FILE *report;
+    int64_t faults, largest; /* largest live set */
+    int64_t at_witness;      /* live set at bound_at; -1: not come there */
+} Checker;
+
+/* One entry. */
+typedef struct Lives {
+    const Graph *g;
+    int end;          /* last position */
+    ValueId *owner;   /* ValueId -> who had these bytes first */
+    ValueId *content; /* ValueId -> whose elements these bytes hold */
+    int *taken;       /* content -> 1 + position at which it is overwritten */
+    ValueId *taker;   /* content -> by whom */
+    bool *made;
+    int *first, *last; /* owner -> */
+    int64_t *bytes;    /* owner -> */
+} Lives;
+
+/* What occupies addresses for some time. */
+typedef struct Block {
+    Sym name, space;
+    int64_t from, to; /* addresses, `to` exclusive */
+    int first, last;  /* positions, inclusive */
+} Block;
+
+typedef struct Event {
+    int64_t address;
+    bool begins; /* ends come first */
+    uint32_t block;
+} Event;
+
+#define FAULT(c, ...)                                                       \
+    (fprintf((c)->report, "fault: " __VA_ARGS__), fputc('\n', (c)->report), \
+     (void)(c)->faults++)
+
+static Lives
+new_lives(Arena *a, const Graph *g)
+{
+    size_t count = vec_len(g->value);
+    Lives l = {.g = g,
+               .end = (int)vec_len(g->order) - 1,
+               .owner = NEWN(a, ValueId, count),
+               .content = NEWN(a, ValueId, count),
+               .taken = NEWN(a, int, count),
+               .taker = NEWN(a, ValueId, count),
+               .made = NEWN(a, bool, count),
+               .first = NEWN(a, int, count),
+               .last = NEWN(a, int, count),
+               .bytes = NEWN(a, int64_t, count)};
+
+    for (ValueId v = 1; v < count; v++) {
+        const Value *x = value_at(g, v);
+
+        l.owner[v] = l.content[v] = v;
+        l.bytes[v] = type_bytes(&x->type);
+        l.made[v] = x->kind != V_TEMP;
+        l.last[v] = x->kind == V_STORE ? l.end : 0;
+    }
+    return l;
+}
+
+static void
+read_value(Checker *c, Lives *l, ValueId v, int k, const char *by)
+{
+    ValueId owner = l->owner[v], content = l->content[v];
+    const Graph *g = l->g;
+
+    if (!l->made[v])
+        FAULT(c, "%s:%d: %s reads %%%s, which is made later", g->name, k, by,
+              g->value[v].name);
+    else if (l->taken[content] && l->taken[content] <= k)
+        FAULT(c, "%s:%d: %s reads %%%s after %%%s took its bytes", g->name, k,
+              by, g->value[v].name, g->value[l->taker[content]].name);
+    if (k > l->last[owner])
+        l->last[owner] = k;
+}
+
+static void
+take_bytes(Checker *c, Lives *l, ValueId v, ValueId from, int k)
+{
+    ValueId content = l->content[from], owner = l->owner[from];
+    const Graph *g = l->g;
+
+    if (!l->made[from])
+        FAULT(c, "%s:%d: %%%s takes the bytes of %%%s, which is made later",
+              g->name, k, g->value[v].name, g->value[from].name);
+    if (l->taken[content])
+        FAULT(c, "%s:%d: %%%s takes the bytes of %%%s after %%%s took them",
+              g->name, k, g->value[v].name, g->value[from].name,
+              g->value[l->taker[content]].name);
+    l->taken[content] = k + 1;
+    l->taker[content] = v;
+    l->owner[v] = owner;
+}
+
+static void
+make_value(Checker *c, Lives *l, const Node *n, int i, int k)
+{
+    ValueId v = n->out[i];
+    const Value *x = value_at(l->g, v);
+    ValueId owner;
+
+    if (l->made[v])
+        FAULT(c, "%s:%d: %%%s is made twice", l->g->name, k, x->name);
+    l->made[v] = true;
+    l->first[v] = k;
+    if (x->over) {
+        take_bytes(c, l, v, x->over, k);
+    } else if (i == 0 && n->nin && (op_info(n->op)->flags & OF_VIEW)) {
+        l->owner[v] = l->owner[n->in[0]];
+        l->content[v] = l->content[n->in[0]];
+    }
+    owner = l->owner[v];
+    if (l->bytes[v] > l->bytes[owner])
+        l->bytes[owner] = l->bytes[v];
+    if (k > l->last[owner])
+        l->last[owner] = k;
+}
+
+static Lives
+find_lives(Checker *c, const Graph *g)
+{
+    Lives l = new_lives(c->arena, g);
+
+    for (int k = 0; k <= l.end; k++) {
+        const Node *n = node_at(g, g->order[k]);
+
+        for (int i = 0; i < n->nin; i++)
+            read_value(c, &l, n->in[i], k, g->value[n->out[0]].name);
+        for (int i = 0; i < n->nout; i++)
+            make_value(c, &l, n, i, k);
+    }
+    for (size_t i = 0; i < vec_len(g->output); i++)
+        read_value(c, &l, g->output[i], l.end + 1, "an output");
+    for (ValueId v = 1; v < vec_len(g->value); v++)
+        if (l.last[v] > l.end)
+            l.last[v] = l.end;
+    return l;
+}
+
+static const Space *
+space_of(const Module *m, Sym name)
+{
+    const Space *s = m->space;
+
+    while (s < m->space + vec_len(m->space) && s->name != name)
+        s++;
+    return s < m->space + vec_len(m->space) ? s : NULL;
+}
+
+/* Adds a block if it lies properly in its space. */
+static void
+add_block(Checker *c, Block **blocks, const char *entry, Sym name,
+          const Place *p, int64_t bytes, int first, int last)
+{
+    const Space *s = space_of(c->m, p->space);
+
+    if (bytes == 0)
+        return;
+    if (!s)
+        FAULT(c, "%s: %%%s has no place in a space of the module", entry, name);
+    else if (p->offset < 0 || p->offset > s->size ||
+             s->size - p->offset < bytes)
+        FAULT(c,
+              "%s: %%%s, %" PRId64 " bytes at @%s+%" PRId64
+              ", leaves the space of %" PRId64,
+              entry, name, bytes, s->name, p->offset, s->size);
+    else if (s->align < 1 || p->offset % s->align)
+        FAULT(c, "%s: %%%s at @%s+%" PRId64 " is not aligned to %" PRId64,
+              entry, name, s->name, p->offset, s->align);
+    else
+        vec_push(
+            c->arena, *blocks,
+            (Block){name, s->name, p->offset, p->offset + bytes, first, last});
+}
+
+/* Every store, read in this entry or not, then the owners that are none. */
+static Block *
+find_blocks(Checker *c, const Lives *l)
+{
+    const Graph *g = l->g;
+    Block *blocks = NULL;
+
+    for (size_t i = 1; i < vec_len(c->m->store); i++) {
+        const Store *s = &c->m->store[i];
+
+        add_block(c, &blocks, g->name, s->name, &s->place, type_bytes(&s->type),
+                  0, l->end);
+    }
+    for (ValueId v = 1; v < vec_len(g->value); v++) {
+        const Value *x = value_at(g, v);
+        const Place *own = &value_at(g, l->owner[v])->place;
+
+        if (x->kind == V_STORE)
+            own = &c->m->store[x->store].place;
+        else if (l->owner[v] == v && l->made[v])
+            add_block(c, &blocks, g->name, x->name, own, l->bytes[v],
+                      l->first[v], l->last[v]);
+        if (l->made[v] && type_bytes(&x->type) &&
+            (x->place.space != own->space || x->place.offset != own->offset))
+            FAULT(c, "%s: %%%s is not where its bytes are: @%s+%" PRId64,
+                  g->name, x->name, own->space ? own->space : "?", own->offset);
+    }
+    return blocks;
+}
+
+/* A set of numbers below a bound; level i + 1 has a bit for each word of
+   level i that is not zero. */
+enum { LEVELS = 6, NONE = -1 };
+
+typedef struct BitSet {
+    uint64_t *word[LEVELS];
+} BitSet;
+
+static BitSet
+bits_new(Arena *a, size_t bound)
+{
+    BitSet s;
+
+    for (int i = 0; i < LEVELS; i++) {
+        bound = bound / 64 + 1;
+        s.word[i] = NEWN(a, uint64_t, bound);
+    }
+    return s;
+}
+
+static void
+bits_add(BitSet *s, uint64_t x)
+{
+    for (int i = 0; i < LEVELS; i++, x /= 64)
+        s->word[i][x / 64] |= UINT64_C(1) << x % 64;
+}
+
+static void
+bits_remove(BitSet *s, uint64_t x)
+{
+    for (int i = 0; i < LEVELS; i++, x /= 64) {
+        s->word[i][x / 64] &= ~(UINT64_C(1) << x % 64);
+        if (s->word[i][x / 64])
+            return;
+    }
+}
+
+/* The largest member that is at most x, or NONE. */
+static int64_t
+bits_last(const BitSet *s, uint64_t x)
+{
+    int i = 0;
+    uint64_t below = s->word[0][x / 64] & (UINT64_MAX >> (63 - x % 64));
+
+    while (!below) {
+        if (++i == LEVELS)
+            return NONE;
+        x /= 64;
+        below = s->word[i][x / 64] & ((UINT64_C(1) << x % 64) - 1);
+    }
+    x = x / 64 * 64 + 63 - (uint64_t)__builtin_clzll(below);
+    while (i-- > 0)
+        x = x * 64 + 63 - (uint64_t)__builtin_clzll(s->word[i][x]);
+    return (int64_t)x;
+}
+
+static int
+compare_events(const void *a, const void *b)
+{
+    const Event *x = a, *y = b;
+
+    if (x->address != y->address)
+        return x->address < y->address ? -1 : 1;
+    if (x->begins != y->begins)
+        return x->begins ? 1 : -1;
+    return x->block < y->block ? -1 : x->block > y->block;
+}
+
+static Event *
+events_in(Checker *c, const Block *block, Sym space)
+{
+    Event *e = NULL;
+
+    for (size_t i = 0; i < vec_len(block); i++) {
+        if (block[i].space != space)
+            continue;
+        vec_push(c->arena, e, (Event){block[i].from, true, (uint32_t)i});
+        vec_push(c->arena, e, (Event){block[i].to, false, (uint32_t)i});
+    }
+    if (e)
+        qsort(e, vec_len(e), sizeof *e, compare_events);
+    return e;
+}
+
+static void
+report_overlap(Checker *c, const Lives *l, const Block *x, const Block *y)
+{
+    FAULT(c,
+          "%s: %%%s (@%s+%" PRId64 ", %" PRId64
+          " bytes, %d to %d) and %%%s (@%s"
+          "+%" PRId64 ", %" PRId64 " bytes, %d to %d) share bytes",
+          l->g->name, x->name, x->space, x->from, x->to - x->from, x->first,
+          x->last, y->name, y->space, y->from, y->to - y->from, y->first,
+          y->last);
+}
+
+static void
+check_overlaps(Checker *c, const Lives *l, const Block *block, Sym space)
+{
+    Event *e = events_in(c, block, space);
+    BitSet alive = bits_new(c->arena, (size_t)l->end + 1);
+    uint32_t *at = NEWN(c->arena, uint32_t, l->end + 1);
+
+    for (size_t i = 0; i < vec_len(e); i++) {
+        const Block *x = &block[e[i].block];
+        int64_t before;
+
+        if (!e[i].begins) {
+            if (at[x->first] == e[i].block)
+                bits_remove(&alive, (uint64_t)x->first);
+            continue;
+        }
+        before = bits_last(&alive, (uint64_t)x->last);
+        if (before != NONE && block[at[before]].last >= x->first) {
+            report_overlap(c, l, &block[at[before]], x);
+            continue;
+        }
+        at[x->first] = e[i].block;
+        bits_add(&alive, (uint64_t)x->first);
+    }
+}
+
+static int64_t
+rounded(int64_t bytes, int64_t align)
+{
+    return bytes % align ? bytes + (align - bytes % align) : bytes;
+}
+
+/* Is this entry and position the one that bound_at names? */
+static bool
+is_witness(const Checker *c, const char *entry, int position)
+{
+    const char *at = module_get(c->m, "bound_at");
+    size_t n = strlen(entry);
+    char number[16];
+
+    snprintf(number, sizeof number, "%d", position);
+    return at && strncmp(at, entry, n) == 0 && at[n] == ':' &&
+           strcmp(at + n + 1, number) == 0;
+}
+
+/* Bytes alive at each position, in the space that `peak` is about. */
+static void
+sum_lives(Checker *c, const Lives *l, const Block *block, const Space *s)
+{
+    int64_t *change = NEWN(c->arena, int64_t, l->end + 2), now = 0;
+
+    for (size_t i = 0; i < vec_len(block); i++) {
+        int64_t bytes = rounded(block[i].to - block[i].from, s->align);
+
+        if (block[i].space != s->name)
+            continue;
+        change[block[i].first] += bytes;
+        change[block[i].last + 1] -= bytes;
+    }
+    for (int k = 0; k <= l->end; k++) {
+        now += change[k];
+        if (now > c->largest)
+            c->largest = now;
+        if (is_witness(c, l->g->name, k))
+            c->at_witness = now;
+    }
+}
+
+static void
+check_entry(Checker *c, const Graph *g)
+{
+    Lives l;
+    Block *block;
+
+    if (vec_len(g->order) == 0)
+        return;
+    l = find_lives(c, g);
+    block = find_blocks(c, &l);
+    for (size_t i = 0; i < vec_len(c->m->space); i++)
+        check_overlaps(c, &l, block, c->m->space[i].name);
+    sum_lives(c, &l, block, &c->m->space[0]);
+}
+
+/* A number of meta; -1: not claimed. */
+static int64_t
+claimed(Checker *c, const char *key)
+{
+    const char *text = module_get(c->m, key);
+    char *end;
+    long long x;
+
+    if (!text)
+        return -1;
+    x = strtoll(text, &end, 10);
+    if (end != text && !*end && x >= 0)
+        return x;
+    FAULT(c, "meta %s=\"%s\" is no number of bytes", key, text);
+    return -1;
+}
+
+static void
+check_order_claim(Checker *c, int64_t bound)
+{
+    const char *order = module_get(c->m, "order");
+    int64_t least = claimed(c, "order_bound");
+
+    if (least > bound && bound >= 0)
+        FAULT(c,
+              "order_bound %" PRId64 " is above the bound %" PRId64
+              " that this order reaches",
+              least, bound);
+    if (order && strcmp(order, "optimal") == 0 && least != bound)
+        FAULT(c,
+              "the order is called optimal, but order_bound %" PRId64
+              " is not the bound %" PRId64,
+              least, bound);
+}
+
+static void
+check_claims(Checker *c)
+{
+    int64_t size = c->m->space[0].size, peak = claimed(c, "peak");
+    int64_t bound = claimed(c, "bound"), budget = claimed(c, "budget");
+    const char *at = module_get(c->m, "bound_at");
+
+    if (peak >= 0 && peak != size)
+        FAULT(c, "the peak %" PRId64 " is not the size %" PRId64 " of space %s",
+              peak, size, c->m->space[0].name);
+    if (budget > 0 && size > budget)
+        FAULT(c, "%" PRId64 " bytes are more than the budget of %" PRId64, size,
+              budget);
+    if (bound >= 0 && c->at_witness < 0)
+        FAULT(c, "the bound has no witness: bound_at=\"%s\" is no position",
+              at ? at : "");
+    else if (bound >= 0 && bound != c->at_witness)
+        FAULT(c, "at %s %" PRId64 " bytes are alive, not the bound %" PRId64,
+              at, c->at_witness, bound);
+    check_order_claim(c, bound);
+}
+
+static void
+write_verdict(Checker *c)
+{
+    int64_t size = c->m->space[0].size;
+
+    if (c->faults) {
+        fprintf(c->report, "the plan does not hold: %" PRId64 " fault%s\n",
+                c->faults, c->faults == 1 ? "" : "s");
+        return;
+    }
+    fprintf(c->report, "the plan holds: %" PRId64 " bytes, %zu entries\n", size,
+            vec_len(c->m->entry));
+    if (c->at_witness >= 0)
+        fprintf(c->report,
+                "bound of this order: %" PRId64 " bytes alive at %s, "
+                "recomputed; gap %" PRId64 " bytes\n",
+                c->at_witness, module_get(c->m, "bound_at"),
+                size - c->at_witness);
+    else
+        fprintf(c->report,
+                "no bound is claimed; the largest live set has "
+                "%" PRId64 " bytes\n",
+                c->largest);
+}
+
+bool
+check_plan(const Module *m, FILE *report)
+{
+    Checker c = {
+        .arena = arena_new(), .m = m, .report = report, .at_witness = -1};
+    bool ok = m->stage == ST_PLACED && vec_len(m->space) > 0;
+
+    for (size_t i = 0; i < vec_len(m->space); i++)
+        ok &= m->space[i].align > 0 && m->space[i].size >= 0;
+    if (!ok) {
+        fprintf(report, "fault: this is no plan: stage placed and at least "
+                        "one space, of a size and an alignment, are needed\n"
+                        "the plan does not hold: 1 fault\n");
+        arena_free(c.arena);
+        return false;
+    }
+    for (size_t i = 0; i < vec_len(m->entry); i++)
+        check_entry(&c, m->entry[i]);
+    check_claims(&c);
+    write_verdict(&c);
+    arena_free(c.arena);
+    return c.faults == 0;
+}

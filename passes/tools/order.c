@@ -1,0 +1,282 @@
+/* order: the bound says how low any order can be; list schedules come first;
+   what they leave open is searched. */
+#include "passes/tools/order.h"
+
+#include <string.h>
+
+#include "passes/tools/order_search.h"
+
+enum { CLOSURE_MOST = 20000, READY_WINDOW = 256 };
+
+/* ---- walking an order ------------------------------------------------- */
+
+void
+walk_begin(Arena *scratch, const OrderProblem *p, Walk *w)
+{
+    w->p = p;
+    w->left = NEWN(scratch, int, p->buffers + 1);
+    w->live = 0;
+    for (int b = 0; b < p->buffers; b++) {
+        w->left[b] = p->buffer[b].touches;
+        if (p->buffer[b].from_start)
+            w->live += p->buffer[b].bytes;
+    }
+}
+
+int64_t
+walk_peak(const Walk *w, int node)
+{
+    const OrderProblem *p = w->p;
+    int64_t bytes = w->live;
+
+    for (uint32_t t = p->touch_of[node]; t < p->touch_of[node + 1]; t++) {
+        const OrderBuffer *b = &p->buffer[p->touch[t]];
+
+        if (w->left[p->touch[t]] == b->touches && !b->from_start)
+            bytes += b->bytes;
+    }
+    return bytes;
+}
+
+int64_t
+walk_after(const Walk *w, int node)
+{
+    const OrderProblem *p = w->p;
+    int64_t bytes = walk_peak(w, node);
+
+    for (uint32_t t = p->touch_of[node]; t < p->touch_of[node + 1]; t++)
+        if (w->left[p->touch[t]] == 1 && !p->buffer[p->touch[t]].to_end)
+            bytes -= p->buffer[p->touch[t]].bytes;
+    return bytes;
+}
+
+void
+walk_step(Walk *w, int node)
+{
+    const OrderProblem *p = w->p;
+
+    w->live = walk_after(w, node);
+    for (uint32_t t = p->touch_of[node]; t < p->touch_of[node + 1]; t++)
+        w->left[p->touch[t]]--;
+}
+
+void
+walk_back(Walk *w, int node, int64_t live)
+{
+    const OrderProblem *p = w->p;
+
+    for (uint32_t t = p->touch_of[node]; t < p->touch_of[node + 1]; t++)
+        w->left[p->touch[t]]++;
+    w->live = live;
+}
+
+int64_t
+order_peak(Arena *scratch, const OrderProblem *p, const int *node)
+{
+    Walk w;
+    int64_t peak;
+
+    walk_begin(scratch, p, &w);
+    peak = w.live;
+    for (int k = 0; k < p->nodes; k++) {
+        int64_t bytes = walk_peak(&w, node[k]);
+
+        peak = bytes > peak ? bytes : peak;
+        walk_step(&w, node[k]);
+    }
+    return peak;
+}
+
+/* ---- list schedule ---------------------------------------------------- */
+
+typedef struct Ready {
+    int *node; /* sorted by position */
+    int count;
+} Ready;
+
+static void
+insert(Ready *r, int node)
+{
+    int k = r->count++;
+
+    while (k > 0 && r->node[k - 1] > node) {
+        r->node[k] = r->node[k - 1];
+        k--;
+    }
+    r->node[k] = node;
+}
+
+/* The ready node that leaves the least alive; ties go to the lower peak, then
+   to the earlier position. */
+static int
+choose(const Walk *w, const Ready *r)
+{
+    int most = r->count < READY_WINDOW ? r->count : READY_WINDOW, best = 0;
+    int64_t after = INT64_MAX, peak = INT64_MAX;
+
+    for (int i = 0; i < most; i++) {
+        int64_t a = walk_after(w, r->node[i]), k = walk_peak(w, r->node[i]);
+
+        if (a < after || (a == after && k < peak)) {
+            after = a;
+            peak = k;
+            best = i;
+        }
+    }
+    return best;
+}
+
+void
+users_of(Arena *scratch, const OrderProblem *p, uint32_t **of, uint32_t **user)
+{
+    uint32_t edges = p->need_of[p->nodes];
+    uint32_t *at = NEWN(scratch, uint32_t, p->nodes + 2);
+
+    *of = NEWN(scratch, uint32_t, p->nodes + 2);
+    *user = NEWN(scratch, uint32_t, edges + 1);
+    for (uint32_t e = 0; e < edges; e++)
+        (*of)[p->need[e] + 1]++;
+    for (int n = 0; n < p->nodes; n++)
+        (*of)[n + 1] += (*of)[n];
+    memcpy(at, *of, ((size_t)p->nodes + 1) * sizeof *at);
+    for (int n = 0; n < p->nodes; n++)
+        for (uint32_t e = p->need_of[n]; e < p->need_of[n + 1]; e++)
+            (*user)[at[p->need[e]]++] = (uint32_t)n;
+}
+
+static void
+list_schedule(Arena *scratch, const OrderProblem *p, int *node)
+{
+    Ready r = {NEWN(scratch, int, p->nodes + 1), 0};
+    uint32_t *missing = NEWN(scratch, uint32_t, p->nodes + 1), *of, *user;
+    Walk w;
+
+    users_of(scratch, p, &of, &user);
+    walk_begin(scratch, p, &w);
+    for (int n = 0; n < p->nodes; n++) {
+        missing[n] = p->need_of[n + 1] - p->need_of[n];
+        if (missing[n] == 0)
+            insert(&r, n);
+    }
+    for (int k = 0; k < p->nodes; k++) {
+        int i = choose(&w, &r), n = r.node[i];
+
+        memmove(r.node + i, r.node + i + 1,
+                (size_t)(--r.count - i) * sizeof *r.node);
+        node[k] = n;
+        walk_step(&w, n);
+        for (uint32_t e = of[n]; e < of[n + 1]; e++)
+            if (--missing[user[e]] == 0)
+                insert(&r, (int)user[e]);
+    }
+}
+
+/* ---- the forced-live bound -------------------------------------------- */
+
+/* Bit sets of the nodes that must come before each node. */
+static uint64_t *
+ancestors(Arena *scratch, const OrderProblem *p, size_t words)
+{
+    uint64_t *set = NEWN(scratch, uint64_t, (size_t)p->nodes * words + 1);
+
+    for (int n = 0; n < p->nodes; n++) {
+        uint64_t *own = set + (size_t)n * words;
+
+        for (uint32_t e = p->need_of[n]; e < p->need_of[n + 1]; e++) {
+            const uint64_t *other = set + (size_t)p->need[e] * words;
+
+            for (size_t i = 0; i < words; i++)
+                own[i] |= other[i];
+            own[p->need[e] / 64] |= 1ull << p->need[e] % 64;
+        }
+    }
+    return set;
+}
+
+/* For each buffer, the nodes with a toucher among their ancestors (before) or
+   descendants (after), themselves included; forced where both hold. */
+static void
+add_forced(const OrderProblem *p, const uint64_t *set, size_t words,
+           const int *toucher, int count, int b, int64_t *bytes)
+{
+    const OrderBuffer *buffer = &p->buffer[b];
+
+    for (int n = 0; n < p->nodes; n++) {
+        bool before = buffer->from_start, after = buffer->to_end;
+
+        for (int i = 0; i < count && !(before && after); i++) {
+            int t = toucher[i];
+
+            before = before || t == n ||
+                     (set[(size_t)n * words + (size_t)t / 64] >> t % 64 & 1);
+            after = after || t == n ||
+                    (set[(size_t)t * words + (size_t)n / 64] >> n % 64 & 1);
+        }
+        if (before && after)
+            bytes[n] += buffer->bytes;
+    }
+}
+
+/* What must be alive while a node runs, in any order, at its largest. Cost:
+   nodes * touches. */
+static int64_t
+forced_live(Arena *scratch, const OrderProblem *p)
+{
+    size_t words = ((size_t)p->nodes + 63) / 64;
+    uint32_t touches = p->touch_of[p->nodes];
+    int64_t *bytes = NEWN(scratch, int64_t, p->nodes + 1), most = 0;
+    int *toucher = NEWN(scratch, int, touches + 1);
+    int *at = NEWN(scratch, int, p->buffers + 2);
+    int *start = NEWN(scratch, int, p->buffers + 2);
+    uint64_t *set;
+
+    if (p->nodes > CLOSURE_MOST)
+        return 0;
+    set = ancestors(scratch, p, words);
+    for (int b = 0; b < p->buffers; b++)
+        start[b + 1] = at[b + 1] = start[b] + p->buffer[b].touches;
+    for (int n = 0; n < p->nodes; n++)
+        for (uint32_t t = p->touch_of[n]; t < p->touch_of[n + 1]; t++)
+            toucher[at[p->touch[t]]++] = n;
+    for (int b = 0; b < p->buffers; b++)
+        add_forced(p, set, words, toucher + start[b], p->buffer[b].touches, b,
+                   bytes);
+    for (int n = 0; n < p->nodes; n++)
+        most = bytes[n] > most ? bytes[n] : most;
+    return most;
+}
+
+/* ---- all together ----------------------------------------------------- */
+
+static void
+keep_better(Arena *scratch, const OrderProblem *p, Order *best,
+            const int *candidate)
+{
+    int64_t peak = order_peak(scratch, p, candidate);
+
+    if (peak >= best->peak)
+        return;
+    best->peak = peak;
+    memcpy(best->node, candidate, (size_t)p->nodes * sizeof *candidate);
+}
+
+Order
+order_solve(Arena *scratch, const OrderProblem *p, int64_t states)
+{
+    Order best = {.node = NEWN(scratch, int, p->nodes + 1)};
+    int *candidate = NEWN(scratch, int, p->nodes + 1);
+
+    for (int n = 0; n < p->nodes; n++)
+        best.node[n] = n;
+    best.peak = order_peak(scratch, p, best.node);
+    best.bound = forced_live(scratch, p);
+    if (states > 0 && best.peak > best.bound) {
+        list_schedule(scratch, p, candidate);
+        keep_better(scratch, p, &best, candidate);
+    }
+    if (best.peak <= best.bound)
+        best.proof = ORDER_BOUND;
+    else if (states > 0)
+        order_search(scratch, p, states, &best);
+    return best;
+}
