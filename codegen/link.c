@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -288,5 +290,5 @@ link_object(Arena *a, const char *object, LinkKind kind, const char *path)
         link_static(a, object, dir, made);
     settle(made, path);
     if (kind != LINK_PROGRAM)
-        write_header(a, path);
+        write_header(a, dir, path);
 }

@@ -15,7 +15,8 @@ void command_add(Command *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void command_run(Command *c, const char *made);
 
-/* link_header.c: PATH with the ending .h: the C interface of the library. */
-void write_header(Arena *a, const char *path);
+/* link_header.c: PATH with the ending .h: the C interface of the library, from
+   rt.h in the runtime's folder. */
+void write_header(Arena *a, const char *folder, const char *path);
 
 #endif

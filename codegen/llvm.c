@@ -375,15 +375,20 @@ intrinsic(Unit *u, const char *name, LLVMTypeRef overload, int count,
 }
 
 LLVMValueRef
-load_masked(Unit *u, DType d, int lanes, LLVMValueRef p, LLVMValueRef count)
+load_where(Unit *u, DType d, int lanes, LLVMValueRef p, LLVMValueRef mask)
 {
     LLVMTypeRef t = unit_vector(u, d, lanes), type[] = {t, u->ptr};
     LLVMValueRef align =
         LLVMConstInt(u->i32, (unsigned long long)dtype_bytes(d), false);
-    LLVMValueRef args[] = {p, align, mask_of(u, lanes, count),
-                           LLVMConstNull(t)};
+    LLVMValueRef args[] = {p, align, mask, LLVMConstNull(t)};
 
     return call_intrinsic(u, "llvm.masked.load", 2, type, 4, args);
+}
+
+LLVMValueRef
+load_masked(Unit *u, DType d, int lanes, LLVMValueRef p, LLVMValueRef count)
+{
+    return load_where(u, d, lanes, p, mask_of(u, lanes, count));
 }
 
 void

@@ -71,7 +71,10 @@ LLVMValueRef address(Unit *u, LLVMValueRef pointer, LLVMValueRef index,
                      int64_t bytes);
 LLVMValueRef load(Unit *u, LLVMTypeRef t, LLVMValueRef p, unsigned align);
 void store(Unit *u, LLVMValueRef v, LLVMValueRef p, unsigned align);
-/* The first `count` (i64, may be >= lanes) lanes only; the rest reads as 0. */
+/* Some lanes only, the rest reads as 0: those of a <lanes x i1>, or the first
+   `count` (i64, may be >= lanes). */
+LLVMValueRef load_where(Unit *u, DType d, int lanes, LLVMValueRef p,
+                        LLVMValueRef mask);
 LLVMValueRef load_masked(Unit *u, DType d, int lanes, LLVMValueRef p,
                          LLVMValueRef count);
 void store_masked(Unit *u, DType d, int lanes, LLVMValueRef v, LLVMValueRef p,

@@ -1,13 +1,13 @@
 /* data: which array feeds which input, and the way of a row into the arena. */
 #include "runtime/data.h"
 
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "runtime/element.h"
 #include "runtime/file.h"
 #include "runtime/status.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #define BUFFER_BYTES ((int64_t)64 << 10)
 
@@ -43,8 +43,10 @@ open_file(RtData *d, const char *path, const char *name, const RtEntry *e)
         return rt_data_csv(d, path, e);
     if (ends_with(path, ".safetensors"))
         return rt_data_safetensors(d, path);
-    return rt_fail(RT_ERROR_USAGE, "%s: data are .npz, .npy, .csv or "
-                   ".safetensors", path);
+    return rt_fail(RT_ERROR_USAGE,
+                   "%s: data are .npz, .npy, .csv or "
+                   ".safetensors",
+                   path);
 }
 
 int
@@ -110,8 +112,10 @@ no_array(const RtData *d, const RtPort *p)
     char text[400] = "";
     for (int k = 0; k < d->arrays && strlen(text) < sizeof text - 2; k++)
         show_array(&d->array[k], text, sizeof text);
-    return rt_fail(RT_ERROR_DATA, "%s: no array for the input '%s'; there are: "
-                   "%s", d->path, p->name, text);
+    return rt_fail(RT_ERROR_DATA,
+                   "%s: no array for the input '%s'; there are: "
+                   "%s",
+                   d->path, p->name, text);
 }
 
 static const RtArray *
@@ -152,23 +156,26 @@ wrong_shape(const RtArray *a, const RtPort *p)
     memcpy(wanted.dim, p->dim, sizeof wanted.dim);
     show_array(a, has, sizeof has);
     show_array(&wanted, needs, sizeof needs);
-    return rt_fail(RT_ERROR_DATA, "%s: array %s does not fit the input '%s' %s "
-                   "(the first dimension is free)", a->path, has, p->name,
-                   strchr(needs, ' ') + 1);
+    return rt_fail(RT_ERROR_DATA,
+                   "%s: array %s does not fit the input '%s' %s "
+                   "(the first dimension is free)",
+                   a->path, has, p->name, strchr(needs, ' ') + 1);
 }
 
 static int
 add_source(RtFeed *f, const RtArray *a, const RtPort *p)
 {
-    int64_t elements = p->rank < 1 ? 0 : rt_element_total(p->dim + 1,
-                                                          p->rank - 1, 1);
-    int64_t stored = a->rank < 1 ? -1 : rt_element_total(a->dim + 1,
-                                                         a->rank - 1, 1);
+    int64_t elements =
+        p->rank < 1 ? 0 : rt_element_total(p->dim + 1, p->rank - 1, 1);
+    int64_t stored =
+        a->rank < 1 ? -1 : rt_element_total(a->dim + 1, a->rank - 1, 1);
     if (stored != elements || (!a->loose && !same_row(a, p)))
         return wrong_shape(a, p);
     if (f->sources && f->rows != a->dim[0])
-        return rt_fail(RT_ERROR_DATA, "%s: array '%s' has %lld rows, '%s' has "
-                       "%lld", a->path, a->name, (long long)a->dim[0],
+        return rt_fail(RT_ERROR_DATA,
+                       "%s: array '%s' has %lld rows, '%s' has "
+                       "%lld",
+                       a->path, a->name, (long long)a->dim[0],
                        f->source[0].array->name, (long long)f->rows);
     f->rows = a->dim[0];
     f->source[f->sources++] = (RtSource){p, a, elements};
@@ -180,8 +187,8 @@ static int
 hold_array(RtData *d, RtArray *a, int64_t *hold)
 {
     char *place;
-    int64_t last = rt_element_total(a->dim + 1, a->rank - 1,
-                                    rt_element_bytes(a->type));
+    int64_t last =
+        rt_element_total(a->dim + 1, a->rank - 1, rt_element_bytes(a->type));
     int64_t bytes = (a->dim[0] - 1) * a->stride + last;
     if (a->held || a->dim[0] < 1 || bytes > *hold)
         return RT_OK;
@@ -240,8 +247,10 @@ check_labels(const RtFeed *f, const RtSource *s, const char *to, int64_t count,
     for (int64_t k = 0; k < count; k++) {
         double label = rt_element_read(s->port->type, to + k * size);
         if (label < 0 || label >= (double)f->program->classes)
-            return rt_fail(RT_ERROR_DATA, "%s: array '%s', row %lld: label "
-                           "%.17g is not in 0..%lld", s->array->path,
+            return rt_fail(RT_ERROR_DATA,
+                           "%s: array '%s', row %lld: label "
+                           "%.17g is not in 0..%lld",
+                           s->array->path,
                            *s->array->name ? s->array->name : s->port->name,
                            (long long)(row + k / s->elements), label,
                            (long long)f->program->classes - 1);
@@ -262,11 +271,11 @@ read_piece(RtFeed *f, const RtSource *s, char *to, int64_t row, int64_t skip,
     if (!a->held) {
         char *target = a->type == s->port->type ? to : f->buffer;
         from = target;
-        RT_TRY(rt_file_read(a->fd, a->path, target, count * size,
-                            a->offset + at));
+        RT_TRY(
+            rt_file_read(a->fd, a->path, target, count * size, a->offset + at));
     }
-    RtFlaw what = rt_element_convert(s->port->type, to, a->type, from, count,
-                                     &bad);
+    RtFlaw what =
+        rt_element_convert(s->port->type, to, a->type, from, count, &bad);
     if (what)
         return flaw(s, what, row + (skip + bad) / s->elements,
                     (skip + bad) % s->elements);
@@ -293,14 +302,14 @@ fill_source(RtFeed *f, const RtSource *s, char *arena, const uint32_t *row,
 {
     char *to = arena + s->port->offset;
     int64_t bytes = s->elements * rt_element_bytes(s->port->type);
-    bool dense = s->array->stride
-                 == s->elements * rt_element_bytes(s->array->type);
+    bool dense =
+        s->array->stride == s->elements * rt_element_bytes(s->array->type);
     if (!row && dense) {
         RT_TRY(read_rows(f, s, to, first, count));
     } else {
         for (int64_t k = 0; k < count; k++)
-            RT_TRY(read_rows(f, s, to + k * bytes, row ? row[k] : first + k,
-                             1));
+            RT_TRY(
+                read_rows(f, s, to + k * bytes, row ? row[k] : first + k, 1));
     }
     for (int64_t k = count; k < f->batch; k++)
         memcpy(to + k * bytes, to, (size_t)bytes);

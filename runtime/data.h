@@ -4,11 +4,11 @@
 #ifndef SNUG_RT_DATA_H
 #define SNUG_RT_DATA_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "runtime/abi.h"
 #include "runtime/memory.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #define RT_ARRAYS_MOST 64
 

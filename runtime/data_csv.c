@@ -3,18 +3,18 @@
    name the columns. The target is the column `labels` (or `label`, `target`),
    else the last ones; the other columns, in their order, are the one data
    input. Fields may stand in quotes (RFC 4180). */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "runtime/data.h"
 #include "runtime/element.h"
 #include "runtime/file.h"
 #include "runtime/status.h"
 
-#define CHUNK (32 << 10)
-#define FIELD_MOST 256
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CHUNK        (32 << 10)
+#define FIELD_MOST   256
 #define COLUMNS_MOST 65536
 
 typedef struct Table {
@@ -25,8 +25,8 @@ typedef struct Table {
     char field[FIELD_MOST];
     int length;
     int64_t line, rows;
-    int column, columns; /* columns: 0 until the first line is over */
-    int label;           /* a column that its name says is the target; -1 */
+    int column, columns;   /* columns: 0 until the first line is over */
+    int label;             /* a column that its name says is the target; -1 */
     int words, bad_column; /* fields of the first line that are no numbers */
     double *value;
 } Table;
@@ -140,11 +140,11 @@ end_line(Table *t)
     if (!t->columns)
         t->columns = t->column;
     if (t->column != t->columns)
-        return rt_fail(RT_ERROR_DATA, "%s:%lld: %d columns, the first line has "
-                       "%d", t->path, (long long)t->line, t->column,
-                       t->columns);
-    bool names = t->line == 1
-                 && (t->label >= 0 || 2 * t->words > t->columns);
+        return rt_fail(RT_ERROR_DATA,
+                       "%s:%lld: %d columns, the first line has "
+                       "%d",
+                       t->path, (long long)t->line, t->column, t->columns);
+    bool names = t->line == 1 && (t->label >= 0 || 2 * t->words > t->columns);
     t->column = 0;
     if (names)
         return RT_OK;
@@ -202,9 +202,10 @@ add_arrays(RtData *d, const Table *t, const RtEntry *e)
     const RtPort *data = NULL, *labels = NULL;
     for (int k = 0; k < e->inputs; k++) {
         if (e->input[k].role == RT_ROLE_DATA && data)
-            return rt_fail(RT_ERROR_DATA, "%s: a table feeds one input, the "
-                           "model has '%s' and '%s'; use .npz", t->path,
-                           data->name, e->input[k].name);
+            return rt_fail(RT_ERROR_DATA,
+                           "%s: a table feeds one input, the "
+                           "model has '%s' and '%s'; use .npz",
+                           t->path, data->name, e->input[k].name);
         if (e->input[k].role == RT_ROLE_DATA)
             data = &e->input[k];
         if (e->input[k].role == RT_ROLE_LABELS)
@@ -212,10 +213,11 @@ add_arrays(RtData *d, const Table *t, const RtEntry *e)
     }
     int64_t last = row_elements(labels), first = row_elements(data);
     if (t->columns != first + last)
-        return rt_fail(RT_ERROR_DATA, "%s: %d columns, but the inputs need "
-                       "%lld (%lld and %lld of the target)", t->path,
-                       t->columns, (long long)(first + last), (long long)first,
-                       (long long)last);
+        return rt_fail(RT_ERROR_DATA,
+                       "%s: %d columns, but the inputs need "
+                       "%lld (%lld and %lld of the target)",
+                       t->path, t->columns, (long long)(first + last),
+                       (long long)first, (long long)last);
     if (data)
         RT_TRY(add_columns(d, t, data, 0, first));
     return labels ? add_columns(d, t, labels, first, last) : RT_OK;

@@ -1,12 +1,12 @@
 /* data_npy: NumPy's array file: a magic, a header that is a Python dictionary
    of three fields, the elements. */
-#include <string.h>
-#include <unistd.h>
-
 #include "runtime/data.h"
 #include "runtime/element.h"
 #include "runtime/file.h"
 #include "runtime/status.h"
+
+#include <string.h>
+#include <unistd.h>
 
 #define HEADER_MOST 4096
 
@@ -55,13 +55,14 @@ read_descr(Reader *r)
     if (r->array->type == RT_NONE && *r->at == '>')
         return bad(r, "big-endian elements; save them with "
                       ".astype(a.dtype.newbyteorder('<'))");
-    if (r->array->type == RT_NONE && length && strchr("|O", *r->at)
-        && memchr(r->at, 'O', (size_t)length))
+    if (r->array->type == RT_NONE && length && strchr("|O", *r->at) &&
+        memchr(r->at, 'O', (size_t)length))
         return bad(r, "pickled objects; save numbers");
     if (r->array->type == RT_NONE)
-        return rt_fail(RT_ERROR_DATA, "%s: not a usable npy array: element "
-                       "type '%.*s' is not known", r->path,
-                       length < 20 ? length : 20, r->at);
+        return rt_fail(RT_ERROR_DATA,
+                       "%s: not a usable npy array: element "
+                       "type '%.*s' is not known",
+                       r->path, length < 20 ? length : 20, r->at);
     r->at = close + 1;
     return RT_OK;
 }
@@ -76,8 +77,8 @@ read_shape(Reader *r)
         int64_t value = 0;
         const char *start = r->at;
         for (; r->at < r->end && *r->at >= '0' && *r->at <= '9'; r->at++)
-            if (__builtin_mul_overflow(value, 10, &value)
-                || __builtin_add_overflow(value, *r->at - '0', &value))
+            if (__builtin_mul_overflow(value, 10, &value) ||
+                __builtin_add_overflow(value, *r->at - '0', &value))
                 return bad(r, "a dimension is too large");
         if (r->at == start)
             return bad(r, "a dimension that is not a number");
@@ -139,16 +140,17 @@ static int
 check_size(Reader *r, int64_t there)
 {
     RtArray *a = r->array;
-    int64_t needed = rt_element_total(a->dim, a->rank,
-                                      rt_element_bytes(a->type));
-    a->stride = rt_element_total(a->dim + 1, a->rank - 1,
-                                 rt_element_bytes(a->type));
+    int64_t needed =
+        rt_element_total(a->dim, a->rank, rt_element_bytes(a->type));
+    a->stride =
+        rt_element_total(a->dim + 1, a->rank - 1, rt_element_bytes(a->type));
     if (needed < 0 || a->stride < 0)
         return bad(r, "a shape that no file can hold");
     if (needed > there)
-        return rt_fail(RT_ERROR_DATA, "%s: cut short: %lld bytes of elements, "
-                       "its shape needs %lld", r->path, (long long)there,
-                       (long long)needed);
+        return rt_fail(RT_ERROR_DATA,
+                       "%s: cut short: %lld bytes of elements, "
+                       "its shape needs %lld",
+                       r->path, (long long)there, (long long)needed);
     return RT_OK;
 }
 

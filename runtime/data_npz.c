@@ -11,13 +11,13 @@
 #include "runtime/file.h"
 #include "runtime/status.h"
 
-#define END_BYTES 22
-#define END_SEARCH (END_BYTES + 65535)
-#define LOCATOR_BYTES 20
-#define END64_BYTES 56
-#define ENTRY_BYTES 46
-#define LOCAL_BYTES 30
-#define CHUNK (16 << 10)
+#define END_BYTES      22
+#define END_SEARCH     (END_BYTES + 65535)
+#define LOCATOR_BYTES  20
+#define END64_BYTES    56
+#define ENTRY_BYTES    46
+#define LOCAL_BYTES    30
+#define CHUNK          (16 << 10)
 #define DIRECTORY_MOST ((int64_t)16 << 20)
 
 typedef struct Archive {
@@ -92,20 +92,20 @@ find_directory(Archive *a)
     int64_t start = a->bytes - most, k = most - END_BYTES;
     RT_TRY(rt_region_take(&a->scratch, most, &tail));
     RT_TRY(rt_file_read(a->fd, a->path, tail, most, start));
-    while (k >= 0 && (memcmp(tail + k, "PK\5\6", 4)
-                      || k + END_BYTES + number(tail + k + 20, 2) > most))
+    while (k >= 0 && (memcmp(tail + k, "PK\5\6", 4) ||
+                      k + END_BYTES + number(tail + k + 20, 2) > most))
         k--;
     if (k < 0)
         return bad(a, "no zip directory at its end (cut short?)");
     a->members = number(tail + k + 10, 2);
     a->directory_bytes = number(tail + k + 12, 4);
     a->directory = number(tail + k + 16, 4);
-    if (a->members == 0xffff || a->directory == 0xffffffff
-        || a->directory_bytes == 0xffffffff)
+    if (a->members == 0xffff || a->directory == 0xffffffff ||
+        a->directory_bytes == 0xffffffff)
         RT_TRY(read_end64(a, start + k));
-    if (a->directory < 0 || a->directory_bytes < 0
-        || a->directory_bytes > DIRECTORY_MOST
-        || a->directory > a->bytes - a->directory_bytes)
+    if (a->directory < 0 || a->directory_bytes < 0 ||
+        a->directory_bytes > DIRECTORY_MOST ||
+        a->directory > a->bytes - a->directory_bytes)
         return bad(a, "its directory lies outside of the file");
     return RT_OK;
 }
@@ -139,14 +139,14 @@ static int
 find_content(const Archive *a, const Member *m, int64_t *start)
 {
     unsigned char local[LOCAL_BYTES];
-    if (m->local < 0 || m->packed < 0 || m->size < 0
-        || m->local > a->bytes - LOCAL_BYTES)
+    if (m->local < 0 || m->packed < 0 || m->size < 0 ||
+        m->local > a->bytes - LOCAL_BYTES)
         return bad_member(a, m, "lies outside of the file");
     RT_TRY(rt_file_read(a->fd, a->path, local, LOCAL_BYTES, m->local));
     if (memcmp(local, "PK\3\4", 4))
         return bad_member(a, m, "no header where the directory says");
-    *start = m->local + LOCAL_BYTES + number(local + 26, 2)
-             + number(local + 28, 2);
+    *start =
+        m->local + LOCAL_BYTES + number(local + 26, 2) + number(local + 28, 2);
     if (*start > a->bytes || m->packed > a->bytes - *start)
         return bad_member(a, m, "lies outside of the file");
     return RT_OK;
@@ -230,8 +230,9 @@ static int
 unpack(Archive *a, const Member *m, int64_t start, int *fd)
 {
     (void)start, (void)fd;
-    return bad_member(a, m, "compressed, and this program was built without "
-                            "zlib; save with numpy.savez");
+    return bad_member(a, m,
+                      "compressed, and this program was built without "
+                      "zlib; save with numpy.savez");
 }
 #endif
 

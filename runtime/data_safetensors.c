@@ -1,12 +1,11 @@
 /* data_safetensors: every tensor of the file is an array of its name. */
-#include <unistd.h>
-
 #include "runtime/data.h"
 #include "runtime/element.h"
 #include "runtime/safetensors.h"
 #include "runtime/status.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static int
 add_all(RtData *d, const RtSafetensors *s, int fd)
@@ -17,8 +16,7 @@ add_all(RtData *d, const RtSafetensors *s, int fd)
         if (t->rank < 1)
             continue;
         RT_TRY(rt_data_add(d, &a, s->path, fd));
-        a->name = rt_region_text(&d->region, t->name,
-                                 (int64_t)strlen(t->name));
+        a->name = rt_region_text(&d->region, t->name, (int64_t)strlen(t->name));
         if (!a->name)
             return RT_ERROR_MEMORY;
         a->type = t->type;
@@ -28,8 +26,10 @@ add_all(RtData *d, const RtSafetensors *s, int fd)
         a->stride = rt_element_total(t->dim + 1, t->rank - 1,
                                      rt_element_bytes(t->type));
         if (a->stride < 0)
-            return rt_fail(RT_ERROR_DATA, "%s: tensor '%s': a shape that no "
-                           "file can hold", s->path, t->name);
+            return rt_fail(RT_ERROR_DATA,
+                           "%s: tensor '%s': a shape that no "
+                           "file can hold",
+                           s->path, t->name);
     }
     return RT_OK;
 }

@@ -27,7 +27,7 @@ enum {
 #undef ELEMENT
     ROWS
 };
-#define ELEMENT(name, bytes, safetensors, npy)                                 \
+#define ELEMENT(name, bytes, safetensors, npy) \
     _Static_assert((int)ORDER_##name == (int)RT_##name, "ORDER DTYPE");
 #include "runtime/element.def"
 #undef ELEMENT
@@ -60,8 +60,8 @@ RtType
 rt_element_by_name(const char *name, int64_t length)
 {
     for (int t = 1; t < ROWS; t++)
-        if ((int64_t)strlen(row[t].name) == length
-            && !memcmp(row[t].name, name, (size_t)length))
+        if ((int64_t)strlen(row[t].name) == length &&
+            !memcmp(row[t].name, name, (size_t)length))
             return (RtType)t;
     return RT_NONE;
 }
@@ -104,11 +104,11 @@ widen_brain(uint16_t bits)
     return (double)value;
 }
 
-#define LOAD(type)                                                             \
-    do {                                                                       \
-        type v_;                                                               \
-        memcpy(&v_, from, sizeof v_);                                          \
-        return (Number){true, (int64_t)v_, 0};                                 \
+#define LOAD(type)                             \
+    do {                                       \
+        type v_;                               \
+        memcpy(&v_, from, sizeof v_);          \
+        return (Number){true, (int64_t)v_, 0}; \
     } while (0)
 
 static Number
@@ -143,9 +143,7 @@ load(RtType t, const void *from)
     float single;
     double wide;
     switch (t) {
-    case RT_F64:
-        memcpy(&wide, from, 8);
-        return (Number){false, 0, wide};
+    case RT_F64: memcpy(&wide, from, 8); return (Number){false, 0, wide};
     case RT_F32:
         memcpy(&single, from, 4);
         return (Number){false, 0, (double)single};
@@ -155,18 +153,17 @@ load(RtType t, const void *from)
     case RT_BF16:
         memcpy(&half, from, 2);
         return (Number){false, 0, widen_brain(half)};
-    default:
-        return load_integer(t, from);
+    default: return load_integer(t, from);
     }
 }
 
-#define STORE(type, least, most)                                               \
-    do {                                                                       \
-        if (value < (least) || value > (most))                                 \
-            return RT_FLAW_RANGE;                                              \
-        type v_ = (type)value;                                                 \
-        memcpy(to, &v_, sizeof v_);                                            \
-        return RT_FLAW_NONE;                                                   \
+#define STORE(type, least, most)               \
+    do {                                       \
+        if (value < (least) || value > (most)) \
+            return RT_FLAW_RANGE;              \
+        type v_ = (type)value;                 \
+        memcpy(to, &v_, sizeof v_);            \
+        return RT_FLAW_NONE;                   \
     } while (0)
 
 static RtFlaw
@@ -217,8 +214,8 @@ store_float(RtType t, void *to, double value)
         memcpy(to, &value, 8);
         return RT_FLAW_NONE;
     }
-    if ((isinf(single) || (t == RT_F16 && fabs(value) > 65504))
-        && !isinf(value))
+    if ((isinf(single) || (t == RT_F16 && fabs(value) > 65504)) &&
+        !isinf(value))
         return RT_FLAW_RANGE;
     if (t == RT_F32) {
         memcpy(to, &single, 4);
@@ -289,8 +286,8 @@ narrow_floats(float *to, const double *from, int64_t count)
 }
 
 RtFlaw
-rt_element_convert(RtType to_type, void *to, RtType from_type,
-                   const void *from, int64_t count, int64_t *bad)
+rt_element_convert(RtType to_type, void *to, RtType from_type, const void *from,
+                   int64_t count, int64_t *bad)
 {
     if (to_type == RT_F32 && from_type == RT_F32)
         return copy_floats(to, from, count, bad);
@@ -299,8 +296,8 @@ rt_element_convert(RtType to_type, void *to, RtType from_type,
             ((float *)to)[k] = (float)((const uint8_t *)from)[k];
         return RT_FLAW_NONE;
     }
-    if (to_type == from_type && !rt_element_is_float(to_type)
-        && to_type != RT_I1) {
+    if (to_type == from_type && !rt_element_is_float(to_type) &&
+        to_type != RT_I1) {
         if (to != from)
             memcpy(to, from, (size_t)(count * row[to_type].bytes));
         return RT_FLAW_NONE;
@@ -341,9 +338,9 @@ rt_element_write(RtType t, void *to, double value)
 const char *
 rt_flaw_text(RtFlaw f)
 {
-    static const char *const text[] = {
-        "is fine", "is NaN", "does not fit the type of the input",
-        "is not a whole number"};
+    static const char *const text[] = {"is fine", "is NaN",
+                                       "does not fit the type of the input",
+                                       "is not a whole number"};
     return text[f];
 }
 

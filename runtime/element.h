@@ -3,10 +3,10 @@
 #ifndef SNUG_RT_ELEMENT_H
 #define SNUG_RT_ELEMENT_H
 
+#include "runtime/abi.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-
-#include "runtime/abi.h"
 
 /* What is wrong with an element that cannot be converted. */
 typedef enum RtFlaw {

@@ -1,9 +1,8 @@
 /* evaluate: every row once, in order; the last batch is filled up with rows of
-   weight 0. */
-#include <math.h>
-
+   weight 0. A stop that is asked for ends it without a figure. */
 #include "runtime/run.h"
 #include "runtime/status.h"
+#include "runtime/stop.h"
 
 int
 rt_run_evaluate(RtRun *r)
@@ -13,6 +12,8 @@ rt_run_evaluate(RtRun *r)
     double loss_sum = 0, hits = 0;
     int64_t rows = r->eval_feed.rows;
     for (int64_t first = 0; first < rows; first += r->eval->batch) {
+        if (rt_stop_asked())
+            return RT_OK;
         int64_t left = rows - first;
         int64_t count = left < r->eval->batch ? left : r->eval->batch;
         RT_TRY(rt_feed_batch(&r->eval_feed, r->model->arena.base, NULL, first,

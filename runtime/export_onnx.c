@@ -11,8 +11,10 @@ write_pieces(const RtModel *m, RtOutput *o)
         const RtPiece *piece = &p->piece[k];
         const void *from = piece->bytes;
         if (piece->tensor >= p->tensors)
-            return rt_fail(RT_ERROR_PROGRAM, "a piece of the ONNX file names "
-                           "tensor %d", piece->tensor);
+            return rt_fail(RT_ERROR_PROGRAM,
+                           "a piece of the ONNX file names "
+                           "tensor %d",
+                           piece->tensor);
         if (piece->tensor >= 0)
             from = m->arena.base + p->tensor[piece->tensor].offset;
         RT_TRY(rt_output_write(o, from, piece->length));
@@ -27,7 +29,7 @@ rt_export_onnx(const RtModel *m, const char *path)
     int64_t bytes = 0;
     if (!m->program->pieces)
         return rt_fail(RT_ERROR_USAGE, "--export-onnx: the program was not "
-                       "compiled from an ONNX model");
+                                       "compiled from an ONNX model");
     for (int k = 0; k < m->program->pieces; k++)
         bytes += m->program->piece[k].length;
     RT_TRY(rt_output_open(&o, path, bytes));

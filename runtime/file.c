@@ -1,6 +1,8 @@
 /* file: every call that can be interrupted or do half its work is in a loop. */
 #include "runtime/file.h"
 
+#include "runtime/status.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,8 +11,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
-
-#include "runtime/status.h"
 
 #define ONE_CALL_MOST ((int64_t)1 << 30)
 
@@ -75,9 +75,9 @@ rt_file_free(const char *folder)
 {
     struct statvfs s;
     int64_t bytes;
-    if (statvfs(folder, &s)
-        || __builtin_mul_overflow((int64_t)s.f_bavail, (int64_t)s.f_frsize,
-                                  &bytes))
+    if (statvfs(folder, &s) ||
+        __builtin_mul_overflow((int64_t)s.f_bavail, (int64_t)s.f_frsize,
+                               &bytes))
         return INT64_MAX;
     return bytes;
 }
@@ -100,11 +100,12 @@ rt_file_temporary(int *fd, int64_t bytes)
     folder = folder && *folder ? folder : "/tmp";
     int64_t there = rt_file_free(folder);
     if (bytes > there)
-        return rt_fail(RT_ERROR_FILE, "%s: the unpacked data need %lld bytes, "
-                       "%lld are free; set TMPDIR to another disk", folder,
-                       (long long)bytes, (long long)there);
-    if (snprintf(path, sizeof path, "%s/snug-XXXXXX", folder)
-        >= (int)sizeof path)
+        return rt_fail(RT_ERROR_FILE,
+                       "%s: the unpacked data need %lld bytes, "
+                       "%lld are free; set TMPDIR to another disk",
+                       folder, (long long)bytes, (long long)there);
+    if (snprintf(path, sizeof path, "%s/snug-XXXXXX", folder) >=
+        (int)sizeof path)
         return rt_fail(RT_ERROR_FILE, "TMPDIR is too long");
     *fd = mkostemp(path, O_CLOEXEC);
     if (*fd < 0)
@@ -144,8 +145,10 @@ rt_output_open(RtOutput *o, const char *path, int64_t bytes)
     int refused = bytes > 0 ? posix_fallocate(o->fd, 0, bytes) : 0;
     if (refused && refused != EOPNOTSUPP && refused != EINVAL) {
         errno = refused;
-        int status = rt_fail(RT_ERROR_FILE, "%s: cannot set aside %lld bytes: "
-                             "%s", path, (long long)bytes, strerror(refused));
+        int status = rt_fail(RT_ERROR_FILE,
+                             "%s: cannot set aside %lld bytes: "
+                             "%s",
+                             path, (long long)bytes, strerror(refused));
         rt_output_drop(o);
         return status;
     }

@@ -1,19 +1,18 @@
 /* image: the header is text of fixed length; blanks fill the room of notes. */
 #define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "runtime/image.h"
-
-#include <stdio.h>
-#include <string.h>
 
 #include "runtime/digest.h"
 #include "runtime/element.h"
 #include "runtime/status.h"
 
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
 #define NOTES_BYTES 4096
-#define HEAD "{\"__metadata__\":{\"digest\":\""
-#define HEAD_END "\","
+#define HEAD        "{\"__metadata__\":{\"digest\":\""
+#define HEAD_END    "\","
 
 _Static_assert(sizeof(XXH3_state_t) <= sizeof(RtDigest), "room for the state");
 
@@ -32,7 +31,8 @@ rt_digest_add(RtDigest *d, const void *from, int64_t bytes)
 void
 rt_digest_end(const RtDigest *d, char digits[RT_DIGEST_DIGITS + 1])
 {
-    XXH128_hash_t h = XXH3_128bits_digest((const XXH3_state_t *)(const void *)d);
+    XXH128_hash_t h =
+        XXH3_128bits_digest((const XXH3_state_t *)(const void *)d);
     snprintf(digits, RT_DIGEST_DIGITS + 1, "%016llx%016llx",
              (unsigned long long)h.high64, (unsigned long long)h.low64);
 }
@@ -149,8 +149,8 @@ rt_image_make(RtImage *i, RtRegion *r, const RtProgram *p, unsigned kinds)
     i->file_bytes = t.used + data;
     t = (Text){i->header, 0};
     put_header(i, &t);
-    i->notes = i->header + rt_digest_place() + RT_DIGEST_DIGITS
-               + strlen(HEAD_END);
+    i->notes =
+        i->header + rt_digest_place() + RT_DIGEST_DIGITS + strlen(HEAD_END);
     i->notes_bytes = NOTES_BYTES;
     for (int k = 0; k < 8; k++)
         i->header[k] = (char)((uint64_t)(t.used - 8) >> 8 * k);

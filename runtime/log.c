@@ -1,6 +1,9 @@
 /* log: records gather in a buffer of fixed size. */
 #include "runtime/log.h"
 
+#include "runtime/file.h"
+#include "runtime/status.h"
+
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
@@ -8,11 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/file.h"
-#include "runtime/status.h"
-
 #define RECORD_MOST 512
-#define CSV_HEAD "step,epoch,loss,lr,seconds\n"
+#define CSV_HEAD    "step,epoch,loss,lr,seconds\n"
 
 static bool
 ends_with(const char *text, const char *end)
@@ -89,8 +89,10 @@ rt_log_open(RtLog *l, const char *path, int64_t step)
         return RT_OK;
     l->json = ends_with(path, ".jsonl");
     if (!l->json && !ends_with(path, ".csv"))
-        return rt_fail(RT_ERROR_USAGE, "--log %s: the ending must be .csv or "
-                       ".jsonl", path);
+        return rt_fail(RT_ERROR_USAGE,
+                       "--log %s: the ending must be .csv or "
+                       ".jsonl",
+                       path);
     l->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
     if (l->fd < 0)
         return rt_fail_file("create", path);
@@ -113,8 +115,11 @@ number_text(const RtLog *l, char to[40], double value)
     if (isfinite(value))
         snprintf(to, 40, "%.9g", value);
     else
-        snprintf(to, 40, "%s", l->json ? "null" : isnan(value) ? "nan"
-                                 : value > 0 ? "inf" : "-inf");
+        snprintf(to, 40, "%s",
+                 l->json        ? "null"
+                 : isnan(value) ? "nan"
+                 : value > 0    ? "inf"
+                                : "-inf");
 }
 
 int

@@ -3,6 +3,8 @@
    likely to leave at the end of its arena. */
 #include "runtime/memory.h"
 
+#include "runtime/status.h"
+
 #include <fcntl.h>
 #include <stdalign.h>
 #include <stdio.h>
@@ -12,10 +14,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "runtime/status.h"
-
 #define HUGE_PAGE ((int64_t)2 << 20)
-#define PATTERN 0x7ffda5a5u
+#define PATTERN   0x7ffda5a5u
 
 typedef struct RtBlock {
     struct RtBlock *before;
@@ -108,8 +108,8 @@ available_to_process(void)
         return INT64_MAX;
     int64_t pages = number_in("/proc/self/statm", NULL);
     int64_t used = pages < 0 ? 0 : pages * sysconf(_SC_PAGESIZE);
-    int64_t most = limit.rlim_cur > INT64_MAX ? INT64_MAX
-                                              : (int64_t)limit.rlim_cur;
+    int64_t most =
+        limit.rlim_cur > INT64_MAX ? INT64_MAX : (int64_t)limit.rlim_cur;
     return used < most ? most - used : 0;
 }
 
@@ -164,8 +164,10 @@ rt_arena_map(RtArena *a, int64_t bytes, int64_t align)
     int64_t page = sysconf(_SC_PAGESIZE);
     int64_t there = rt_memory_available();
     if (bytes < 0 || bytes > INT64_MAX / 4 || align > HUGE_PAGE)
-        return rt_fail(RT_ERROR_PROGRAM, "the program asks for an arena of "
-                       "%lld bytes", (long long)bytes);
+        return rt_fail(RT_ERROR_PROGRAM,
+                       "the program asks for an arena of "
+                       "%lld bytes",
+                       (long long)bytes);
     if (bytes > there)
         return refuse(bytes, there);
     int64_t mapped = round_up(bytes ? bytes : 1, page);
@@ -174,8 +176,8 @@ rt_arena_map(RtArena *a, int64_t bytes, int64_t align)
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED)
         return refuse(bytes, there);
-    int64_t skip = round_up((int64_t)(intptr_t)start, HUGE_PAGE)
-                   - (int64_t)(intptr_t)start;
+    int64_t skip = round_up((int64_t)(intptr_t)start, HUGE_PAGE) -
+                   (int64_t)(intptr_t)start;
     char *base = start + skip;
     if (skip)
         munmap(start, (size_t)skip);

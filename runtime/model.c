@@ -1,16 +1,16 @@
 /* model: opens a program, runs its entries, and is the library interface. */
 #include "runtime/model.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "runtime/element.h"
 #include "runtime/status.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 /* A step that takes less than this on one worker, times the workers, is not
    worth waking them. */
 #define SMALL_SECONDS 5e-6
-#define WORKERS_MOST 1024
+#define WORKERS_MOST  1024
 
 int64_t
 rt_arena_size(const RtProgram *p)
@@ -78,8 +78,7 @@ rt_model_run(RtModel *m, const RtEntry *e)
 }
 
 static int
-check_place(const RtProgram *p, const char *name, int64_t offset,
-            int64_t bytes)
+check_place(const RtProgram *p, const char *name, int64_t offset, int64_t bytes)
 {
     if (offset < 0 || bytes < 0 || offset > p->arena_bytes - bytes)
         return rt_fail(RT_ERROR_PROGRAM, "'%s' lies outside of the arena",
@@ -94,9 +93,11 @@ check_ports(const RtProgram *p, const RtPort *port, int count)
         int64_t bytes = rt_element_total(port[k].dim, port[k].rank,
                                          rt_element_bytes(port[k].type));
         if (bytes != port[k].bytes)
-            return rt_fail(RT_ERROR_PROGRAM, "'%s' has %lld bytes, its shape "
-                           "needs %lld", port[k].name,
-                           (long long)port[k].bytes, (long long)bytes);
+            return rt_fail(RT_ERROR_PROGRAM,
+                           "'%s' has %lld bytes, its shape "
+                           "needs %lld",
+                           port[k].name, (long long)port[k].bytes,
+                           (long long)bytes);
         RT_TRY(check_place(p, port[k].name, port[k].offset, port[k].bytes));
     }
     return RT_OK;
@@ -108,8 +109,10 @@ static int
 check_program(const RtProgram *p)
 {
     if (p->version != RT_ABI_VERSION)
-        return rt_fail(RT_ERROR_PROGRAM, "the program has interface version "
-                       "%d, its runtime %d", p->version, RT_ABI_VERSION);
+        return rt_fail(RT_ERROR_PROGRAM,
+                       "the program has interface version "
+                       "%d, its runtime %d",
+                       p->version, RT_ABI_VERSION);
     for (int k = 0; k < p->tensors; k++)
         RT_TRY(check_place(p, p->tensor[k].name, p->tensor[k].offset,
                            p->tensor[k].bytes));
@@ -137,11 +140,15 @@ open_arena(RtModel *m, void *arena, int64_t bytes)
     if (!arena)
         return rt_arena_map(&m->arena, p->arena_bytes, p->arena_align);
     if (bytes < p->arena_bytes)
-        return rt_fail(RT_ERROR_MEMORY, "the arena needs %lld bytes, %lld were "
-                       "given", (long long)p->arena_bytes, (long long)bytes);
+        return rt_fail(RT_ERROR_MEMORY,
+                       "the arena needs %lld bytes, %lld were "
+                       "given",
+                       (long long)p->arena_bytes, (long long)bytes);
     if (p->arena_align > 0 && (intptr_t)arena % p->arena_align)
-        return rt_fail(RT_ERROR_MEMORY, "the arena must lie at a multiple of "
-                       "%lld bytes", (long long)p->arena_align);
+        return rt_fail(RT_ERROR_MEMORY,
+                       "the arena must lie at a multiple of "
+                       "%lld bytes",
+                       (long long)p->arena_align);
     m->arena = (RtArena){arena, p->arena_bytes, 0};
     return RT_OK;
 }
@@ -168,8 +175,8 @@ rt_open(RtModel **made, const RtProgram *p, void *arena, int64_t arena_bytes,
     m->region = region;
     int status = open_arena(m, arena, arena_bytes);
     if (!status)
-        status = rt_pool_start(&m->pool, &m->region,
-                               choose_workers(p, threads));
+        status =
+            rt_pool_start(&m->pool, &m->region, choose_workers(p, threads));
     if (status) {
         rt_close(m);
         return status;

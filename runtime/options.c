@@ -2,6 +2,8 @@
    is nearly an option is named. */
 #include "runtime/options.h"
 
+#include "runtime/status.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stddef.h>
@@ -9,9 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/status.h"
-
-#define NEAR 2 /* edits */
+#define NEAR      2 /* edits */
 #define WORD_MOST 32
 
 typedef enum Kind { TEXT, COUNT, SEED, NUMBER, FLAG, CHOICE } Kind;
@@ -23,7 +23,7 @@ typedef struct Row {
 } Row;
 
 static const Row row[] = {
-#define OPTION(field, kind, name, argument, help)                              \
+#define OPTION(field, kind, name, argument, help) \
     {offsetof(RtOptions, field), kind, name, argument, help},
 #include "runtime/option.def"
 #undef OPTION
@@ -73,8 +73,10 @@ unknown(const char *word)
         }
     }
     if (best)
-        return rt_fail(RT_ERROR_USAGE, "no option --%s; did you mean --%s? "
-                       "(--help lists all)", word, best);
+        return rt_fail(RT_ERROR_USAGE,
+                       "no option --%s; did you mean --%s? "
+                       "(--help lists all)",
+                       word, best);
     return rt_fail(RT_ERROR_USAGE, "no option --%s; --help lists all", word);
 }
 
@@ -103,8 +105,8 @@ read_count(const Row *r, RtOption *o, const char *text)
     char *end;
     errno = 0;
     o->count = strtoll(text, &end, 10);
-    if (end == text || *end || errno || o->count < (r->kind == COUNT)
-        || o->count > INT64_MAX / 2)
+    if (end == text || *end || errno || o->count < (r->kind == COUNT) ||
+        o->count > INT64_MAX / 2)
         return rt_fail(RT_ERROR_USAGE, "--%s: '%s' is not a whole number >= %d",
                        r->name, text, r->kind == COUNT);
     return RT_OK;
@@ -117,19 +119,16 @@ read_value(const Row *r, RtOption *o, const char *text)
     o->text = text;
     switch (r->kind) {
     case COUNT:
-    case SEED:
-        return read_count(r, o, text);
+    case SEED: return read_count(r, o, text);
     case NUMBER:
         o->number = strtod(text, &end);
         if (end == text || *end || !isfinite(o->number) || o->number <= 0)
             return rt_fail(RT_ERROR_USAGE, "--%s: '%s' is not a number > 0",
                            r->name, text);
         return RT_OK;
-    case CHOICE:
-        return read_choice(r, o, text);
+    case CHOICE: return read_choice(r, o, text);
     default:
-        return *text ? RT_OK
-                     : rt_fail(RT_ERROR_USAGE, "--%s: empty", r->name);
+        return *text ? RT_OK : rt_fail(RT_ERROR_USAGE, "--%s: empty", r->name);
     }
 }
 
@@ -137,8 +136,7 @@ static const Row *
 find_row(const char *name, size_t length)
 {
     for (int k = 0; k < ROWS; k++)
-        if (strlen(row[k].name) == length
-            && !memcmp(row[k].name, name, length))
+        if (strlen(row[k].name) == length && !memcmp(row[k].name, name, length))
             return &row[k];
     return NULL;
 }
@@ -180,12 +178,12 @@ check_together(const RtOptions *o)
         return rt_fail(RT_ERROR_USAGE, "--every needs --checkpoint DIR");
     if (o->resume.given && o->load.given)
         return rt_fail(RT_ERROR_USAGE, "--resume and --load: give one");
-    if (!o->data.given && !o->eval.given && !o->dry_run.given
-        && !o->save.given && !o->export_onnx.given)
+    if (!o->data.given && !o->eval.given && !o->dry_run.given &&
+        !o->save.given && !o->export_onnx.given)
         return rt_fail(RT_ERROR_USAGE, "--data FILE is missing; --help lists "
-                       "all options");
-    if (!o->data.given && (o->checkpoint.given || o->steps.given
-                           || o->epochs.given))
+                                       "all options");
+    if (!o->data.given &&
+        (o->checkpoint.given || o->steps.given || o->epochs.given))
         return rt_fail(RT_ERROR_USAGE, "training needs --data FILE");
     return RT_OK;
 }
@@ -202,8 +200,10 @@ rt_options_read(RtOptions *o, int argc, char **argv)
         else if (!strncmp(argv[k], "--", 2) && argv[k][2])
             RT_TRY(read_option(o, argc, argv, &k));
         else
-            return rt_fail(RT_ERROR_USAGE, "'%s': options begin with --; "
-                           "--help lists all", argv[k]);
+            return rt_fail(RT_ERROR_USAGE,
+                           "'%s': options begin with --; "
+                           "--help lists all",
+                           argv[k]);
     }
     return check_together(o);
 }

@@ -3,6 +3,8 @@
    that the caller watches in the same way. */
 #include "runtime/pool.h"
 
+#include "runtime/status.h"
+
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -12,9 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "runtime/status.h"
-
-#define SPINS 1000 /* some 10 to 50 microseconds */
+#define SPINS       1000 /* some 10 to 50 microseconds */
 #define STACK_BYTES (64 << 10)
 
 typedef struct Worker {
@@ -97,8 +97,8 @@ work(void *argument)
         if (p->quit)
             return NULL;
         run_share(p, w->number);
-        if (atomic_fetch_sub(&p->busy, 1) == 1
-            && atomic_load(&p->caller_sleeps))
+        if (atomic_fetch_sub(&p->busy, 1) == 1 &&
+            atomic_load(&p->caller_sleeps))
             futex_wake(&p->busy);
     }
 }

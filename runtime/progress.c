@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #define REDRAW_SECONDS 0.1
-#define LINE_SECONDS 2.0
-#define COLUMNS_MOST 200
+#define LINE_SECONDS   2.0
+#define COLUMNS_MOST   200
 
 static bool drawn; /* a bar stands on the current line */
 
@@ -37,14 +37,17 @@ put(const char *text, size_t length)
     }
 }
 
+static void say(const char *before, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
 static void
 say(const char *before, const char *format, va_list arguments)
 {
     char line[1400];
     size_t used = (size_t)snprintf(line, sizeof line, "%s%s",
                                    drawn ? "\r\033[K" : "", before);
-    int more = vsnprintf(line + used, sizeof line - used - 1, format,
-                         arguments);
+    int more =
+        vsnprintf(line + used, sizeof line - used - 1, format, arguments);
     used += more > 0 ? (size_t)more : 0;
     used = used > sizeof line - 2 ? sizeof line - 2 : used;
     line[used++] = '\n';
@@ -97,8 +100,11 @@ rt_progress_start(RtProgress *p, int64_t first, int64_t steps,
 {
     const char *term = getenv("TERM");
     bool dumb = !term || !strcmp(term, "dumb");
-    *p = (RtProgress){.steps = steps, .first = first, .per_epoch = per_epoch,
-                      .arena_bytes = arena_bytes, .quiet = quiet};
+    *p = (RtProgress){.steps = steps,
+                      .first = first,
+                      .per_epoch = per_epoch,
+                      .arena_bytes = arena_bytes,
+                      .quiet = quiet};
     p->terminal = isatty(STDERR_FILENO) && !dumb;
     p->utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
     p->began = p->shown = rt_seconds();
@@ -148,10 +154,9 @@ draw(RtProgress *p, int64_t done, double loss, bool last)
     int64_t epochs = (p->steps + p->per_epoch - 1) / p->per_epoch;
     int used = snprintf(left, sizeof left, "epoch %lld/%lld %3.0f%%",
                         (long long)epoch, (long long)epochs, part * 100);
-    used += snprintf(right, sizeof right,
-                     "%lld/%lld [%s<%s, %.1fit/s, loss=%.4g, %s]",
-                     (long long)done, (long long)p->steps, gone, ahead, pace,
-                     loss, size);
+    used += snprintf(
+        right, sizeof right, "%lld/%lld [%s<%s, %.1fit/s, loss=%.4g, %s]",
+        (long long)done, (long long)p->steps, gone, ahead, pace, loss, size);
     if (!p->terminal) {
         snprintf(line, sizeof line, "%s %s\n", left, right);
     } else {

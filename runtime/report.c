@@ -1,8 +1,8 @@
 /* report: what a run needs, where the bytes are, and what it took. */
-#include <stdio.h>
-
 #include "runtime/run.h"
 #include "runtime/weights.h"
+
+#include <stdio.h>
 
 static const char *const kind_name[] = {"param", "state", "const"};
 
@@ -80,8 +80,8 @@ rt_report_memory(const RtProgram *p)
     printf("%-8s %14s %14lld  activations, gradients, scratch, batch\n",
            "shared", "", (long long)(p->arena_bytes - kept));
     printf("%-8s %14s %14lld  bound %lld, gap %.2f %%, %s\n", "arena", "",
-           (long long)p->arena_bytes, (long long)p->bound_bytes,
-           gap_percent(p), p->order_proof);
+           (long long)p->arena_bytes, (long long)p->bound_bytes, gap_percent(p),
+           p->order_proof);
 }
 
 void
@@ -95,14 +95,15 @@ rt_report_end(const RtRun *r)
     rt_size_text(rss, rt_memory_peak());
     if (!rt_arena_whole(a))
         rt_warn("something was written behind the end of the arena");
-    rt_note("arena: planned %lld bytes (%s), measured %lld (mapped once; written "
-            "up to %lld); bound %lld, gap %.2f %% (%s); peak RSS %s",
-            (long long)p->arena_bytes, arena, (long long)a->bytes,
-            (long long)rt_arena_touched(a), (long long)p->bound_bytes,
-            gap_percent(p), p->order_proof, rss);
+    rt_note(
+        "arena: planned %lld bytes (%s), measured %lld (mapped once; written "
+        "up to %lld); bound %lld, gap %.2f %% (%s); peak RSS %s",
+        (long long)p->arena_bytes, arena, (long long)a->bytes,
+        (long long)rt_arena_touched(a), (long long)p->bound_bytes,
+        gap_percent(p), p->order_proof, rss);
     if (steps > 0)
         rt_note("%lld steps in %.2f s: %.3g ms a step with its data, %.3g ms "
-                "predicted on one thread, %d used", (long long)steps,
-                r->seconds, r->seconds / (double)steps * 1e3,
+                "predicted on one thread, %d used",
+                (long long)steps, r->seconds, r->seconds / (double)steps * 1e3,
                 p->seconds * 1e3, rt_pool_workers(r->model->pool));
 }

@@ -2,13 +2,13 @@
    checkpoint says it is, then every tensor, and only then the reading. */
 #include "runtime/resume.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "runtime/digest.h"
 #include "runtime/status.h"
 #include "runtime/weights.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define CHUNK (16 << 10)
 
@@ -48,9 +48,10 @@ static int
 other_model(const RtSafetensors *s, const char *what, const char *has,
             const char *needs)
 {
-    return rt_fail(RT_ERROR_CHECKPOINT, "%s: a checkpoint with another %s: '%s'"
-                   ", this program has '%s'", s->path, what,
-                   has ? has : "(none)", needs);
+    return rt_fail(RT_ERROR_CHECKPOINT,
+                   "%s: a checkpoint with another %s: '%s'"
+                   ", this program has '%s'",
+                   s->path, what, has ? has : "(none)", needs);
 }
 
 static int
@@ -78,14 +79,14 @@ static int
 check_tensors(const RtProgram *p, const RtSafetensors *s)
 {
     for (int k = 0; k < p->tensors; k++)
-        if (p->tensor[k].kind != RT_CONST
-            && rt_weights_check(s, &p->tensor[k]))
+        if (p->tensor[k].kind != RT_CONST && rt_weights_check(s, &p->tensor[k]))
             return rt_fail(RT_ERROR_CHECKPOINT, "%s", rt_message());
     for (int k = 0; k < s->count; k++)
         if (!find_tensor(p, s->stored[k].name))
-            return rt_fail(RT_ERROR_CHECKPOINT, "%s: holds a tensor '%s' that "
-                           "this program does not have", s->path,
-                           s->stored[k].name);
+            return rt_fail(RT_ERROR_CHECKPOINT,
+                           "%s: holds a tensor '%s' that "
+                           "this program does not have",
+                           s->path, s->stored[k].name);
     return RT_OK;
 }
 
@@ -109,8 +110,10 @@ read_count(const RtSafetensors *s, const char *key, int64_t *value)
     char *end;
     *value = text ? strtoll(text, &end, 10) : -1;
     if (*value < 0 || *end)
-        return rt_fail(RT_ERROR_CHECKPOINT, "%s: its note '%s' is missing or "
-                       "no number", s->path, key);
+        return rt_fail(RT_ERROR_CHECKPOINT,
+                       "%s: its note '%s' is missing or "
+                       "no number",
+                       s->path, key);
     return RT_OK;
 }
 
@@ -128,8 +131,7 @@ read_moment(const RtSafetensors *s, RtMoment *at)
     RT_TRY(read_count(s, "rows", &at->rows));
     RT_TRY(read_count(s, "batch", &at->batch));
     RT_TRY(read_count(s, "shuffle", &shuffle));
-    if (!seed || !rate || !schedule
-        || strlen(schedule) >= sizeof at->schedule)
+    if (!seed || !rate || !schedule || strlen(schedule) >= sizeof at->schedule)
         return rt_fail(RT_ERROR_CHECKPOINT, "%s: a note of the run is missing",
                        s->path);
     at->shuffle = shuffle != 0;

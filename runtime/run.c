@@ -2,14 +2,14 @@
    find: options, files, disk, and the arena before any of its bytes is used. */
 #include "runtime/run.h"
 
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "runtime/philox.h"
 #include "runtime/status.h"
 #include "runtime/stop.h"
 #include "runtime/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #define HOLD_BYTES ((int64_t)2 << 20) /* of small data sets, in memory */
 
@@ -20,7 +20,8 @@ open_data(RtRun *r)
     const RtOptions *o = r->options;
     if (o->data.given) {
         if (!r->train)
-            return rt_fail(RT_ERROR_USAGE, "the program does not train; "
+            return rt_fail(RT_ERROR_USAGE,
+                           "the program does not train; "
                            "compile it with --loss and --optimizer");
         r->has_train = true;
         RT_TRY(rt_data_open(&r->train_data, o->data.text, r->train));
@@ -30,7 +31,7 @@ open_data(RtRun *r)
     if (o->eval.given) {
         if (!r->eval)
             return rt_fail(RT_ERROR_USAGE, "--eval: the program has no entry "
-                           "'eval'");
+                                           "'eval'");
         r->has_eval = true;
         RT_TRY(rt_data_open(&r->eval_data, o->eval.text, r->eval));
         RT_TRY(rt_feed_open(&r->eval_feed, &r->eval_data, r->program, r->eval,
@@ -70,8 +71,10 @@ plan_run(RtRun *r)
     at->batch = r->train->batch;
     r->per_epoch = at->rows / at->batch;
     if (!r->per_epoch)
-        return rt_fail(RT_ERROR_DATA, "%s: %lld rows are fewer than a batch of "
-                       "%lld", r->train_data.path, (long long)at->rows,
+        return rt_fail(RT_ERROR_DATA,
+                       "%s: %lld rows are fewer than a batch of "
+                       "%lld",
+                       r->train_data.path, (long long)at->rows,
                        (long long)at->batch);
     int64_t epochs = o->epochs.given ? o->epochs.count : 1;
     if (o->steps.given)
@@ -86,7 +89,8 @@ check_same_data(const RtRun *r, const RtMoment *then)
 {
     if (then->rows == r->at.rows && then->batch == r->at.batch)
         return RT_OK;
-    return rt_fail(RT_ERROR_CHECKPOINT, "%s: its run had %lld rows in batches "
+    return rt_fail(RT_ERROR_CHECKPOINT,
+                   "%s: its run had %lld rows in batches "
                    "of %lld, this one has %lld in batches of %lld",
                    r->save.folder, (long long)then->rows,
                    (long long)then->batch, (long long)r->at.rows,
@@ -111,9 +115,9 @@ merge_moment(RtRun *r, const RtMoment *then)
         now.rate = r->at.rate;
     if (o->schedule.given)
         strcpy(now.schedule, r->at.schedule);
-    if (now.steps != then->steps || now.seed != then->seed
-        || now.shuffle != then->shuffle || now.rate < then->rate
-        || now.rate > then->rate || strcmp(now.schedule, then->schedule))
+    if (now.steps != then->steps || now.seed != then->seed ||
+        now.shuffle != then->shuffle || now.rate < then->rate ||
+        now.rate > then->rate || strcmp(now.schedule, then->schedule))
         rt_warn("the options differ from those of the run that is resumed");
     r->at = now;
     r->at.epoch = now.step / r->per_epoch;
@@ -132,7 +136,8 @@ open_checkpoints(RtRun *r)
     RT_TRY(rt_save_open(&r->save, r->model, o->checkpoint.text));
     r->has_save = true;
     if (!o->resume.given && r->save.count)
-        return rt_fail(RT_ERROR_CHECKPOINT, "%s: holds checkpoints of a run (to "
+        return rt_fail(RT_ERROR_CHECKPOINT,
+                       "%s: holds checkpoints of a run (to "
                        "step %lld); give --resume or another folder",
                        r->save.folder,
                        (long long)r->save.kept[r->save.count - 1]);
@@ -168,8 +173,12 @@ open_all(RtRun *r)
 int
 rt_run_open(RtRun *r, const RtProgram *p, const RtOptions *o)
 {
-    *r = (RtRun){.program = p, .options = o, .saved = -1, .accuracy = -1,
-                 .save.lock = -1, .log.fd = -1};
+    *r = (RtRun){.program = p,
+                 .options = o,
+                 .saved = -1,
+                 .accuracy = -1,
+                 .save.lock = -1,
+                 .log.fd = -1};
     r->train = rt_model_entry(p, "train");
     r->eval = rt_model_entry(p, "eval");
     return open_all(r);

@@ -2,16 +2,16 @@
    one that counts and one that fills. */
 #include "runtime/safetensors.h"
 
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "runtime/element.h"
 #include "runtime/file.h"
 #include "runtime/status.h"
 
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #define HEADER_MOST ((int64_t)64 << 20)
-#define RANK_MOST 8
+#define RANK_MOST   8
 
 typedef struct Reader {
     RtSafetensors *s;
@@ -24,15 +24,17 @@ static int
 bad(const Reader *r, const char *what)
 {
     int64_t place = r->at - (r->end - (r->s->header_bytes - 8)) + 8;
-    return rt_fail(RT_ERROR_FILE, "%s: not a safetensors file: %s (byte %lld "
-                   "of the header)", r->s->path, what, (long long)place);
+    return rt_fail(RT_ERROR_FILE,
+                   "%s: not a safetensors file: %s (byte %lld "
+                   "of the header)",
+                   r->s->path, what, (long long)place);
 }
 
 static void
 skip_space(Reader *r)
 {
-    while (r->at < r->end && (*r->at == ' ' || *r->at == '\t' || *r->at == '\n'
-                              || *r->at == '\r'))
+    while (r->at < r->end && (*r->at == ' ' || *r->at == '\t' ||
+                              *r->at == '\n' || *r->at == '\r'))
         r->at++;
 }
 
@@ -167,8 +169,8 @@ read_number(Reader *r, int64_t *value)
     skip_space(r);
     const char *start = r->at;
     while (r->at < r->end && *r->at >= '0' && *r->at <= '9') {
-        if (__builtin_mul_overflow(v, 10, &v)
-            || __builtin_add_overflow(v, *r->at - '0', &v))
+        if (__builtin_mul_overflow(v, 10, &v) ||
+            __builtin_add_overflow(v, *r->at - '0', &v))
             return bad(r, "a number is too large");
         r->at++;
     }
@@ -198,19 +200,22 @@ static int
 check_stored(Reader *r, RtStored *t, const int64_t range[2])
 {
     int64_t data = r->s->file_bytes - r->s->header_bytes;
-    int64_t needed = rt_element_total(t->dim, t->rank,
-                                      rt_element_bytes(t->type));
+    int64_t needed =
+        rt_element_total(t->dim, t->rank, rt_element_bytes(t->type));
     if (needed < 0)
         return bad(r, "a shape is too large");
     if (range[0] > range[1] || range[1] > data)
-        return rt_fail(RT_ERROR_FILE, "%s: tensor '%s': its bytes %lld to %lld "
-                       "are not in the file (%lld bytes of data)", r->s->path,
-                       t->name, (long long)range[0], (long long)range[1],
-                       (long long)data);
+        return rt_fail(RT_ERROR_FILE,
+                       "%s: tensor '%s': its bytes %lld to %lld "
+                       "are not in the file (%lld bytes of data)",
+                       r->s->path, t->name, (long long)range[0],
+                       (long long)range[1], (long long)data);
     if (range[1] - range[0] != needed)
-        return rt_fail(RT_ERROR_FILE, "%s: tensor '%s': %lld bytes, but its "
-                       "shape needs %lld", r->s->path, t->name,
-                       (long long)(range[1] - range[0]), (long long)needed);
+        return rt_fail(RT_ERROR_FILE,
+                       "%s: tensor '%s': %lld bytes, but its "
+                       "shape needs %lld",
+                       r->s->path, t->name, (long long)(range[1] - range[0]),
+                       (long long)needed);
     t->offset = r->s->header_bytes + range[0];
     t->bytes = needed;
     return RT_OK;
@@ -230,8 +235,10 @@ read_field(Reader *r, RtStored *t, int64_t range[2], int *seen)
         RT_TRY(keep_string(r, &type));
         t->type = rt_element_by_name(type, (int64_t)strlen(type));
         if (!t->type)
-            return rt_fail(RT_ERROR_FILE, "%s: tensor '%s': element type '%s' "
-                           "is not known", r->s->path, t->name, type);
+            return rt_fail(RT_ERROR_FILE,
+                           "%s: tensor '%s': element type '%s' "
+                           "is not known",
+                           r->s->path, t->name, type);
     } else if (!strcmp(key, "shape")) {
         field = 2;
         RT_TRY(read_list(r, t->dim, RANK_MOST, &t->rank));
@@ -338,8 +345,8 @@ check_layout(RtSafetensors *s)
 {
     RtStored **order;
     int64_t end = s->header_bytes;
-    RT_TRY(rt_region_take(&s->region, s->count * (int64_t)sizeof *order,
-                          &order));
+    RT_TRY(
+        rt_region_take(&s->region, s->count * (int64_t)sizeof *order, &order));
     qsort(s->stored, (size_t)s->count, sizeof *s->stored, by_name);
     for (int k = 0; k < s->count; k++) {
         order[k] = &s->stored[k];
@@ -350,8 +357,10 @@ check_layout(RtSafetensors *s)
     qsort(order, (size_t)s->count, sizeof *order, by_offset);
     for (int k = 0; k < s->count; k++) {
         if (order[k]->offset != end)
-            return rt_fail(RT_ERROR_FILE, "%s: tensor '%s' overlaps another or "
-                           "leaves a hole", s->path, order[k]->name);
+            return rt_fail(RT_ERROR_FILE,
+                           "%s: tensor '%s' overlaps another or "
+                           "leaves a hole",
+                           s->path, order[k]->name);
         end += order[k]->bytes;
     }
     if (end != s->file_bytes)
@@ -385,11 +394,12 @@ read_all(RtSafetensors *s)
     RT_TRY(rt_file_read(s->fd, s->path, word, 8, 0));
     for (int k = 7; k >= 0; k--)
         length = length << 8 | word[k];
-    if (length > (uint64_t)HEADER_MOST
-        || (int64_t)length > s->file_bytes - 8)
-        return rt_fail(RT_ERROR_FILE, "%s: not a safetensors file: a header of "
-                       "%llu bytes in a file of %lld", s->path,
-                       (unsigned long long)length, (long long)s->file_bytes);
+    if (length > (uint64_t)HEADER_MOST || (int64_t)length > s->file_bytes - 8)
+        return rt_fail(RT_ERROR_FILE,
+                       "%s: not a safetensors file: a header of "
+                       "%llu bytes in a file of %lld",
+                       s->path, (unsigned long long)length,
+                       (long long)s->file_bytes);
     s->header_bytes = (int64_t)length + 8;
     RT_TRY(rt_region_take(&s->region, (int64_t)length, &text));
     RT_TRY(rt_file_read(s->fd, s->path, text, (int64_t)length, 8));
@@ -397,8 +407,8 @@ read_all(RtSafetensors *s)
     count_most(text, (int64_t)length, &tensors, &notes);
     RT_TRY(rt_region_take(&s->region, tensors * (int64_t)sizeof(RtStored),
                           &s->stored));
-    RT_TRY(rt_region_take(&s->region, notes * (int64_t)sizeof(RtNote),
-                          &s->note));
+    RT_TRY(
+        rt_region_take(&s->region, notes * (int64_t)sizeof(RtNote), &s->note));
     Reader r = {s, text, text + length, 0, 0, tensors, notes};
     RT_TRY(read_header(&r));
     s->count = r.count;

@@ -2,6 +2,10 @@
    fsync, rename, fsync the folder, and only then drop older checkpoints. */
 #include "runtime/save.h"
 
+#include "runtime/progress.h"
+#include "runtime/resume.h"
+#include "runtime/status.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,13 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/progress.h"
-#include "runtime/resume.h"
-#include "runtime/status.h"
-
-#define KEEP 2
+#define KEEP      2
 #define KEPT_MOST 4096
-#define ENDING ".safetensors"
+#define ENDING    ".safetensors"
 
 static void
 checkpoint_path(const RtSave *s, int64_t step, char path[RT_PATH_MOST])
@@ -56,9 +56,10 @@ lock_folder(RtSave *s)
         ssize_t got = pread(s->lock, holder, sizeof holder - 1, 0);
         holder[got > 0 ? got : 0] = 0;
         holder[strcspn(holder, "\n")] = 0;
-        return rt_fail(RT_ERROR_BUSY, "%s: process %s trains with this "
-                       "checkpoint folder; give another one", s->folder,
-                       *holder ? holder : "(unknown)");
+        return rt_fail(RT_ERROR_BUSY,
+                       "%s: process %s trains with this "
+                       "checkpoint folder; give another one",
+                       s->folder, *holder ? holder : "(unknown)");
     }
     int length = snprintf(holder, sizeof holder, "%d\n", (int)getpid());
     if (ftruncate(s->lock, 0))
@@ -76,8 +77,8 @@ remove_leftover(const RtSave *s, const char *name, const char *rest)
     long holder = strtol(rest + 5, NULL, 10);
     if (holder > 0 && holder != getpid() && !kill((pid_t)holder, 0))
         return;
-    if (snprintf(path, sizeof path, "%s/%s", s->folder, name)
-        < (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/%s", s->folder, name) <
+        (int)sizeof path)
         unlink(path);
 }
 
@@ -118,9 +119,11 @@ open_folder(RtSave *s)
     RT_TRY(list_folder(s));
     int64_t there = rt_file_free(s->folder);
     if (there < s->image.file_bytes)
-        return rt_fail(RT_ERROR_FILE, "%s: a checkpoint needs %lld bytes, the "
-                       "disk has %lld left", s->folder,
-                       (long long)s->image.file_bytes, (long long)there);
+        return rt_fail(RT_ERROR_FILE,
+                       "%s: a checkpoint needs %lld bytes, the "
+                       "disk has %lld left",
+                       s->folder, (long long)s->image.file_bytes,
+                       (long long)there);
     return RT_OK;
 }
 
@@ -134,8 +137,8 @@ rt_save_open(RtSave *s, RtModel *m, const char *folder)
     int status = rt_image_make(&s->image, &s->region, m->program,
                                1u << RT_PARAM | 1u << RT_STATE);
     if (!status)
-        status = rt_region_take(&s->region, KEPT_MOST * (int64_t)sizeof *s->kept,
-                                &s->kept);
+        status = rt_region_take(&s->region,
+                                KEPT_MOST * (int64_t)sizeof *s->kept, &s->kept);
     if (!status)
         status = open_folder(s);
     if (status)
@@ -188,9 +191,8 @@ rt_save_write(RtSave *s, const RtMoment *at)
              model, optimizer, (unsigned long long)p->model_hash,
              (unsigned long long)p->plan_hash, (long long)at->step,
              (long long)at->steps, (long long)at->epoch,
-             (long long)at->position, (long long)at->rows,
-             (long long)at->batch, (unsigned long long)at->seed, at->shuffle,
-             at->rate, at->schedule);
+             (long long)at->position, (long long)at->rows, (long long)at->batch,
+             (unsigned long long)at->seed, at->shuffle, at->rate, at->schedule);
     checkpoint_path(s, at->step, path);
     RT_TRY(rt_image_write(&s->image, s->model, &s->output, path, notes));
     drop_older(s, at->step);
@@ -216,7 +218,8 @@ rt_save_resume(RtSave *s, RtMoment *at, bool *found)
         s->count = k;
     }
     if (listed)
-        return rt_fail(RT_ERROR_CHECKPOINT, "%s: none of its %d checkpoints "
+        return rt_fail(RT_ERROR_CHECKPOINT,
+                       "%s: none of its %d checkpoints "
                        "can be used; start again with another folder",
                        s->folder, listed);
     return RT_OK;

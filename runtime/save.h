@@ -10,8 +10,8 @@
 
 /* Where a run is, beside its tensors. */
 typedef struct RtMoment {
-    int64_t step;  /* steps done */
-    int64_t steps; /* planned */
+    int64_t step;            /* steps done */
+    int64_t steps;           /* planned */
     int64_t epoch, position; /* the next batch: number `position` of `epoch` */
     int64_t rows, batch;
     uint64_t seed;

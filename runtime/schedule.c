@@ -1,11 +1,11 @@
 /* schedule: a comma-separated list of factors. */
 #include "runtime/schedule.h"
 
+#include "runtime/status.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "runtime/status.h"
 
 #define PI 3.14159265358979323846
 
@@ -31,8 +31,8 @@ add_factor(RtSchedule *s, const char *text, size_t length)
     if (length > 7 && !memcmp(text, "warmup=", 7) && !s->warmup) {
         char *end;
         s->warmup = strtoll(text + 7, &end, 10);
-        if (end == text + length && s->warmup > 0
-            && s->warmup < (int64_t)1 << 40)
+        if (end == text + length && s->warmup > 0 &&
+            s->warmup < (int64_t)1 << 40)
             return RT_OK;
     }
     return rt_fail(RT_ERROR_USAGE,

@@ -10,11 +10,11 @@ typedef enum RtStatus {
 #undef STATUS
 } RtStatus;
 
-#define RT_TRY(call)                                                           \
-    do {                                                                       \
-        int status_ = (call);                                                  \
-        if (status_)                                                           \
-            return status_;                                                    \
+#define RT_TRY(call)          \
+    do {                      \
+        int status_ = (call); \
+        if (status_)          \
+            return status_;   \
     } while (0)
 
 /* Keeps the message (of this thread) and returns `status`. Bytes that a

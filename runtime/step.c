@@ -1,13 +1,13 @@
 /* step: the loop over the steps of a run. Its state is in RtMoment and in the
    arena, so a run that was stopped between two steps goes on with the same
    bits. Nothing here takes memory. */
-#include <math.h>
-#include <stdio.h>
-
 #include "runtime/philox.h"
 #include "runtime/run.h"
 #include "runtime/status.h"
 #include "runtime/stop.h"
+
+#include <math.h>
+#include <stdio.h>
 
 static int
 save_now(RtRun *r)
@@ -42,10 +42,12 @@ nonfinite(RtRun *r)
     if (r->saved >= 0)
         snprintf(saved, sizeof saved, "the last checkpoint is of step %lld",
                  (long long)r->saved);
-    return rt_fail(RT_ERROR_NONFINITE, "the loss of step %lld (epoch %lld) is "
+    return rt_fail(RT_ERROR_NONFINITE,
+                   "the loss of step %lld (epoch %lld) is "
                    "%s; stopped. The weights in memory already have this "
                    "step's update and are not saved; %s. Try a smaller --lr or "
-                   "--schedule warmup=N", (long long)r->at.step,
+                   "--schedule warmup=N",
+                   (long long)r->at.step,
                    (long long)((r->at.step - 1) / r->per_epoch + 1), what,
                    saved);
 }
@@ -77,8 +79,8 @@ one_step(RtRun *r)
     RtMoment *at = &r->at;
     const RtPort *loss = rt_entry_output(r->train, "loss");
     double began = rt_seconds();
-    double rate = at->rate * rt_schedule_factor(&r->schedule, at->step,
-                                                at->steps);
+    double rate =
+        at->rate * rt_schedule_factor(&r->schedule, at->step, at->steps);
     RT_TRY(feed_next(r));
     write_scalar(r, RT_ROLE_LR, rate);
     write_scalar(r, RT_ROLE_STEPS, (double)at->steps);
@@ -99,8 +101,8 @@ one_step(RtRun *r)
 static int
 after_step(RtRun *r)
 {
-    int64_t every = r->options->every.given ? r->options->every.count
-                                            : r->per_epoch;
+    int64_t every =
+        r->options->every.given ? r->options->every.count : r->per_epoch;
     bool last = r->at.step == r->at.steps;
     rt_progress_step(&r->progress, r->at.step, r->loss);
     if (!last && r->at.step % every == 0)
@@ -116,10 +118,12 @@ stop_now(RtRun *r, int status)
     rt_progress_end(&r->progress, r->at.step, r->loss);
     RT_TRY(save_now(r));
     RT_TRY(rt_log_flush(&r->log));
-    return rt_fail((RtStatus)status, r->has_save
-                   ? "stopped after step %lld; saved, --resume goes on there"
-                   : "stopped after step %lld; nothing saved (--checkpoint "
-                     "DIR would)", (long long)r->at.step);
+    return rt_fail(
+        (RtStatus)status,
+        r->has_save ? "stopped after step %lld; saved, --resume goes on there"
+                    : "stopped after step %lld; nothing saved (--checkpoint "
+                      "DIR would)",
+        (long long)r->at.step);
 }
 
 int

@@ -1,10 +1,10 @@
 /* stop: the handler only notes the signal. */
 #include "runtime/stop.h"
 
+#include "runtime/status.h"
+
 #include <signal.h>
 #include <unistd.h>
-
-#include "runtime/status.h"
 
 static volatile sig_atomic_t asked;
 

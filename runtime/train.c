@@ -1,14 +1,14 @@
 /* train: the parts of a run in their order, and the command around them. */
 #include "runtime/train.h"
 
+#include "runtime/run.h"
+#include "runtime/status.h"
+#include "runtime/stop.h"
+
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "runtime/run.h"
-#include "runtime/status.h"
-#include "runtime/stop.h"
 
 static int
 end_log(RtRun *r)
@@ -45,8 +45,10 @@ train_opened(RtRun *r)
     if (!o->quiet.given)
         rt_report_end(r);
     if (r->unsaved)
-        return rt_fail(RT_ERROR_FILE, "%s: the last checkpoint was not "
-                       "written", r->save.folder);
+        return rt_fail(RT_ERROR_FILE,
+                       "%s: the last checkpoint was not "
+                       "written",
+                       r->save.folder);
     return RT_OK;
 }
 

@@ -1,22 +1,22 @@
 /* weights: everything is checked before the first byte is read. */
 #include "runtime/weights.h"
 
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "runtime/element.h"
 #include "runtime/file.h"
 #include "runtime/image.h"
 #include "runtime/status.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 static void
 show_shape(char *to, size_t most, RtType type, const int64_t *dim, int rank)
 {
     size_t used = (size_t)snprintf(to, most, "%s[", rt_element_name(type));
     for (int k = 0; k < rank && used < most; k++)
-        used += (size_t)snprintf(to + used, most - used, "%s%lld",
-                                 k ? "," : "", (long long)dim[k]);
+        used += (size_t)snprintf(to + used, most - used, "%s%lld", k ? "," : "",
+                                 (long long)dim[k]);
     if (used < most)
         snprintf(to + used, most - used, "]");
 }
@@ -27,15 +27,19 @@ rt_weights_check(const RtSafetensors *s, const RtTensor *t)
     const RtStored *f = rt_safetensors_find(s, t->name);
     char has[200], needs[200];
     if (!f)
-        return rt_fail(RT_ERROR_WEIGHTS, "%s: no tensor '%s'; the file is of "
-                       "another model", s->path, t->name);
-    if (f->type == t->type && f->rank == t->rank && f->bytes == t->bytes
-        && !memcmp(f->dim, t->dim, (size_t)t->rank * sizeof *t->dim))
+        return rt_fail(RT_ERROR_WEIGHTS,
+                       "%s: no tensor '%s'; the file is of "
+                       "another model",
+                       s->path, t->name);
+    if (f->type == t->type && f->rank == t->rank && f->bytes == t->bytes &&
+        !memcmp(f->dim, t->dim, (size_t)t->rank * sizeof *t->dim))
         return RT_OK;
     show_shape(has, sizeof has, f->type, f->dim, f->rank);
     show_shape(needs, sizeof needs, t->type, t->dim, t->rank);
-    return rt_fail(RT_ERROR_WEIGHTS, "%s: tensor '%s' is %s, the program needs "
-                   "%s", s->path, t->name, has, needs);
+    return rt_fail(RT_ERROR_WEIGHTS,
+                   "%s: tensor '%s' is %s, the program needs "
+                   "%s",
+                   s->path, t->name, has, needs);
 }
 
 int
@@ -119,7 +123,8 @@ rt_weights_initial(RtModel *m)
                  m->program->weights) >= (int)(sizeof path - folder))
         return rt_fail(RT_ERROR_FILE, "the path of the weights is too long");
     if (access(path, R_OK))
-        return rt_fail(RT_ERROR_WEIGHTS, "%s: cannot read the initial weights; "
+        return rt_fail(RT_ERROR_WEIGHTS,
+                       "%s: cannot read the initial weights; "
                        "they belong beside the program (or give --load FILE)",
                        path);
     return rt_weights_load(m, path, false);
@@ -137,8 +142,8 @@ rt_save(RtModel *m, const char *path)
     RtRegion r = {0};
     RtImage image;
     RtOutput output;
-    int status = rt_image_make(&image, &r, m->program,
-                               1u << RT_PARAM | 1u << RT_CONST);
+    int status =
+        rt_image_make(&image, &r, m->program, 1u << RT_PARAM | 1u << RT_CONST);
     if (!status)
         status = rt_image_write(&image, m, &output, path,
                                 "\"format\":\"snug-weights 1\"");

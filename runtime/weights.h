@@ -2,10 +2,10 @@
 #ifndef SNUG_RT_WEIGHTS_H
 #define SNUG_RT_WEIGHTS_H
 
-#include <stdbool.h>
-
 #include "runtime/model.h"
 #include "runtime/safetensors.h"
+
+#include <stdbool.h>
 
 /* Reads the parameters and constants that the file holds. It must hold every
    parameter if the weights are `trained` ones, else every tensor that has no

@@ -110,7 +110,7 @@ ParameterizedTest(size_t *index, losses, equal_pytorch, .timeout = 300)
                        model, rule, set, dir),
                  0);
     cr_assert_eq(shell("%s/train --data " TEST_SOURCE_DIR
-                       "/examples/digits/%s_train.npz --batch-order "
+                       "/examples/digits/%s-train.npz --batch-order "
                        "sequential --steps 100 --log %s/log.jsonl --quiet",
                        dir, data, dir),
                  0);

@@ -1,11 +1,4 @@
 /* runtime_test: the parts of the runtime, and a small program trained by it. */
-#include <criterion/criterion.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "runtime/element.h"
 #include "runtime/memory.h"
 #include "runtime/philox.h"
@@ -14,6 +7,13 @@
 #include "runtime/schedule.h"
 #include "tests/runtime_test_files.h"
 #include "tests/runtime_test_linear.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 TestSuite(runtime, .init = enter_folder, .fini = leave_folder);
 
@@ -77,9 +77,17 @@ factor(const char *text, int64_t step, int64_t steps)
 
 Test(runtime, schedules)
 {
-    static const char *const wrong[] = {
-        "", "linea", "warmup", "warmup=", "warmup=0", "warmup=-1", "warmup=1x",
-        "cosine,", ",cosine", "warmup=2,warmup=3", "warmup=99999999999999999"};
+    static const char *const wrong[] = {"",
+                                        "linea",
+                                        "warmup",
+                                        "warmup=",
+                                        "warmup=0",
+                                        "warmup=-1",
+                                        "warmup=1x",
+                                        "cosine,",
+                                        ",cosine",
+                                        "warmup=2,warmup=3",
+                                        "warmup=99999999999999999"};
     RtSchedule s;
     near(factor("constant", 7, 10), 1);
     near(factor("linear", 0, 10), 1);
@@ -184,14 +192,16 @@ Test(runtime, arena_is_exact)
 
 Test(runtime, trains_the_same_from_every_format)
 {
-    static const char *const data[] = {
-        "both.npz", "x.npy,y.npy", "labels=y.npy,x=x.npy", "table.csv",
-        "both.safetensors"};
+    static const char *const data[] = {"both.npz", "x.npy,y.npy",
+                                       "labels=y.npy,x=x.npy", "table.csv",
+                                       "both.safetensors"};
     char line[300];
     write_rows(50);
     for (int k = 0; k < 5; k++) {
-        snprintf(line, sizeof line, "--data %s --eval %s --epochs 40 --quiet "
-                 "--save w%d.safetensors", data[k], data[k], k);
+        snprintf(line, sizeof line,
+                 "--data %s --eval %s --epochs 40 --quiet "
+                 "--save w%d.safetensors",
+                 data[k], data[k], k);
         cr_assert_eq(run(&linear_filled, line), RT_OK, "%s", rt_message());
         snprintf(line, sizeof line, "w%d.safetensors", k);
         cr_expect(same_files("w0.safetensors", line), "%s", data[k]);
@@ -204,8 +214,10 @@ Test(runtime, threads_change_no_bit)
     char line[300];
     write_rows(50);
     for (int k = 0; k < 4; k++) {
-        snprintf(line, sizeof line, "--data both.npz --steps 200 --quiet "
-                 "--threads %d --save w%d.safetensors", threads[k], k);
+        snprintf(line, sizeof line,
+                 "--data both.npz --steps 200 --quiet "
+                 "--threads %d --save w%d.safetensors",
+                 threads[k], k);
         cr_assert_eq(run(&linear_filled, line), RT_OK, "%s", rt_message());
         snprintf(line, sizeof line, "w%d.safetensors", k);
         cr_expect(same_files("w0.safetensors", line), "%d", threads[k]);
@@ -216,9 +228,11 @@ Test(runtime, log_has_a_record_a_step)
 {
     write_rows(50);
     cr_assert_eq(run(&linear_filled, "--data both.npz --eval both.npz --epochs "
-                     "5 --quiet --log l.jsonl"), RT_OK);
+                                     "5 --quiet --log l.jsonl"),
+                 RT_OK);
     cr_assert_eq(run(&linear_filled, "--data both.npz --epochs 5 --quiet --log "
-                     "l.csv"), RT_OK);
+                                     "l.csv"),
+                 RT_OK);
     Bytes json = read_whole("l.jsonl"), csv = read_whole("l.csv");
     json.at[json.count] = csv.at[csv.count] = 0;
     int lines = 0, rows = 0;
@@ -238,7 +252,8 @@ Test(runtime, exports_its_pieces)
 {
     write_rows(16);
     cr_assert_eq(run(&linear_filled, "--data both.npz --quiet --export-onnx "
-                     "m.onnx --save w.safetensors"), RT_OK);
+                                     "m.onnx --save w.safetensors"),
+                 RT_OK);
     Bytes m = read_whole("m.onnx"), w = read_whole("w.safetensors");
     cr_assert_eq(m.count, 68);
     cr_expect(!memcmp(m.at, "head", 4) && !memcmp(m.at + 64, "tail", 4));
@@ -249,9 +264,11 @@ Test(runtime, weights_go_round)
 {
     write_rows(16);
     cr_assert_eq(run(&linear_filled, "--data both.npz --quiet --save "
-                     "w.safetensors"), RT_OK);
+                                     "w.safetensors"),
+                 RT_OK);
     cr_assert_eq(run(&linear_program, "--load w.safetensors --quiet --save "
-                     "v.safetensors"), RT_OK, "%s", rt_message());
+                                      "v.safetensors"),
+                 RT_OK, "%s", rt_message());
     cr_expect(same_files("w.safetensors", "v.safetensors"));
     RtModel *m;
     float out[24];
@@ -298,12 +315,14 @@ Test(runtime, library_in_the_callers_arena)
 Test(runtime, a_step_of_nan_stops_the_run)
 {
     write_rows(50);
-    refused(&linear_filled, "--data both.npz --epochs 9 --lr 1e38 --quiet "
-            "--save w.safetensors", RT_ERROR_NONFINITE, "the loss of step",
-            "nan");
+    refused(&linear_filled,
+            "--data both.npz --epochs 9 --lr 1e38 --quiet "
+            "--save w.safetensors",
+            RT_ERROR_NONFINITE, "the loss of step", "nan");
     cr_expect_not(file_exists("w.safetensors"));
     cr_expect_eq(run(&linear_filled, "--data both.npz --steps 9 --lr 1e38 "
-                     "--quiet --on-nonfinite warn"), RT_OK);
+                                     "--quiet --on-nonfinite warn"),
+                 RT_OK);
 }
 
 Test(runtime, command_lines_are_refused)

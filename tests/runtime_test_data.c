@@ -1,5 +1,8 @@
 /* runtime_test_data: data files that are broken, hostile or merely wrong. Each
    is refused with one line that says what and where. */
+#include "tests/runtime_test_files.h"
+#include "tests/runtime_test_linear.h"
+
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -7,15 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/runtime_test_files.h"
-#include "tests/runtime_test_linear.h"
-
 TestSuite(runtime_data, .init = enter_folder, .fini = leave_folder);
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-#define GOOD_X                                                                 \
-    "{'descr': '<f4', 'fortran_order': False, 'shape': (16, 5), }"
-#define GOOD_Y "{'descr': '<i8', 'fortran_order': False, 'shape': (16,), }"
+#define GOOD_X   "{'descr': '<f4', 'fortran_order': False, 'shape': (16, 5), }"
+#define GOOD_Y   "{'descr': '<i8', 'fortran_order': False, 'shape': (16,), }"
 
 static const char zeros[4096];
 
@@ -55,11 +54,14 @@ static const Case npy[] = {
     {"{'descr': '<f4', 'fortran_order': False, 'shape': (16, 5.5), }",
      "no end of the shape"},
     {"{'descr': '<f4', 'fortran_order': False, 'shape': "
-     "(99999999999999999999, 5), }", "too large"},
+     "(99999999999999999999, 5), }",
+     "too large"},
     {"{'descr': '<f4', 'fortran_order': False, 'shape': "
-     "(4611686018427387904, 4, 4), }", "no file can hold"},
+     "(4611686018427387904, 4, 4), }",
+     "no file can hold"},
     {"{'descr': '<f4', 'fortran_order': False, 'shape': "
-     "(1,1,1,1,1,1,1,1,1,1), }", "more than 8"},
+     "(1,1,1,1,1,1,1,1,1,1), }",
+     "more than 8"},
     {"{'descr': '<f4', 'fortran_order': False, 'shape': (17, 5), }",
      "cut short"},
     {"{'descr': '<f4', 'descr': '<f4', 'shape': (16, 5), }", "twice"},
@@ -85,8 +87,9 @@ write_good(void)
 Test(runtime_data, npy_headers)
 {
     write_good();
-    cr_assert_eq(run(&linear_filled, "--quiet --data x=good_x.npy,labels=y.npy"),
-                 RT_OK, "%s", rt_message());
+    cr_assert_eq(
+        run(&linear_filled, "--quiet --data x=good_x.npy,labels=y.npy"), RT_OK,
+        "%s", rt_message());
     for (size_t k = 0; k < COUNT(npy); k++) {
         Bytes b = npy_bytes(npy[k].text, zeros, 320);
         write_file("x.npy", b.at, b.count);
@@ -166,9 +169,11 @@ Test(runtime_data, files_that_are_none)
     refused(&linear_filled, "--quiet --data x=e.npz", RT_ERROR_USAGE,
             "takes a name", "named npz");
     Bytes x = npy_bytes("{'descr': '<f4', 'fortran_order': False, 'shape': (7, "
-                        "5), }", zeros, 140);
+                        "5), }",
+                        zeros, 140);
     Bytes y = npy_bytes("{'descr': '<i8', 'fortran_order': False, 'shape': "
-                        "(7,), }", zeros, 56);
+                        "(7,), }",
+                        zeros, 56);
     write_file("x7.npy", x.at, x.count);
     write_file("y7.npy", y.at, y.count);
     refused(&linear_filled, "--quiet --data x7.npy,y7.npy", RT_ERROR_DATA,
@@ -189,12 +194,14 @@ static const Case csv[] = {
     {"1,2,3,4,5,\"0\"\"1\"\n", "quotes inside a number"},
     {"a;b;c;d;e;labels\n1;2;3;4;5;0\n", ":2: column 1 is not a number"},
     {"1,2,3,4,nan,0\n1,2,3,4,5,0\n1,2,3,4,5,0\n1,2,3,4,5,0\n1,2,3,4,5,0\n"
-     "1,2,3,4,5,0\n1,2,3,4,5,0\n1,2,3,4,5,0\n", "row 0, element 4 is NaN"},
+     "1,2,3,4,5,0\n1,2,3,4,5,0\n1,2,3,4,5,0\n",
+     "row 0, element 4 is NaN"},
     {"1,2,3,4,5,0\n1,2,3,4,5,0\n1,2,3,4,5,0.5\n1,2,3,4,5,0\n1,2,3,4,5,0\n"
      "1,2,3,4,5,0\n1,2,3,4,5,0\n1,2,3,4,5,0\n",
      "array 'labels', row 2, element 0 is not a whole number"},
     {"1,2,3,4,1e300,0\n1,2,3,4,5,0\n1,2,3,4,5,0\n1,2,3,4,5,0\n1,2,3,4,5,0\n"
-     "1,2,3,4,5,0\n1,2,3,4,5,0\n1,2,3,4,5,0\n", "does not fit the type"},
+     "1,2,3,4,5,0\n1,2,3,4,5,0\n1,2,3,4,5,0\n",
+     "does not fit the type"},
     {"labels,a,b,c,d,e\n9,2,3,4,5,0\n0,2,3,4,5,0\n0,2,3,4,5,0\n0,2,3,4,5,0\n"
      "0,2,3,4,5,0\n0,2,3,4,5,0\n0,2,3,4,5,0\n0,2,3,4,5,0\n",
      "row 0: label 9 is not in 0..2"}};
@@ -237,11 +244,11 @@ Test(runtime_data, csv_columns_by_name)
     cr_expect(same_files("a", "b"));
 }
 
-#define LABELS                                                                 \
+#define LABELS \
     "\"labels\":{\"dtype\":\"I64\",\"shape\":[16],\"data_offsets\":[320,448]}"
-#define GOOD_TENSORS                                                           \
-    "{\"x\":{\"dtype\":\"F32\",\"shape\":[16,5],\"data_offsets\":[0,320]},"    \
-    LABELS "}"
+#define GOOD_TENSORS                                                       \
+    "{\"x\":{\"dtype\":\"F32\",\"shape\":[16,5],\"data_offsets\":[0,320]}" \
+    "," LABELS "}"
 
 static const Case tensors[] = {
     {"", "'{' was expected"},
@@ -250,32 +257,43 @@ static const Case tensors[] = {
     {"{\"x\"}", "':' was expected"},
     {"{\"x\":{}}", "a string was expected"},
     {"{\"x\":{\"dtype\":\"F32\"}}", "lacks"},
-    {"{\"x\":{\"dtype\":\"F31\",\"shape\":[16,5],\"data_offsets\":[0,320]},"
-     LABELS "}", "'F31' is not known"},
-    {"{\"x\":{\"dtype\":\"F32\",\"shape\":[16,-5],\"data_offsets\":[0,320]},"
-     LABELS "}", "whole number"},
-    {"{\"x\":{\"dtype\":\"F32\",\"shape\":[16,5],\"data_offsets\":[0]},"
-     LABELS "}", "two numbers"},
-    {"{\"x\":{\"dtype\":\"F32\",\"shape\":[16,5],\"data_offsets\":[0,321]},"
-     LABELS "}", "its shape needs 320"},
-    {"{\"x\":{\"dtype\":\"F32\",\"shape\":[16,5],\"data_offsets\":[320,0]},"
-     LABELS "}", "not in the file"},
-    {"{\"x\":{\"dtype\":\"F32\",\"shape\":[16,5],\"data_offsets\":[128,448]},"
-     LABELS "}", "overlaps another"},
+    {"{\"x\":{\"dtype\":\"F31\",\"shape\":[16,5],\"data_offsets\":[0,320]}"
+     "," LABELS "}",
+     "'F31' is not known"},
+    {"{\"x\":{\"dtype\":\"F32\",\"shape\":[16,-5],\"data_offsets\":[0,320]}"
+     "," LABELS "}",
+     "whole number"},
+    {"{\"x\":{\"dtype\":\"F32\",\"shape\":[16,5],\"data_offsets\":[0]}," LABELS
+     "}",
+     "two numbers"},
+    {"{\"x\":{\"dtype\":\"F32\",\"shape\":[16,5],\"data_offsets\":[0,321]}"
+     "," LABELS "}",
+     "its shape needs 320"},
+    {"{\"x\":{\"dtype\":\"F32\",\"shape\":[16,5],\"data_offsets\":[320,0]}"
+     "," LABELS "}",
+     "not in the file"},
+    {"{\"x\":{\"dtype\":\"F32\",\"shape\":[16,5],\"data_offsets\":[128,448]}"
+     "," LABELS "}",
+     "overlaps another"},
     {"{" LABELS "}", "a hole"},
     {"{\"x\":{\"dtype\":\"F32\",\"shape\":[16,5],\"data_offsets\":[0,320]}}",
      "128 bytes too many"},
     {"{\"x\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,16],"
-     "\"data_offsets\":[0,320]}}", "too large"},
+     "\"data_offsets\":[0,320]}}",
+     "too large"},
     {"{\"x\":{\"dtype\":\"F32\",\"shape\":[16,5],\"data_offsets\":"
-     "[0,99999999999999999999]}}", "too large"},
+     "[0,99999999999999999999]}}",
+     "too large"},
     {"{\"x\":{\"dtype\":\"F32\",\"shape\":[16,5],\"data_offsets\":[0,320]},"
-     "\"x\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[320,320]},"
-     LABELS "}", "stands twice"},
+     "\"x\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[320,320]}"
+     "," LABELS "}",
+     "stands twice"},
     {"{\"x\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[16,5],"
-     "\"data_offsets\":[0,320]}," LABELS "}", "a field stands twice"},
+     "\"data_offsets\":[0,320]}," LABELS "}",
+     "a field stands twice"},
     {"{\"x\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,16,5],"
-     "\"data_offsets\":[0,320]}," LABELS "}", "rank at most 8"},
+     "\"data_offsets\":[0,320]}," LABELS "}",
+     "rank at most 8"},
     {"{\"__metadata__\":{\"a\":1}," LABELS "}", "a string was expected"},
     {"{\"__metadata__\":{},\"__metadata__\":{}," LABELS "}", "twice"},
     {"{\"a\\u00zz\":{}}", "bad \\u"},
@@ -325,15 +343,15 @@ static const struct {
     char value;
     const char *words;
 } zip[] = {
-    {22, 0, "no zip directory"},           /* the mark of the end */
-    {12, 9, "its directory is damaged"},   /* members: more than there are */
-    {7, 0x7f, "outside of the file"},      /* length of the directory */
-    {3, 0x7f, "outside of the file"},      /* its place */
-    {6, 7, "its directory is damaged"},    /* a place that is off */
+    {22, 0, "no zip directory"},              /* the mark of the end */
+    {12, 9, "its directory is damaged"},      /* members: more than there are */
+    {7, 0x7f, "outside of the file"},         /* length of the directory */
+    {3, 0x7f, "outside of the file"},         /* its place */
+    {6, 7, "its directory is damaged"},       /* a place that is off */
     {22 + 56, 0, "its directory is damaged"}, /* the mark of the last entry */
     {22 + 56 - 8, 1, "encrypted"},
     {22 + 56 - 10, 99, "neither stored nor deflated"},
-    {22 + 56 - 10, 8, "member 'labels.npy'"}, /* stored bytes as deflated */
+    {22 + 56 - 10, 8, "member 'labels.npy'"},    /* stored bytes as deflated */
     {22 + 56 - 23, 0x7f, "outside of the file"}, /* packed size */
     {22 + 56 - 27, 0x7f, "neither stored"}, /* size, unlike the packed one */
     {22 + 56 - 45, 0x7f, "outside of the file"},

@@ -1,6 +1,10 @@
 /* runtime_test_faults: every system call of a checkpoint fails once, and a
    process dies before every one of them; and allocations are counted. The calls
    are caught by defining them here, before the C library's. */
+#include "runtime/train.h"
+#include "tests/runtime_test_files.h"
+#include "tests/runtime_test_linear.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,10 +15,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "runtime/train.h"
-#include "tests/runtime_test_files.h"
-#include "tests/runtime_test_linear.h"
 
 TestSuite(runtime_faults, .init = enter_folder, .fini = leave_folder);
 
@@ -99,8 +99,8 @@ static void
 compare_resumed(long n, int error)
 {
     cr_assert_eq(run(&linear_filled, RUN "--checkpoint d --resume --save "
-                     "again.safetensors"), RT_OK, "call %ld, errno %d: %s", n,
-                 error, rt_message());
+                                         "again.safetensors"),
+                 RT_OK, "call %ld, errno %d: %s", n, error, rt_message());
     cr_expect(same_files("whole.safetensors", "again.safetensors"),
               "call %ld, errno %d", n, error);
     cr_assert_eq(system("rm -rf d"), 0);
@@ -219,7 +219,8 @@ Test(runtime_faults, nothing_allocates_after_the_first_step)
     dup2(null, STDERR_FILENO);
     count_from_now();
     linear_watch = watch_step;
-    int status = run(&linear_filled, "--data both.npz --eval both.npz --epochs "
+    int status = run(&linear_filled,
+                     "--data both.npz --eval both.npz --epochs "
                      "300 --threads 2 --checkpoint d --every 100 --log l.jsonl "
                      "--schedule cosine,warmup=10");
     dup2(kept, STDERR_FILENO);

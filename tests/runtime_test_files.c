@@ -1,6 +1,9 @@
 /* runtime_test_files: helpers. */
 #include "tests/runtime_test_files.h"
 
+#include "runtime/options.h"
+#include "runtime/train.h"
+
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -9,9 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "runtime/options.h"
-#include "runtime/train.h"
 
 static char folder[64];
 
@@ -208,20 +208,25 @@ write_rows(int rows)
         put_text(&csv, text);
     }
     write_file("table.csv", csv.at, csv.count);
-    snprintf(text, sizeof text, "{'descr': '<f4', 'fortran_order': False, "
-             "'shape': (%d, 5), }", rows);
+    snprintf(text, sizeof text,
+             "{'descr': '<f4', 'fortran_order': False, "
+             "'shape': (%d, 5), }",
+             rows);
     Bytes a = npy_bytes(text, x, rows * 20);
-    snprintf(text, sizeof text, "{'descr': '<i8', 'fortran_order': False, "
-             "'shape': (%d,), }", rows);
+    snprintf(text, sizeof text,
+             "{'descr': '<i8', 'fortran_order': False, "
+             "'shape': (%d,), }",
+             rows);
     Bytes b = npy_bytes(text, y, rows * 8);
     write_file("x.npy", a.at, a.count);
     write_file("y.npy", b.at, b.count);
     Bytes z = zip_bytes("x.npy", a, "labels.npy", b);
     write_file("both.npz", z.at, z.count);
-    snprintf(text, sizeof text, "{\"x\":{\"dtype\":\"F32\",\"shape\":[%d,5],"
+    snprintf(text, sizeof text,
+             "{\"x\":{\"dtype\":\"F32\",\"shape\":[%d,5],"
              "\"data_offsets\":[0,%d]},\"labels\":{\"dtype\":\"I64\",\"shape\":"
-             "[%d],\"data_offsets\":[%d,%d]}}", rows, rows * 20, rows,
-             rows * 20, rows * 28);
+             "[%d],\"data_offsets\":[%d,%d]}}",
+             rows, rows * 20, rows, rows * 20, rows * 28);
     Bytes s = safetensors_bytes(text, 0);
     put(&s, x, rows * 20);
     put(&s, y, rows * 8);

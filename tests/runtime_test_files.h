@@ -3,11 +3,11 @@
 #ifndef SNUG_TESTS_RUNTIME_FILES_H
 #define SNUG_TESTS_RUNTIME_FILES_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "runtime/abi.h"
 #include "runtime/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 /* Bytes that grow, in a room that is never emptied: a test is a process. */
 typedef struct Bytes {

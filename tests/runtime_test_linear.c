@@ -6,22 +6,22 @@
 #include <time.h>
 
 enum {
-    AT_WEIGHT = 0,       /* f32[5,3] */
-    AT_BIAS = 64,        /* f32[3] */
-    AT_SPEED = 128,      /* f32[5,3] */
-    AT_COUNT = 192,      /* f64[] */
-    AT_X = 256,          /* f32[8,5] */
-    AT_LABELS = 448,     /* i64[8] */
-    AT_LR = 512,         /* f64[] */
-    AT_STEPS = 576,      /* f64[] */
-    AT_PART = 640,       /* f32[8,3]: softmax minus target */
-    AT_LOSSES = 768,     /* f32[8] */
-    AT_LOSS = 832,       /* f32[] */
-    AT_SAMPLE = 896,     /* f32[8] */
-    AT_LOSS_SUM = 960,   /* f32[] */
-    AT_CORRECT = 1024,   /* f32[] */
-    AT_HITS = 1088,      /* f32[8] */
-    AT_LOGITS = 1152,    /* f32[8,3] */
+    AT_WEIGHT = 0,     /* f32[5,3] */
+    AT_BIAS = 64,      /* f32[3] */
+    AT_SPEED = 128,    /* f32[5,3] */
+    AT_COUNT = 192,    /* f64[] */
+    AT_X = 256,        /* f32[8,5] */
+    AT_LABELS = 448,   /* i64[8] */
+    AT_LR = 512,       /* f64[] */
+    AT_STEPS = 576,    /* f64[] */
+    AT_PART = 640,     /* f32[8,3]: softmax minus target */
+    AT_LOSSES = 768,   /* f32[8] */
+    AT_LOSS = 832,     /* f32[] */
+    AT_SAMPLE = 896,   /* f32[8] */
+    AT_LOSS_SUM = 960, /* f32[] */
+    AT_CORRECT = 1024, /* f32[] */
+    AT_HITS = 1088,    /* f32[8] */
+    AT_LOGITS = 1152,  /* f32[8,3] */
     ARENA = 1248
 };
 
@@ -41,8 +41,8 @@ logits_of(char *arena, int64_t row, float z[LINEAR_CLASSES])
     for (int c = 0; c < LINEAR_CLASSES; c++) {
         z[c] = floats(arena, AT_BIAS)[c];
         for (int f = 0; f < LINEAR_FEATURES; f++)
-            z[c] = fmaf(x[f],
-                        floats(arena, AT_WEIGHT)[f * LINEAR_CLASSES + c], z[c]);
+            z[c] = fmaf(x[f], floats(arena, AT_WEIGHT)[f * LINEAR_CLASSES + c],
+                        z[c]);
     }
 }
 
@@ -124,7 +124,8 @@ update(char *arena, const int64_t *offset, int64_t begin, int64_t end,
             for (int k = 0; k < LINEAR_BATCH; k++) {
                 float part = floats(arena, AT_PART)[k * LINEAR_CLASSES + c];
                 float x = f < LINEAR_FEATURES
-                    ? floats(arena, AT_X)[k * LINEAR_FEATURES + f] : 1.0f;
+                              ? floats(arena, AT_X)[k * LINEAR_FEATURES + f]
+                              : 1.0f;
                 g = fmaf(x, part / LINEAR_BATCH, g);
             }
             if (f == LINEAR_FEATURES) {
@@ -158,11 +159,10 @@ static const RtPort train_input[] = {
     {"steps", RT_ROLE_STEPS, RT_F64, 0, {0}, AT_STEPS, 8}};
 static const RtPort train_output[] = {
     {"loss", RT_ROLE_OUTPUT, RT_F32, 0, {0}, AT_LOSS, 4}};
-static const RtStep train_step[] = {
-    {rows, NULL, 8, 1, "rows"},
-    {mean, NULL, 1, 0, "mean"},
-    {update, NULL, 6, 1, "update"},
-    {count, NULL, 1, 0, "count"}};
+static const RtStep train_step[] = {{rows, NULL, 8, 1, "rows"},
+                                    {mean, NULL, 1, 0, "mean"},
+                                    {update, NULL, 6, 1, "update"},
+                                    {count, NULL, 1, 0, "count"}};
 
 static const RtPort eval_input[] = {
     {"x", RT_ROLE_DATA, RT_F32, 2, {8, 5}, AT_X, 160},
@@ -171,8 +171,8 @@ static const RtPort eval_input[] = {
 static const RtPort eval_output[] = {
     {"loss_sum", RT_ROLE_OUTPUT, RT_F32, 0, {0}, AT_LOSS_SUM, 4},
     {"correct", RT_ROLE_OUTPUT, RT_F32, 0, {0}, AT_CORRECT, 4}};
-static const RtStep eval_step[] = {
-    {rows, NULL, 8, 1, "rows"}, {weighted, NULL, 1, 0, "weighted"}};
+static const RtStep eval_step[] = {{rows, NULL, 8, 1, "rows"},
+                                   {weighted, NULL, 1, 0, "weighted"}};
 
 static const RtPort forward_output[] = {
     {"logits", RT_ROLE_OUTPUT, RT_F32, 2, {8, 3}, AT_LOGITS, 96}};
@@ -183,13 +183,17 @@ static const RtEntry entry[] = {
     {"eval", eval_input, eval_output, eval_step, 3, 2, 2, 8},
     {"forward", train_input, forward_output, forward_step, 1, 1, 1, 8}};
 
-#define WEIGHT(init)                                                           \
-    {"fc.weight", RT_PARAM, RT_F32, 2, {5, 3}, AT_WEIGHT, 60, init, 0.125}
-#define OTHERS                                                                 \
-    {"fc.bias", RT_PARAM, RT_F32, 1, {3}, AT_BIAS, 12, RT_INIT_FILL, 0},       \
-    {"fc.weight.m", RT_STATE, RT_F32, 2, {5, 3}, AT_SPEED, 60, RT_INIT_FILL,   \
-     0},                                                                       \
-    {"step", RT_STATE, RT_F64, 0, {0}, AT_COUNT, 8, RT_INIT_FILL, 0}
+#define WEIGHT(init)                                                         \
+    {                                                                        \
+        "fc.weight", RT_PARAM, RT_F32, 2, {5, 3}, AT_WEIGHT, 60, init, 0.125 \
+    }
+#define OTHERS                                                           \
+    {"fc.bias", RT_PARAM, RT_F32, 1, {3}, AT_BIAS, 12, RT_INIT_FILL, 0}, \
+        {"fc.weight.m", RT_STATE, RT_F32,       2, {5, 3},               \
+         AT_SPEED,      60,       RT_INIT_FILL, 0},                      \
+    {                                                                    \
+        "step", RT_STATE, RT_F64, 0, {0}, AT_COUNT, 8, RT_INIT_FILL, 0   \
+    }
 
 static const RtTensor tensor_file[] = {WEIGHT(RT_INIT_FILE), OTHERS};
 static const RtTensor tensor_fill[] = {WEIGHT(RT_INIT_FILL), OTHERS};
@@ -203,15 +207,17 @@ static const RtTensor tensor_wide[] = {
 static const RtPiece piece[] = {
     {"head", 4, -1}, {NULL, 60, 0}, {"tail", 4, -1}};
 
-#define PROGRAM(tensors_of, count_of, rule, hash)                              \
-    {.version = RT_ABI_VERSION, .workers = 8, .model = "linear.onnx",          \
-     .optimizer = rule, .target = "c", .model_hash = hash, .plan_hash = 2,     \
-     .loss = RT_LOSS_CROSS_ENTROPY, .classes = 3, .lr = 0.1,                   \
-     .arena_bytes = ARENA, .arena_align = 64, .bound_bytes = ARENA,            \
-     .seconds = 1e-6, .order_proof = "optimal (by hand)",                      \
-     .tensor = tensors_of, .entry = entry, .piece = piece,                     \
-     .tensors = count_of, .entries = 3, .pieces = 3,                           \
-     .weights = "linear.safetensors"}
+#define PROGRAM(tensors_of, count_of, rule, hash)                             \
+    {                                                                         \
+        .version = RT_ABI_VERSION, .workers = 8, .model = "linear.onnx",      \
+        .optimizer = rule, .target = "c", .model_hash = hash, .plan_hash = 2, \
+        .loss = RT_LOSS_CROSS_ENTROPY, .classes = 3, .lr = 0.1,               \
+        .arena_bytes = ARENA, .arena_align = 64, .bound_bytes = ARENA,        \
+        .seconds = 1e-6, .order_proof = "optimal (by hand)",                  \
+        .tensor = tensors_of, .entry = entry, .piece = piece,                 \
+        .tensors = count_of, .entries = 3, .pieces = 3,                       \
+        .weights = "linear.safetensors"                                       \
+    }
 
 const RtProgram linear_program = PROGRAM(tensor_file, 4, "momentum", 7);
 const RtProgram linear_filled = PROGRAM(tensor_fill, 4, "momentum", 7);

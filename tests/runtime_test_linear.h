@@ -6,11 +6,7 @@
 
 #include "runtime/abi.h"
 
-enum {
-    LINEAR_BATCH = 8,
-    LINEAR_FEATURES = 5,
-    LINEAR_CLASSES = 3
-};
+enum { LINEAR_BATCH = 8, LINEAR_FEATURES = 5, LINEAR_CLASSES = 3 };
 
 /* The same with a weight that is read from linear.safetensors. */
 extern const RtProgram linear_program;

@@ -1,5 +1,11 @@
 /* runtime_test_saved: checkpoints that are interrupted, damaged or of another
    run; what is resumed has the bits of the unbroken run. */
+#include "runtime/digest.h"
+#include "runtime/resume.h"
+#include "runtime/train.h"
+#include "tests/runtime_test_files.h"
+#include "tests/runtime_test_linear.h"
+
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,17 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "runtime/digest.h"
-#include "runtime/resume.h"
-#include "runtime/train.h"
-#include "tests/runtime_test_files.h"
-#include "tests/runtime_test_linear.h"
-
 TestSuite(runtime_saved, .init = enter_folder, .fini = leave_folder);
 
 #define STEPS 60
-#define RUN "--data both.npz --steps 60 --schedule cosine,warmup=5 --quiet "
-#define LAST "d/ckpt-000000060.safetensors"
+#define RUN   "--data both.npz --steps 60 --schedule cosine,warmup=5 --quiet "
+#define LAST  "d/ckpt-000000060.safetensors"
 
 static void
 pause_for(double seconds)
@@ -71,7 +71,8 @@ static void
 resume_and_compare(const char *name)
 {
     cr_assert_eq(run(&linear_filled, RUN "--checkpoint d --resume --save "
-                     "again.safetensors"), RT_OK, "%s: %s", name, rt_message());
+                                         "again.safetensors"),
+                 RT_OK, "%s: %s", name, rt_message());
     cr_expect(same_files("whole.safetensors", "again.safetensors"), "%s", name);
 }
 
@@ -121,9 +122,11 @@ Test(runtime_saved, two_are_kept_and_the_log_goes_on)
 {
     reference();
     cr_assert_eq(run(&linear_filled, RUN "--log whole.csv"), RT_OK);
-    cr_assert_eq(run(&linear_filled, "--data both.npz --steps 20 --schedule "
+    cr_assert_eq(run(&linear_filled,
+                     "--data both.npz --steps 20 --schedule "
                      "cosine,warmup=5 --quiet --checkpoint d --every 7 --log "
-                     "l.csv"), RT_OK);
+                     "l.csv"),
+                 RT_OK);
     cr_expect_not(file_exists("d/ckpt-000000007.safetensors"));
     cr_expect(file_exists("d/ckpt-000000014.safetensors"));
     cr_expect(file_exists("d/ckpt-000000020.safetensors"));
@@ -216,7 +219,8 @@ read_back(const RtProgram *p, const Bytes *b)
 Test(runtime_saved, every_prefix_is_refused)
 {
     Bytes b = one_checkpoint();
-    for (int64_t k = 0; k < b.count; k += k < 600 || k > b.count - 200 ? 1 : 37) {
+    for (int64_t k = 0; k < b.count;
+         k += k < 600 || k > b.count - 200 ? 1 : 37) {
         Bytes part = {b.at, k};
         cr_expect_eq(read_back(&linear_filled, &part), RT_ERROR_FILE, "%d",
                      (int)k);
@@ -278,8 +282,7 @@ static const struct {
     {"\"optimizer\":\"momentum\"", "\"optimizer\":\"nesterov\"",
      RT_ERROR_CHECKPOINT, "another optimizer: 'nesterov', this program has"},
     {"\"optimizer\"", "\"optimizes\"", RT_ERROR_CHECKPOINT, "optimizer"},
-    {"\"model_hash\":\"0", "\"model_hash\":\"1", RT_ERROR_CHECKPOINT,
-     "(hash)"},
+    {"\"model_hash\":\"0", "\"model_hash\":\"1", RT_ERROR_CHECKPOINT, "(hash)"},
     {"\"plan_hash\":\"0", "\"plan_hash\":\"1", RT_OK, ""},
     {"\"step\":\"60\"", "\"step\":\"-6\"", RT_ERROR_CHECKPOINT, "'step'"},
     {"\"step\":\"60\"", "\"step\":\"6x\"", RT_ERROR_CHECKPOINT, "'step'"},
@@ -293,8 +296,7 @@ static const struct {
     {"\"fc.weight.m\"", "\"fc.weight\"  ", RT_ERROR_FILE, "stands twice"},
     {"\"shape\":[5,3]", "\"shape\":[3,5]", RT_ERROR_CHECKPOINT,
      "tensor 'fc.weight' is F32[3,5], the program needs F32[5,3]"},
-    {"\"dtype\":\"F32\"", "\"dtype\":\"I32\"", RT_ERROR_CHECKPOINT,
-     "I32[5,3]"},
+    {"\"dtype\":\"F32\"", "\"dtype\":\"I32\"", RT_ERROR_CHECKPOINT, "I32[5,3]"},
     {"\"dtype\":\"F32\"", "\"dtype\":\"F64\"", RT_ERROR_FILE,
      "its shape needs 120"},
     {"[0,60]", "[0,61]", RT_ERROR_FILE, "needs 60"},
@@ -306,8 +308,8 @@ Test(runtime_saved, edited_checkpoints_are_refused)
     Bytes whole = one_checkpoint();
     for (size_t k = 0; k < sizeof edit / sizeof *edit; k++) {
         Bytes b = copy_of(whole);
-        char *at = memmem(b.at, (size_t)b.count, edit[k].from,
-                          strlen(edit[k].from));
+        char *at =
+            memmem(b.at, (size_t)b.count, edit[k].from, strlen(edit[k].from));
         cr_assert(at, "%s", edit[k].from);
         memcpy(at, edit[k].to, strlen(edit[k].to));
         seal(&b);

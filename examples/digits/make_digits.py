@@ -11,10 +11,10 @@ from sklearn.datasets import load_digits
 
 
 def write(folder, name, images, labels):
-    """NAME_train.npz and NAME_test.npz; every fifth image, from the fifth, is a test image."""
+    """NAME-train.npz and NAME-test.npz; every fifth image, from the fifth, is a test image."""
     test = np.arange(len(labels)) % 5 == 4
     for part, rows in (("train", ~test), ("test", test)):
-        path = os.path.join(folder, f"{name}_{part}.npz")
+        path = os.path.join(folder, f"{name}-{part}.npz")
         np.savez_compressed(path, input=images[rows], labels=labels[rows])
         print(path, images[rows].shape, os.path.getsize(path), "bytes")
 

@@ -177,6 +177,8 @@ cmd_compile(const Args *args)
     path.s = (char *)(uintptr_t)option(args, OPT_output, path.s);
     m = load_model(args, args->operand[0]);
     run_passes(args, m, kind == K_IR ? "" : passes_left(m));
+    if (m->stage == ST_PLACED)
+        require_good_plan(args, m);
     if (kind == K_IR || kind == K_PLAN) {
         write_text(args->arena, path.s, print_module(args->arena, m));
         return ST_OK;

@@ -241,8 +241,7 @@ grad_conv_grad_input(Builder *b, NodeId n, const ValueId *dy, const bool *want,
 {
     (void)dy;
     (void)want;
-    (void)dx;
-    no_gradient(b, n, "no second derivative");
+    no_gradient(b, n, dx, "no second derivative");
 }
 
 /* Copies one plane of dy with stride - 1 zeros between its elements; what no
@@ -347,8 +346,7 @@ grad_conv_grad_weight(Builder *b, NodeId n, const ValueId *dy, const bool *want,
 {
     (void)dy;
     (void)want;
-    (void)dx;
-    no_gradient(b, n, "no second derivative");
+    no_gradient(b, n, dx, "no second derivative");
 }
 
 void

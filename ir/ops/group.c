@@ -32,8 +32,7 @@ grad_group(Builder *b, NodeId n, const ValueId *dy, const bool *want,
 {
     (void)dy;
     (void)want;
-    (void)dx;
-    no_gradient(b, n,
+    no_gradient(b, n, dx,
                 "a fused group is not differentiated\n"
                 "run `grad` before `fuse`");
 }

@@ -75,8 +75,10 @@ cost_moving(const Graph *g, NodeId n, double flops)
 }
 
 void
-no_gradient(const Builder *b, NodeId n, const char *why)
+no_gradient(const Builder *b, NodeId n, ValueId *dx, const char *why)
 {
+    for (int i = 0; i < b->g->node[n].nin; i++)
+        dx[i] = 0;
     complain(graph_loc(b->g, n), "%s: %s", op_info(b->g->node[n].op)->name,
              why);
 }

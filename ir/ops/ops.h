@@ -40,8 +40,8 @@ bool needs_split(const Graph *g, NodeId n, int64_t k);
 /* Bytes of operands and results (without scratch) with `flops`. */
 Cost cost_moving(const Graph *g, NodeId n, double flops);
 
-/* A gradient rule for what is not differentiated. */
-void no_gradient(const Builder *b, NodeId n, const char *why);
+/* A gradient rule for what is not differentiated: complains, dx are zero. */
+void no_gradient(const Builder *b, NodeId n, ValueId *dx, const char *why);
 
 /* Offsets in elements of every point of the axes listed, row-major, for the
    given strides; an array of the product of the sizes. */

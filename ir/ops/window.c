@@ -193,8 +193,7 @@ grad_window_grad(Builder *b, NodeId n, const ValueId *dy, const bool *want,
 {
     (void)dy;
     (void)want;
-    (void)dx;
-    no_gradient(b, n, "no second derivative");
+    no_gradient(b, n, dx, "no second derivative");
 }
 
 void

@@ -41,7 +41,7 @@ def build(name):
 
 def load(name, part):
     """-> (inputs f32, labels i64) of the train or test file of a model."""
-    with np.load(os.path.join(DIGITS, f"{DATA[name]}_{part}.npz")) as z:
+    with np.load(os.path.join(DIGITS, f"{DATA[name]}-{part}.npz")) as z:
         return torch.from_numpy(z["input"]), torch.from_numpy(z["labels"])
 
 
