@@ -39,6 +39,12 @@ runs(void)
     return json_object_get(file, "runs");
 }
 
+static void
+free_index(struct criterion_test_params *p)
+{
+    cr_free(p->params);
+}
+
 ParameterizedTestParameters(losses, equal_pytorch)
 {
     size_t count = json_array_size(runs());
@@ -46,7 +52,7 @@ ParameterizedTestParameters(losses, equal_pytorch)
 
     for (size_t i = 0; i < count; i++)
         index[i] = i;
-    return cr_make_param_array(size_t, index, count, cr_free);
+    return cr_make_param_array(size_t, index, count, free_index);
 }
 
 /* " --set lr=0.1 --set mu=0.9" */
@@ -110,7 +116,7 @@ ParameterizedTest(size_t *index, losses, equal_pytorch, .timeout = 300)
                        model, rule, set, dir),
                  0);
     cr_assert_eq(shell("%s/train --data " TEST_SOURCE_DIR
-                       "/examples/digits/%s_train.npz --batch-order "
+                       "/examples/digits/%s-train.npz --batch-order "
                        "sequential --steps 100 --log %s/log.jsonl --quiet",
                        dir, data, dir),
                  0);

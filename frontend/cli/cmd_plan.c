@@ -36,8 +36,7 @@ cmd_plan(const Args *args)
     if (m->stage != ST_PLACED)
         raise_status(ST_USAGE, NOWHERE, "the passes end before a plan is "
                                         "made: let them end with ...,place");
-    if (!check_plan(m, NULL))
-        raise_status(ST_INTERNAL, NOWHERE, "the checker refuses this plan");
+    require_good_plan(args, m);
     if (option_on(args, OPT_json))
         report_json(&t, m, machine_of(args));
     else

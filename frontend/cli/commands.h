@@ -20,6 +20,10 @@ void run_passes(const Args *args, Module *m, const char *otherwise);
 const char *passes_left(const Module *m);
 const Machine *machine_of(const Args *args);
 
+/* No plan leaves without the independent checker's word: raises status 4 with
+   its verdict if it refuses. */
+void require_good_plan(const Args *args, const Module *m);
+
 /* Writes text to path (- : stdout), by a temporary file and a rename. */
 void write_text(Arena *a, const char *path, const char *text);
 /* The whole of a regular file (- : stdin), NUL-terminated; raises. */

@@ -5,6 +5,7 @@
 
 #include "codegen/emit.h"
 #include "frontend/cli/commands.h"
+#include "ir/check.h"
 
 const Machine *
 machine_of(const Args *args)
@@ -89,4 +90,21 @@ run_passes(const Args *args, Module *m, const char *otherwise)
     if (option_on(args, OPT_log))
         log_topics(option(args, OPT_log, ""));
     pipeline_run(m, option(args, OPT_passes, otherwise), &o);
+}
+
+void
+require_good_plan(const Args *args, const Module *m)
+{
+    enum { VERDICT = 1 << 16 };
+    char *verdict = NEWN(args->arena, char, VERDICT);
+    FILE *f = fmemopen(verdict, VERDICT - 1, "w");
+    bool good = f && check_plan(m, f);
+
+    if (f)
+        fclose(f);
+    if (!good)
+        raise_status(ST_INTERNAL, (Loc){.file = m->file},
+                     "the independent checker refuses this plan\n%sthis is a "
+                     "bug in snug",
+                     verdict);
 }

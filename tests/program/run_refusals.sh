@@ -10,7 +10,7 @@ for build in "$plain"; do
 done
 "$plain/snug" compile "$digits/lenet.legacy.onnx" --quiet -o other ||
     bad "compile"
-data=$digits/digits_train.npz
+data=$digits/digits-train.npz
 
 go() { # NAME STATUS WORDS OPTIONS
     name=$1 status=$2 words=$3
@@ -25,7 +25,7 @@ go "no data" 2 "--data" --steps 1
 go "empty data" 1 "empty.npz" --data empty.npz --steps 1
 head -c 5000 "$data" >cut.npz
 go "truncated data" 1 "cut.npz" --data cut.npz --steps 1
-go "data of another model" 1 "input" --data "$digits/digits28_train.npz" --steps 1
+go "data of another model" 1 "input" --data "$digits/digits28-train.npz" --steps 1
 mkdir folder
 go "data is a folder" 1 "folder" --data folder --steps 1
 
@@ -73,7 +73,7 @@ mv kept train.safetensors
 ./train --data "$data" --steps 8 --checkpoint run --every 4 --quiet ||
     bad "checkpoints are written"
 go "load what is no weights file" 1 "good.csv" --data "$data" --steps 1 --load good.csv
-./other --data "$digits/digits28_train.npz" --steps 4 --checkpoint theirs \
+./other --data "$digits/digits28-train.npz" --steps 4 --checkpoint theirs \
     --every 4 --quiet || bad "the other model's checkpoint"
 go "checkpoint of another model" 1 "theirs.*other\|another model\|model" --data "$data" --steps 12 --checkpoint theirs --resume
 newest=$(ls run/*.safetensors | tail -n 1)

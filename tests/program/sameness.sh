@@ -42,8 +42,8 @@ kills() { # kill -9 at random moments, then go on
 }
 
 for model in mlp lenet; do
-    data=$digits/digits_train.npz
-    [ $model = lenet ] && data=$digits/digits28_train.npz
+    data=$digits/digits-train.npz
+    [ $model = lenet ] && data=$digits/digits28-train.npz
     compile train default
     want=$(run "$work/train" --threads 1)
     for threads in 1 2 3 8; do
