@@ -86,7 +86,9 @@ FLOATS(double, )
     {                                                                          \
         if (y == 0)                                                            \
             return 0;                                                          \
-        return y == (T)-1 && (T)-1 < 0 ? (T)(0 - U(x)) : (T)(x / y);           \
+        if (y == (T)-1 && (T)-1 < 0)                                           \
+            return (T)(0 - U(x));                                              \
+        return (T)(x / y);                                                     \
     }                                                                          \
                                                                                \
     static void integers_##T(ExprOp op, int n, void *to, const Args *a)        \

@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const stage_names[] = {"model", "train", "ordered",
-                                          "placed"};
+static const char *const stage_names[] = {"model", "train", "order", "placed"};
 _Static_assert(ST_MODEL == 0 && ST_TRAIN == 1 && ST_ORDER == 2 &&
                    ST_PLACED == 3,
                "ORDER STAGE");

@@ -43,10 +43,12 @@ open_file(RtData *d, const char *path, const char *name, const RtEntry *e)
         return rt_data_csv(d, path, e);
     if (ends_with(path, ".safetensors"))
         return rt_data_safetensors(d, path);
+    int fd;
+    int64_t bytes;
+    RT_TRY(rt_file_open(path, &fd, &bytes));
+    close(fd);
     return rt_fail(RT_ERROR_USAGE,
-                   "%s: data are .npz, .npy, .csv or "
-                   ".safetensors",
-                   path);
+                   "%s: data are .npz, .npy, .csv or .safetensors", path);
 }
 
 int

@@ -27,9 +27,6 @@ rt_export_onnx(const RtModel *m, const char *path)
 {
     RtOutput o;
     int64_t bytes = 0;
-    if (!m->program->pieces)
-        return rt_fail(RT_ERROR_USAGE, "--export-onnx: the program was not "
-                                       "compiled from an ONNX model");
     for (int k = 0; k < m->program->pieces; k++)
         bytes += m->program->piece[k].length;
     RT_TRY(rt_output_open(&o, path, bytes));

@@ -126,15 +126,33 @@ keep_mode(const RtOutput *o)
     fchmod(o->fd, s.st_mode & 07777);
 }
 
-int
-rt_output_open(RtOutput *o, const char *path, int64_t bytes)
+static int
+check_path(const char *path)
 {
     struct stat s;
-    o->fd = -1;
-    if (!*path || strlen(path) >= sizeof o->path)
+    if (!*path || strlen(path) >= RT_PATH_MOST)
         return rt_fail(RT_ERROR_FILE, "'%s': not a usable path", path);
     if (!stat(path, &s) && !S_ISREG(s.st_mode))
         return rt_fail(RT_ERROR_FILE, "%s: not a regular file", path);
+    return RT_OK;
+}
+
+int
+rt_output_probe(const char *path)
+{
+    char folder[RT_PATH_MOST];
+    RT_TRY(check_path(path));
+    rt_file_folder(path, folder);
+    if (access(folder, W_OK | X_OK))
+        return rt_fail_file("create", path);
+    return RT_OK;
+}
+
+int
+rt_output_open(RtOutput *o, const char *path, int64_t bytes)
+{
+    o->fd = -1;
+    RT_TRY(check_path(path));
     snprintf(o->path, sizeof o->path, "%s", path);
     snprintf(o->temporary, sizeof o->temporary, "%s.tmp-%d", path,
              (int)getpid());

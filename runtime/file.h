@@ -28,6 +28,8 @@ typedef struct RtOutput {
     int fd;
 } RtOutput;
 
+/* Refused if no file can be made at `path`: said before the work, not after. */
+int rt_output_probe(const char *path);
 /* `bytes` > 0 are set aside at once, so that a full disk is known early. */
 int rt_output_open(RtOutput *o, const char *path, int64_t bytes);
 int rt_output_write(RtOutput *o, const void *from, int64_t bytes);

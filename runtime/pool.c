@@ -14,8 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SPINS       1000 /* some 10 to 50 microseconds */
-#define STACK_BYTES (64 << 10)
+#define SPINS       1000        /* some 10 to 50 microseconds */
+#define STACK_BYTES (256 << 10) /* kernels keep rows on the stack */
 
 typedef struct Worker {
     pthread_t thread;

@@ -34,9 +34,11 @@ rt_report_needs(const RtRun *r)
     printf("threads: %d of at most %d\n", rt_pool_workers(r->model->pool),
            p->workers);
     if (r->has_train)
-        printf("data: %lld rows, %lld batches of %lld an epoch, %lld steps\n",
+        printf("data: %lld rows, %lld batches of %lld an epoch (%lld rows left "
+               "out), %lld steps\n",
                (long long)r->at.rows, (long long)r->per_epoch,
-               (long long)r->at.batch, (long long)r->at.steps);
+               (long long)r->at.batch, (long long)(r->at.rows % r->at.batch),
+               (long long)r->at.steps);
     if (r->has_eval)
         printf("eval: %lld rows\n", (long long)r->eval_feed.rows);
     printf("time: %.3g s a step predicted on one thread, %.3g s in all\n",

@@ -157,6 +157,13 @@ static int
 open_all(RtRun *r)
 {
     const RtOptions *o = r->options;
+    if (o->save.given)
+        RT_TRY(rt_output_probe(o->save.text));
+    if (o->export_onnx.given)
+        RT_TRY(rt_output_probe(o->export_onnx.text));
+    if (o->export_onnx.given && !r->program->pieces)
+        return rt_fail(RT_ERROR_USAGE, "--export-onnx: the program was not "
+                                       "compiled from an ONNX model");
     RT_TRY(open_data(r));
     RT_TRY(plan_run(r));
     int threads = o->threads.count > 1 << 20 ? 1 << 20 : (int)o->threads.count;

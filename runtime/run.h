@@ -49,7 +49,8 @@ void rt_report_needs(const RtRun *r);
 void rt_report_memory(const RtProgram *p);
 void rt_report_end(const RtRun *r);
 
-/* Writes the program's ONNX pieces with the tensors as they are now. */
+/* Writes the program's ONNX pieces, which must be there, with the tensors as
+   they are now. */
 int rt_export_onnx(const RtModel *m, const char *path);
 
 #endif

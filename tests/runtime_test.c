@@ -355,6 +355,7 @@ Test(runtime, command_lines_are_refused)
         {"--data both.npz --log l.txt", "--log l.txt"},
         {"--data both.xyz", "data are .npz"}};
     write_rows(16);
+    write_file("both.xyz", "", 0);
     for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++)
         refused(&linear_filled, wrong[k].line, RT_ERROR_USAGE, wrong[k].words,
                 wrong[k].line);

@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -420,4 +421,72 @@ Test(runtime_data, npz_bomb)
     write_file("z.npz", z.at, z.count);
     refused(&linear_filled, "--quiet --data z.npz", RT_ERROR_DATA,
             "cannot unpack to", "bomb");
+}
+
+static uint32_t
+checksum(const char *at, int64_t count)
+{
+    uint32_t sum = 0xffffffff;
+    for (int64_t k = 0; k < count; k++) {
+        sum ^= (unsigned char)at[k];
+        for (int bit = 0; bit < 8; bit++)
+            sum = sum >> 1 ^ (sum & 1 ? 0xedb88320 : 0);
+    }
+    return ~sum;
+}
+
+/* The second member of a stored archive as one block of deflate that is stored
+   itself; `size` is what the directory says that it unpacks to. */
+static Bytes
+deflated(int64_t size, uint32_t check)
+{
+    Bytes y = read_whole("y.npy"), packed = {0};
+    put(&packed, "\1", 1);
+    put_number(&packed, (uint64_t)y.count, 2);
+    put_number(&packed, ~(uint64_t)y.count, 2);
+    put(&packed, y.at, y.count);
+    Bytes z =
+        zip_bytes("x.npy", read_whole("good_x.npy"), "labels.npy", packed);
+    char *entry = z.at + z.count - 22 - 56;
+    entry[10] = 8;
+    memcpy(entry + 16, &check, 4);
+    uint32_t little = (uint32_t)size;
+    memcpy(entry + 24, &little, 4);
+    return z;
+}
+
+Test(runtime_data, npz_deflated)
+{
+    write_good();
+    Bytes y = read_whole("y.npy");
+    uint32_t check = checksum(y.at, y.count);
+    Bytes z = deflated(y.count, check);
+    write_file("z.npz", z.at, z.count);
+    cr_assert_eq(run(&linear_filled, "--quiet --data z.npz"), RT_OK, "%s",
+                 rt_message());
+    z = deflated(y.count, check + 1);
+    write_file("z.npz", z.at, z.count);
+    refused(&linear_filled, "--quiet --data z.npz", RT_ERROR_DATA,
+            "its checksum or its size is wrong", "checksum");
+    z = deflated(y.count - 1, check);
+    write_file("z.npz", z.at, z.count);
+    refused(&linear_filled, "--quiet --data z.npz", RT_ERROR_DATA,
+            "unpacks to more", "too much");
+    z = deflated(y.count + 1, check);
+    write_file("z.npz", z.at, z.count);
+    refused(&linear_filled, "--quiet --data z.npz", RT_ERROR_DATA,
+            "its checksum or its size is wrong", "too little");
+    z = deflated(y.count, check);
+    for (int64_t k = 0; k < z.count - 100; k += 3) {
+        char kept = z.at[k];
+        z.at[k] = (char)(kept ^ 0x55);
+        write_file("z.npz", z.at, z.count);
+        run(&linear_filled, "--quiet --data z.npz");
+        z.at[k] = kept;
+    }
+    setenv("TMPDIR", "/no/such/folder", 1);
+    z = deflated(y.count, check);
+    write_file("z.npz", z.at, z.count);
+    refused(&linear_filled, "--quiet --data z.npz", RT_ERROR_FILE,
+            "/no/such/folder", "no TMPDIR");
 }
