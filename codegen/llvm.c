@@ -313,7 +313,7 @@ address(Unit *u, LLVMValueRef pointer, LLVMValueRef index, int64_t bytes)
 
     if (bytes != 1)
         far = LLVMBuildNSWMul(u->b, index, const_i64(u, bytes), "");
-    return LLVMBuildInBoundsGEP2(u->b, u->i8, pointer, &far, 1, "");
+    return LLVMBuildGEP2(u->b, u->i8, pointer, &far, 1, "");
 }
 
 LLVMValueRef
