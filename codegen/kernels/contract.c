@@ -449,7 +449,7 @@ make_tiles(Maker *k)
 {
     const Contraction *c = k->c;
     Unit *u = k->u;
-    LLVMValueRef f = kernel_begin(k, ""), operand[2];
+    LLVMValueRef f = kernel_begin(k, ".tiles"), operand[2];
     int64_t size = tile_width(c) * tile_height(c);
     Loop l;
 
