@@ -4,14 +4,14 @@
    The unit is the time of one multiply-add of a whole vector register. Every
    way to lay lanes and rows on the two sides is tried; the cheapest stays. */
 #include <math.h>
-#include <string.h>
 
 #include "ir/base/diag.h"
 #include "ir/contraction.h"
 
 enum {
-    TILE_UNITS = 8192,       /* of work that a tile for threads should have */
-    TILES_MOST = 256,
+    TILE_UNITS = 16384,      /* of work that a tile for threads should have */
+    TILES_MOST = 128,
+    COPIES_MOST = 16,        /* tiles, where each makes copies of its own */
     SHARED_MOST = 1 << 19,   /* bytes of panels packed once for all */
     SUMS_MOST = 96 << 10,    /* bytes of running sums a worker */
     SPREAD_MOST = 1 << 18,   /* bytes over which unpacked vectors may lie */
@@ -109,15 +109,18 @@ innermost_first(Chooser *h, const Axis *list, int operand)
 
 /* ---- cost ---------------------------------------------------------------- */
 
-/* One step of the sum on a register tile of rows * vectors. */
+/* One step of the sum on a register tile of rows * vectors. Rows that do not
+   stay in the nearest cache come anew for every block of lanes. */
 static double
-step_cost(const Chooser *h, double rows, double vectors, int lanes)
+step_cost(const Chooser *h, const Choice *t, double rows, double vectors)
 {
-    double width = lanes == h->full ? 1 : 0.6;
+    double width = t->lanes == h->full ? 1 : 0.75;
     double work = rows * vectors * width;
     double loads = rows * 0.5 + vectors;
+    int64_t around = axes_size(h->list[!t->lane_side], 0) * h->c->k;
+    double far = around * h->c->bytes > h->m->l1 ? rows * 0.2 : 0;
 
-    return fmax(fmax(work, loads), 4) + 0.25;
+    return fmax(fmax(work, loads), 8) + 0.25 + far;
 }
 
 static bool
@@ -208,7 +211,7 @@ choice_cost(const Chooser *h, const Choice *t)
 
     vectors *= (double)t->lane_outer;
     cost = row_blocks * lane_blocks *
-           (k * step_cost(h, rows, vectors, t->lanes) +
+           (k * step_cost(h, t, rows, vectors) +
             tile_cost(h, t, rows, vectors));
     if (wants_panels(h, t))
         panels = lane_blocks * k * vectors * t->lanes * pack_cost(h, t);
@@ -319,6 +322,8 @@ cut_tiles(Contraction *c, double units)
 
     want = (int64_t)(units / TILE_UNITS);
     want = want < 1 ? 1 : least_of(want, TILES_MOST);
+    if (c->outside || c->image[0].on)
+        want = least_of(want, COPIES_MOST);
     want = around ? (want + around - 1) / around : 1;
     if (!c->lane.blocks || !c->row.blocks)
         return;
@@ -385,6 +390,27 @@ packing_of(const Contraction *c, bool wanted)
     return PACK_SHARED;
 }
 
+static void
+log_choice(const Contraction *c, double cost)
+{
+    static const char *const packing[] = {"in place", "shared", "by tile"};
+    static const char *const walk[] = {"lanes", "rows", "points"};
+
+    log_line("contract",
+             "%s: lanes on %s, tile %lldx%lld rows * %lldx%lld/%d lanes, "
+             "tails %lld %lld, panels %s, stored by %s, sum %lld of %lld%s, "
+             "chunks %lld * %lld of %lld * %lld blocks, cost %.0f",
+             value_at(c->graph, c->leader->out[0])->name,
+             c->lane.operand ? "right" : "left", (long long)c->row.outer,
+             (long long)c->row.inner, (long long)c->lane.outer,
+             (long long)c->lane.inner, c->lanes, (long long)c->row.tail,
+             (long long)c->lane.tail, packing[c->packing], walk[c->walk],
+             (long long)c->inside, (long long)c->k,
+             c->outside ? " (outside)" : "", (long long)c->row.chunks,
+             (long long)c->lane.chunks, (long long)c->row.blocks,
+             (long long)c->lane.blocks, cost);
+}
+
 void
 contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
                    const Machine *m)
@@ -414,4 +440,5 @@ contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
     c->tiles = axes_size(c->batch, 0) * c->split * c->lane.chunks *
                c->row.chunks;
     lay_scratch(c);
+    log_choice(c, t->cost);
 }

@@ -4,6 +4,7 @@
 #include "codegen/kernels/contract_parts.h"
 #include "codegen/kernels/kernels.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "ir/base/diag.h"
@@ -470,24 +471,42 @@ make_tiles(Maker *k)
 
 /* ---- the last phase of a split ------------------------------------------------- */
 
-/* All axes of the result, the one of unit stride first. */
+static int
+farther(const void *a, const void *b)
+{
+    const Axis *x = a, *y = b;
+
+    return (x->at[0] < y->at[0]) - (x->at[0] > y->at[0]);
+}
+
+/* The axes of the result, innermost first, joined where every class allows. */
 static Axis *
 result_axes(const Maker *k)
 {
     const Contraction *c = k->c;
     const Axis *list[] = {c->lane.axis, c->row.axis, c->batch};
-    Axis *made = NULL;
+    Axis *all = NULL, *made = NULL, none = c->lane.axis[0];
 
     for (int i = 0; i < 3; i++)
         for (size_t x = 0; x < vec_len(list[i]); x++)
-            vec_push(k->u->arena, made, list[i][x]);
-    for (size_t x = 1; x < vec_len(made); x++)
-        if (made[x].at[0] == 1 && made[x].size > 1) {
-            Axis first = made[0];
+            if (list[i][x].size > 1)
+                vec_push(k->u->arena, all, list[i][x]);
+    if (all)
+        qsort(all, vec_len(all), sizeof *all, farther);
+    for (size_t x = vec_len(all); x-- > 0;) {
+        Axis *last = made ? &vec_last(made) : NULL;
+        bool joined = last != NULL;
 
-            made[0] = made[x];
-            made[x] = first;
-        }
+        for (int i = 0; joined && i < c->classes; i++)
+            joined = all[x].at[i] == last->at[i] * last->size;
+        if (joined)
+            last->size *= all[x].size;
+        else
+            vec_push(k->u->arena, made, all[x]);
+    }
+    none.size = 1;
+    if (!made)
+        vec_push(k->u->arena, made, none);
     return made;
 }
 
