@@ -1,9 +1,9 @@
 #!/bin/sh
-# layers: the house stays the house. Reads the table of ARCHITECTURE.md and holds
+# layers: the house stays the house. Reads the table of ARCHITECTURE.md, holds
 # every #include against it; then the doors (who may use what), the size of
 # files, their first lines, and the rows of pass.def. One `ok` or `FAIL` a rule.
 set -u
-cd "${1:-$(dirname "$0")/..}" || exit 2
+cd "$(dirname "$0")/.." || exit 2
 faults=$(mktemp)
 trap 'rm -f "$faults"' EXIT
 bad=0

@@ -119,16 +119,23 @@ become_number(Fold *f, NodeId id)
         formula_parse(m->arena, m->syms, text_str(&t), NULL, 0, NOWHERE);
 }
 
-/* Does a constant in the place of n add little? */
+/* Does a constant in the place of n add little? What is made of numbers and
+   indices only is made again in passing, so that only scalars of it are kept.
+ */
 static bool
 is_worth(const Fold *f, const Node *n)
 {
+    const Type *t = &f->g->value[n->out[0]].type;
     int64_t bytes = SMALL;
+    bool stored = false;
 
-    for (int i = 0; i < n->nin; i++)
-        if (f->g->value[n->in[i]].kind == V_STORE || f->to[n->in[i]])
-            bytes += type_bytes(&f->g->value[n->in[i]].type);
-    return n->nin > 0 && type_bytes(&f->g->value[n->out[0]].type) <= bytes;
+    for (int i = 0; i < n->nin; i++) {
+        if (f->g->value[n->in[i]].kind != V_STORE && !f->to[n->in[i]])
+            continue;
+        bytes += type_bytes(&f->g->value[n->in[i]].type);
+        stored = true;
+    }
+    return n->nin > 0 && (stored || t->rank == 0) && type_bytes(t) <= bytes;
 }
 
 static bool
