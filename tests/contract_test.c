@@ -41,7 +41,8 @@ check(Source *s, const char *passes)
     *s = source_new(s->text.arena);
 }
 
-/* ---- products ------------------------------------------------------------- */
+/* ---- products -------------------------------------------------------------
+ */
 
 /* dims: sizes of the labels in "bmnk" and of others in "xyz", by letter. */
 static void
@@ -74,10 +75,10 @@ add_product(Source *s, const char *dtype, const char *labels, int split,
 }
 
 static const char *const layouts[] = {
-    "mk,kn->mn",    "mk,nk->mn",     "km,kn->mn",    "km,nk->mn",
-    "mk,nk->nm",    "bmk,bkn->bmn",  "bmk,kn->bmn",  "mk,bnk->bmn",
-    "mkb,nkb->mnb", "mxk,nxk->mn",   "xkm,kxn->mn",  "mxk,kn->xnm",
-    "mk,kxn->mxn",  "mk,k->m",       "k,k->",        "m,n->mn",
+    "mk,kn->mn",       "mk,nk->mn",    "km,kn->mn",   "km,nk->mn",
+    "mk,nk->nm",       "bmk,bkn->bmn", "bmk,kn->bmn", "mk,bnk->bmn",
+    "mkb,nkb->mnb",    "mxk,nxk->mn",  "xkm,kxn->mn", "mxk,kn->xnm",
+    "mk,kxn->mxn",     "mk,k->m",      "k,k->",       "m,n->mn",
     "bxmk,bxnk->bmxn", "bm,bm->bm",
 };
 
@@ -93,8 +94,8 @@ set_sizes(int *size, int m, int n, int k)
 
 Test(contract, layouts)
 {
-    static const int sizes[][3] = {{1, 1, 1}, {17, 33, 5}, {64, 10, 84},
-                                   {5, 67, 23}, {31, 48, 64}};
+    static const int sizes[][3] = {
+        {1, 1, 1}, {17, 33, 5}, {64, 10, 84}, {5, 67, 23}, {31, 48, 64}};
     Arena *a = arena_new();
     Source s = source_new(a);
     int size[26] = {0};
@@ -143,7 +144,8 @@ Test(contract, split)
     arena_free(a);
 }
 
-/* ---- epilogues -------------------------------------------------------------- */
+/* ---- epilogues --------------------------------------------------------------
+ */
 
 Test(contract, epilogues)
 {
@@ -206,7 +208,8 @@ Test(contract, updates)
     arena_free(a);
 }
 
-/* ---- convolutions --------------------------------------------------------------- */
+/* ---- convolutions
+ * --------------------------------------------------------------- */
 
 typedef struct Case {
     int n, c, h, w, out, kh, kw, stride[2], pad[4], dilation[2], groups;

@@ -66,6 +66,8 @@ static const Shape shapes[] = {
                 "0,0,0,0", "", "64,6,14,14"),
     CONVOLUTION("c1 dw", "conv_grad_weight", "64,1,28,28", "64,6,28,28",
                 "2,2,2,2", " split=16", "6,1,5,5"),
+    CONVOLUTION("c2 dw split 8", "conv_grad_weight", "64,6,14,14", "64,16,10,10",
+                "0,0,0,0", " split=8", "16,6,5,5"),
     CONVOLUTION("c2 dw", "conv_grad_weight", "64,6,14,14", "64,16,10,10",
                 "0,0,0,0", " split=12", "16,6,5,5"),
     PRODUCT("square 512 NN", "512,512", "512,512", "mk,kn->mn", "512,512"),
