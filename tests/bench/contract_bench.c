@@ -1,16 +1,8 @@
 /* contract_bench: speed of generated products and convolutions on one and two
    threads, beside the most multiply-adds that the processor can do.
 
-   contract_bench [TARGET [SECONDS [PART OF NAME [LOG TOPICS]]]] prints a row a shape. */
-#include <dlfcn.h>
-#include <math.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
-
+   contract_bench [TARGET [SECONDS [PART OF NAME [LOG TOPICS]]]] prints a row a
+   shape. */
 #include "codegen/emit.h"
 #include "codegen/link.h"
 #include "codegen/llvm.h"
@@ -20,8 +12,17 @@
 #include "passes/pipeline.h"
 #include "runtime/abi.h"
 
-#define HEAD                                                                   \
-    "snug 1 stage=train\nmodule \"bench\"\ngraph train {\n"                    \
+#include <dlfcn.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HEAD                                                \
+    "snug 1 stage=train\nmodule \"bench\"\ngraph train {\n" \
     "input %%x : f32[1]\nf %%loss = copy %%x : f32[1]\noutput %%loss\n}\n"
 
 /* What is timed: the entry `bench`, its heaviest step. */
@@ -29,14 +30,18 @@ typedef struct Shape {
     const char *name, *body;
 } Shape;
 
-#define PRODUCT(name, a, b, labels, y)                                         \
-    {name, "input %a : f32[" a "]\ninput %b : f32[" b "]\n"                    \
-           "f %y = contract %a, %b labels=\"" labels "\" split=1 : f32[" y     \
-           "]\noutput %y\n"}
-#define CONVOLUTION(name, op, a, b, pads, more, y)                             \
-    {name, "input %a : f32[" a "]\ninput %b : f32[" b "]\n"                    \
-           "f %y = " op " %a, %b strides=[1,1] pads=[" pads                    \
-           "] dilations=[1,1] groups=1" more " : f32[" y "]\noutput %y\n"}
+#define PRODUCT(name, a, b, labels, y)                                        \
+    {                                                                         \
+        name, "input %a : f32[" a "]\ninput %b : f32[" b "]\n"                \
+              "f %y = contract %a, %b labels=\"" labels "\" split=1 : f32[" y \
+              "]\noutput %y\n"                                                \
+    }
+#define CONVOLUTION(name, op, a, b, pads, more, y)                           \
+    {                                                                        \
+        name, "input %a : f32[" a "]\ninput %b : f32[" b "]\n"               \
+              "f %y = " op " %a, %b strides=[1,1] pads=[" pads               \
+              "] dilations=[1,1] groups=1" more " : f32[" y "]\noutput %y\n" \
+    }
 
 static const Shape shapes[] = {
     PRODUCT("mlp1 fwd 64x256x64 NT", "64,64", "256,64", "mk,nk->mn", "64,256"),
@@ -50,13 +55,11 @@ static const Shape shapes[] = {
     PRODUCT("mlp2 dw 256x256x64 TN", "64,256", "64,256", "km,kn->mn",
             "256,256"),
     PRODUCT("mlp3 dw 10x256x64 TN", "64,10", "64,256", "km,kn->mn", "10,256"),
-    PRODUCT("f1 fwd 64x120x400 NT", "64,400", "120,400", "mk,nk->mn",
-            "64,120"),
+    PRODUCT("f1 fwd 64x120x400 NT", "64,400", "120,400", "mk,nk->mn", "64,120"),
     PRODUCT("f2 fwd 64x84x120 NT", "64,120", "84,120", "mk,nk->mn", "64,84"),
     PRODUCT("f3 fwd 64x10x84 NT", "64,84", "10,84", "mk,nk->mn", "64,10"),
     PRODUCT("f1 dx 64x400x120 NN", "64,120", "120,400", "mk,kn->mn", "64,400"),
-    PRODUCT("f1 dw 120x400x64 TN", "64,120", "64,400", "km,kn->mn",
-            "120,400"),
+    PRODUCT("f1 dw 120x400x64 TN", "64,120", "64,400", "km,kn->mn", "120,400"),
     PRODUCT("f2 dw 84x120x64 TN", "64,84", "64,120", "km,kn->mn", "84,120"),
     CONVOLUTION("c1 fwd 1->6 5x5 28", "conv", "64,1,28,28", "6,1,5,5",
                 "2,2,2,2", "", "64,6,28,28"),
@@ -66,8 +69,8 @@ static const Shape shapes[] = {
                 "0,0,0,0", "", "64,6,14,14"),
     CONVOLUTION("c1 dw", "conv_grad_weight", "64,1,28,28", "64,6,28,28",
                 "2,2,2,2", " split=16", "6,1,5,5"),
-    CONVOLUTION("c2 dw split 8", "conv_grad_weight", "64,6,14,14", "64,16,10,10",
-                "0,0,0,0", " split=8", "16,6,5,5"),
+    CONVOLUTION("c2 dw split 8", "conv_grad_weight", "64,6,14,14",
+                "64,16,10,10", "0,0,0,0", " split=8", "16,6,5,5"),
     CONVOLUTION("c2 dw", "conv_grad_weight", "64,6,14,14", "64,16,10,10",
                 "0,0,0,0", " split=12", "16,6,5,5"),
     PRODUCT("square 512 NN", "512,512", "512,512", "mk,kn->mn", "512,512"),
@@ -210,8 +213,7 @@ peak_library(Arena *a, const Machine *m, const Target *target, int64_t *fma)
     for (int i = 0; i < sums; i++) {
         args[0] = args[1] = x;
         args[2] = loop_phi(&l, i);
-        loop_next(&l, i,
-                  intrinsic(u, "llvm.fma", LLVMTypeOf(x), 3, args));
+        loop_next(&l, i, intrinsic(u, "llvm.fma", LLVMTypeOf(x), 3, args));
     }
     loop_end(u, &l);
     for (int i = 0; i < sums; i++)
