@@ -436,12 +436,14 @@ contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
     Reading r = {.arena = a, .c = c};
 
     find_leader(c, g, n);
+    if (!type_elements(&value_at(c->graph, c->leader->out[0])->type))
+        return c; /* nothing to do: no tiles */
     c->dtype = value_at(c->graph, c->leader->out[0])->type.dtype;
     c->bytes = dtype_bytes(c->dtype);
     read_classes(&r);
     read_leader(&r);
     c->k = axes_size(r.list[SUM], 0);
-    c->split = c->split > 1 ? c->split : 1;
+    c->split = c->split > 1 && c->k ? c->split : 1;
     c->part = (c->k + c->split - 1) / c->split;
     c->sum = merge_sum(&r);
     c->batch = r.list[BATCH]; /* not merged: an image's band is one of them */

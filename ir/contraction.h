@@ -78,7 +78,7 @@ typedef struct Contraction {
     Packing packing; /* of the lane operand */
     Walk walk;
     int64_t vectors; /* of a register tile's row */
-    int64_t tiles;
+    int64_t tiles;   /* 0: the result has no elements */
     int64_t inside; /* terms of the sum within the blocks */
 
     /* Scratch, offsets in bytes: shared, then of a worker. */

@@ -111,7 +111,8 @@ set_sizes(int *size, int m, int n, int k)
 Test(contract, layouts)
 {
     static const int sizes[][3] = {
-        {1, 1, 1}, {17, 33, 5}, {64, 10, 84}, {5, 67, 23}, {31, 48, 64}};
+        {1, 1, 1}, {17, 33, 5}, {64, 10, 84}, {5, 67, 23}, {31, 48, 64},
+        {3, 0, 2}, {3, 2, 0}};
     Arena *a = arena_new();
     Source s = source_new(a);
     int size[26] = {0};

@@ -542,6 +542,16 @@ make_sum(Maker *k, int64_t *tiles)
     return f;
 }
 
+/* Of a result without elements. */
+static LLVMValueRef
+make_nothing(Maker *k)
+{
+    LLVMValueRef f = kernel_begin(k, ".none");
+
+    LLVMBuildRetVoid(k->u->b);
+    return f;
+}
+
 void
 lower_contract(Unit *u, const Graph *g, NodeId n, const char *name,
                Lowered *out)
@@ -551,6 +561,10 @@ lower_contract(Unit *u, const Graph *g, NodeId n, const char *name,
 
     *out = (Lowered){0};
     k.c = c;
+    if (!c->tiles) {
+        out->kernel[out->phases++] = make_nothing(&k);
+        return;
+    }
     k.element = unit_type(u, c->dtype);
     k.vector = unit_vector(u, c->dtype, c->lanes);
     ASSERT(c->dtype == DT_F32 || c->dtype == DT_F64);
