@@ -79,7 +79,7 @@ typedef struct Contraction {
     Walk walk;
     int64_t vectors; /* of a register tile's row */
     int64_t tiles;   /* 0: the result has no elements */
-    int64_t inside; /* terms of the sum within the blocks */
+    int64_t inside;  /* terms of the sum within the blocks */
 
     /* Scratch, offsets in bytes: shared, then of a worker. */
     int64_t partial; /* split > 1: results of the parts */

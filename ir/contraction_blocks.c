@@ -12,6 +12,7 @@ enum {
     TILE_UNITS = 16384, /* of work that a tile for threads should have */
     TILES_MOST = 128,
     COPIES_MOST = 12,      /* tiles, where each makes copies of its own */
+    ROWS_LEAST = 96,       /* that a panel is packed for */
     SHARED_MOST = 1 << 19, /* bytes of panels packed once for all */
     SUMS_MOST = 96 << 10,  /* bytes of running sums a worker */
     SPREAD_MOST = 1 << 18, /* bytes over which unpacked vectors may lie */
@@ -110,19 +111,36 @@ innermost_first(Chooser *h, const Axis *list, int operand)
 
 /* ---- cost ---------------------------------------------------------------- */
 
-/* One step of the sum on a register tile of rows * vectors. Rows that do not
-   stay in the nearest cache come anew for every block of lanes. */
+/* Bytes that a step brings from beyond the nearest cache: rows that come anew
+   for every block of lanes, vectors whose panel is too long to stay. */
+static double
+far_bytes(const Chooser *h, const Choice *t, double rows, double vectors)
+{
+    const Contraction *c = h->c;
+    double bytes = (double)c->bytes, k = (double)c->k, far = 0;
+    double all = (double)axes_size(h->list[!t->lane_side], 0);
+    double width = vectors * t->lanes;
+
+    if (c->outside)
+        return 0;
+    if (all * k * bytes > (double)h->m->l1)
+        far += rows * bytes;
+    if (width * k * bytes > 0.6 * (double)h->m->l1)
+        far += width * bytes;
+    return far;
+}
+
+/* One step of the sum on a register tile of rows * vectors. */
 static double
 step_cost(const Chooser *h, const Choice *t, double rows, double vectors)
 {
     double width = t->lanes == h->full ? 1 : 0.9;
     double work = rows * vectors * width;
     double loads = rows * 0.9 + vectors;
-    int64_t around = axes_size(h->list[!t->lane_side], 0) * h->c->k;
-    bool stays = h->c->outside || around * h->c->bytes <= h->m->l1;
-    double far = stays ? 0 : rows * 0.2;
+    double far = far_bytes(h, t, rows, vectors) / h->m->vector_bytes;
+    double streams = rows > 16 ? (rows - 16) * 0.05 : 0;
 
-    return fmax(fmax(work, loads), 8) + 0.25 + far;
+    return fmax(fmax(work, loads), 8) + 0.25 + 1.2 * far + streams;
 }
 
 static bool
@@ -334,8 +352,24 @@ cut(Side *s, int64_t parts)
     s->chunks = (s->blocks + s->chunk - 1) / s->chunk;
 }
 
+/* A tile's rows are read again for each of its blocks of lanes, and while a
+   panel lasts: they should stay in the second cache. */
 static void
-cut_tiles(Contraction *c, double units)
+keep_rows_near(Contraction *c, const Machine *m)
+{
+    int64_t block = c->row.inner * c->row.outer, rows, most;
+
+    if (c->leader->op != OP_contract || c->outside || !c->k)
+        return;
+    rows = m->l2 / 2 / (c->k * c->bytes);
+    rows = rows < ROWS_LEAST ? ROWS_LEAST : rows;
+    most = rows / block ? rows / block : 1;
+    if (c->row.chunk > most)
+        cut(&c->row, (c->row.blocks + most - 1) / most);
+}
+
+static void
+cut_tiles(Contraction *c, double units, const Machine *m)
 {
     int64_t around = axes_size(c->batch, 0) * c->split, want;
     int64_t block = tile_width(c) * tile_height(c) * c->bytes;
@@ -360,6 +394,7 @@ cut_tiles(Contraction *c, double units)
     most /= c->lane.chunk ? c->lane.chunk : 1;
     if (c->outside && c->row.chunk > most)
         cut(&c->row, (c->row.blocks + most - 1) / (most < 1 ? 1 : most));
+    keep_rows_near(c, m);
 }
 
 static int64_t
@@ -459,7 +494,7 @@ contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
     c->inside = axes_size(c->sum, c->outside ? 1 : 0);
     wanted = wants_panels(&h, t);
     c->packing = packing_of(c, wanted);
-    cut_tiles(c, t->cost * (double)axes_size(c->batch, 0));
+    cut_tiles(c, t->cost * (double)axes_size(c->batch, 0), m);
     c->tiles =
         axes_size(c->batch, 0) * c->split * c->lane.chunks * c->row.chunks;
     lay_scratch(c);
