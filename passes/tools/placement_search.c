@@ -13,13 +13,14 @@
    that of M. D. Moffitt, "MiniMalloc", ASPLOS 2023. */
 #include "passes/tools/placement_search.h"
 
-#include <stdlib.h>
-
 #include "passes/tools/placement_state.h"
+
+#include <stdlib.h>
 
 enum {
     WAYS = 4,           /* of breaking ties */
-    FIRST_SHARE = 1000, /* nodes of the first turns */
+    FIRST_SHARE = 1000, /* nodes of the first turns, at the least */
+    SAME_SHARE = 64,    /* turns, until the share grows by a quarter */
     WORK_OF_NODE = 4096 /* items looked at that count as one node more */
 };
 
@@ -194,9 +195,10 @@ rank_items(FitSearch *s, const char *way, bool shaken)
 
         r->item = i;
         for (int k = 0; k < KEYS; k++)
-            r->key[k] =
-                s->key[i][way[k] == 'W' ? 0 : way[k] == 'A' ? 1 : 2] *
-                (shaken ? shake(s) : 1);
+            r->key[k] = s->key[i][way[k] == 'W'   ? 0
+                                  : way[k] == 'A' ? 1
+                                                  : 2] *
+                        (shaken ? shake(s) : 1);
     }
     qsort(s->ranked, (size_t)s->count, sizeof *s->ranked, by_key);
     for (int i = 0; i < s->count; i++)
@@ -208,7 +210,7 @@ static FitAnswer
 solve_in_turns(FitSearch *s, int from, int to, int64_t *nodes)
 {
     size_t mark = vec_len(s->undo);
-    int64_t share = FIRST_SHARE;
+    int64_t share = 2 * s->count > FIRST_SHARE ? 2 * s->count : FIRST_SHARE;
 
     for (int turn = 0; *nodes > 0; turn++) {
         int64_t given = share < *nodes ? share : *nodes;
@@ -222,7 +224,7 @@ solve_in_turns(FitSearch *s, int from, int to, int64_t *nodes)
         if (answer != FIT_OUT)
             return answer;
         fit_take_back(s, mark);
-        if (turn % (2 * WAYS) == 2 * WAYS - 1)
+        if ((turn + 1) % SAME_SHARE == 0)
             share += share / 4;
     }
     return FIT_OUT;
