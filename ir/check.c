@@ -9,6 +9,7 @@
 #include "ir/check.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,9 +47,37 @@ typedef struct Event {
     uint32_t block;
 } Event;
 
-#define FAULT(c, ...)                                                       \
-    (fprintf((c)->report, "fault: " __VA_ARGS__), fputc('\n', (c)->report), \
-     (void)(c)->faults++)
+static void tell(const Checker *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void fault(Checker *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+tell(const Checker *c, const char *format, ...)
+{
+    va_list args;
+
+    if (!c->report)
+        return;
+    va_start(args, format);
+    vfprintf(c->report, format, args);
+    va_end(args);
+}
+
+static void
+fault(Checker *c, const char *format, ...)
+{
+    va_list args;
+
+    c->faults++;
+    if (!c->report)
+        return;
+    fputs("fault: ", c->report);
+    va_start(args, format);
+    vfprintf(c->report, format, args);
+    va_end(args);
+    fputc('\n', c->report);
+}
 
 static Lives
 new_lives(Arena *a, const Graph *g)
@@ -83,10 +112,10 @@ read_value(Checker *c, Lives *l, ValueId v, int k, const char *by)
     const Graph *g = l->g;
 
     if (!l->made[v])
-        FAULT(c, "%s:%d: %s reads %%%s, which is made later", g->name, k, by,
+        fault(c, "%s:%d: %s reads %%%s, which is made later", g->name, k, by,
               g->value[v].name);
     else if (l->taken[content] && l->taken[content] <= k)
-        FAULT(c, "%s:%d: %s reads %%%s after %%%s took its bytes", g->name, k,
+        fault(c, "%s:%d: %s reads %%%s after %%%s took its bytes", g->name, k,
               by, g->value[v].name, g->value[l->taker[content]].name);
     if (k > l->last[owner])
         l->last[owner] = k;
@@ -99,10 +128,10 @@ take_bytes(Checker *c, Lives *l, ValueId v, ValueId from, int k)
     const Graph *g = l->g;
 
     if (!l->made[from])
-        FAULT(c, "%s:%d: %%%s takes the bytes of %%%s, which is made later",
+        fault(c, "%s:%d: %%%s takes the bytes of %%%s, which is made later",
               g->name, k, g->value[v].name, g->value[from].name);
     if (l->taken[content])
-        FAULT(c, "%s:%d: %%%s takes the bytes of %%%s after %%%s took them",
+        fault(c, "%s:%d: %%%s takes the bytes of %%%s after %%%s took them",
               g->name, k, g->value[v].name, g->value[from].name,
               g->value[l->taker[content]].name);
     l->taken[content] = k + 1;
@@ -118,7 +147,7 @@ make_value(Checker *c, Lives *l, const Node *n, int i, int k)
     ValueId owner;
 
     if (l->made[v])
-        FAULT(c, "%s:%d: %%%s is made twice", l->g->name, k, x->name);
+        fault(c, "%s:%d: %%%s is made twice", l->g->name, k, x->name);
     l->made[v] = true;
     l->first[v] = k;
     if (x->over) {
@@ -175,15 +204,15 @@ add_block(Checker *c, Block **blocks, const char *entry, Sym name,
     if (bytes == 0)
         return;
     if (!s)
-        FAULT(c, "%s: %%%s has no place in a space of the module", entry, name);
+        fault(c, "%s: %%%s has no place in a space of the module", entry, name);
     else if (p->offset < 0 || p->offset > s->size ||
              s->size - p->offset < bytes)
-        FAULT(c,
+        fault(c,
               "%s: %%%s, %" PRId64 " bytes at @%s+%" PRId64
               ", leaves the space of %" PRId64,
               entry, name, bytes, s->name, p->offset, s->size);
     else if (s->align < 1 || p->offset % s->align)
-        FAULT(c, "%s: %%%s at @%s+%" PRId64 " is not aligned to %" PRId64,
+        fault(c, "%s: %%%s at @%s+%" PRId64 " is not aligned to %" PRId64,
               entry, name, s->name, p->offset, s->align);
     else
         vec_push(
@@ -215,7 +244,7 @@ find_blocks(Checker *c, const Lives *l)
                       l->first[v], l->last[v]);
         if (l->made[v] && type_bytes(&x->type) &&
             (x->place.space != own->space || x->place.offset != own->offset))
-            FAULT(c, "%s: %%%s is not where its bytes are: @%s+%" PRId64,
+            fault(c, "%s: %%%s is not where its bytes are: @%s+%" PRId64,
                   g->name, x->name, own->space ? own->space : "?", own->offset);
     }
     return blocks;
@@ -308,7 +337,7 @@ events_in(Checker *c, const Block *block, Sym space)
 static void
 report_overlap(Checker *c, const Lives *l, const Block *x, const Block *y)
 {
-    FAULT(c,
+    fault(c,
           "%s: %%%s (@%s+%" PRId64 ", %" PRId64
           " bytes, %d to %d) and %%%s (@%s"
           "+%" PRId64 ", %" PRId64 " bytes, %d to %d) share bytes",
@@ -413,7 +442,7 @@ claimed(Checker *c, const char *key)
     x = strtoll(text, &end, 10);
     if (end != text && !*end && x >= 0)
         return x;
-    FAULT(c, "meta %s=\"%s\" is no number of bytes", key, text);
+    fault(c, "meta %s=\"%s\" is no number of bytes", key, text);
     return -1;
 }
 
@@ -424,12 +453,12 @@ check_order_claim(Checker *c, int64_t bound)
     int64_t least = claimed(c, "order_bound");
 
     if (least > bound && bound >= 0)
-        FAULT(c,
+        fault(c,
               "order_bound %" PRId64 " is above the bound %" PRId64
               " that this order reaches",
               least, bound);
     if (order && strcmp(order, "optimal") == 0 && least != bound)
-        FAULT(c,
+        fault(c,
               "the order is called optimal, but order_bound %" PRId64
               " is not the bound %" PRId64,
               least, bound);
@@ -443,16 +472,16 @@ check_claims(Checker *c)
     const char *at = module_get(c->m, "bound_at");
 
     if (peak >= 0 && peak != size)
-        FAULT(c, "the peak %" PRId64 " is not the size %" PRId64 " of space %s",
+        fault(c, "the peak %" PRId64 " is not the size %" PRId64 " of space %s",
               peak, size, c->m->space[0].name);
     if (budget > 0 && size > budget)
-        FAULT(c, "%" PRId64 " bytes are more than the budget of %" PRId64, size,
+        fault(c, "%" PRId64 " bytes are more than the budget of %" PRId64, size,
               budget);
     if (bound >= 0 && c->at_witness < 0)
-        FAULT(c, "the bound has no witness: bound_at=\"%s\" is no position",
+        fault(c, "the bound has no witness: bound_at=\"%s\" is no position",
               at ? at : "");
     else if (bound >= 0 && bound != c->at_witness)
-        FAULT(c, "at %s %" PRId64 " bytes are alive, not the bound %" PRId64,
+        fault(c, "at %s %" PRId64 " bytes are alive, not the bound %" PRId64,
               at, c->at_witness, bound);
     check_order_claim(c, bound);
 }
@@ -463,23 +492,22 @@ write_verdict(Checker *c)
     int64_t size = c->m->space[0].size;
 
     if (c->faults) {
-        fprintf(c->report, "the plan does not hold: %" PRId64 " fault%s\n",
-                c->faults, c->faults == 1 ? "" : "s");
+        tell(c, "the plan does not hold: %" PRId64 " fault%s\n", c->faults,
+             c->faults == 1 ? "" : "s");
         return;
     }
-    fprintf(c->report, "the plan holds: %" PRId64 " bytes, %zu entries\n", size,
-            vec_len(c->m->entry));
+    tell(c, "the plan holds: %" PRId64 " bytes, %zu entries\n", size,
+         vec_len(c->m->entry));
     if (c->at_witness >= 0)
-        fprintf(c->report,
-                "bound of this order: %" PRId64 " bytes alive at %s, "
-                "recomputed; gap %" PRId64 " bytes\n",
-                c->at_witness, module_get(c->m, "bound_at"),
-                size - c->at_witness);
+        tell(c,
+             "bound of this order: %" PRId64 " bytes alive at %s, "
+             "recomputed; gap %" PRId64 " bytes\n",
+             c->at_witness, module_get(c->m, "bound_at"), size - c->at_witness);
     else
-        fprintf(c->report,
-                "no bound is claimed; the largest live set has "
-                "%" PRId64 " bytes\n",
-                c->largest);
+        tell(c,
+             "no bound is claimed; the largest live set has "
+             "%" PRId64 " bytes\n",
+             c->largest);
 }
 
 bool
@@ -492,9 +520,9 @@ check_plan(const Module *m, FILE *report)
     for (size_t i = 0; i < vec_len(m->space); i++)
         ok &= m->space[i].align > 0 && m->space[i].size >= 0;
     if (!ok) {
-        fprintf(report, "fault: this is no plan: stage placed and at least "
-                        "one space, of a size and an alignment, are needed\n"
-                        "the plan does not hold: 1 fault\n");
+        fault(&c, "this is no plan: stage placed and at least one space, of a "
+                  "size and an alignment, are needed");
+        tell(&c, "the plan does not hold: 1 fault\n");
         arena_free(c.arena);
         return false;
     }

@@ -9,8 +9,9 @@
 
 #include <stdio.h>
 
-/* Writes every fault by name, then a verdict of a few lines; true if the plan
-   holds. What the plan says of itself stands in meta: peak, bound, bound_at
+/* Writes every fault by name, then a verdict of a few lines (report may be
+   NULL: nothing); true if the plan holds. What the plan says of itself stands
+   in meta: peak, bound, bound_at
    ("train:17"), order ("optimal" or "heuristic"), order_bound, budget. */
 bool check_plan(const Module *m, FILE *report);
 

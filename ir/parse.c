@@ -19,7 +19,7 @@ read_stage(Parser *p)
             return true;
         }
     }
-    parse_problem(p, "stage `%.100s` is none of model, train, ordered, placed",
+    parse_problem(p, "stage `%.100s` is none of model, train, order, placed",
                   word);
     return false;
 }

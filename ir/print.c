@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const stage_names[] = {"model", "train", "ordered",
-                                          "placed"};
+static const char *const stage_names[] = {"model", "train", "order", "placed"};
 _Static_assert(ST_MODEL == 0 && ST_TRAIN == 1 && ST_ORDER == 2 &&
                    ST_PLACED == 3,
                "ORDER STAGE");
@@ -196,23 +195,23 @@ print_source(Text *t, const Node *n)
 }
 
 void
-print_node(Text *t, const Graph *g, NodeId id, int indent)
+print_node(Text *t, const Graph *g, NodeId n, int indent)
 {
-    const Node *n = node_at(g, id);
+    const Node *node = node_at(g, n);
 
-    text_add(t, "%*s%c ", indent, "", n->phase);
-    print_names(t, g, n->out, n->nout);
-    text_add(t, " = %s%s", op_info(n->op)->name, n->nin ? " " : "");
-    print_names(t, g, n->in, n->nin);
-    print_attrs(t, n);
-    if (n->body) {
+    text_add(t, "%*s%c ", indent, "", node->phase);
+    print_names(t, g, node->out, node->nout);
+    text_add(t, " = %s%s", op_info(node->op)->name, node->nin ? " " : "");
+    print_names(t, g, node->in, node->nin);
+    print_attrs(t, node);
+    if (node->body) {
         text_add(t, " {\n");
-        for (size_t k = 0; k < vec_len(n->body->order); k++)
-            print_node(t, n->body, n->body->order[k], indent + 2);
+        for (size_t k = 0; k < vec_len(node->body->order); k++)
+            print_node(t, node->body, node->body->order[k], indent + 2);
         text_add(t, "%*s}", indent, "");
     }
-    print_results(t, g, n);
-    print_source(t, n);
+    print_results(t, g, node);
+    print_source(t, node);
     text_add_n(t, "\n", 1);
 }
 

@@ -1,11 +1,29 @@
-/* tiling: no kernel needs scratch yet. */
+/* tiling: scratch of each kernel, as its own plan says. */
 #include "ir/tiling.h"
+
+#include "ir/contraction.h"
+
+static bool
+has_leader(const Node *n)
+{
+    if (!n->body)
+        return op_info(n->op)->kernel == KK_contract;
+    for (size_t k = 0; k < vec_len(n->body->order); k++)
+        if (has_leader(node_at(n->body, n->body->order[k])))
+            return true;
+    return false;
+}
 
 Scratch
 tiling_scratch(const Graph *g, NodeId n, const Machine *m)
 {
-    (void)g;
-    (void)n;
-    (void)m;
-    return (Scratch){0, 0};
+    Scratch none = {0};
+    Arena *a;
+
+    if (!has_leader(node_at(g, n)))
+        return none;
+    a = arena_new();
+    none = contraction_new(a, g, n, m)->scratch;
+    arena_free(a);
+    return none;
 }

@@ -8,8 +8,8 @@
                    numbers, words, keys of meta, or nodes.ENTRY
    or, where the first line is `# check:` and nothing is run or verified,
      ---- report   what the checker of plans says
-   BLESS=1 rewrites all but check. Every module is also verified, printed, parsed
-   and printed again, before and after; a placed one is checked. */
+   BLESS=1 rewrites all but check. Every module is also verified, printed,
+   parsed and printed again, before and after; a placed one is checked. */
 #include "ir/base/diag.h"
 #include "ir/check.h"
 #include "ir/text.h"

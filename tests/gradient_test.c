@@ -1,12 +1,12 @@
 /* gradient_test: gradients of whole small models against central finite
    differences in f64, through the passes loss and grad and the interpreter. */
-#include <criterion/criterion.h>
-#include <math.h>
-#include <string.h>
-
 #include "ir/eval.h"
 #include "ir/text.h"
 #include "passes/pipeline.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
 
 typedef struct Model {
     const char *name, *loss, *text;

@@ -39,6 +39,12 @@ runs(void)
     return json_object_get(file, "runs");
 }
 
+static void
+free_index(struct criterion_test_params *p)
+{
+    cr_free(p->params);
+}
+
 ParameterizedTestParameters(losses, equal_pytorch)
 {
     size_t count = json_array_size(runs());
@@ -46,7 +52,7 @@ ParameterizedTestParameters(losses, equal_pytorch)
 
     for (size_t i = 0; i < count; i++)
         index[i] = i;
-    return cr_make_param_array(size_t, index, count, cr_free);
+    return cr_make_param_array(size_t, index, count, free_index);
 }
 
 /* " --set lr=0.1 --set mu=0.9" */

@@ -1,12 +1,15 @@
 /* rule_test: ten steps of optimizer rules, through the interpreter, against
    their formulas written out in C. */
+#include "ir/eval.h"
+#include "ir/text.h"
+#include "passes/pipeline.h"
+
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
 
-#include "ir/eval.h"
-#include "ir/text.h"
-#include "passes/pipeline.h"
+#define PROBE     TEST_BINARY_DIR "/rule_test.probe.rule"
+#define TEMPORARY TEST_BINARY_DIR "/rule_test.other.rule"
 
 enum { STEPS = 10, MOST = 512 };
 
@@ -145,6 +148,67 @@ adafactor(Plain *p, const double *g)
         p->w[i] -= a * u[i] / clip;
 }
 
+/* The same as probe_text: blocks, a scalar state, products, shapes. */
+static void
+probe(Plain *p, const double *g)
+{
+    double *m = p->a, *column = p->b, *count = &p->b[MOST - 1];
+    int n = p->rows, c = p->cols;
+
+    if (p->t == 1)
+        for (int r = 0; r < n; r++)
+            column[r] = 2;
+    for (int r = 0; r < n && (p->t - 1) % 3 == 0; r++) {
+        double sum = 0;
+
+        for (int k = 0; k < c; k++)
+            sum += g[r * c + k];
+        column[r] = 0.5 * column[r] + sum / c;
+    }
+    for (int i = 0; i < n * c; i++)
+        m[i] = p->t % 2 == 0 ? m[i] + g[i] : 0.5 * m[i];
+    *count += (p->t % 2 == 0) + 10 * (p->t == 1);
+    for (int r = 0; r < n; r++) {
+        double q = 0;
+
+        for (int s = 0; s < n; s++)
+            for (int k = 0; k < c; k++)
+                q += g[r * c + k] * g[s * c + k] * column[s];
+        for (int k = 0; k < c; k++)
+            p->w[r * c + k] -=
+                p->lr * (m[r * c + k] + q * 0.001 + *count * 0.01 * column[r]) +
+                0.001 * p->t / STEPS * k;
+    }
+}
+
+static const char probe_text[] =
+    "def split(x, c) -> a, b   # two results, and c of the caller changes\n"
+    "  a = x*0.5\n"
+    "  b = x - a\n"
+    "  c = c + 10\n"
+    "end\n"
+    "rule probe\n"
+    "  view rows\n"
+    "  hyper lr=0.1, K=3\n"
+    "  const most = 2*rows // 1\n"
+    "  when rank < 2 or most < 2: use lomo\n"
+    "  state m : [rows, cols], c : scalar, P : [rows,1] = 2\n"
+    "  state unused : [most] if K > 5\n"
+    "  every K: P = 0.5*P + rowmean(g)\n"
+    "  if t % 2 == 0\n"
+    "    m = m + g; c = c + 1\n"
+    "  else\n"
+    "    m = 0.5*m\n"
+    "  end\n"
+    "  once\n"
+    "    x, y = split(g, c)\n"
+    "    z = x + y\n"
+    "  end\n"
+    "  q = (g @ g') @ P + 0*sum(unused)\n"
+    "  k = reshape(iota(cols), 1, cols)\n"
+    "  w = w - lr*(m + q*1e-3 + c*0.01*P) - 0.001*(t/T)*k\n"
+    "end\n";
+
 typedef struct Case {
     const char *rule; /* with options */
     double lr;
@@ -161,8 +225,7 @@ static const Case cases[] = {
     {"rule=adafactor", 1e-2, adafactor},
 };
 
-static const char *const shapes[] = {"[24,16]", "[16,24]", "[7]",
-                                     "[6,2,3,4]"};
+static const char *const shapes[] = {"[24,16]", "[16,24]", "[7]", "[6,2,3,4]"};
 static const Plain plains[] = {{.rows = 24, .cols = 16, .rank = 2},
                                {.rows = 16, .cols = 24, .rank = 2},
                                {.rows = 7, .cols = 1, .rank = 1},
@@ -256,6 +319,37 @@ check_all(const char *dtype, double tolerance)
     cr_assert_fail("problems were raised");
 }
 
+static void
+write_rule(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+
+    cr_assert(f);
+    cr_assert(fputs(text, f) >= 0);
+    cr_assert_eq(fclose(f), 0);
+}
+
+Test(rule, blocks_products_and_shapes)
+{
+    static const Case c = {"rule=" PROBE, 0.1, probe};
+    Guard guard;
+
+    write_rule(PROBE, probe_text);
+    if (guarded(&guard)) {
+        for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+            if (plains[k].rank == 1)
+                continue;
+            check(&c, "f64", shapes[k], plains[k], 1e-12);
+            check(&c, "f32", shapes[k], plains[k], 1e-5);
+        }
+        guard_leave(&guard);
+    } else {
+        diag_print(&guard, stderr);
+        cr_assert_fail("problems were raised");
+    }
+    remove(PROBE);
+}
+
 Test(rule, trajectories_in_f64)
 {
     check_all("f64", 1e-12);
@@ -272,13 +366,10 @@ expect_fault(const char *text, const char *part)
 {
     Guard guard;
     Arena *a = arena_new();
-    FILE *f = fopen("rule_test.tmp.rule", "w");
-    Case c = {"rule=./rule_test.tmp.rule", 0, NULL};
+    Case c = {"rule=" TEMPORARY, 0, NULL};
     char *problem;
 
-    cr_assert(f);
-    fputs(text, f);
-    fclose(f);
+    write_rule(TEMPORARY, text);
     if (guarded(&guard)) {
         module_of(a, &c, "f32", "[4,3]");
         guard_leave(&guard);
@@ -288,7 +379,7 @@ expect_fault(const char *text, const char *part)
     cr_assert(strstr(problem, part), "expected '%s' in: %s", part, problem);
     free(problem);
     diag_free(&guard);
-    remove("rule_test.tmp.rule");
+    remove(TEMPORARY);
     arena_free(a);
 }
 

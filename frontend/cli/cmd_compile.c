@@ -82,6 +82,22 @@ temporary_object(Arena *a)
     return t.s;
 }
 
+/* A program is nothing without its weights: it is removed with the arena
+   unless they have been written too. */
+typedef struct Pending {
+    const char *path;
+    bool whole;
+} Pending;
+
+static void
+remove_pending(void *p)
+{
+    const Pending *pending = p;
+
+    if (!pending->whole)
+        unlink(pending->path);
+}
+
 static void
 write_object(const Args *args, Module *m, Kind kind, const char *path)
 {
@@ -92,6 +108,7 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
                     : kind == K_ASM ? EMIT_ASM
                                     : EMIT_OBJECT;
     bool whole = kind == K_EXE || kind == K_LIB || kind == K_SO;
+    Pending *pending = NEW(args->arena, Pending);
     const char *to = whole ? temporary_object(args->arena) : path;
 
     text_add(&weights, "%s.safetensors", path);
@@ -103,13 +120,16 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
     emit_module(m, &o, emit, to);
     if (kind == K_LLVM || kind == K_ASM)
         return;
-    write_weights(m, weights.s);
+    pending->path = path;
+    arena_defer(args->arena, remove_pending, pending);
     if (whole)
         link_object(args->arena, to,
                     kind == K_EXE   ? LINK_PROGRAM
                     : kind == K_LIB ? LINK_STATIC
                                     : LINK_SHARED,
                     path);
+    write_weights(m, weights.s);
+    pending->whole = true;
 }
 
 static int64_t

@@ -403,36 +403,48 @@ forgive_readers(Import *I)
     for (size_t i = 0; i < I->node->n_output; i++) {
         Known *k = know(I, I->node->output[i]);
 
-        if (*k->name && !is_known(k))
-            k->value = graph_value(I->g, V_TEMP, "unknown",
-                                   type_scalar(DT_F32));
+        k->forgiven = *k->name && !is_known(k);
     }
+}
+
+static bool
+reads_forgiven(Import *I)
+{
+    for (size_t i = 0; i < I->node->n_input; i++)
+        if (know(I, I->node->input[i])->forgiven)
+            return true;
+    return false;
+}
+
+static void
+begin_node(Import *I)
+{
+    bool named = I->node->name && *I->node->name;
+
+    I->used = 0;
+    I->row = onnx_row(I->node->op_type ? I->node->op_type : "");
+    I->b.source = named ? sym(I->m->syms, I->node->name) : NULL;
+    I->b.source_op = sym(I->m->syms, I->node->op_type ? I->node->op_type : "");
 }
 
 static void
 lower_node(Import *I)
 {
     const char *domain = I->node->domain ? I->node->domain : "";
-    const OnnxRow *row = onnx_row(I->node->op_type ? I->node->op_type : "");
     int before = complaints();
 
-    I->used = 0;
-    I->row = row;
-    I->b.source = I->node->name && *I->node->name
-                      ? sym(I->m->syms, I->node->name)
-                      : NULL;
-    I->b.source_op = sym(I->m->syms, I->node->op_type ? I->node->op_type : "");
+    begin_node(I);
     if (*domain && strcmp(domain, "ai.onnx") != 0)
         lower_fault(I, "operators of the domain '%s' are not supported yet",
                     domain);
-    else if (!row)
+    else if (!I->row)
         unknown_operator(I);
-    else if (inputs_are_known(I)) {
-        row->lower(I);
+    else if (!reads_forgiven(I) && inputs_are_known(I)) {
+        I->row->lower(I);
         if (complaints() == before)
             check_attributes(I);
     }
-    if (complaints() != before)
+    if (complaints() != before || reads_forgiven(I))
         forgive_readers(I);
 }
 
@@ -456,7 +468,7 @@ take_outputs(Import *I)
         const char *name = g->output[i]->name ? g->output[i]->name : "";
         Known *k = know(I, name);
 
-        if (!k->value)
+        if (!k->value && !k->forgiven)
             complain(here(I), "output '%s' is made by no node", name);
         else
             vec_push(I->a, I->g->output, k->value);

@@ -119,16 +119,23 @@ become_number(Fold *f, NodeId id)
         formula_parse(m->arena, m->syms, text_str(&t), NULL, 0, NOWHERE);
 }
 
-/* Does a constant in the place of n add little? */
+/* Does a constant in the place of n add little? What is made of numbers and
+   indices only is made again in passing, so that only scalars of it are kept.
+ */
 static bool
 is_worth(const Fold *f, const Node *n)
 {
+    const Type *t = &f->g->value[n->out[0]].type;
     int64_t bytes = SMALL;
+    bool stored = false;
 
-    for (int i = 0; i < n->nin; i++)
-        if (f->g->value[n->in[i]].kind == V_STORE || f->to[n->in[i]])
-            bytes += type_bytes(&f->g->value[n->in[i]].type);
-    return n->nin > 0 && type_bytes(&f->g->value[n->out[0]].type) <= bytes;
+    for (int i = 0; i < n->nin; i++) {
+        if (f->g->value[n->in[i]].kind != V_STORE && !f->to[n->in[i]])
+            continue;
+        bytes += type_bytes(&f->g->value[n->in[i]].type);
+        stored = true;
+    }
+    return n->nin > 0 && (stored || t->rank == 0) && type_bytes(t) <= bytes;
 }
 
 static bool
@@ -189,37 +196,75 @@ is_identity_perm(const Node *n)
     return true;
 }
 
-/* The operand that n hands on bit by bit, or -1. x+0 is not among them: it
-   changes -0. */
+typedef int Handing(Fold *f, const Node *n);
+
 static int
-handed_on(Fold *f, const Node *n)
+hands_first(Fold *f, const Node *n)
 {
-    switch (n->op) {
-    case OP_view:
-    case OP_broadcast:
-    case OP_copy: return 0;
-    case OP_detach: return f->g->module->stage >= ST_TRAIN ? 0 : -1;
-    case OP_transpose: return is_identity_perm(n) ? 0 : -1;
-    case OP_mul:
-        return is_all(f, n->in[1], 1) ? 0 : is_all(f, n->in[0], 1) ? 1 : -1;
-    case OP_div: return is_all(f, n->in[1], 1) ? 0 : -1;
-    case OP_sub: return is_all(f, n->in[1], 0) ? 0 : -1;
-    case OP_map:
-        return n->nin == 1 &&
-                       strcmp(formula_print(f->scratch, n->attr[0].formula),
-                              "a") == 0
-                   ? 0
-                   : -1;
-    default: return -1;
-    }
+    (void)f;
+    (void)n;
+    return 0;
 }
+
+/* Gradients must still find a `detach`. */
+static int
+hands_detached(Fold *f, const Node *n)
+{
+    (void)n;
+    return f->g->module->stage >= ST_TRAIN ? 0 : -1;
+}
+
+static int
+hands_transposed(Fold *f, const Node *n)
+{
+    (void)f;
+    return is_identity_perm(n) ? 0 : -1;
+}
+
+static int
+hands_factor(Fold *f, const Node *n)
+{
+    return is_all(f, n->in[1], 1) ? 0 : is_all(f, n->in[0], 1) ? 1 : -1;
+}
+
+static int
+hands_dividend(Fold *f, const Node *n)
+{
+    return is_all(f, n->in[1], 1) ? 0 : -1;
+}
+
+static int
+hands_minuend(Fold *f, const Node *n)
+{
+    return is_all(f, n->in[1], 0) ? 0 : -1;
+}
+
+static int
+hands_mapped(Fold *f, const Node *n)
+{
+    const Formula *x = node_attr(n, "formula")->formula;
+
+    return n->nin == 1 && strcmp(formula_print(f->scratch, x), "a") == 0 ? 0
+                                                                         : -1;
+}
+
+/* Which operand an op may hand on bit by bit, -1: none of this node. x+0 is
+   not here: it changes -0. */
+static Handing *const handing[OP_COUNT] = {
+    [OP_view] = hands_first,           [OP_broadcast] = hands_first,
+    [OP_copy] = hands_first,           [OP_detach] = hands_detached,
+    [OP_transpose] = hands_transposed, [OP_mul] = hands_factor,
+    [OP_div] = hands_dividend,         [OP_sub] = hands_minuend,
+    [OP_map] = hands_mapped,
+};
 
 /* True if n is dropped: its operand is read in its place. */
 static bool
 pass_over(Fold *f, const Node *n)
 {
     ValueId v = n->out[0];
-    int i = f->output[v] ? -1 : handed_on(f, n);
+    Handing *hands = handing[n->op];
+    int i = hands && !f->output[v] ? hands(f, n) : -1;
 
     if (i < 0 || f->changing[n->in[i]] ||
         !type_equal(&f->g->value[v].type, &f->g->value[n->in[i]].type))

@@ -197,7 +197,8 @@ typedef struct RuleResult {
     Terms terms;
     Type *state_type; /* vectors, one for each state of the rule */
     double *state_init;
-    Term **state; /* new content; NULL: unchanged */
+    bool *state_kept; /* false: it takes no bytes and starts as 0 */
+    Term **state;     /* new content; NULL: unchanged */
     Term *weight;
 } RuleResult;
 

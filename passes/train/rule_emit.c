@@ -61,6 +61,21 @@ value_of(Update *u, Term *x)
     return x->value ? x->value : rule_leaf_value(u, x);
 }
 
+/* A transposed factor is read as it is, under swapped labels; its own node is
+   left to dce. */
+static ValueId
+make_product(Update *u, Term *x, Term *y)
+{
+    bool turn_x = x->kind == TM_TRANSPOSE, turn_y = y->kind == TM_TRANSPOSE;
+    const char *labels = turn_x && turn_y ? "km,nk->mn"
+                         : turn_x         ? "km,kn->mn"
+                         : turn_y         ? "mk,nk->mn"
+                                          : "mk,kn->mn";
+
+    return build_contract(&u->b, labels, value_of(u, turn_x ? x->arg[0] : x),
+                          value_of(u, turn_y ? y->arg[0] : y), "rule.product");
+}
+
 static ValueId
 make_iota(Update *u, const Term *x)
 {
@@ -79,10 +94,7 @@ make_other(Update *u, Term *x)
 
     switch (x->kind) {
     case TM_REDUCE: x->value = make_sum(u, x, v); break;
-    case TM_PRODUCT:
-        x->value = build_contract(&u->b, "mk,kn->mn", v, value_of(u, x->arg[1]),
-                                  "rule.product");
-        break;
+    case TM_PRODUCT: x->value = make_product(u, x->arg[0], x->arg[1]); break;
     case TM_TRANSPOSE:
         x->value = build_transpose(&u->b, v, (int64_t[]){1, 0}, "rule.turn");
         break;

@@ -461,6 +461,7 @@ bind_states(Run *r, Scope *s, RuleResult *out)
 
         vec_push(r->arena, out->state_type, t);
         vec_push(r->arena, out->state_init, init);
+        vec_push(r->arena, out->state_kept, kept);
         bind(r, s, slot->name,
              kept ? term_value(r->terms, TS_STATE, (int)i, t)
                   : term_number(r->terms, 0));
@@ -493,8 +494,9 @@ take_results(Run *r, Scope *s, RuleResult *out)
     for (size_t i = 0; i < vec_len(rule->state); i++) {
         const RuleSlot *slot = &rule->state[i];
         Term *x = find_here(s, slot->name)->term;
-        bool unchanged = x->kind == TM_VALUE && x->source == TS_STATE &&
-                         x->number == (double)i;
+        bool unchanged = !out->state_kept[i] ||
+                         (x->kind == TM_VALUE && x->source == TS_STATE &&
+                          x->number == (double)i);
 
         if (!unchanged)
             check_type(slot, slot->at, slot->name, &out->state_type[i], x,

@@ -52,8 +52,8 @@ model "unknown operator" 1 "node '/1/Relo' (Relo): this operator is not supporte
 model "every unknown node is named" 1 "node '/3/Relo'" relo.onnx
 edit loop.onnx 's/Relu/Loop/g'
 model "operator not there yet" 1 "(Loop): this operator is not supported" loop.onnx
-edit alpa.onnx 's/transB/transC/'
-model "unknown attribute" 1 "attribute 'transC', which is not known" alpa.onnx
+edit alpha.onnx 's/alpha/alphb/'
+model "unknown attribute" 1 "attribute 'alphb', which is not known" alpha.onnx
 edit dims.onnx 's/\x08\x80\x02\x08\x40/\x08\x80\x02\x08\x41/'
 model "weights of another shape" 1 "0.weight" dims.onnx
 edit input.onnx 's/\x0a\x05input\x0a/\x0a\x05inpat\x0a/'
@@ -83,7 +83,7 @@ model "unknown pass" 2 "foldd" "$mlp" --passes foldd
 model "unknown pass option" 2 "nodez" "$mlp" --passes 'place{nodez=1}'
 model "passes without a plan" 2 "placed module" "$mlp" --passes fold
 model "unknown loss" 2 "hinge" "$mlp" --loss hinge
-model "unknown rule" 1 "adamv" "$mlp" --optimizer adamv
+model "unknown rule" 2 "did you mean .adamw" "$mlp" --optimizer adamv
 model "unknown hyper-parameter" 2 "beta1" "$mlp" --set beta1=0.9
 model "unknown target" 2 "pdp11" "$mlp" --target pdp11
 model "unknown emit" 2 "exe, lib, so, obj" "$mlp" --emit elf

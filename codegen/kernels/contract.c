@@ -1,0 +1,544 @@
+/* contract: products and convolutions as LLVM functions: the loops over tiles
+   and blocks around register tiles. Phases: panels of the lanes' operand (if
+   all of them are packed at once), tiles, sums of the parts of a split. */
+#include "codegen/kernels/contract_parts.h"
+#include "codegen/kernels/kernels.h"
+
+#include <string.h>
+
+#include "ir/base/diag.h"
+
+enum { SUM_RUN = 1024 }; /* elements of a tile of the last phase */
+
+/* A tile for threads: what its blocks have in common. */
+typedef struct Tile {
+    LLVMValueRef base[2]; /* of the operands, or their copies, at this batch */
+    LLVMValueRef panel;   /* PACK_SHARED: first panel of this batch */
+    LLVMValueRef *at;     /* offsets of the classes */
+    LLVMValueRef from, to;           /* terms of this part */
+    LLVMValueRef row_from, row_to;   /* blocks */
+    LLVMValueRef lane_from, lane_to;
+} Tile;
+
+typedef enum Work { WORK_SUM = 1, WORK_END = 2 } Work;
+
+/* ---- pieces of index arithmetic ----------------------------------------------- */
+
+static LLVMValueRef
+quotient(Unit *u, LLVMValueRef x, int64_t by)
+{
+    return by == 1 ? x : LLVMBuildUDiv(u->b, x, const_i64(u, by), "");
+}
+
+static LLVMValueRef
+rest(Unit *u, LLVMValueRef x, int64_t by)
+{
+    return by == 1 ? const_i64(u, 0)
+                   : LLVMBuildURem(u->b, x, const_i64(u, by), "");
+}
+
+/* The last digit of a number in mixed base; x keeps the others. */
+static LLVMValueRef
+digit(Unit *u, LLVMValueRef *x, int64_t base)
+{
+    LLVMValueRef d = rest(u, *x, base);
+
+    *x = quotient(u, *x, base);
+    return d;
+}
+
+static LLVMValueRef *
+zeros(Maker *k)
+{
+    LLVMValueRef *at = NEWN(k->u->arena, LLVMValueRef, k->c->classes);
+
+    for (int i = 0; i < k->c->classes; i++)
+        at[i] = const_i64(k->u, 0);
+    return at;
+}
+
+static void
+move_along(Maker *k, const Axis *x, LLVMValueRef index, int64_t step,
+           LLVMValueRef *at)
+{
+    for (int i = 0; i < k->c->classes; i++)
+        at[i] = offset_add(k->u, at[i], index, x->at[i] * step);
+}
+
+/* Where block number `block` of a side stands. at: is moved. */
+static Spot
+spot_of(Maker *k, const Side *s, LLVMValueRef block, LLVMValueRef *at)
+{
+    Unit *u = k->u;
+    const Axis *x = s->axis;
+    int op = s->operand;
+    LLVMValueRef inner = digit(u, &block, s->inner_blocks), index, is_last;
+    Spot spot = {.at = at};
+
+    move_along(k, &x[0], inner, s->inner, at);
+    spot.in = offset_add(u, NULL, inner, s->inner * x[0].in[op]);
+    index = digit(u, &block, s->outer_blocks);
+    move_along(k, &x[1], index, s->outer, at);
+    spot.in = offset_add(u, spot.in, index, s->outer * x[1].in[op]);
+    for (size_t i = 2; i < vec_len(x); i++) {
+        index = digit(u, &block, x[i].size);
+        move_along(k, &x[i], index, 1, at);
+        spot.in = offset_add(u, spot.in, index, x[i].in[op]);
+    }
+    spot.count = const_i64(u, s->tail);
+    if (s->tail != s->inner && s->inner_blocks > 1) {
+        is_last = LLVMBuildICmp(u->b, LLVMIntEQ, inner,
+                                const_i64(u, s->inner_blocks - 1), "");
+        spot.count = LLVMBuildSelect(u->b, is_last, spot.count,
+                                     const_i64(u, s->inner), "");
+    }
+    return spot;
+}
+
+static LLVMValueRef
+operand_pointer(Maker *k, LLVMValueRef kernel, int operand)
+{
+    const Contraction *c = k->c;
+    int place = operand;
+
+    for (size_t i = 0; c->group && i < vec_len(c->graph->input); i++)
+        if (c->graph->input[i] == c->leader->in[operand])
+            place = (int)i;
+    return kernel_pointer(k->u, kernel, place);
+}
+
+static LLVMValueRef
+kernel_begin(Maker *k, const char *suffix)
+{
+    const Contraction *c = k->c;
+    Unit *u = k->u;
+    char name[256];
+    LLVMValueRef f, far;
+
+    snprintf(name, sizeof name, "%.200s%s", k->name, suffix);
+    f = unit_kernel(u, name);
+    k->scratch = k->own = NULL;
+    if (!c->scratch.shared && !c->scratch.each)
+        return f;
+    k->scratch = kernel_pointer(u, f, k->n->nin + k->n->nout - 1);
+    far = LLVMBuildNSWMul(u->b, LLVMGetParam(f, 4),
+                          const_i64(u, c->scratch.each), "");
+    far = LLVMBuildNSWAdd(u->b, far, const_i64(u, c->scratch.shared), "");
+    k->own = address(u, k->scratch, far, 1);
+    return f;
+}
+
+static LLVMValueRef
+own_room(Maker *k, int64_t offset)
+{
+    return address(k->u, k->own, const_i64(k->u, offset), 1);
+}
+
+/* ---- blocks -------------------------------------------------------------------- */
+
+static LLVMValueRef
+is_cut(Unit *u, const Side *s, LLVMValueRef count)
+{
+    if (s->tail == s->inner)
+        return LLVMConstInt(u->i1, 0, false);
+    return LLVMBuildICmp(u->b, LLVMIntNE, count, const_i64(u, s->inner), "");
+}
+
+/* Calls the register tile that fits the counts. */
+static void
+call_micro(Maker *k, const Spot *row, const Spot *lane, LLVMValueRef *args)
+{
+    Unit *u = k->u;
+    LLVMValueRef f = NULL, cut;
+
+    for (int r = 0; r < 2; r++) {
+        LLVMValueRef pick = NULL;
+
+        for (int l = 0; l < 2; l++) {
+            LLVMValueRef one = k->micro[r][l];
+
+            if (!one)
+                continue;
+            cut = is_cut(u, &k->c->lane, lane->count);
+            pick = pick ? LLVMBuildSelect(u->b, cut, one, pick, "") : one;
+        }
+        if (!pick)
+            continue;
+        cut = is_cut(u, &k->c->row, row->count);
+        f = f ? LLVMBuildSelect(u->b, cut, pick, f, "") : pick;
+    }
+    LLVMBuildCall2(u->b, LLVMGlobalGetValueType(k->micro[0][0] ? k->micro[0][0]
+                         : k->micro[0][1] ? k->micro[0][1]
+                         : k->micro[1][0] ? k->micro[1][0]
+                                          : k->micro[1][1]),
+                   f, args, 5, "");
+}
+
+/* Where the vectors of a block of lanes are read; its panel is made here if
+   each worker makes its own. */
+static LLVMValueRef
+lane_pointer(Maker *k, const Tile *t, const Spot *lane, LLVMValueRef block,
+             Work work)
+{
+    const Contraction *c = k->c;
+    Unit *u = k->u;
+    LLVMValueRef from = address(u, t->base[c->lane.operand], lane->in,
+                                c->bytes);
+    LLVMValueRef args[] = {from, NULL, lane->count};
+
+    if (c->packing == PACK_NONE)
+        return from;
+    if (c->packing == PACK_SHARED)
+        return address(u, t->panel, block, panel_bytes(c));
+    args[1] = own_room(k, c->panel);
+    if (work & WORK_SUM)
+        part_call(k, k->pack, 3, args);
+    return args[1];
+}
+
+static LLVMValueRef
+sums_pointer(Maker *k, const Tile *t, LLVMValueRef row, LLVMValueRef lane)
+{
+    const Contraction *c = k->c;
+    Unit *u = k->u;
+    LLVMValueRef index;
+
+    if (!c->outside)
+        return k->tile;
+    row = LLVMBuildNSWSub(u->b, row, t->row_from, "");
+    lane = LLVMBuildNSWSub(u->b, lane, t->lane_from, "");
+    index = LLVMBuildNSWMul(u->b, lane, const_i64(u, c->row.chunk), "");
+    index = LLVMBuildNSWAdd(u->b, index, row, "");
+    return address(u, own_room(k, c->sums), index,
+                   tile_width(c) * tile_height(c) * c->bytes);
+}
+
+static LLVMValueRef *
+copy_at(Maker *k, LLVMValueRef *at)
+{
+    LLVMValueRef *copy = zeros(k);
+
+    memcpy(copy, at, (size_t)k->c->classes * sizeof *at);
+    return copy;
+}
+
+/* All blocks of a tile. from, to: terms. */
+static void
+emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
+            LLVMValueRef to)
+{
+    const Contraction *c = k->c;
+    Unit *u = k->u;
+    LLVMValueRef lane_block, row_block, *at, args[5];
+    Spot lane, row;
+    Loop lanes, rows;
+
+    lane_block = loop_begin(u, &lanes, t->lane_from, t->lane_to, 1, 0, NULL);
+    lane = spot_of(k, &c->lane, lane_block, copy_at(k, t->at));
+    args[1] = lane_pointer(k, t, &lane, lane_block, work);
+    row_block = loop_begin(u, &rows, t->row_from, t->row_to, 1, 0, NULL);
+    at = copy_at(k, lane.at);
+    row = spot_of(k, &c->row, row_block, at);
+    args[0] = address(u, t->base[c->row.operand], row.in, c->bytes);
+    args[2] = sums_pointer(k, t, row_block, lane_block);
+    args[3] = from;
+    args[4] = to;
+    if (work & WORK_SUM)
+        call_micro(k, &row, &lane, args);
+    if (work & WORK_END)
+        emit_tile_end(k, args[2], &row, &lane, at);
+    loop_end(u, &rows);
+    loop_end(u, &lanes);
+}
+
+/* ---- tiles --------------------------------------------------------------------- */
+
+/* The images of this batch index; the operands stand in the copies then. */
+static void
+make_copies(Maker *k, Tile *t, const LLVMValueRef *band)
+{
+    const Contraction *c = k->c;
+    Unit *u = k->u;
+
+    for (int i = 0; i < 2; i++) {
+        const Image *m = &c->image[i];
+        LLVMValueRef args[] = {t->base[i], NULL, band[i]};
+
+        if (!m->on)
+            continue;
+        args[1] = own_room(k, c->copy[i]);
+        part_call(k, k->image[i], 3, args);
+        t->base[i] = address(u, args[1], const_i64(u, m->lead * c->bytes), 1);
+    }
+}
+
+static void
+chunk_bounds(Maker *k, const Side *s, LLVMValueRef index, LLVMValueRef *from,
+             LLVMValueRef *to)
+{
+    Unit *u = k->u;
+
+    *from = LLVMBuildNSWMul(u->b, index, const_i64(u, s->chunk), "");
+    *to = LLVMBuildNSWAdd(u->b, *from, const_i64(u, s->chunk), "");
+    *to = s->chunks == 1 ? const_i64(u, s->blocks)
+                         : least(u, *to, const_i64(u, s->blocks));
+}
+
+/* The batch index: offsets of operands and classes, panels, bands. */
+static void
+batch_offsets(Maker *k, Tile *t, LLVMValueRef index, LLVMValueRef *band)
+{
+    const Contraction *c = k->c;
+    Unit *u = k->u;
+    LLVMValueRef in[2] = {NULL, NULL}, panel = const_i64(u, 0);
+    int64_t panels = c->lane.blocks;
+
+    for (size_t i = vec_len(c->batch); i-- > 0;) {
+        const Axis *x = &c->batch[i];
+        LLVMValueRef d = digit(u, &index, x->size);
+
+        move_along(k, x, d, 1, t->at);
+        for (int o = 0; o < 2; o++) {
+            in[o] = offset_add(u, in[o], d, x->in[o]);
+            if (c->image[o].on && c->image[o].band == (int)i)
+                band[o] = d;
+        }
+        if (x->in[c->lane.operand]) {
+            panel = offset_add(u, panel, d, panels);
+            panels *= x->size;
+        }
+    }
+    for (int o = 0; o < 2; o++)
+        if (in[o])
+            t->base[o] = address(u, t->base[o], in[o], c->bytes);
+    if (c->packing == PACK_SHARED) {
+        t->panel = address(u, k->scratch, const_i64(u, c->panels), 1);
+        t->panel = address(u, t->panel, panel, panel_bytes(c));
+    }
+}
+
+/* A sum whose first axis is walked outside: all blocks take its terms, one
+   index after the other, their running sums in scratch. */
+static void
+emit_outside(Maker *k, Tile *t, const LLVMValueRef *band)
+{
+    const Contraction *c = k->c;
+    const Axis *x = &c->sum[0];
+    Unit *u = k->u;
+    int64_t block = tile_width(c) * tile_height(c) * c->bytes;
+    LLVMValueRef first, last, i, gone, from, to, zero = const_i64(u, 0);
+    LLVMValueRef more;
+    Tile one = *t;
+    Loop l;
+
+    LLVMBuildMemSet(u->b, own_room(k, c->sums), LLVMConstInt(u->i8, 0, false),
+                    const_i64(u, c->row.chunk * c->lane.chunk * block), 64);
+    first = quotient(u, t->from, c->inside);
+    last = LLVMBuildNSWAdd(u->b, t->to, const_i64(u, c->inside - 1), "");
+    last = quotient(u, last, c->inside);
+    i = loop_begin(u, &l, first, last, 1, 0, NULL);
+    gone = LLVMBuildNSWMul(u->b, i, const_i64(u, c->inside), "");
+    from = LLVMBuildNSWSub(u->b, t->from, gone, "");
+    more = LLVMBuildICmp(u->b, LLVMIntSGT, from, zero, "");
+    from = LLVMBuildSelect(u->b, more, from, zero, "");
+    to = LLVMBuildNSWSub(u->b, t->to, gone, "");
+    to = least(u, to, const_i64(u, c->inside));
+    for (int o = 0; o < 2; o++)
+        one.base[o] = address(u, t->base[o], i, x->in[o] * c->bytes);
+    make_copies(k, &one, band);
+    emit_blocks(k, &one, WORK_SUM, from, to);
+    loop_end(u, &l);
+    emit_blocks(k, t, WORK_END, zero, zero);
+}
+
+static void
+emit_tile(Maker *k, const LLVMValueRef *operand, LLVMValueRef number)
+{
+    const Contraction *c = k->c;
+    Unit *u = k->u;
+    LLVMValueRef part, zero = const_i64(u, 0), band[2] = {zero, zero};
+    int64_t all = type_elements(&value_at(c->graph, c->leader->out[0])->type);
+    Tile t = {.base = {operand[0], operand[1]}, .at = zeros(k)};
+
+    chunk_bounds(k, &c->row, digit(u, &number, c->row.chunks), &t.row_from,
+                 &t.row_to);
+    chunk_bounds(k, &c->lane, digit(u, &number, c->lane.chunks), &t.lane_from,
+                 &t.lane_to);
+    part = digit(u, &number, c->split);
+    t.from = offset_add(u, NULL, part, c->part);
+    t.to = LLVMBuildNSWAdd(u->b, t.from, const_i64(u, c->part), "");
+    t.to = c->split > 1 ? least(u, t.to, const_i64(u, c->k))
+                        : const_i64(u, c->k);
+    if (c->split > 1) {
+        k->partial = address(u, k->scratch, const_i64(u, c->partial), 1);
+        k->partial = address(u, k->partial, part, all * c->bytes);
+    }
+    batch_offsets(k, &t, number, band);
+    if (c->outside) {
+        emit_outside(k, &t, band);
+        return;
+    }
+    make_copies(k, &t, band);
+    emit_blocks(k, &t, WORK_SUM | WORK_END, t.from, t.to);
+}
+
+/* ---- kernels -------------------------------------------------------------------- */
+
+static void
+make_parts(Maker *k)
+{
+    const Contraction *c = k->c;
+
+    for (int r = 0; r < 2; r++)
+        for (int l = 0; l < 2; l++) {
+            bool rows = r ? c->row.tail != c->row.inner
+                          : c->row.inner_blocks > 1 ||
+                                c->row.tail == c->row.inner;
+            bool lanes = l ? c->lane.tail != c->lane.inner
+                           : c->lane.inner_blocks > 1 ||
+                                 c->lane.tail == c->lane.inner;
+
+            if (rows && lanes)
+                k->micro[r][l] = make_micro(k, r, l);
+        }
+    if (c->packing || c->walk == WALK_ROWS)
+        k->transpose = make_transpose(k);
+    for (int i = 0; i < 2; i++)
+        if (c->image[i].on)
+            k->image[i] = make_image(k, i);
+    if (c->packing)
+        k->pack = make_pack(k);
+}
+
+static LLVMValueRef
+make_panels(Maker *k)
+{
+    const Contraction *c = k->c;
+    Unit *u = k->u;
+    LLVMValueRef f = kernel_begin(k, ".panels"), i, block, args[3];
+    LLVMValueRef from = operand_pointer(k, f, c->lane.operand), number;
+    Loop l;
+
+    i = number =
+        loop_begin(u, &l, LLVMGetParam(f, 2), LLVMGetParam(f, 3), 1, 0, NULL);
+    block = digit(u, &number, c->lane.blocks);
+    for (size_t x = vec_len(c->batch); x-- > 0;) {
+        const Axis *axis = &c->batch[x];
+        int64_t stride = axis->in[c->lane.operand];
+
+        if (stride)
+            from = address(u, from, digit(u, &number, axis->size),
+                           stride * c->bytes);
+    }
+    {
+        Spot lane = spot_of(k, &c->lane, block, zeros(k));
+
+        args[0] = address(u, from, lane.in, c->bytes);
+        args[2] = lane.count;
+    }
+    args[1] = address(u, k->scratch, const_i64(u, c->panels), 1);
+    args[1] = address(u, args[1], i, panel_bytes(c));
+    part_call(k, k->pack, 3, args);
+    loop_end(u, &l);
+    LLVMBuildRetVoid(u->b);
+    return f;
+}
+
+static LLVMValueRef
+make_tiles(Maker *k)
+{
+    const Contraction *c = k->c;
+    Unit *u = k->u;
+    LLVMValueRef f = kernel_begin(k, ".tiles"), operand[2];
+    int64_t size = tile_width(c) * tile_height(c);
+    Loop l;
+
+    for (int i = 0; i < 2; i++)
+        operand[i] = operand_pointer(k, f, i);
+    if (c->split == 1)
+        ports_open(k, f);
+    if (!c->outside)
+        k->tile = stack_room(u, k->element, size, 64);
+    if (c->walk == WALK_ROWS)
+        k->turned = stack_room(u, k->element, size, 64);
+    loop_begin(u, &l, LLVMGetParam(f, 2), LLVMGetParam(f, 3), 1, 0, NULL);
+    emit_tile(k, operand, l.i);
+    loop_end(u, &l);
+    LLVMBuildRetVoid(u->b);
+    return f;
+}
+
+/* ---- the last phase of a split ------------------------------------------------- */
+
+/* All axes of the result, the one of unit stride first. */
+static Axis *
+result_axes(const Maker *k)
+{
+    const Contraction *c = k->c;
+    const Axis *list[] = {c->lane.axis, c->row.axis, c->batch};
+    Axis *made = NULL;
+
+    for (int i = 0; i < 3; i++)
+        for (size_t x = 0; x < vec_len(list[i]); x++)
+            vec_push(k->u->arena, made, list[i][x]);
+    for (size_t x = 1; x < vec_len(made); x++)
+        if (made[x].at[0] == 1 && made[x].size > 1) {
+            Axis first = made[0];
+
+            made[0] = made[x];
+            made[x] = first;
+        }
+    return made;
+}
+
+static LLVMValueRef
+make_sum(Maker *k, int64_t *tiles)
+{
+    Unit *u = k->u;
+    LLVMValueRef f = kernel_begin(k, ".sum"), number, run, count;
+    LLVMValueRef *at;
+    Axis *axis = result_axes(k);
+    int64_t runs = (axis[0].size + SUM_RUN - 1) / SUM_RUN;
+    Loop l;
+
+    *tiles = runs * axes_size(axis, 1);
+    k->partial = NULL;
+    ports_open(k, f);
+    number = loop_begin(u, &l, LLVMGetParam(f, 2), LLVMGetParam(f, 3), 1, 0,
+                        NULL);
+    at = zeros(k);
+    run = digit(u, &number, runs);
+    move_along(k, &axis[0], run, SUM_RUN, at);
+    for (size_t i = 1; i < vec_len(axis); i++)
+        move_along(k, &axis[i], digit(u, &number, axis[i].size), 1, at);
+    count = offset_add(u, const_i64(u, axis[0].size), run, -SUM_RUN);
+    emit_sum_run(k, &axis[0], at, least(u, count, const_i64(u, SUM_RUN)));
+    loop_end(u, &l);
+    LLVMBuildRetVoid(u->b);
+    return f;
+}
+
+void
+lower_contract(Unit *u, const Graph *g, NodeId n, const char *name,
+               Lowered *out)
+{
+    Maker k = {.u = u, .g = g, .n = node_at(g, n), .name = name};
+    const Contraction *c = contraction_new(u->arena, g, n, u->machine);
+
+    *out = (Lowered){0};
+    k.c = c;
+    k.element = unit_type(u, c->dtype);
+    k.vector = unit_vector(u, c->dtype, c->lanes);
+    ASSERT(c->dtype == DT_F32 || c->dtype == DT_F64);
+    make_parts(&k);
+    if (c->packing == PACK_SHARED) {
+        out->kernel[out->phases] = make_panels(&k);
+        out->tiles[out->phases++] = panel_count(c);
+    }
+    out->kernel[out->phases] = make_tiles(&k);
+    out->tiles[out->phases++] = c->tiles;
+    if (c->split > 1) {
+        out->kernel[out->phases] = make_sum(&k, &out->tiles[out->phases]);
+        out->phases++;
+    }
+}

@@ -1,0 +1,369 @@
+/* contract_copy: operands brought where register tiles can read them: panels
+   with unit stride along the lanes, images with zeros around. */
+#include <string.h>
+
+#include "codegen/kernels/contract_parts.h"
+#include "ir/base/diag.h"
+
+LLVMValueRef
+part_begin(Maker *k, const char *suffix, int pointers, int integers)
+{
+    Unit *u = k->u;
+    LLVMTypeRef in[8];
+    LLVMValueRef f;
+    char name[256], width[16];
+    unsigned nounwind = LLVMGetEnumAttributeKindForName("nounwind", 8);
+
+    snprintf(name, sizeof name, "%.200s%s", k->name, suffix);
+    snprintf(width, sizeof width, "%d", u->machine->vector_bytes * 8);
+    for (int i = 0; i < pointers + integers; i++)
+        in[i] = i < pointers ? u->ptr : u->i64;
+    f = LLVMAddFunction(u->module, name,
+                        LLVMFunctionType(u->void_, in,
+                                         (unsigned)(pointers + integers),
+                                         false));
+    LLVMSetLinkage(f, LLVMInternalLinkage);
+    LLVMAddAttributeAtIndex(
+        f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+        LLVMCreateEnumAttribute(u->context, nounwind, 0));
+    LLVMAddAttributeAtIndex(
+        f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+        LLVMCreateStringAttribute(u->context, "prefer-vector-width", 19, width,
+                                  (unsigned)strlen(width)));
+    LLVMPositionBuilderAtEnd(
+        u->b, LLVMAppendBasicBlockInContext(u->context, f, "entry"));
+    return f;
+}
+
+void
+part_call(Maker *k, LLVMValueRef function, int count, LLVMValueRef *args)
+{
+    LLVMBuildCall2(k->u->b, LLVMGlobalGetValueType(function), function, args,
+                   (unsigned)count, "");
+}
+
+bool
+is_const(LLVMValueRef v, int64_t *x)
+{
+    if (!LLVMIsAConstantInt(v))
+        return false;
+    *x = LLVMConstIntGetSExtValue(v);
+    return true;
+}
+
+LLVMValueRef
+offset_add(Unit *u, LLVMValueRef sum, LLVMValueRef index, int64_t stride)
+{
+    LLVMValueRef far;
+
+    if (!sum)
+        sum = const_i64(u, 0);
+    if (!stride)
+        return sum;
+    far = LLVMBuildNSWMul(u->b, index, const_i64(u, stride), "");
+    return LLVMBuildNSWAdd(u->b, sum, far, "");
+}
+
+/* ---- transposing ---------------------------------------------------------- */
+
+/* lane i of the result: x's or y's lane, in halves of `half` lanes: the low
+   (high: upper) half of each pair of halves from x, then from y. */
+static LLVMValueRef
+interleave(Maker *k, LLVMValueRef x, LLVMValueRef y, int half, bool high)
+{
+    int lanes = k->c->lanes;
+    LLVMValueRef pick[64];
+
+    for (int i = 0; i < lanes; i++) {
+        int pair = i / (2 * half), in = i % (2 * half);
+        int from = pair * 2 * half + in % half + (high ? half : 0);
+
+        pick[i] = LLVMConstInt(
+            k->u->i32,
+            (unsigned long long)(in < half ? from : from + lanes), false);
+    }
+    return LLVMBuildShuffleVector(k->u->b, x, y,
+                                  LLVMConstVector(pick, (unsigned)lanes), "");
+}
+
+/* Rounds of swapping blocks across the diagonal, twice as large each time. */
+static void
+transpose_square(Maker *k, LLVMValueRef *row)
+{
+    int lanes = k->c->lanes;
+
+    for (int half = 1; half < lanes; half *= 2)
+        for (int i = 0; i < lanes; i++) {
+            LLVMValueRef x = row[i], y = row[i + half];
+
+            row[i] = interleave(k, x, y, half, false);
+            row[i + half] = interleave(k, x, y, half, true);
+            if ((i + 1) % half == 0)
+                i += half;
+        }
+}
+
+LLVMValueRef
+make_transpose(Maker *k)
+{
+    Unit *u = k->u;
+    LLVMValueRef f = part_begin(k, ".turn", 2, 2), row[64];
+    unsigned align = (unsigned)k->c->bytes;
+
+    for (int i = 0; i < k->c->lanes; i++)
+        row[i] = load(u, k->vector,
+                      address(u, LLVMGetParam(f, 0),
+                              LLVMBuildNSWMul(u->b, LLVMGetParam(f, 2),
+                                              const_i64(u, i), ""),
+                              1),
+                      align);
+    transpose_square(k, row);
+    for (int i = 0; i < k->c->lanes; i++)
+        store(u, row[i],
+              address(u, LLVMGetParam(f, 1),
+                      LLVMBuildNSWMul(u->b, LLVMGetParam(f, 3),
+                                      const_i64(u, i), ""),
+                      1),
+              align);
+    LLVMBuildRetVoid(u->b);
+    return f;
+}
+
+/* ---- panels ------------------------------------------------------------------ */
+
+typedef struct Pack {
+    Maker *k;
+    LLVMValueRef count; /* of inner lanes */
+    bool turned;        /* the sum's last axis has unit stride: transpose */
+} Pack;
+
+static void
+copy_one(const Maker *k, LLVMValueRef from, LLVMValueRef to)
+{
+    unsigned align = (unsigned)k->c->bytes;
+
+    store(k->u, load(k->u, k->element, from, align), to, align);
+}
+
+/* The lanes of one term, vector by vector or one by one. */
+static void
+pack_lanes(const Pack *p, LLVMValueRef from, LLVMValueRef to)
+{
+    const Contraction *c = p->k->c;
+    Unit *u = p->k->u;
+    int64_t stride = c->lane.axis[0].in[c->lane.operand];
+    bool unit = stride == 1;
+    LLVMValueRef i, x, y, left;
+    Loop l;
+
+    i = loop_begin(u, &l, const_i64(u, 0), p->count, unit ? c->lanes : 1, 0,
+                   NULL);
+    x = address(u, from, i, stride * c->bytes);
+    y = address(u, to, i, c->bytes);
+    left = LLVMBuildNSWSub(u->b, p->count, i, "");
+    if (unit)
+        store(u, load_masked(u, c->dtype, c->lanes, x, left), y,
+              (unsigned)c->bytes);
+    else
+        copy_one(p->k, x, y);
+    loop_end(u, &l);
+}
+
+/* A square whose sides are cut off: element by element. */
+static void
+pack_rest(const Pack *p, LLVMValueRef from, LLVMValueRef to, LLVMValueRef lanes,
+          LLVMValueRef terms)
+{
+    const Contraction *c = p->k->c;
+    Unit *u = p->k->u;
+    int64_t stride = c->lane.axis[0].in[c->lane.operand] * c->bytes;
+    LLVMValueRef i, t, x, y, zero = const_i64(u, 0);
+    Loop outer, inner;
+
+    lanes = least(u, lanes, const_i64(u, c->lanes));
+    terms = least(u, terms, const_i64(u, c->lanes));
+    i = loop_begin(u, &outer, zero, lanes, 1, 0, NULL);
+    t = loop_begin(u, &inner, zero, terms, 1, 0, NULL);
+    x = address(u, address(u, from, i, stride), t, c->bytes);
+    y = address(u, address(u, to, t, tile_width(c) * c->bytes), i, c->bytes);
+    copy_one(p->k, x, y);
+    loop_end(u, &inner);
+    loop_end(u, &outer);
+}
+
+static void
+pack_square(const Pack *p, LLVMValueRef from, LLVMValueRef to,
+            LLVMValueRef lanes, LLVMValueRef terms)
+{
+    const Contraction *c = p->k->c;
+    Unit *u = p->k->u;
+    int64_t stride = c->lane.axis[0].in[c->lane.operand] * c->bytes;
+    LLVMBasicBlockRef whole = block_new(u, "whole"), cut = block_new(u, "cut");
+    LLVMBasicBlockRef after = block_new(u, "after");
+    LLVMValueRef full = const_i64(u, c->lanes), both;
+    LLVMValueRef args[] = {from, to, const_i64(u, stride),
+                           const_i64(u, tile_width(c) * c->bytes)};
+
+    both = LLVMBuildAnd(u->b,
+                        LLVMBuildICmp(u->b, LLVMIntSGE, lanes, full, ""),
+                        LLVMBuildICmp(u->b, LLVMIntSGE, terms, full, ""), "");
+    LLVMBuildCondBr(u->b, both, whole, cut);
+    LLVMPositionBuilderAtEnd(u->b, whole);
+    part_call(p->k, p->k->transpose, 4, args);
+    LLVMBuildBr(u->b, after);
+    LLVMPositionBuilderAtEnd(u->b, cut);
+    pack_rest(p, from, to, lanes, terms);
+    LLVMBuildBr(u->b, after);
+    LLVMPositionBuilderAtEnd(u->b, after);
+}
+
+/* All terms of the innermost axis, whose stride is one: by squares. */
+static void
+pack_turned(const Pack *p, LLVMValueRef from, LLVMValueRef to)
+{
+    const Contraction *c = p->k->c;
+    Unit *u = p->k->u;
+    LLVMValueRef size = const_i64(u, vec_last(c->sum).size), i, t, x, y;
+    LLVMValueRef zero = const_i64(u, 0);
+    Loop outer, inner;
+
+    i = loop_begin(u, &outer, zero, p->count, c->lanes, 0, NULL);
+    t = loop_begin(u, &inner, zero, size, c->lanes, 0, NULL);
+    x = address(u, from, i, c->lane.axis[0].in[c->lane.operand] * c->bytes);
+    x = address(u, x, t, c->bytes);
+    y = address(u, to, i, c->bytes);
+    y = address(u, y, t, tile_width(c) * c->bytes);
+    pack_square(p, x, y, LLVMBuildNSWSub(u->b, p->count, i, ""),
+                LLVMBuildNSWSub(u->b, size, t, ""));
+    loop_end(u, &inner);
+    loop_end(u, &outer);
+}
+
+static void
+pack_axis(const Pack *p, size_t i, LLVMValueRef from, LLVMValueRef to)
+{
+    const Contraction *c = p->k->c;
+    const Side *s = &c->lane;
+    Unit *u = p->k->u;
+    LLVMValueRef index;
+    Loop l;
+
+    if (i + (p->turned ? 1 : 0) < vec_len(c->sum)) {
+        index = loop_begin(u, &l, const_i64(u, 0),
+                           const_i64(u, c->sum[i].size), 1, 0, NULL);
+        pack_axis(p, i + 1,
+                  address(u, from, index, c->sum[i].in[s->operand] * c->bytes),
+                  address(u, to, index, lane_stride(c, i) * c->bytes));
+        loop_end(u, &l);
+        return;
+    }
+    index = loop_begin(u, &l, const_i64(u, 0), const_i64(u, s->outer), 1, 0,
+                       NULL);
+    from = address(u, from, index, s->axis[1].in[s->operand] * c->bytes);
+    to = address(u, to, index, s->inner * c->bytes);
+    if (p->turned)
+        pack_turned(p, from, to);
+    else
+        pack_lanes(p, from, to);
+    loop_end(u, &l);
+}
+
+LLVMValueRef
+make_pack(Maker *k)
+{
+    const Contraction *c = k->c;
+    Pack p = {.k = k};
+    size_t first = c->outside ? 1 : 0;
+    int operand = c->lane.operand;
+    LLVMValueRef f = part_begin(k, ".panel", 2, 1);
+
+    p.count = LLVMGetParam(f, 2);
+    p.turned = vec_len(c->sum) > first &&
+               vec_last(c->sum).in[operand] == 1 &&
+               c->lane.axis[0].in[operand] != 1 && vec_last(c->sum).size > 1;
+    pack_axis(&p, first, LLVMGetParam(f, 0), LLVMGetParam(f, 1));
+    LLVMBuildRetVoid(k->u->b);
+    return f;
+}
+
+/* ---- images ------------------------------------------------------------------ */
+
+static int64_t
+ceil_div(int64_t a, int64_t b)
+{
+    return a <= 0 ? 0 : (a + b - 1) / b;
+}
+
+/* One row of the source; what falls outside of the copy is left out. */
+static void
+copy_row(Maker *k, const Image *m, LLVMValueRef from, LLVMValueRef to)
+{
+    Unit *u = k->u;
+    int64_t bytes = k->c->bytes, spread = m->spread_columns, last, first;
+    bool unit = spread == 1;
+    LLVMValueRef i, x, y, left;
+    Loop l;
+
+    first = ceil_div(-m->left, spread);
+    last = ceil_div(m->columns - m->left, spread);
+    last = last < m->width ? last : m->width;
+    i = loop_begin(u, &l, const_i64(u, first), const_i64(u, last),
+                   unit ? k->c->lanes : 1, 0, NULL);
+    x = address(u, from, i, bytes);
+    y = LLVMBuildNSWMul(u->b, i, const_i64(u, spread), "");
+    y = LLVMBuildNSWAdd(u->b, y, const_i64(u, m->left), "");
+    y = address(u, to, y, bytes);
+    left = LLVMBuildNSWSub(u->b, const_i64(u, last), i, "");
+    if (unit)
+        store_masked(u, k->c->dtype, k->c->lanes,
+                     load_masked(u, k->c->dtype, k->c->lanes, x, left), y,
+                     left);
+    else
+        copy_one(k, x, y);
+    loop_end(u, &l);
+}
+
+/* ceil(max(x, 0) / by) */
+static LLVMValueRef
+rows_up_to(Unit *u, LLVMValueRef x, int64_t by)
+{
+    LLVMValueRef zero = const_i64(u, 0);
+    LLVMValueRef more = LLVMBuildICmp(u->b, LLVMIntSGT, x, zero, "");
+
+    x = LLVMBuildSelect(u->b, more, x, zero, "");
+    x = LLVMBuildNSWAdd(u->b, x, const_i64(u, by - 1), "");
+    return LLVMBuildUDiv(u->b, x, const_i64(u, by), "");
+}
+
+LLVMValueRef
+make_image(Maker *k, int operand)
+{
+    const Image *m = &k->c->image[operand];
+    Unit *u = k->u;
+    LLVMValueRef f = part_begin(k, operand ? ".image1" : ".image0", 2, 1);
+    LLVMValueRef from = LLVMGetParam(f, 0), to = LLVMGetParam(f, 1), top, c, i;
+    LLVMValueRef height = const_i64(u, m->height), first, last, row;
+    int64_t bytes = k->c->bytes, plane = m->rows * m->columns;
+    Loop channels, rows;
+
+    LLVMBuildMemSet(u->b, to, LLVMConstInt(u->i8, 0, false),
+                    const_i64(u, m->channels * plane * bytes), 64);
+    top = LLVMBuildNSWMul(u->b, LLVMGetParam(f, 2), const_i64(u, m->step), "");
+    top = LLVMBuildNSWSub(u->b, const_i64(u, m->top), top, "");
+    first = rows_up_to(u, LLVMBuildNSWNeg(u->b, top, ""), m->spread_rows);
+    last = LLVMBuildNSWSub(u->b, const_i64(u, m->rows), top, "");
+    last = least(u, rows_up_to(u, last, m->spread_rows), height);
+    c = loop_begin(u, &channels, const_i64(u, 0), const_i64(u, m->channels), 1,
+                   0, NULL);
+    from = address(u, from, c, m->height * m->width * bytes);
+    to = address(u, to, c, plane * bytes);
+    i = loop_begin(u, &rows, first, last, 1, 0, NULL);
+    row = LLVMBuildNSWMul(u->b, i, const_i64(u, m->spread_rows), "");
+    row = LLVMBuildNSWAdd(u->b, row, top, "");
+    copy_row(k, m, address(u, from, i, m->width * bytes),
+             address(u, to, row, m->columns * bytes));
+    loop_end(u, &rows);
+    loop_end(u, &channels);
+    LLVMBuildRetVoid(u->b);
+    return f;
+}

@@ -1,0 +1,76 @@
+/* contract_parts: the parts of the contraction generator: register tiles,
+   copies of operands, epilogue. Private to contract*.c. */
+#ifndef SNUG_CONTRACT_PARTS_H
+#define SNUG_CONTRACT_PARTS_H
+
+#include "codegen/llvm.h"
+#include "ir/contraction.h"
+
+/* An operand of the maps or a result, as the epilogue reads or writes it. */
+typedef struct Port {
+    ValueId value;      /* in the graph of the leader */
+    DType dtype;
+    int class;
+    bool uniform;       /* one element: loaded once, kept in `scalar` */
+    LLVMValueRef base, scalar;
+} Port;
+
+typedef struct Maker {
+    Unit *u;
+    const Graph *g; /* that holds the node */
+    const Node *n;
+    const char *name;
+    const Contraction *c;
+    LLVMTypeRef element, vector;
+    LLVMValueRef micro[2][2]; /* [rows' tail][lanes' tail]; NULL: not needed */
+    LLVMValueRef image[2], pack, transpose;
+    /* Of the kernel that is being built. */
+    Port *in, *out;         /* vectors */
+    LLVMValueRef scratch;   /* NULL: there is none */
+    LLVMValueRef own;       /* the worker's share of it */
+    LLVMValueRef partial;   /* where sums of one part go; NULL: epilogue */
+    LLVMValueRef tile, turned; /* room for a register tile on the stack */
+} Maker;
+
+/* An offset of blocks: in the operand of a side and in every class. */
+typedef struct Spot {
+    LLVMValueRef in;    /* elements */
+    LLVMValueRef *at;   /* a class each, elements */
+    LLVMValueRef count; /* of inner indices */
+} Spot;
+
+/* void name(ptr ..., i64 ...), internal, builder at its entry. */
+LLVMValueRef part_begin(Maker *k, const char *suffix, int pointers,
+                        int integers);
+void part_call(Maker *k, LLVMValueRef function, int count,
+               LLVMValueRef *args);
+LLVMValueRef offset_add(Unit *u, LLVMValueRef sum, LLVMValueRef index,
+                        int64_t stride); /* sum may be NULL: 0 */
+LLVMValueRef const_index(Unit *u, int64_t x);
+bool is_const(LLVMValueRef v, int64_t *x);
+
+/* void f(ptr rows, ptr lanes, ptr sums, i64 from, i64 to): adds the terms
+   [from, to) of the blocks' sum to a register tile; from zero, unless the sum
+   is walked outside, then from what stands in sums. */
+LLVMValueRef make_micro(Maker *k, bool row_tail, bool lane_tail);
+/* Element stride of sum axis i in the lanes' operand or their panel. */
+int64_t lane_stride(const Contraction *c, size_t i);
+
+/* void f(ptr source, ptr panel, i64 count) */
+LLVMValueRef make_pack(Maker *k);
+/* void f(ptr source, ptr copy, i64 band) */
+LLVMValueRef make_image(Maker *k, int operand);
+/* void f(ptr from, ptr to, i64 from_stride, i64 to_stride), in bytes: a square
+   of vectors. */
+LLVMValueRef make_transpose(Maker *k);
+
+void ports_open(Maker *k, LLVMValueRef kernel);
+/* The epilogue of a register tile; at: offsets of the classes. */
+void emit_tile_end(Maker *k, LLVMValueRef sums, const Spot *row,
+                   const Spot *lane, LLVMValueRef *at);
+/* The same for a run of `count` elements along axis x of the result, whose
+   sums are those of the parts. */
+void emit_sum_run(Maker *k, const Axis *x, LLVMValueRef *at,
+                  LLVMValueRef count);
+
+#endif

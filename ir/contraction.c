@@ -1,0 +1,453 @@
+/* contraction: products and convolutions as axes with strides. */
+#include "ir/contraction.h"
+
+#include <string.h>
+
+#include "ir/base/diag.h"
+
+enum { ROLES = 4, COPY_MOST = 1 << 17 };
+typedef enum Role { BATCH, LEFT, RIGHT, SUM } Role;
+
+typedef struct Reading {
+    Arena *arena;
+    Contraction *c;
+    int64_t *shape; /* classes * rank: strides of each class over C's axes */
+    int rank;       /* of C */
+    Axis *list[ROLES];
+} Reading;
+
+/* ---- classes of tensors beside the operands ---------------------------- */
+
+static int
+find_class(Reading *r, const int64_t *stride)
+{
+    Contraction *c = r->c;
+
+    for (int i = 0; i < c->classes; i++)
+        if (!memcmp(r->shape + i * MAXRANK, stride, sizeof(int64_t[MAXRANK])))
+            return i;
+    for (int d = 0; d < MAXRANK; d++)
+        vec_push(r->arena, r->shape, stride[d]);
+    return c->classes++;
+}
+
+/* Strides are cleared where C has one index only, so that they compare. */
+static void
+class_add(Reading *r, ValueId v, const Type *result)
+{
+    int64_t stride[MAXRANK] = {0};
+
+    type_broadcast_strides(&value_at(r->c->graph, v)->type, result, stride);
+    for (int d = 0; d < MAXRANK; d++)
+        if (d >= result->rank || result->dim[d] == 1)
+            stride[d] = 0;
+    r->c->class_of[v] = find_class(r, stride);
+}
+
+static void
+read_classes(Reading *r)
+{
+    const Graph *g = r->c->graph;
+    ValueId out = r->c->leader->out[0];
+    const Type *result = &value_at(g, out)->type;
+
+    r->rank = result->rank;
+    r->c->class_of = NEWN(r->arena, int, vec_len(g->value));
+    class_add(r, out, result);
+    if (!r->c->group)
+        return;
+    for (size_t k = 0; k < vec_len(g->order); k++) {
+        const Node *n = node_at(g, g->order[k]);
+
+        if (n == r->c->leader)
+            continue;
+        for (int i = 0; i < n->nin; i++)
+            class_add(r, n->in[i], result);
+        for (int i = 0; i < n->nout; i++)
+            class_add(r, n->out[i], result);
+    }
+}
+
+/* ---- axes -------------------------------------------------------------- */
+
+/* d: axis of C, -1: none (a sum). */
+static void
+axis_add(Reading *r, Role role, int d, int64_t size, int64_t left,
+         int64_t right)
+{
+    Axis x = {.size = size, .in = {left, right}};
+
+    x.at = NEWN(r->arena, int64_t, r->c->classes);
+    for (int i = 0; i < r->c->classes && d >= 0; i++)
+        x.at[i] = r->shape[i * MAXRANK + d];
+    vec_push(r->arena, r->list[role], x);
+}
+
+static bool
+goes_on(const Contraction *c, const Axis *outer, const Axis *inner)
+{
+    for (int i = 0; i < 2; i++)
+        if (outer->in[i] != inner->in[i] * inner->size)
+            return false;
+    for (int i = 0; i < c->classes; i++)
+        if (outer->at[i] != inner->at[i] * inner->size)
+            return false;
+    return true;
+}
+
+/* Without axes of size 1, neighbours joined where every tensor allows. */
+static Axis *
+merge(Reading *r, const Axis *list)
+{
+    Axis *made = NULL;
+
+    for (size_t i = 0; i < vec_len(list); i++) {
+        if (list[i].size == 1)
+            continue;
+        if (made && goes_on(r->c, &vec_last(made), &list[i])) {
+            int64_t size = vec_last(made).size * list[i].size;
+
+            vec_last(made) = list[i];
+            vec_last(made).size = size;
+        } else {
+            vec_push(r->arena, made, list[i]);
+        }
+    }
+    return made;
+}
+
+static int64_t
+label_stride(const Type *t, const char *labels, char label)
+{
+    int64_t stride[MAXRANK];
+
+    type_strides(t, stride);
+    for (int d = 0; d < t->rank; d++)
+        if (labels[d] == label)
+            return stride[d];
+    return -1;
+}
+
+static void
+read_contract(Reading *r)
+{
+    const Graph *g = r->c->graph;
+    const Node *n = r->c->leader;
+    const Type *x = &value_at(g, n->in[0])->type;
+    const Type *y = &value_at(g, n->in[1])->type;
+    const Type *z = &value_at(g, n->out[0])->type;
+    const char *a = node_text(n, "labels"), *b = strchr(a, ',') + 1;
+    const char *c = strchr(b, '>') + 1;
+
+    for (int d = 0; d < z->rank; d++) {
+        int64_t i = label_stride(x, a, c[d]), j = label_stride(y, b, c[d]);
+
+        axis_add(r, i >= 0 && j >= 0 ? BATCH : i >= 0 ? LEFT : RIGHT, d,
+                 z->dim[d], i < 0 ? 0 : i, j < 0 ? 0 : j);
+    }
+    for (int d = 0; d < x->rank; d++) {
+        int64_t j = label_stride(y, b, a[d]);
+
+        if (label_stride(z, c, a[d]) < 0)
+            axis_add(r, SUM, -1, x->dim[d], label_stride(x, a, a[d]),
+                     j < 0 ? 0 : j);
+    }
+    r->c->split = node_int(n, "split");
+}
+
+/* ---- convolutions ------------------------------------------------------ */
+
+/* Sizes of a convolution, whichever of its three products it is. */
+typedef struct Conv {
+    int64_t batch, groups, in, out; /* channels of one group */
+    int64_t height, width, rows, columns, tall, wide;
+    int64_t stride[2], dilation[2], top, left;
+    const Type *x, *w, *y; /* image, weight, result of the forward product */
+} Conv;
+
+static Conv
+conv_sizes(const Node *n, const Type *x, const Type *w, const Type *y)
+{
+    const int64_t *strides = node_list(n, "strides");
+    const int64_t *pads = node_list(n, "pads");
+    const int64_t *dilations = node_list(n, "dilations");
+    int64_t groups = node_int(n, "groups");
+
+    return (Conv){.batch = x->dim[0],
+                  .groups = groups,
+                  .in = w->dim[1],
+                  .out = w->dim[0] / groups,
+                  .height = x->dim[2],
+                  .width = x->dim[3],
+                  .rows = y->dim[2],
+                  .columns = y->dim[3],
+                  .tall = w->dim[2],
+                  .wide = w->dim[3],
+                  .stride = {strides[0], strides[1]},
+                  .dilation = {dilations[0], dilations[1]},
+                  .top = pads[0],
+                  .left = pads[1],
+                  .x = x,
+                  .w = w,
+                  .y = y};
+}
+
+/* The forward image: as many rows as the taps reach, or the source itself. */
+static Image
+forward_image(const Conv *v)
+{
+    Image m = {.channels = v->in,
+               .height = v->height,
+               .width = v->width,
+               .top = v->top,
+               .left = v->left,
+               .spread_rows = 1,
+               .spread_columns = 1,
+               .band = -1};
+    int64_t down = (v->rows - 1) * v->stride[0];
+    int64_t across = (v->columns - 1) * v->stride[1];
+
+    m.rows = down + (v->tall - 1) * v->dilation[0] + 1;
+    m.columns = across + (v->wide - 1) * v->dilation[1] + 1;
+    m.on = v->top || v->left || m.rows > v->height || m.columns > v->width;
+    if (!m.on) {
+        m.rows = v->height;
+        m.columns = v->width;
+    }
+    return m;
+}
+
+/* The gradient's image of the input gradient: taps run backwards over it. */
+static Image
+gradient_image(const Conv *v)
+{
+    int64_t down = (v->tall - 1) * v->dilation[0];
+    int64_t across = (v->wide - 1) * v->dilation[1];
+    Image m = {.channels = v->out,
+               .height = v->rows,
+               .width = v->columns,
+               .rows = v->height + down,
+               .columns = v->width + across,
+               .top = down - v->top,
+               .left = across - v->left,
+               .spread_rows = v->stride[0],
+               .spread_columns = v->stride[1],
+               .band = -1};
+
+    m.lead = down * m.columns + across;
+    m.on = m.top || m.left || m.rows != m.height || m.columns != m.width ||
+           m.spread_rows != 1 || m.spread_columns != 1;
+    return m;
+}
+
+/* Cuts `rows` so that a worker's copy stays small: rows of a band. */
+static int64_t
+band_rows(const Image *m, int64_t rows, int64_t stride, int64_t reach,
+          int64_t bytes)
+{
+    int64_t best = rows;
+
+    for (int64_t cut = rows; m->on && cut >= 1; cut--) {
+        int64_t high = (cut - 1) * stride + reach;
+
+        if (rows % cut)
+            continue;
+        best = cut;
+        if (m->channels * high * m->columns * bytes <= COPY_MOST)
+            break;
+    }
+    return best;
+}
+
+/* The rows of the result as batch axis (bands) and side axis. d: C's axis. */
+static void
+add_rows(Reading *r, Role role, int which, Image *m, int64_t rows,
+         int64_t stride, int64_t reach)
+{
+    int64_t cut = band_rows(m, rows, stride, reach, r->c->bytes);
+    int64_t in[2] = {0};
+    Axis *x;
+
+    if (cut < rows) {
+        m->rows = (cut - 1) * stride + reach;
+        m->step = cut * stride;
+        axis_add(r, BATCH, 2, rows / cut, 0, 0);
+        m->band = (int)vec_len(r->list[BATCH]) - 1;
+        x = &vec_last(r->list[BATCH]);
+        for (int i = 0; i < r->c->classes; i++)
+            x->at[i] *= cut;
+    }
+    in[which] = stride * m->columns;
+    axis_add(r, role, 2, cut, in[0], in[1]);
+}
+
+static void
+read_conv(Reading *r, const Conv *v)
+{
+    Image *m = &r->c->image[0];
+    int64_t x[MAXRANK], w[MAXRANK], plane, reach;
+
+    *m = forward_image(v);
+    type_strides(v->x, x);
+    type_strides(v->w, w);
+    reach = (v->tall - 1) * v->dilation[0] + 1;
+    axis_add(r, BATCH, 0, v->batch, x[0], 0);
+    axis_add(r, BATCH, 1, v->groups, v->in * x[1], v->out * w[0]);
+    for (int i = 0; i < r->c->classes; i++)
+        vec_last(r->list[BATCH]).at[i] *= v->out;
+    axis_add(r, RIGHT, 1, v->out, 0, w[0]);
+    add_rows(r, LEFT, 0, m, v->rows, v->stride[0], reach);
+    axis_add(r, LEFT, 3, v->columns, v->stride[1], 0);
+    plane = m->rows * m->columns;
+    axis_add(r, SUM, -1, v->tall, v->dilation[0] * m->columns, w[2]);
+    axis_add(r, SUM, -1, v->wide, v->dilation[1], w[3]);
+    axis_add(r, SUM, -1, v->in, plane, w[1]);
+    r->c->split = 1;
+}
+
+static void
+read_conv_grad_input(Reading *r, const Conv *v)
+{
+    Image *m = &r->c->image[0];
+    int64_t y[MAXRANK], w[MAXRANK], plane, reach;
+
+    *m = gradient_image(v);
+    type_strides(v->y, y);
+    type_strides(v->w, w);
+    reach = (v->tall - 1) * v->dilation[0] + 1;
+    axis_add(r, BATCH, 0, v->batch, y[0], 0);
+    axis_add(r, BATCH, 1, v->groups, v->out * y[1], v->out * w[0]);
+    for (int i = 0; i < r->c->classes; i++)
+        vec_last(r->list[BATCH]).at[i] *= v->in;
+    axis_add(r, RIGHT, 1, v->in, 0, w[1]);
+    add_rows(r, LEFT, 0, m, v->height, 1, reach);
+    axis_add(r, LEFT, 3, v->width, 1, 0);
+    plane = m->rows * m->columns;
+    axis_add(r, SUM, -1, v->tall, -v->dilation[0] * m->columns, w[2]);
+    axis_add(r, SUM, -1, v->wide, -v->dilation[1], w[3]);
+    axis_add(r, SUM, -1, v->out, plane, w[0]);
+    r->c->split = 1;
+}
+
+static void
+read_conv_grad_weight(Reading *r, const Conv *v)
+{
+    Image *m = &r->c->image[0];
+    int64_t x[MAXRANK], y[MAXRANK];
+
+    *m = forward_image(v);
+    type_strides(v->x, x);
+    type_strides(v->y, y);
+    axis_add(r, BATCH, 0, v->groups, v->in * x[1], v->out * y[1]);
+    for (int i = 0; i < r->c->classes; i++)
+        vec_last(r->list[BATCH]).at[i] *= v->out;
+    axis_add(r, RIGHT, 0, v->out, 0, y[1]);
+    axis_add(r, LEFT, 1, v->in, m->rows * m->columns, 0);
+    axis_add(r, LEFT, 2, v->tall, v->dilation[0] * m->columns, 0);
+    axis_add(r, LEFT, 3, v->wide, v->dilation[1], 0);
+    axis_add(r, SUM, -1, v->batch, x[0], y[0]);
+    axis_add(r, SUM, -1, v->rows, v->stride[0] * m->columns, y[2]);
+    axis_add(r, SUM, -1, v->columns, v->stride[1], y[3]);
+    r->c->split = node_int(r->c->leader, "split");
+    r->c->outside = true;
+}
+
+static void
+read_leader(Reading *r)
+{
+    const Graph *g = r->c->graph;
+    const Node *n = r->c->leader;
+    const Type *a = &value_at(g, n->in[0])->type;
+    const Type *b = &value_at(g, n->in[1])->type;
+    const Type *y = &value_at(g, n->out[0])->type;
+    Conv v;
+
+    switch (n->op) {
+    case OP_contract:
+        read_contract(r);
+        break;
+    case OP_conv:
+        v = conv_sizes(n, a, b, y);
+        read_conv(r, &v);
+        break;
+    case OP_conv_grad_input:
+        v = conv_sizes(n, y, b, a);
+        read_conv_grad_input(r, &v);
+        break;
+    case OP_conv_grad_weight:
+        v = conv_sizes(n, a, y, b);
+        read_conv_grad_weight(r, &v);
+        break;
+    default:
+        UNREACHABLE();
+    }
+}
+
+/* ------------------------------------------------------------------------ */
+
+static void
+find_leader(Contraction *c, const Graph *g, NodeId n)
+{
+    const Node *node = node_at(g, n);
+
+    c->group = node->body != NULL;
+    c->graph = node->body ? node->body : g;
+    c->leader = node;
+    for (size_t k = 0; c->group && k < vec_len(c->graph->order); k++) {
+        const Node *inner = node_at(c->graph, c->graph->order[k]);
+
+        if (op_info(inner->op)->kernel == KK_contract)
+            c->leader = inner;
+    }
+    ASSERT(op_info(c->leader->op)->kernel == KK_contract);
+}
+
+int64_t
+axes_size(const Axis *axis, size_t from)
+{
+    int64_t size = 1;
+
+    for (size_t i = from; i < vec_len(axis); i++)
+        size *= axis[i].size;
+    return size;
+}
+
+/* An axis outside of the blocks must not be merged with those inside. */
+static Axis *
+merge_sum(Reading *r)
+{
+    Axis *inside = NULL, *made = NULL;
+
+    if (!r->c->outside)
+        return merge(r, r->list[SUM]);
+    for (size_t i = 1; i < vec_len(r->list[SUM]); i++)
+        vec_push(r->arena, inside, r->list[SUM][i]);
+    inside = merge(r, inside);
+    vec_push(r->arena, made, r->list[SUM][0]);
+    for (size_t i = 0; i < vec_len(inside); i++)
+        vec_push(r->arena, made, inside[i]);
+    return made;
+}
+
+Contraction *
+contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
+{
+    Contraction *c = NEW(a, Contraction);
+    Reading r = {.arena = a, .c = c};
+
+    find_leader(c, g, n);
+    c->dtype = value_at(c->graph, c->leader->out[0])->type.dtype;
+    c->bytes = dtype_bytes(c->dtype);
+    read_classes(&r);
+    read_leader(&r);
+    c->k = axes_size(r.list[SUM], 0);
+    c->split = c->split > 1 ? c->split : 1;
+    c->part = (c->k + c->split - 1) / c->split;
+    c->sum = merge_sum(&r);
+    c->batch = r.list[BATCH]; /* not merged: an image's band is one of them */
+    if (c->split > 1 && vec_len(c->sum) > 1)
+        c->outside = true;
+    contraction_choose(a, c, merge(&r, r.list[LEFT]),
+                       merge(&r, r.list[RIGHT]), m);
+    return c;
+}

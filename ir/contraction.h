@@ -1,0 +1,106 @@
+/* contraction: how a product or convolution is walked: its axes, register
+   tiles, copies of operands and tiles for threads. Planner and code generator
+   both ask here, so the scratch that is planned is the scratch that is used.
+
+   Every kind becomes one form. An element of the result has an index in three
+   lists of axes (batch, left, right), a term of its sum one in a fourth (sum);
+   an address is a sum of index * stride, for convolutions too, once the image
+   stands in a copy with its padding ("image"). Lanes of vectors run along one
+   of left and right (`lane`), broadcast scalars along the other (`row`). */
+#ifndef SNUG_CONTRACTION_H
+#define SNUG_CONTRACTION_H
+
+#include "ir/graph.h"
+#include "ir/machine.h"
+#include "ir/tiling.h"
+
+/* in[]: strides in elements in the two operands (in the image's copy, where
+   there is one, but for axes outside of the copy); at[c]: strides in the
+   tensors of class c that the epilogue reads or writes; class 0 is the
+   result's. */
+typedef struct Axis {
+    int64_t size, in[2];
+    int64_t *at;
+} Axis;
+
+/* An operand's copy with zeros around (and, for strided input gradients,
+   between) its points; one a worker, made anew for each batch index and each
+   index of a sum axis that is walked outside. */
+typedef struct Image {
+    bool on;
+    int64_t channels, height, width;  /* of the source */
+    int64_t rows, columns;            /* of the copy */
+    int64_t top, left;                /* where source (0,0) stands; may be < 0 */
+    int64_t spread_rows, spread_columns; /* distance of source points */
+    int64_t lead;  /* element of the copy at which index 0 of all axes stands */
+    int64_t step;  /* copy rows between two indices of the batch axis `band` */
+    int band;      /* -1: none */
+} Image;
+
+typedef enum Packing {
+    PACK_NONE,   /* vectors are loaded where they stand */
+    PACK_SHARED, /* all panels, in a phase of their own */
+    PACK_TILE    /* a panel at a time, by the worker that needs it */
+} Packing;
+
+/* One side's blocks: `inner` indices of axis[0] times `outer` of axis[1];
+   outer > 1 only if inner is the whole axis[0]; outer divides axis[1]. */
+typedef struct Side {
+    Axis *axis; /* vector: innermost first, at least two (size 1 if need be) */
+    int operand;
+    int64_t inner, outer;
+    int64_t tail;         /* of the last inner block; inner: it is whole */
+    int64_t inner_blocks, outer_blocks, blocks;
+    int64_t chunk, chunks; /* blocks of a tile for threads */
+} Side;
+
+typedef enum Walk {
+    WALK_LANES, /* the epilogue runs along the lanes */
+    WALK_ROWS,  /* along the rows, the tile transposed */
+    WALK_POINTS /* point by point */
+} Walk;
+
+typedef struct Contraction {
+    const Graph *graph; /* that holds the leader: a body, or the node's */
+    const Node *leader;
+    bool group; /* there are maps beside the leader */
+    DType dtype;
+    int64_t bytes; /* of an element */
+    int classes;
+    int *class_of; /* ValueId of `graph` -> class, for what maps read */
+    Axis *batch, *sum;
+    Image image[2];
+    int64_t k, split, part; /* part: terms of each of the split's parts */
+    bool outside; /* sum[0] is walked outside of the blocks */
+
+    int lanes; /* of a vector */
+    Side row, lane;
+    Packing packing; /* of the lane operand */
+    Walk walk;
+    int64_t vectors; /* of a register tile's row */
+    int64_t tiles;
+    int64_t inside;  /* terms of the sum within the blocks */
+
+    /* Scratch, offsets in bytes: shared, then of a worker. */
+    int64_t partial; /* split > 1: results of the parts */
+    int64_t panels;  /* PACK_SHARED */
+    int64_t copy[2], panel, sums;
+    Scratch scratch;
+} Contraction;
+
+/* Of a product or convolution, or a group led by one. */
+Contraction *contraction_new(Arena *a, const Graph *g, NodeId n,
+                             const Machine *m);
+
+/* Elements of a register tile's row, and rows with room for transposing. */
+int64_t tile_width(const Contraction *c);
+int64_t tile_height(const Contraction *c);
+int64_t panel_bytes(const Contraction *c);
+int64_t panel_count(const Contraction *c); /* PACK_SHARED */
+int64_t axes_size(const Axis *axis, size_t from);
+
+/* The second half of contraction_new: choose blocks by a cost model. */
+void contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
+                        const Machine *m);
+
+#endif

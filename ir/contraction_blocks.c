@@ -1,0 +1,417 @@
+/* contraction_blocks: register tiles, packing and tiles for threads, by a
+   model of cycles that knows shape and machine only.
+
+   The unit is the time of one multiply-add of a whole vector register. Every
+   way to lay lanes and rows on the two sides is tried; the cheapest stays. */
+#include <math.h>
+#include <string.h>
+
+#include "ir/base/diag.h"
+#include "ir/contraction.h"
+
+enum {
+    TILE_UNITS = 8192,       /* of work that a tile for threads should have */
+    TILES_MOST = 256,
+    SHARED_MOST = 1 << 19,   /* bytes of panels packed once for all */
+    SUMS_MOST = 96 << 10,    /* bytes of running sums a worker */
+    SPREAD_MOST = 1 << 18,   /* bytes over which unpacked vectors may lie */
+};
+
+typedef struct Choice {
+    double cost;
+    int lane_side, lanes;
+    int64_t lane_inner, lane_outer, row_inner, row_outer;
+} Choice;
+
+typedef struct Chooser {
+    Arena *arena;
+    Contraction *c;
+    const Machine *m;
+    Axis *list[2]; /* left, right: innermost first */
+    int full;      /* lanes of a register */
+    Choice best;
+} Chooser;
+
+int64_t
+tile_width(const Contraction *c)
+{
+    return c->vectors * c->lanes;
+}
+
+int64_t
+tile_height(const Contraction *c)
+{
+    int64_t rows = c->row.inner * c->row.outer;
+
+    return (rows + c->lanes - 1) / c->lanes * c->lanes;
+}
+
+int64_t
+panel_bytes(const Contraction *c)
+{
+    int64_t bytes = c->inside * tile_width(c) * c->bytes;
+
+    return (bytes + 63) / 64 * 64;
+}
+
+/* Does the lane operand differ along this batch axis? */
+static int64_t
+panel_copies(const Contraction *c)
+{
+    int64_t copies = 1;
+
+    for (size_t i = 0; i < vec_len(c->batch); i++)
+        if (c->batch[i].in[c->lane.operand])
+            copies *= c->batch[i].size;
+    return copies;
+}
+
+int64_t
+panel_count(const Contraction *c)
+{
+    return panel_copies(c) * c->lane.blocks;
+}
+
+/* ---- which axis is innermost ------------------------------------------- */
+
+static size_t
+unit_axis(const Axis *list, int operand)
+{
+    for (size_t i = vec_len(list); i-- > 0;)
+        if ((operand < 0 ? list[i].at[0] : list[i].in[operand]) == 1)
+            return i;
+    return vec_len(list);
+}
+
+/* The list with its innermost axis first, the others outwards behind it.
+   Lanes like unit stride in their operand, everything likes it in the
+   result. */
+static Axis *
+innermost_first(Chooser *h, const Axis *list, int operand)
+{
+    Axis none = {.size = 1}, *made = NULL;
+    size_t n = vec_len(list), inner = unit_axis(list, operand);
+
+    none.at = NEWN(h->arena, int64_t, h->c->classes);
+    if (inner == n)
+        inner = unit_axis(list, -1);
+    if (inner == n)
+        inner = n - 1;
+    if (n)
+        vec_push(h->arena, made, list[inner]);
+    for (size_t i = n; i-- > 0;)
+        if (i != inner)
+            vec_push(h->arena, made, list[i]);
+    while (vec_len(made) < 2)
+        vec_push(h->arena, made, none);
+    return made;
+}
+
+/* ---- cost ---------------------------------------------------------------- */
+
+/* One step of the sum on a register tile of rows * vectors. */
+static double
+step_cost(const Chooser *h, double rows, double vectors, int lanes)
+{
+    double width = lanes == h->full ? 1 : 0.6;
+    double work = rows * vectors * width;
+    double loads = rows * 0.5 + vectors;
+
+    return fmax(fmax(work, loads), 4) + 0.25;
+}
+
+static bool
+is_unit(const Axis *x, int operand)
+{
+    return x->in[operand] == 1 || x->size == 1;
+}
+
+/* Must, or should, the lane operand be packed? */
+static bool
+wants_panels(const Chooser *h, const Choice *t)
+{
+    const Axis *lane = h->list[t->lane_side], *sum = h->c->sum;
+    int operand = t->lane_side;
+    int64_t rows = axes_size(h->list[!t->lane_side], 0), far;
+
+    if (!is_unit(&lane[0], operand))
+        return true;
+    if (h->c->image[operand].on || h->c->outside || !sum)
+        return false;
+    far = sum[0].in[operand] * sum[0].size * h->c->bytes;
+    return far > SPREAD_MOST && rows >= 96;
+}
+
+static double
+pack_cost(const Chooser *h, const Choice *t)
+{
+    const Axis *lane = h->list[t->lane_side], *sum = h->c->sum;
+    double each = 1.5;
+
+    if (is_unit(&lane[0], t->lane_side))
+        each = 0.2;
+    else if (sum && vec_last(sum).in[t->lane_side] == 1)
+        each = 0.5;
+    return each;
+}
+
+static double
+side_blocks(const Axis *axis, int64_t inner, int64_t outer)
+{
+    return ceil((double)axis[0].size / (double)inner) *
+           (double)(axis[1].size / outer) *
+           (double)axes_size(axis, 2);
+}
+
+/* Average rows of a block: the last one is smaller. */
+static double
+mean_rows(const Axis *axis, int64_t inner, int64_t outer)
+{
+    double blocks = ceil((double)axis[0].size / (double)inner);
+
+    return (double)axis[0].size / blocks * (double)outer;
+}
+
+static Walk
+walk_of(const Axis *row, const Axis *lane)
+{
+    return lane[0].at[0] == 1  ? WALK_LANES
+           : row[0].at[0] == 1 ? WALK_ROWS
+                               : WALK_POINTS;
+}
+
+/* Storing a tile, with the epilogue's overhead; more where lanes are few. */
+static double
+tile_cost(const Chooser *h, const Choice *t, double rows, double vectors)
+{
+    const Axis *row = h->list[!t->lane_side], *lane = h->list[t->lane_side];
+
+    switch (walk_of(row, lane)) {
+    case WALK_LANES:
+        return 40 + rows * vectors * 5;
+    case WALK_ROWS:
+        return 40 + rows * vectors * 10;
+    default:
+        return 40 + rows * vectors * 5 * t->lanes;
+    }
+}
+
+static double
+choice_cost(const Chooser *h, const Choice *t)
+{
+    const Axis *row = h->list[!t->lane_side], *lane = h->list[t->lane_side];
+    double rows = mean_rows(row, t->row_inner, t->row_outer);
+    double vectors = ceil((double)t->lane_inner / t->lanes);
+    double row_blocks = side_blocks(row, t->row_inner, t->row_outer);
+    double lane_blocks = side_blocks(lane, t->lane_inner, t->lane_outer);
+    double cost, panels = 0, k = (double)h->c->k;
+
+    vectors *= (double)t->lane_outer;
+    cost = row_blocks * lane_blocks *
+           (k * step_cost(h, rows, vectors, t->lanes) +
+            tile_cost(h, t, rows, vectors));
+    if (wants_panels(h, t))
+        panels = lane_blocks * k * vectors * t->lanes * pack_cost(h, t);
+    return cost + panels;
+}
+
+/* ---- candidates ---------------------------------------------------------- */
+
+static void
+try_choice(Chooser *h, Choice t)
+{
+    t.cost = choice_cost(h, &t);
+    if (h->best.cost <= 0 || t.cost < h->best.cost)
+        h->best = t;
+}
+
+/* Rows: a cut of the innermost axis, or all of it and a cut of the next. */
+static void
+try_rows(Chooser *h, Choice t, int64_t most)
+{
+    const Axis *row = h->list[!t.lane_side];
+
+    t.row_outer = 1;
+    for (t.row_inner = 1; t.row_inner <= most && t.row_inner <= row[0].size;
+         t.row_inner++)
+        try_choice(h, t);
+    t.row_inner = row[0].size;
+    for (t.row_outer = 2; t.row_outer <= row[1].size &&
+                          t.row_outer * t.row_inner <= most;
+         t.row_outer++)
+        if (row[1].size % t.row_outer == 0)
+            try_choice(h, t);
+}
+
+static void
+try_lanes(Chooser *h, Choice t)
+{
+    const Axis *lane = h->list[t.lane_side];
+    int64_t whole = (lane[0].size + t.lanes - 1) / t.lanes;
+    int64_t registers = h->m->registers;
+
+    for (int64_t v = 1; v <= 4 && v <= whole; v++) {
+        t.lane_inner = v * t.lanes;
+        t.lane_outer = 1;
+        try_rows(h, t, (registers - v - 2) / v);
+    }
+    t.lane_inner = whole * t.lanes;
+    for (t.lane_outer = 2; t.lane_outer <= lane[1].size &&
+                           t.lane_outer * whole <= 6;
+         t.lane_outer++)
+        if (lane[1].size % t.lane_outer == 0)
+            try_rows(h, t, (registers - t.lane_outer * whole - 2) /
+                               (t.lane_outer * whole));
+}
+
+static void
+try_side(Chooser *h, Axis *left, Axis *right, int lane_side)
+{
+    Choice t = {.lane_side = lane_side};
+
+    h->list[0] = innermost_first(h, left, lane_side == 0 ? 0 : -1);
+    h->list[1] = innermost_first(h, right, lane_side == 1 ? 1 : -1);
+    t.lanes = h->full;
+    try_lanes(h, t);
+    t.lanes = h->full / 2;
+    if (t.lanes >= 4)
+        try_lanes(h, t);
+}
+
+/* ---- the plan -------------------------------------------------------------- */
+
+static Side
+side_made(Axis *axis, int operand, int64_t inner, int64_t outer)
+{
+    Side s = {.axis = axis, .operand = operand, .inner = inner,
+              .outer = outer};
+
+    s.inner_blocks = (axis[0].size + inner - 1) / inner;
+    s.tail = axis[0].size - (s.inner_blocks - 1) * inner;
+    s.outer_blocks = axis[1].size / outer;
+    s.blocks = s.inner_blocks * s.outer_blocks * axes_size(axis, 2);
+    s.chunk = s.blocks;
+    s.chunks = 1;
+    return s;
+}
+
+static int64_t
+least_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Cuts a side's blocks into about `parts` even chunks. */
+static void
+cut(Side *s, int64_t parts)
+{
+    parts = parts < 1 ? 1 : least_of(parts, s->blocks);
+    s->chunk = (s->blocks + parts - 1) / parts;
+    s->chunks = (s->blocks + s->chunk - 1) / s->chunk;
+}
+
+static void
+cut_tiles(Contraction *c, double units)
+{
+    int64_t around = axes_size(c->batch, 0) * c->split, want;
+    int64_t block = tile_width(c) * tile_height(c) * c->bytes;
+    int64_t most = c->outside ? SUMS_MOST / block : INT64_MAX;
+
+    want = (int64_t)(units / TILE_UNITS);
+    want = want < 1 ? 1 : least_of(want, TILES_MOST);
+    want = around ? (want + around - 1) / around : 1;
+    if (!c->lane.blocks || !c->row.blocks)
+        return;
+    cut(&c->lane, want);
+    cut(&c->row, (want + c->lane.chunks - 1) / c->lane.chunks);
+    if (most < 1)
+        most = 1;
+    if (c->lane.chunk > most)
+        cut(&c->lane, (c->lane.blocks + most - 1) / most);
+    most /= c->lane.chunk ? c->lane.chunk : 1;
+    if (c->outside && c->row.chunk > most)
+        cut(&c->row, (c->row.blocks + most - 1) / (most < 1 ? 1 : most));
+}
+
+static int64_t
+take(int64_t *used, int64_t bytes)
+{
+    int64_t at = *used;
+
+    *used = (at + bytes + 63) / 64 * 64;
+    return at;
+}
+
+/* Behind the last row of a copy lie as many elements as a vector may read
+   too far. */
+static int64_t
+image_bytes(const Contraction *c, const Image *m)
+{
+    return (m->channels * m->rows * m->columns + tile_width(c) + c->lanes) *
+           c->bytes;
+}
+
+static void
+lay_scratch(Contraction *c)
+{
+    Scratch *s = &c->scratch;
+    int64_t elements = 1;
+    const Type *out = &value_at(c->graph, c->leader->out[0])->type;
+
+    elements = type_elements(out);
+    if (c->split > 1)
+        c->partial = take(&s->shared, elements * c->split * c->bytes);
+    if (c->packing == PACK_SHARED)
+        c->panels = take(&s->shared, panel_count(c) * panel_bytes(c));
+    for (int i = 0; i < 2; i++)
+        if (c->image[i].on)
+            c->copy[i] = take(&s->each, image_bytes(c, &c->image[i]));
+    if (c->packing == PACK_TILE)
+        c->panel = take(&s->each, panel_bytes(c));
+    if (c->outside)
+        c->sums = take(&s->each, c->row.chunk * c->lane.chunk *
+                                     tile_width(c) * tile_height(c) *
+                                     c->bytes);
+}
+
+static Packing
+packing_of(const Contraction *c, bool wanted)
+{
+    if (!wanted)
+        return PACK_NONE;
+    if (c->outside || c->image[c->lane.operand].on ||
+        panel_count(c) * panel_bytes(c) > SHARED_MOST)
+        return PACK_TILE;
+    return PACK_SHARED;
+}
+
+void
+contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
+                   const Machine *m)
+{
+    Chooser h = {.arena = a, .c = c, .m = m};
+    const Choice *t = &h.best;
+    bool wanted;
+
+    h.full = (int)(m->vector_bytes / c->bytes);
+    if (h.full < 2)
+        h.full = 2;
+    try_side(&h, left, right, 1);
+    try_side(&h, left, right, 0);
+    h.list[0] = innermost_first(&h, left, t->lane_side == 0 ? 0 : -1);
+    h.list[1] = innermost_first(&h, right, t->lane_side == 1 ? 1 : -1);
+    c->lanes = t->lanes;
+    c->lane = side_made(h.list[t->lane_side], t->lane_side, t->lane_inner,
+                        t->lane_outer);
+    c->row = side_made(h.list[!t->lane_side], !t->lane_side, t->row_inner,
+                       t->row_outer);
+    c->vectors = t->lane_inner / t->lanes * t->lane_outer;
+    c->walk = walk_of(c->row.axis, c->lane.axis);
+    c->inside = axes_size(c->sum, c->outside ? 1 : 0);
+    wanted = wants_panels(&h, t);
+    c->packing = packing_of(c, wanted);
+    cut_tiles(c, t->cost * (double)axes_size(c->batch, 0));
+    c->tiles = axes_size(c->batch, 0) * c->split * c->lane.chunks *
+               c->row.chunks;
+    lay_scratch(c);
+}

@@ -1,0 +1,191 @@
+/* compiled: modules from text through the passes, code generation and the
+   linker into this process, run beside the interpreter. */
+#ifndef SNUG_TESTS_COMPILED_H
+#define SNUG_TESTS_COMPILED_H
+
+#include <dlfcn.h>
+#include <math.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "codegen/emit.h"
+#include "passes/pipeline.h"
+#include "runtime/abi.h"
+#include "tests/small.h"
+
+typedef struct Compiled {
+    Arena *arena;
+    Module *module;
+    void *library;
+    const RtProgram *program;
+    char *memory;
+} Compiled;
+
+static inline void
+compiled_link(const char *object, const char *path)
+{
+    pid_t child = fork();
+    int status;
+
+    if (child == 0) {
+        execlp("cc", "cc", "-shared", "-o", path, object, "-lm", NULL);
+        _exit(1);
+    }
+    waitpid(child, &status, 0);
+    cr_assert_eq(status, 0, "cc failed");
+}
+
+static inline void
+compiled_problem(Guard *g)
+{
+    char *text = diag_text(g);
+
+    cr_assert(false, "%s", text);
+}
+
+/* `text` holds graphs; passes bring them from stage train to placed. */
+static inline Compiled
+compiled_new(const char *text, const char *passes, const char *target)
+{
+    static Compiled c; /* survives the jump */
+    static Guard guard;
+    char object[] = "/tmp/snug-test-XXXXXX", library[40];
+
+    c = (Compiled){.arena = arena_new()};
+    close(mkstemp(object));
+    snprintf(library, sizeof library, "%s.so", object);
+    if (!guarded(&guard))
+        compiled_problem(&guard);
+    c.module = parse_module(c.arena, text, "compiled.snug");
+    raise_if_complained();
+    const Machine *machine = target_machine(c.arena, target);
+    pipeline_run(c.module, passes, &(PipelineOptions){.machine = machine});
+    EmitOptions o = {.machine = machine, .target = target, .weights = ""};
+    emit_module(c.module, &o, EMIT_OBJECT, object);
+    guard_leave(&guard);
+    compiled_link(object, library);
+    c.library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    cr_assert(c.library, "%s", dlerror());
+    c.program = dlsym(c.library, "snug_program");
+    cr_assert(c.program);
+    c.memory = aligned_alloc(
+        (size_t)c.program->arena_align,
+        (size_t)(c.program->arena_bytes + c.program->arena_align) /
+            (size_t)c.program->arena_align * (size_t)c.program->arena_align);
+    unlink(object);
+    unlink(library);
+    return c;
+}
+
+static inline void
+compiled_free(Compiled *c)
+{
+    free(c->memory);
+    arena_free(c->arena);
+}
+
+/* All tiles of a step, cut and ordered by `seed`; 0: in one call. */
+static inline void
+compiled_step(const Compiled *c, const RtStep *s, uint64_t seed)
+{
+    int64_t n = s->tiles, first = 0;
+
+    if (!seed) {
+        s->kernel(c->memory, s->offset, 0, n, 0);
+        return;
+    }
+    /* rotated, backwards, each tile alone, by changing workers */
+    first = n ? (int64_t)(seed % (uint64_t)n) : 0;
+    for (int64_t k = n; k-- > 0;) {
+        int64_t tile = (first + k) % n;
+
+        s->kernel(c->memory, s->offset, tile, tile + 1,
+                  k % c->program->workers);
+    }
+}
+
+/* Equal bits; any NaN equals any other. */
+static inline int64_t
+compiled_difference(const Tensor *x, const void *y)
+{
+    int64_t size = dtype_bytes(x->type.dtype);
+    Tensor other = {x->type, (void *)(uintptr_t)y};
+
+    for (int64_t i = 0; i < type_elements(&x->type); i++) {
+        if (!memcmp((char *)x->data + i * size,
+                    (char *)other.data + i * size, (size_t)size))
+            continue;
+        if (!isnan(tensor_get(x, i)) || !isnan(tensor_get(&other, i)))
+            return i;
+    }
+    return -1;
+}
+
+static inline void
+compiled_fill(Tensor *t, uint64_t seed)
+{
+    bool floats = dtype_float(t->type.dtype), truth = t->type.dtype == DT_I1;
+
+    for (int64_t i = 0; i < type_elements(&t->type); i++) {
+        double x = 4 * philox_uniform(seed, (uint64_t)i) - 2;
+
+        tensor_set(t, i, floats  ? (i % 5 ? x : rint(4 * x) / 4)
+                         : truth ? x > 0
+                                 : rint(20 * x));
+    }
+}
+
+/* Runs entry k both ways on the given inputs. */
+static inline void
+compiled_check_on(Compiled *c, int k, Tensor *in, uint64_t seed)
+{
+    const Graph *g = c->module->entry[k];
+    const RtEntry *e = &c->program->entry[k];
+    Tensor *out = NEWN(c->arena, Tensor, vec_len(g->output) + 1);
+
+    eval_graph(c->arena, g, NULL, in, out);
+    memset(c->memory, 0xff, (size_t)c->program->arena_bytes);
+    for (int i = 0; i < e->inputs; i++)
+        memcpy(c->memory + e->input[i].offset, in[i].data,
+               (size_t)e->input[i].bytes);
+    for (int i = 0; i < e->steps; i++)
+        compiled_step(c, &e->step[i], seed);
+    for (int i = 0; i < e->outputs; i++) {
+        const void *y = c->memory + e->output[i].offset;
+        int64_t at = compiled_difference(&out[i], y);
+        Tensor got = {out[i].type, (void *)(uintptr_t)y};
+
+        if (at >= 0)
+            cr_assert(false, "%s: %s[%lld] is %.17g, not %.17g (seed %llu)",
+                      e->name, e->output[i].name, (long long)at,
+                      tensor_get(&got, at), tensor_get(&out[i], at),
+                      (unsigned long long)seed);
+    }
+}
+
+static inline void
+compiled_check(Compiled *c, int k, uint64_t seed)
+{
+    const Graph *g = c->module->entry[k];
+    Tensor *in = NEWN(c->arena, Tensor, vec_len(g->input) + 1);
+
+    for (size_t i = 0; i < vec_len(g->input); i++) {
+        in[i] = tensor_new(c->arena, value_at(g, g->input[i])->type);
+        compiled_fill(&in[i], seed * 100 + i);
+    }
+    compiled_check_on(c, k, in, seed);
+}
+
+static inline void
+compiled_check_all(const char *text, const char *passes)
+{
+    Compiled c = compiled_new(text, passes, "native");
+
+    for (int k = 0; k < c.program->entries; k++)
+        for (uint64_t seed = 0; seed < 3; seed++)
+            compiled_check(&c, k, seed);
+    compiled_free(&c);
+}
+
+#endif
