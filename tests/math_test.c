@@ -33,8 +33,8 @@ static const Reference references[] = {
     {"exp", exp, expl, 0},       {"expm1", expm1, expm1l, 0},
     {"log", log, logl, 0},       {"log1p", log1p, log1pl, 0},
     {"tanh", tanh, tanhl, 0},    {"sigmoid", sigmoid64, sigmoid_wide, 0},
-    {"erf", erf, erfl, 0},       {"sin", sin, sinl, 1e7},
-    {"cos", cos, cosl, 1e7},     {"exp2", exp2, exp2l, 0},
+    {"erf", erf, erfl, 0},       {"sin", sin, sinl, 9.99e8},
+    {"cos", cos, cosl, 9.99e8},     {"exp2", exp2, exp2l, 0},
     {"log2", log2, log2l, 0},
 };
 
