@@ -5,10 +5,9 @@
 
 #include "ir/op.h"
 
-enum {
-    NO_NODE = UINT32_MAX,
-    MOST_NODES = 3000 /* of one formula */
-};
+#define NO_NODE UINT32_MAX
+
+enum { MOST_NODES = 3000 }; /* of a formula's text */
 
 typedef struct MathRow {
     const char *name;

@@ -40,37 +40,40 @@ static const Reference references[] = {
 
 enum { REFERENCES = sizeof references / sizeof *references };
 
-/* Distance in units in the last place of a format of `bits` digits whose
-   least exponent is `least` and whose largest finite number is `most`. */
-static double
-distance(double got, long double want, int bits, int least, double most)
-{
-    long double size = fabsl(want);
-    int e;
-
-    if (isnan(want) || isnan(got))
-        return isnan(want) && isnan(got) ? 0 : (double)INFINITY;
-    if (isinf(got) || size > (long double)most)
-        return isinf(got) && size > (long double)most &&
-                       !signbit(got) == !signbit(want)
-                   ? 0
-                   : (double)INFINITY;
-    frexpl(size > ldexpl(1, least) ? size : ldexpl(1, least), &e);
-    return (double)(fabsl((long double)got - want) / ldexpl(1, e - bits));
-}
-
-/* Just above the largest finite number, where rounding gives infinity. */
+/* In units in the last place. Infinity is right from the largest finite number
+   on; a finite result there is measured as if it went on. */
 static double
 distance32(float got, double want)
 {
-    return distance((double)got, (long double)want, 24, -126,
-                    0x1.ffffffp127);
+    double size = fmin(fmax(fabs(want), 0x1p-126), 0x1p127), unit;
+    uint64_t bits;
+
+    if (isnan(want) || isnan(got))
+        return isnan(want) && isnan(got) ? 0 : (double)INFINITY;
+    if (isinf(got))
+        return fabs(want) > 0x1.fffffep127 && !signbit(got) == !signbit(want)
+                   ? 0
+                   : (double)INFINITY;
+    memcpy(&bits, &size, sizeof bits);
+    bits &= UINT64_C(0x7ff) << 52; /* the power of two below */
+    memcpy(&unit, &bits, sizeof unit);
+    return fabs((double)got - want) / (unit * 0x1p-23);
 }
 
 static double
 distance64(double got, long double want)
 {
-    return distance(got, want, 53, -1022, 0x1.fffffffffffffp1023);
+    long double size = fminl(fmaxl(fabsl(want), 0x1p-1022L), 0x1p1023L);
+
+    if (isnan(want) || isnan(got))
+        return isnan(want) && isnan(got) ? 0 : (double)INFINITY;
+    if (isinf(got))
+        return fabsl(want) > 0x1.fffffffffffffp1023L &&
+                       !signbit(got) == !signbit(want)
+                   ? 0
+                   : (double)INFINITY;
+    return (double)(fabsl((long double)got - want) /
+                    ldexpl(1, ilogbl(size) - 52));
 }
 
 static Lanes *
@@ -147,7 +150,7 @@ worst64(Arena *a, const Reference *r)
     uint64_t state = 88172645463325252;
     double worst = 0;
 
-    for (int b = 0; b < (stride() > 1000 ? 2000 : 200000); b++) {
+    for (int b = 0; b < (stride() > 1000 ? 2000 : 20000); b++) {
         double in[EXPR_BLOCK], out[EXPR_BLOCK];
         const void *from = in;
         void *to = out;
@@ -224,7 +227,7 @@ worst_pow(DType d)
     uint64_t state = 362436069362436069;
     double worst = 0, most = d == DT_F32 ? 150 : 1070;
 
-    for (int i = 0; i < (stride() > 1000 ? 20000 : 20000000); i++) {
+    for (int i = 0; i < (stride() > 1000 ? 20000 : 2000000); i++) {
         double e = sample(&state, 1) * (i % 2 ? 1 : most);
         double x = exp2(e), y = sample(&state, 1) * most / e;
 

@@ -8,6 +8,9 @@
 #include <math.h>
 #include <string.h>
 
+#define PROBE     TEST_BINARY_DIR "/rule_test.probe.rule"
+#define TEMPORARY TEST_BINARY_DIR "/rule_test.other.rule"
+
 enum { STEPS = 10, MOST = 512 };
 
 /* One weight and what its optimizer keeps, in double. */
@@ -328,10 +331,10 @@ write_rule(const char *path, const char *text)
 
 Test(rule, blocks_products_and_shapes)
 {
-    static const Case c = {"rule=./rule_test.probe.rule", 0.1, probe};
+    static const Case c = {"rule=" PROBE, 0.1, probe};
     Guard guard;
 
-    write_rule("rule_test.probe.rule", probe_text);
+    write_rule(PROBE, probe_text);
     if (guarded(&guard)) {
         for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
             if (plains[k].rank == 1)
@@ -344,7 +347,7 @@ Test(rule, blocks_products_and_shapes)
         diag_print(&guard, stderr);
         cr_assert_fail("problems were raised");
     }
-    remove("rule_test.probe.rule");
+    remove(PROBE);
 }
 
 Test(rule, trajectories_in_f64)
@@ -363,10 +366,10 @@ expect_fault(const char *text, const char *part)
 {
     Guard guard;
     Arena *a = arena_new();
-    Case c = {"rule=./rule_test.tmp.rule", 0, NULL};
+    Case c = {"rule=" TEMPORARY, 0, NULL};
     char *problem;
 
-    write_rule("rule_test.tmp.rule", text);
+    write_rule(TEMPORARY, text);
     if (guarded(&guard)) {
         module_of(a, &c, "f32", "[4,3]");
         guard_leave(&guard);
@@ -376,7 +379,7 @@ expect_fault(const char *text, const char *part)
     cr_assert(strstr(problem, part), "expected '%s' in: %s", part, problem);
     free(problem);
     diag_free(&guard);
-    remove("rule_test.tmp.rule");
+    remove(TEMPORARY);
     arena_free(a);
 }
 

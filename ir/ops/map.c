@@ -42,9 +42,10 @@ map_shape(const Graph *g, NodeId id, const Type *given, Type *shape)
 
         if (type_broadcast(shape, t, shape))
             continue;
-        complain(graph_loc(g, id), "%s: operand %%%s %s does not broadcast to %s",
-                 op_info(n->op)->name, value_at(g, n->in[i])->name, type_text(a, t),
-                 type_text(a, shape));
+        complain(graph_loc(g, id),
+                 "%s: operand %%%s %s does not broadcast to %s",
+                 op_info(n->op)->name, value_at(g, n->in[i])->name,
+                 type_text(a, t), type_text(a, shape));
         return false;
     }
     return true;
@@ -59,7 +60,8 @@ check_given(const Graph *g, NodeId id, const Type *given, Type shape)
     if (type_equal(&shape, given))
         return true;
     complain(graph_loc(g, id), "%s: the result is %s, not %s",
-             op_info(node_at(g, id)->op)->name, type_text(a, &shape), type_text(a, given));
+             op_info(node_at(g, id)->op)->name, type_text(a, &shape),
+             type_text(a, given));
     return false;
 }
 
@@ -72,8 +74,9 @@ check_counts(const Graph *g, NodeId id, const Formula *f)
         return true;
     complain(graph_loc(g, id),
              "%s: the formula has %d operands and %d results, the node %d "
-             "and %d", op_info(n->op)->name, f ? (int)vec_len(f->input) : 0, f ? (int)vec_len(f->result) : 0,
-             n->nin, n->nout);
+             "and %d",
+             op_info(n->op)->name, f ? (int)vec_len(f->input) : 0,
+             f ? (int)vec_len(f->result) : 0, n->nin, n->nout);
     return false;
 }
 

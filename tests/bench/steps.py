@@ -88,12 +88,14 @@ def main():
     parser.add_argument("--out")
     options = parser.parse_args()
     programs = dict(p.split("=", 1) for p in options.program)
-    lines = [f"Step time, AdamW, batch 64, {options.threads} threads; {options.rounds} rounds in turn, "
-             f"{options.steps} steps each after {WARM} of warm-up.", "",
-             "| model | program | step ms | best round ms | ours / it (least..most) | peak RSS MiB |", "|---|---|---|---|---|---|"]
+    load = os.getloadavg()[0]
+    lines = ["| model | program | step ms | best round ms | ours / it (least..most) | peak RSS MiB |", "|---|---|---|---|---|---|"]
     for model in options.models.split(","):
         lines += rows(model, *measure(model, programs.get(model), options))
-    text = "\n".join(lines) + "\n"
+    head = [f"Step time, AdamW, batch 64, {options.threads} threads; {options.rounds} rounds in turn, {options.steps} steps each "
+            f"after {WARM} of warm-up.", f"Load average {load:.1f} before and {os.getloadavg()[0]:.1f} after, on "
+            f"{os.cpu_count()} cores: above {options.threads} the figures are disturbed.", ""]
+    text = "\n".join(head + lines) + "\n"
     print("\n" + text)
     if options.out:
         with open(options.out, "w") as file:
