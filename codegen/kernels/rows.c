@@ -270,7 +270,7 @@ choose_kept(Rows *r)
     int64_t room = STACK_MOST;
     bool more = true;
 
-    if (r->length <= LANES * SHORT_VECTORS)
+    if (!r->plain && r->length <= LANES * SHORT_VECTORS)
         return;
     for (int stage = 0; more; stage++) {
         more = needs_of_loop(r, stage, now);
@@ -468,7 +468,7 @@ lower_rows(Unit *u, const Graph *g, NodeId n, const char *name, Lowered *out)
     out->kernel[0] = r.kernel;
     if (!reduces(&r))
         lower_map(&r, out);
-    else if (r.innermost)
+    else if (r.innermost || r.plain)
         lower_trailing(&r, out);
     else
         lower_columns(&r, out);

@@ -73,6 +73,7 @@ typedef struct Rows {
     Type space;
     unsigned reduced; /* mask of the space's axes */
     bool innermost;   /* is the innermost axis reduced? */
+    bool plain;       /* it is kept, but of size 1: one element after another */
     Axis axis[MAXRANK];
     int axes;
     Port *port;     /* vector */
