@@ -87,14 +87,17 @@ new_unit(const Emission *e, Arena *a)
                     t->features, e->m->name);
 }
 
+/* A group with a product is the product's. */
 static Lower *
 lower_of(const Node *n)
 {
-    const Node *leader = n;
+    for (size_t k = 0; n->body && k < vec_len(n->body->order); k++) {
+        const Node *member = node_at(n->body, n->body->order[k]);
 
-    if (n->op == OP_group)
-        leader = node_at(n->body, n->body->order[0]);
-    switch (op_info(leader->op)->kernel) {
+        if (op_info(member->op)->kernel == KK_contract)
+            return lower_contract;
+    }
+    switch (op_info(n->op)->kernel) {
     case KK_contract:
         return lower_contract;
     case KK_window:

@@ -165,14 +165,10 @@ runtime_folder(Arena *a)
                  self);
 }
 
-/* What the runtime itself needs. */
+/* What the runtime itself needs; zlib is inside it. */
 static void
-add_libraries(Command *c, const char *dir)
+add_libraries(Command *c)
 {
-    const char *zlib = path_near(c->arena, dir, "libz.a");
-
-    if (access(zlib, R_OK) == 0)
-        command_add(c, "%s", zlib);
     command_add(c, "-lm");
     command_add(c, "-pthread");
 }
@@ -230,7 +226,7 @@ link_program(Arena *a, const char *object, const char *dir, const char *made)
     command_add(&c, "%s/libsnug_rt.a", dir);
     command_add(&c, "-Wl,--gc-sections");
     command_add(&c, "-s");
-    add_libraries(&c, dir);
+    add_libraries(&c);
     command_run(&c, made);
 }
 
@@ -240,6 +236,7 @@ link_shared(Arena *a, const char *object, const char *dir, const char *made)
     Command c = command_new(a, "CC", "cc");
 
     command_add(&c, "-shared");
+    command_add(&c, "-Wl,-Bsymbolic"); /* zlib's archive is not PIC */
     command_add(&c, "-o");
     command_add(&c, "%s", made);
     command_add(&c, "%s", object);
@@ -247,7 +244,7 @@ link_shared(Arena *a, const char *object, const char *dir, const char *made)
     command_add(&c, "%s/libsnug_rt.a", dir);
     command_add(&c, "-Wl,--no-whole-archive");
     command_add(&c, "-s");
-    add_libraries(&c, dir);
+    add_libraries(&c);
     command_run(&c, made);
 }
 
@@ -257,7 +254,6 @@ link_static(Arena *a, const char *object, const char *dir, char *made)
 {
     Command c = command_new(a, "CC", "cc"), ar = command_new(a, "AR", "ar");
     char *whole = beside(a, made, ".o");
-    const char *zlib = path_near(a, dir, "libz.a");
 
     command_add(&c, "-nostdlib");
     command_add(&c, "-r");
@@ -267,8 +263,6 @@ link_static(Arena *a, const char *object, const char *dir, char *made)
     command_add(&c, "-Wl,--whole-archive");
     command_add(&c, "%s/libsnug_rt.a", dir);
     command_add(&c, "-Wl,--no-whole-archive");
-    if (access(zlib, R_OK) == 0)
-        command_add(&c, "%s", zlib);
     command_run(&c, whole);
     command_add(&ar, "rcs");
     command_add(&ar, "%s", made);

@@ -74,6 +74,16 @@ make_types(Unit *u)
     u->void_ = LLVMVoidTypeInContext(u->context);
 }
 
+static void
+set_flag(Unit *u, const char *name, const char *value)
+{
+    LLVMMetadataRef text =
+        LLVMMDStringInContext2(u->context, value, strlen(value));
+
+    LLVMAddModuleFlag(u->module, LLVMModuleFlagBehaviorError, name,
+                      strlen(name), text);
+}
+
 Unit *
 unit_new(Arena *a, const Machine *m, const char *triple, const char *cpu,
          const char *features, const char *name)
@@ -95,6 +105,8 @@ unit_new(Arena *a, const Machine *m, const char *triple, const char *cpu,
     LLVMDisposeTargetData(layout);
     full = LLVMGetTargetMachineTriple(u->target);
     LLVMSetTarget(u->module, full);
+    if (!strncmp(full, "riscv64", 7)) /* else floats travel as integers */
+        set_flag(u, "target-abi", "lp64d");
     LLVMDisposeMessage(full);
     make_types(u);
     return u;

@@ -1,0 +1,276 @@
+/* contract_test: products and convolutions give the interpreter's bits, with
+   every layout, tail, split and epilogue, whatever the tiles and their
+   order. */
+#include "tests/compiled.h"
+
+#define PLAIN "workspace,schedule,place"
+#define FUSED "fuse,inplace,workspace,schedule,place"
+
+typedef struct Source {
+    Text text;
+    int graphs;
+} Source;
+
+static Source
+source_new(Arena *a)
+{
+    Source s = {text_new(a), 0};
+
+    text_add(&s.text, "snug 1 stage=train\nmodule \"test\"\n"
+                      "graph train {\ninput %%x : f32[1]\n"
+                      "f %%loss = copy %%x : f32[1]\noutput %%loss\n}\n");
+    return s;
+}
+
+static void __attribute__((format(printf, 2, 3)))
+add_graph(Source *s, const char *format, ...)
+{
+    char body[4096];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(body, sizeof body, format, args);
+    va_end(args);
+    text_add(&s->text, "graph g%d {\n%s}\n", s->graphs++, body);
+}
+
+static void
+check(Source *s, const char *passes)
+{
+    compiled_check_all(text_str(&s->text), passes);
+    *s = source_new(s->text.arena);
+}
+
+/* ---- products ------------------------------------------------------------- */
+
+/* dims: sizes of the labels in "bmnk" and of others in "xyz", by letter. */
+static void
+add_shape(Text *t, const char *dtype, const char *labels, size_t length,
+          const int *size)
+{
+    text_add(t, "%s[", dtype);
+    for (size_t i = 0; i < length; i++)
+        text_add(t, "%s%d", i ? "," : "", size[labels[i] - 'a']);
+    text_add(t, "]");
+}
+
+static void
+add_product(Source *s, const char *dtype, const char *labels, int split,
+            const int *size, const char *more)
+{
+    Arena *a = s->text.arena;
+    Text t[3] = {text_new(a), text_new(a), text_new(a)};
+    const char *b = strchr(labels, ',') + 1, *c = strchr(labels, '>') + 1;
+
+    add_shape(&t[0], dtype, labels, (size_t)(b - labels - 1), size);
+    add_shape(&t[1], dtype, b, (size_t)(c - b - 2), size);
+    add_shape(&t[2], dtype, c, strlen(c), size);
+    add_graph(s,
+              "input %%a : %s\ninput %%b : %s\n%s"
+              "f %%y = contract %%a, %%b labels=\"%s\" split=%d : %s\n"
+              "output %%y\n",
+              text_str(&t[0]), text_str(&t[1]), more, labels, split,
+              text_str(&t[2]));
+}
+
+static const char *const layouts[] = {
+    "mk,kn->mn",    "mk,nk->mn",     "km,kn->mn",    "km,nk->mn",
+    "mk,nk->nm",    "bmk,bkn->bmn",  "bmk,kn->bmn",  "mk,bnk->bmn",
+    "mkb,nkb->mnb", "mxk,nxk->mn",   "xkm,kxn->mn",  "mxk,kn->xnm",
+    "mk,kxn->mxn",  "mk,k->m",       "k,k->",        "m,n->mn",
+    "bxmk,bxnk->bmxn", "bm,bm->bm",
+};
+
+static void
+set_sizes(int *size, int m, int n, int k)
+{
+    size['m' - 'a'] = m;
+    size['n' - 'a'] = n;
+    size['k' - 'a'] = k;
+    size['b' - 'a'] = 3;
+    size['x' - 'a'] = 2 + m % 4;
+}
+
+Test(contract, layouts)
+{
+    static const int sizes[][3] = {{1, 1, 1}, {17, 33, 5}, {64, 10, 84},
+                                   {5, 67, 23}, {31, 48, 64}};
+    Arena *a = arena_new();
+    Source s = source_new(a);
+    int size[26] = {0};
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        set_sizes(size, sizes[i][0], sizes[i][1], sizes[i][2]);
+        for (size_t l = 0; l < sizeof layouts / sizeof *layouts; l++)
+            add_product(&s, i == 2 ? "f64" : "f32", layouts[l], 1, size, "");
+        check(&s, PLAIN);
+    }
+    arena_free(a);
+}
+
+Test(contract, sizes)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+    int size[26] = {0};
+
+    for (int i = 1; i <= 67; i += 2) {
+        set_sizes(size, i, (i * 29) % 67 + 1, (i * 43) % 61 + 1);
+        add_product(&s, "f32", layouts[i % 4], 1, size, "");
+    }
+    set_sizes(size, 300, 130, 200);
+    add_product(&s, "f32", "mk,nk->mn", 1, size, "");
+    add_product(&s, "f32", "km,kn->mn", 1, size, "");
+    check(&s, PLAIN);
+    arena_free(a);
+}
+
+Test(contract, split)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+    int size[26] = {0};
+
+    for (int i = 0; i < 14; i++) {
+        set_sizes(size, 10 + i, 3 * i + 1, 100 + i);
+        add_product(&s, "f32", layouts[i], 2 + i % 6, size, "");
+    }
+    set_sizes(size, 60, 70, 1000);
+    size['x' - 'a'] = 2000;
+    add_product(&s, "f32", "mk,kxn->mxn", 1, (set_sizes(size, 3, 40, 50), size),
+                "");
+    check(&s, PLAIN);
+    arena_free(a);
+}
+
+/* ---- epilogues -------------------------------------------------------------- */
+
+Test(contract, epilogues)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    for (int i = 0; i < 6; i++) {
+        int m = 5 + 13 * i, n = 10 + 23 * i, k = 7 + 11 * i;
+        const char *labels = layouts[i % 4];
+        bool left = labels[0] == 'm', right = labels[3] == 'k';
+        int split = i == 4 ? 3 : 1;
+
+        add_graph(&s,
+                  "input %%a : f32[%d,%d]\ninput %%b : f32[%d,%d]\n"
+                  "input %%c : f32[%d]\ninput %%r : f32[%d,%d]\n"
+                  "input %%v : f32[%d,1]\ninput %%s : f64[]\n"
+                  "f %%y = contract %%a, %%b labels=\"%s\" split=%d : "
+                  "f32[%d,%d]\n"
+                  "f %%h = map %%y, %%c \"max(a+b,0)\" : f32[%d,%d]\n"
+                  "f %%z = map %%h, %%r, %%v, %%s \"tanh(a*b)-c*f32(d)\" : "
+                  "f32[%d,%d]\n"
+                  "f %%u = exp %%y : f32[%d,%d]\n"
+                  "f %%w = map %%y, %%s \"f64(a)*b\" : f64[%d,%d]\n"
+                  "f %%l = lt %%y, %%r : f32[%d,%d]\n"
+                  "output %%z\noutput %%h\noutput %%u\noutput %%w\n"
+                  "output %%l\n",
+                  left ? m : k, left ? k : m, right ? k : n, right ? n : k, n,
+                  m, n, m, labels, split, m, n, m, n, m, n, m, n, m, n, m, n);
+    }
+    check(&s, FUSED);
+    arena_free(a);
+}
+
+/* An optimizer's rule in the tile of its gradient, over its parameter. */
+Test(contract, updates)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    for (int i = 0; i < 4; i++) {
+        int m = 10 + 37 * i, n = 84 + 79 * i;
+
+        add_graph(&s,
+                  "input %%g : f32[64,%d]\ninput %%x : f32[64,%d]\n"
+                  "input %%p : f32[%d,%d]\ninput %%lr : f64[]\n"
+                  "f %%w = transpose %%p perm=[1,0] : f32[%d,%d]\n"
+                  "f %%m = transpose %%p perm=[1,0] : f32[%d,%d]\n"
+                  "f %%v = transpose %%p perm=[1,0] : f32[%d,%d]\n"
+                  "b %%d = contract %%g, %%x labels=\"bm,bn->mn\" split=1 : "
+                  "f32[%d,%d]\n"
+                  "u %%m' = map %%m, %%d \".9*a+.1*b\" : f32[%d,%d] over %%m\n"
+                  "u %%v' = map %%v, %%d \".999*abs(a)+.001*b*b\" : f32[%d,%d] "
+                  "over %%v\n"
+                  "u %%w' = map %%w, %%m', %%v', %%lr "
+                  "\"a-f32(d)*b/(sqrt(c)+1e-8)\" : f32[%d,%d] over %%w\n"
+                  "output %%w'\noutput %%m'\noutput %%v'\n",
+                  m, n, n, m, m, n, m, n, m, n, m, n, m, n, m, n, m, n);
+    }
+    check(&s, FUSED);
+    arena_free(a);
+}
+
+/* ---- convolutions --------------------------------------------------------------- */
+
+typedef struct Case {
+    int n, c, h, w, out, kh, kw, stride[2], pad[4], dilation[2], groups;
+    int split;
+} Case;
+
+static const Case cases[] = {
+    {2, 1, 28, 28, 6, 5, 5, {1, 1}, {2, 2, 2, 2}, {1, 1}, 1, 3},
+    {3, 6, 14, 14, 16, 5, 5, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, 4},
+    {3, 6, 14, 14, 16, 5, 5, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, 1},
+    {1, 3, 17, 11, 5, 3, 3, {2, 2}, {1, 1, 1, 1}, {1, 1}, 1, 2},
+    {2, 4, 9, 20, 8, 3, 2, {1, 3}, {2, 0, 1, 1}, {2, 1}, 2, 1},
+    {2, 8, 7, 7, 24, 1, 1, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, 5},
+    {2, 6, 10, 13, 6, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 6, 1},
+    {1, 5, 8, 8, 7, 3, 3, {2, 1}, {3, 4, 0, 2}, {1, 2}, 1, 7},
+    {2, 3, 12, 12, 4, 4, 4, {4, 4}, {0, 0, 0, 0}, {1, 1}, 1, 1},
+    {1, 16, 64, 70, 3, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, 9},
+    {1, 2, 5, 5, 3, 2, 2, {3, 3}, {0, 0, 0, 0}, {1, 1}, 1, 1},
+};
+
+static void
+add_conv(Source *s, const Case *c)
+{
+    int reach[] = {(c->kh - 1) * c->dilation[0] + 1,
+                   (c->kw - 1) * c->dilation[1] + 1};
+    int oh = (c->h + c->pad[0] + c->pad[2] - reach[0]) / c->stride[0] + 1;
+    int ow = (c->w + c->pad[1] + c->pad[3] - reach[1]) / c->stride[1] + 1;
+    char x[64], w[64], y[64], list[160];
+
+    snprintf(x, sizeof x, "f32[%d,%d,%d,%d]", c->n, c->c, c->h, c->w);
+    snprintf(w, sizeof w, "f32[%d,%d,%d,%d]", c->out, c->c / c->groups, c->kh,
+             c->kw);
+    snprintf(y, sizeof y, "f32[%d,%d,%d,%d]", c->n, c->out, oh, ow);
+    snprintf(list, sizeof list,
+             "strides=[%d,%d] pads=[%d,%d,%d,%d] dilations=[%d,%d] groups=%d",
+             c->stride[0], c->stride[1], c->pad[0], c->pad[1], c->pad[2],
+             c->pad[3], c->dilation[0], c->dilation[1], c->groups);
+    add_graph(s,
+              "input %%x : %s\ninput %%w : %s\ninput %%b : f32[1,%d,1,1]\n"
+              "f %%c = conv %%x, %%w %s : %s\n"
+              "f %%y = map %%c, %%b \"max(a+b,0)\" : %s\noutput %%y\n",
+              x, w, c->out, list, y, y);
+    add_graph(s,
+              "input %%g : %s\ninput %%w : %s\n"
+              "b %%x = conv_grad_input %%g, %%w %s : %s\noutput %%x\n",
+              y, w, list, x);
+    add_graph(s,
+              "input %%x : %s\ninput %%g : %s\ninput %%i : %s\n"
+              "f %%o = slice %%i starts=[0,0,0,0] steps=[1,1,1,1] : %s\n"
+              "b %%w = conv_grad_weight %%x, %%g %s split=%d : %s\n"
+              "u %%u = map %%o, %%w \"a-.1*b\" : %s over %%o\noutput %%u\n",
+              x, y, w, w, list, c->split, w, w);
+}
+
+Test(contract, convolutions)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        add_conv(&s, &cases[i]);
+        if (i % 4 == 3)
+            check(&s, FUSED);
+    }
+    check(&s, PLAIN);
+    arena_free(a);
+}
