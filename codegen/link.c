@@ -14,6 +14,7 @@
 
 #include "codegen/link_parts.h"
 #include "ir/base/diag.h"
+#include "ir/base/output.h"
 #include "ir/base/str.h"
 
 enum { MOST_ARGUMENTS = 48, MOST_WORDS = 4000 };
@@ -174,19 +175,13 @@ add_libraries(Command *c)
 }
 
 /* A name beside `path` that goes away with the arena if it is still there. */
-static void
-remove_file(void *path)
-{
-    unlink(path);
-}
-
 static char *
 beside(Arena *a, const char *path, const char *ending)
 {
     Text t = text_new(a);
 
     text_add(&t, "%s.%d%s", path, (int)getpid(), ending);
-    arena_defer(a, remove_file, t.s);
+    output_temporary(a, t.s);
     return t.s;
 }
 
@@ -283,6 +278,10 @@ link_object(Arena *a, const char *object, LinkKind kind, const char *path)
     else
         link_static(a, object, dir, made);
     settle(made, path);
-    if (kind != LINK_PROGRAM)
-        write_header(a, dir, path);
+}
+
+void
+link_header(Arena *a, const char *path)
+{
+    write_header(a, runtime_folder(a), path);
 }
