@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -225,6 +226,24 @@ link_program(Arena *a, const char *object, const char *dir, const char *made)
     command_run(&c, made);
 }
 
+/* What the linker lets out of a shared library: nothing of zlib, which the
+   program that loads it may have too. */
+static const char *
+version_script(Arena *a, const char *made)
+{
+    char *path = beside(a, made, ".map");
+    FILE *f = fopen(path, "we");
+
+    if (!f)
+        raise_at((Loc){.file = path}, "cannot be written: %s",
+                 strerror(errno));
+    fputs("{ global: rt_*; snug_program; local: *; };\n", f);
+    if (fclose(f) != 0)
+        raise_at((Loc){.file = path}, "cannot be written: %s",
+                 strerror(errno));
+    return path;
+}
+
 static void
 link_shared(Arena *a, const char *object, const char *dir, const char *made)
 {
@@ -238,9 +257,38 @@ link_shared(Arena *a, const char *object, const char *dir, const char *made)
     command_add(&c, "-Wl,--whole-archive");
     command_add(&c, "%s/libsnug_rt.a", dir);
     command_add(&c, "-Wl,--no-whole-archive");
+    command_add(&c, "-Wl,--version-script=%s", version_script(a, made));
     command_add(&c, "-s");
     add_libraries(&c);
     command_run(&c, made);
+}
+
+/* The name in an archive is the file's: the same in every run. */
+static char *
+member_path(Arena *a, const char *made)
+{
+    char *folder = beside(a, made, ".d");
+    Text t = text_new(a);
+
+    if (mkdir(folder, 0700) != 0)
+        raise_at((Loc){.file = folder}, "cannot be made: %s",
+                 strerror(errno));
+    text_add(&t, "%s/model.o", folder);
+    output_temporary(a, t.s);
+    return t.s;
+}
+
+/* Only the interface stays visible. */
+static void
+hide_names(Arena *a, const char *object)
+{
+    Command c = command_new(a, "OBJCOPY", "objcopy");
+
+    command_add(&c, "--wildcard");
+    command_add(&c, "--keep-global-symbol=rt_*");
+    command_add(&c, "--keep-global-symbol=snug_program");
+    command_add(&c, "%s", object);
+    command_run(&c, object);
 }
 
 /* One object with the runtime inside, alone in the archive. */
@@ -248,7 +296,7 @@ static void
 link_static(Arena *a, const char *object, const char *dir, char *made)
 {
     Command c = command_new(a, "CC", "cc"), ar = command_new(a, "AR", "ar");
-    char *whole = beside(a, made, ".o");
+    char *whole = member_path(a, made);
 
     command_add(&c, "-nostdlib");
     command_add(&c, "-r");
@@ -259,7 +307,8 @@ link_static(Arena *a, const char *object, const char *dir, char *made)
     command_add(&c, "%s/libsnug_rt.a", dir);
     command_add(&c, "-Wl,--no-whole-archive");
     command_run(&c, whole);
-    command_add(&ar, "rcs");
+    hide_names(a, whole);
+    command_add(&ar, "rcsD");
     command_add(&ar, "%s", made);
     command_add(&ar, "%s", whole);
     command_run(&ar, made);

@@ -23,7 +23,8 @@ remove_temporary(void *path)
     for (int i = 0; i < MOST; i++)
         if (temporary[i] == path)
             temporary[i] = NULL;
-    unlink(path);
+    if (unlink(path) != 0)
+        rmdir(path);
 }
 
 void
@@ -43,6 +44,9 @@ stop(int number)
     for (int i = 0; i < MOST; i++)
         if (temporary[i])
             unlink(temporary[i]);
+    for (int i = 0; i < MOST; i++)
+        if (temporary[i])
+            rmdir(temporary[i]);
     raise(number); /* SA_RESETHAND: this time it ends us */
 }
 

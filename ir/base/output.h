@@ -14,8 +14,9 @@ const char *output_file(Arena *a, const char *path);
 /* Is it a device, a pipe or a socket, which is written as it is? */
 bool output_is_stream(const char *path);
 
-/* `path` (which must live as long as the arena) is removed with the arena, and
-   when SIGINT, SIGTERM or SIGHUP ends the process; a rename saves it. */
+/* `path` (which must live as long as the arena), a file or an empty folder, is
+   removed with the arena, and when SIGINT, SIGTERM or SIGHUP ends the process;
+   a rename saves it. */
 void output_temporary(Arena *a, char *path);
 
 /* From here on these signals remove the temporary files first. */
