@@ -315,7 +315,7 @@ lower_LayerNormalization(Import *I)
 
     if (!t || !normal_axis(I, attr_int(I, "axis", -1), t->rank, &axis))
         return;
-    if (wants_output(I, 1) || wants_output(I, 2))
+    if (reads_output(I, 1) || reads_output(I, 2))
         lower_fault(I, "its second and third output are not supported yet");
     attr_int(I, "stash_type", 1);
     while (axis + n < t->rank)
@@ -332,17 +332,6 @@ lower_LayerNormalization(Import *I)
             y = build_map2(&I->b, i == 1 ? OP_mul : OP_add, y, v, NULL);
     }
     bind(I, 0, y);
-}
-
-void
-lower_BatchNormalization(Import *I)
-{
-    attr_float(I, "epsilon", 0);
-    attr_float(I, "momentum", 0);
-    attr_int(I, "spatial", 0);
-    attr_int(I, "training_mode", 0);
-    lower_fault(I, "batch normalization is not supported yet\nhint: a model "
-                   "without it (LayerNormalization instead) trains today");
 }
 
 /* ---- reductions ------------------------------------------------------- */

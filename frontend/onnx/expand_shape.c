@@ -40,28 +40,6 @@ lower_Identity(Import *I)
 }
 
 void
-lower_Dropout(Import *I)
-{
-    const Tensor *training = input_constant(I, 2);
-    const Tensor *ratio = input_constant(I, 1);
-    bool on = has_input(I, 2) && (!training || tensor_get(training, 0) != 0);
-    double rate = has_input(I, 1) && ratio ? tensor_get(ratio, 0)
-                                           : attr_float(I, "ratio", 0.5);
-
-    attr_int(I, "seed", 0);
-    if (I->opset < 12)
-        attr_float(I, "ratio", 0);
-    if (on && rate > 0)
-        lower_fault(I, "dropout in training form (ratio %g) is not supported "
-                       "yet\nhint: export with dropout 0, or in eval mode",
-                    rate);
-    else if (wants_output(I, 1))
-        lower_fault(I, "its mask output is not supported yet");
-    else if (input(I, 0))
-        bind(I, 0, build_map1(&I->b, OP_copy, input(I, 0), NULL));
-}
-
-void
 lower_Reshape(Import *I)
 {
     const Type *t = has_input(I, 0) ? input_constant(I, 0)

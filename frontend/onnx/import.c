@@ -50,7 +50,10 @@ static ValueId
 add_store(Import *I, Known *k, Type type, StoreKind kind, Init init)
 {
     Store s = {.name = k->name, .type = type, .kind = kind, .init = init};
+    uint32_t known = module_store(I->m, k->name);
 
+    if (known) /* made for the other form */
+        return graph_store(I->g, known);
     return graph_store(I->g, module_add_store(I->m, s));
 }
 
@@ -164,12 +167,63 @@ input_constant(Import *I, int i)
     return k->constant;
 }
 
+ValueId
+input_state(Import *I, int i)
+{
+    ValueId v = input(I, i);
+
+    if (v && value_at(I->g, v)->kind != V_STORE) {
+        lower_fault(I, "input %d must be an initializer: training updates it",
+                    i);
+        return 0;
+    }
+    if (v)
+        I->m->store[value_at(I->g, v)->store].kind = SK_STATE;
+    return v;
+}
+
+ValueId
+own_state(Import *I, const char *name, Type t)
+{
+    Sym s = sym(I->m->syms, name);
+    uint32_t known = module_store(I->m, s);
+    Store store = {.name = s, .type = t, .kind = SK_STATE};
+
+    return graph_store(I->g, known ? known : module_add_store(I->m, store));
+}
+
+ValueId
+own_input(Import *I, const char *name, Type t)
+{
+    ValueId v = graph_find(I->g, sym(I->m->syms, name));
+
+    return v ? v : graph_input(I->g, name, t);
+}
+
 /* ---- outputs ---------------------------------------------------------- */
 
 bool
 wants_output(const Import *I, int output)
 {
     return output < (int)I->node->n_output && *I->node->output[output];
+}
+
+bool
+reads_output(const Import *I, int output)
+{
+    const Onnx__GraphProto *g = I->model->graph;
+    const char *name = wants_output(I, output) ? I->node->output[output] : "";
+    bool read = false;
+
+    if (!*name)
+        return false;
+    for (size_t i = 0; i < g->n_node; i++)
+        for (size_t k = 0; k < g->node[i]->n_input; k++)
+            read = read || strcmp(g->node[i]->input[k], name) == 0;
+    for (size_t i = 0; i < g->n_output; i++)
+        read = read || (g->output[i]->name &&
+                        strcmp(g->output[i]->name, name) == 0);
+    return read;
 }
 
 static Known *
@@ -513,6 +567,20 @@ stem(Arena *a, const char *path)
     return t.s;
 }
 
+/* The model as one entry: for inference, or for training. */
+static void
+import_form(Import *I, const Wire *wire, const char *name)
+{
+    I->g = module_add_entry(I->m, name);
+    I->b = (Builder){.g = I->g, .phase = 'f'};
+    I->known = map_new(I->a);
+    take_initializers(I, wire);
+    take_inputs(I);
+    lower_nodes(I);
+    take_outputs(I);
+    graph_updates_last(I->g);
+}
+
 Module *
 import_onnx(Arena *a, const char *path, const DimBinding *dim, int dims)
 {
@@ -524,16 +592,15 @@ import_onnx(Arena *a, const char *path, const DimBinding *dim, int dims)
     raise_if_complained();
     I->m = module_new(a, stem(a, path));
     I->m->file = path;
-    I->g = module_add_entry(I->m, "forward");
-    I->b = (Builder){.g = I->g, .phase = 'f'};
-    I->known = map_new(a);
     module_set(I->m, "onnx", path);
     check_versions(I);
-    take_initializers(I, &wire);
-    take_inputs(I);
     check_bindings(I);
-    lower_nodes(I);
-    take_outputs(I);
+    import_form(I, &wire, "forward");
     raise_if_complained();
+    if (I->modes) {
+        I->training = true;
+        import_form(I, &wire, "forward_train");
+        raise_if_complained();
+    }
     return I->m;
 }

@@ -33,6 +33,9 @@ typedef struct Import {
     uint64_t used; /* bit i: attribute i of the node was asked for */
     const DimBinding *dim;
     int dims;
+    bool training; /* the form for training is being made (see import.h) */
+    bool modes;    /* some node has two forms */
+    int draws;     /* random streams so far */
 } Import;
 
 typedef void LowerNode(Import *I);
@@ -64,9 +67,19 @@ const Onnx__TensorProto *attr_tensor(Import *I, const char *name);
    after a fault. */
 bool normal_axis(Import *I, int64_t axis, int rank, int64_t *out);
 
+/* Input i, a tensor that training updates but no gradient: running statistics.
+   0 after a fault. */
+ValueId input_state(Import *I, int i);
+/* A store of the importer's own, read as a value; made once. */
+ValueId own_state(Import *I, const char *name, Type t);
+/* The graph's scalar input of this name, made once. */
+ValueId own_input(Import *I, const char *name, Type t);
+
 void bind(Import *I, int output, ValueId v);
 void bind_constant(Import *I, int output, Tensor t);
 bool wants_output(const Import *I, int output);
+/* Does a node or an output of the model read it? Linear in the model. */
+bool reads_output(const Import *I, int output);
 
 /* ---- model.c ---------------------------------------------------------- */
 
