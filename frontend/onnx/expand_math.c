@@ -12,7 +12,7 @@ formula1(Import *I, const char *formula)
     ValueId x = input(I, 0);
 
     if (x)
-        bind(I, 0, build_formula(&I->b, formula, 1, &x, DT_NONE, NULL));
+        bind_output(I, 0, build_formula(&I->b, formula, 1, &x, DT_NONE, NULL));
 }
 
 static const char *
@@ -132,7 +132,7 @@ chain(Import *I, Op op)
     }
     if (x && input_count(I) == 1)
         x = build_map1(&I->b, OP_copy, x, NULL);
-    bind(I, 0, x);
+    bind_output(I, 0, x);
 }
 
 void
@@ -192,7 +192,7 @@ lower_Gemm(Import *I)
             return;
         y = build_map2(&I->b, OP_add, y, scaled(I, c, beta), NULL);
     }
-    bind(I, 0, y);
+    bind_output(I, 0, y);
 }
 
 /* Labels of the batch axes, aligned at the right; a broadcast axis of size 1
@@ -242,7 +242,7 @@ lower_MatMul(Import *I)
     batch_labels(lb, bb, most);
     snprintf(labels, sizeof labels, "%s%sk,%sk%s->%s%s%s", la, ma, lb, nb,
              ba > bb ? la : lb, ma, nb);
-    bind(I, 0, build_contract(&I->b, labels, x, y, NULL));
+    bind_output(I, 0, build_contract(&I->b, labels, x, y, NULL));
 }
 
 /* ---- softmax and norms ------------------------------------------------ */
@@ -277,7 +277,7 @@ softmax(Import *I, bool log)
     axes[n++] = axis;
     while (I->opset < 13 && axis + n < t->rank)
         axes[n] = axis + n, n++;
-    bind(I, 0, log_softmax(I, input(I, 0), n, axes, log));
+    bind_output(I, 0, log_softmax(I, input(I, 0), n, axes, log));
 }
 
 void
@@ -331,7 +331,7 @@ lower_LayerNormalization(Import *I)
         if (v)
             y = build_map2(&I->b, i == 1 ? OP_mul : OP_add, y, v, NULL);
     }
-    bind(I, 0, y);
+    bind_output(I, 0, y);
 }
 
 void
@@ -402,7 +402,7 @@ reduction(Import *I, const char *op, bool is_mean, bool squared)
         x = build_map1(&I->b, OP_square, x, NULL);
     x = is_mean ? mean(I, x, n, axes)
                 : build_reduce(&I->b, op, x, n, axes, NULL);
-    bind(I, 0, keep ? x : without_axes(I, x, axes, n));
+    bind_output(I, 0, keep ? x : without_axes(I, x, axes, n));
 }
 
 void
