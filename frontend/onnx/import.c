@@ -124,21 +124,24 @@ has_input(const Import *I, int i)
     return i < (int)I->node->n_input && *I->node->input[i];
 }
 
-ValueId
-input(Import *I, int i)
+static ValueId
+known_value(Import *I, Known *k)
 {
-    Known *k;
-
-    if (!has_input(I, i)) {
-        lower_fault(I, "input %d is missing", i);
-        return 0;
-    }
-    k = know(I, I->node->input[i]);
     if (!k->value && k->constant)
         k->value = constant_value(I, k);
     else if (!k->value && k->proto)
         k->value = initializer_value(I, k);
     return k->value; /* 0: whoever should have made it complained */
+}
+
+ValueId
+input(Import *I, int i)
+{
+    if (!has_input(I, i)) {
+        lower_fault(I, "input %d is missing", i);
+        return 0;
+    }
+    return known_value(I, know(I, I->node->input[i]));
 }
 
 const Type *
@@ -311,10 +314,14 @@ input_shape(Import *I, const Onnx__ValueInfoProto *v, Type *out)
     const Onnx__TypeProto__Tensor *t = v->type ? v->type->tensor_type : NULL;
     int64_t dim[MAXRANK] = {0};
 
-    if (!t || !t->shape || onnx_dtype(t->elem_type) == DT_NONE) {
-        complain(here(I), "input '%s' is not a tensor with a shape and a "
-                          "supported element type",
-                 v->name);
+    if (!t || !t->shape) {
+        complain(here(I), "input '%s' is not a tensor with a shape", v->name);
+        return false;
+    }
+    if (onnx_dtype(t->elem_type) == DT_NONE) {
+        complain(here(I), "input '%s' has element type %s (%d), which is not "
+                          "supported",
+                 v->name, onnx_type_name(t->elem_type), t->elem_type);
         return false;
     }
     if (t->shape->n_dim > MAXRANK) {
@@ -416,14 +423,17 @@ reads_forgiven(Import *I)
     return false;
 }
 
+/* A node without a name goes by its first output. */
 static void
 begin_node(Import *I)
 {
-    bool named = I->node->name && *I->node->name;
+    const char *name = I->node->name ? I->node->name : "";
 
+    if (!*name && I->node->n_output)
+        name = I->node->output[0];
     I->used = 0;
     I->row = onnx_row(I->node->op_type ? I->node->op_type : "");
-    I->b.source = named ? sym(I->m->syms, I->node->name) : NULL;
+    I->b.source = *name ? sym(I->m->syms, name) : NULL;
     I->b.source_op = sym(I->m->syms, I->node->op_type ? I->node->op_type : "");
 }
 
@@ -459,6 +469,31 @@ lower_nodes(Import *I)
     }
 }
 
+/* The value of an output; what no node makes, a constant, a parameter or an
+   input, is copied. 0 after a complaint. */
+static ValueId
+output_value(Import *I, const char *name)
+{
+    Known *k = know(I, name);
+    bool node_made = k->value && value_at(I->g, k->value)->kind == V_TEMP;
+
+    if (!is_known(k) && !k->forgiven)
+        complain(here(I), "output '%s' is made by no node", name);
+    I->b.source = I->b.source_op = NULL;
+    if (!known_value(I, k) || node_made)
+        return k->value;
+    return build_map1(&I->b, OP_copy, k->value, name);
+}
+
+static bool
+is_output(const Graph *g, ValueId v)
+{
+    for (size_t i = 0; i < vec_len(g->output); i++)
+        if (g->output[i] == v)
+            return true;
+    return false;
+}
+
 static void
 take_outputs(Import *I)
 {
@@ -466,12 +501,11 @@ take_outputs(Import *I)
 
     for (size_t i = 0; i < g->n_output; i++) {
         const char *name = g->output[i]->name ? g->output[i]->name : "";
-        Known *k = know(I, name);
+        ValueId v = output_value(I, name);
 
-        if (!k->value && !k->forgiven)
-            complain(here(I), "output '%s' is made by no node", name);
-        else
-            vec_push(I->a, I->g->output, k->value);
+        if (v && is_output(I->g, v))
+            complain(here(I), "output '%s' is there twice", name);
+        vec_push(I->a, I->g->output, v);
     }
     if (g->n_output == 0)
         complain(here(I), "has no output");

@@ -39,6 +39,7 @@ typedef void LowerNode(Import *I);
 
 /* ---- the current node ------------------------------------------------- */
 
+Loc lower_loc(const Import *I); /* of this node */
 /* A problem with this node; lowering goes on with the next node. */
 void lower_fault(Import *I, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -58,6 +59,8 @@ const char *attr_text(Import *I, const char *name, const char *otherwise);
 bool attr_given(Import *I, const char *name);
 /* At most `most` integers; *count is 0 where it is not given. */
 void attr_ints(Import *I, const char *name, int most, int64_t *x, int *count);
+/* Of a list of ints or floats; NULL if it is not given or after a fault. */
+const void *attr_list(Import *I, const char *name, int64_t *count);
 const Onnx__TensorProto *attr_tensor(Import *I, const char *name);
 
 /* An axis of a tensor of this rank, negative ones counted from the end; false
