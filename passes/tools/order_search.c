@@ -288,21 +288,27 @@ search_new(Arena *scratch, const OrderProblem *p, int64_t states)
     return s;
 }
 
+/* A question that runs out of its half of the states leaves the bound; then
+   only a question nearer to the best order is asked. */
 void
-order_search(Arena *scratch, const OrderProblem *p, int64_t states, Order *best)
+order_search(Arena *scratch, const OrderProblem *p, int64_t states,
+             Order *best)
 {
     Search *s = search_new(scratch, p, states);
     Level *level = NEWN(scratch, Level, p->nodes + 2);
-    int64_t low = best->bound;
+    int64_t low = best->bound, open = low, all = s->most;
 
-    while (low < best->peak && !s->out) {
-        int64_t middle = low + (best->peak - low) / 2;
+    while (open < best->peak && s->states < all) {
+        int64_t middle = open + (best->peak - open) / 2;
 
+        s->most = s->states + (all - s->states + 1) / 2;
+        s->out = false;
         if (reachable(s, middle, level)) {
             memcpy(best->node, s->order, (size_t)p->nodes * sizeof *s->order);
             best->peak = order_peak(scratch, p, best->node);
-        } else if (!s->out) {
-            low = middle + 1;
+        } else {
+            open = middle + 1;
+            low = s->out ? low : open;
         }
     }
     best->bound = low < best->peak ? low : best->peak;
