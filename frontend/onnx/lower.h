@@ -51,6 +51,8 @@ int input_count(const Import *I); /* trailing blanks aside */
 bool has_input(const Import *I, int i);
 ValueId input(Import *I, int i); /* 0 after a fault, or where it is blank */
 const Type *input_type(Import *I, int i); /* NULL like input's 0 */
+/* The type of input 0, a constant or not; NULL after a fault. */
+const Type *first_type(Import *I);
 /* The content of input i if it is known at import; NULL otherwise. */
 const Tensor *input_constant(Import *I, int i);
 /* Input i as at most `most` integers; false after a fault naming it. */
