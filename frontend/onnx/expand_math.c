@@ -1,5 +1,4 @@
-/* expand_math: products, activations, normalizations, reductions. */
-#include <stdio.h>
+/* expand_math: arithmetic and activations. */
 #include <string.h>
 
 #include "frontend/onnx/expand.h"
@@ -12,10 +11,10 @@ formula1(Import *I, const char *formula)
     ValueId x = input(I, 0);
 
     if (x)
-        bind(I, 0, build_formula(&I->b, formula, 1, &x, DT_NONE, NULL));
+        bind_output(I, 0, build_formula(&I->b, formula, 1, &x, DT_NONE, NULL));
 }
 
-static const char *
+const char *
 number_text(Import *I, double x)
 {
     Text t = text_new(I->a);
@@ -119,6 +118,19 @@ lower_Clip(Import *I)
     formula1(I, t.s);
 }
 
+/* The result has the element type of the base. */
+void
+lower_Pow(Import *I)
+{
+    ValueId in[2];
+
+    if (!take_operands(I, 2, in))
+        return;
+    bind_output(I, 0,
+                build_formula(&I->b, "pow(a,b)", 2, in,
+                              value_at(I->g, in[0])->type.dtype, NULL));
+}
+
 /* A chain of a two-operand row over any number of inputs. */
 static void
 chain(Import *I, Op op)
@@ -132,7 +144,7 @@ chain(Import *I, Op op)
     }
     if (x && input_count(I) == 1)
         x = build_map1(&I->b, OP_copy, x, NULL);
-    bind(I, 0, x);
+    bind_output(I, 0, x);
 }
 
 void
@@ -153,7 +165,7 @@ lower_Min(Import *I)
     chain(I, OP_min);
 }
 
-static ValueId
+ValueId
 scaled(Import *I, ValueId x, double factor)
 {
     Text t = text_new(I->a);
@@ -164,262 +176,17 @@ scaled(Import *I, ValueId x, double factor)
     return build_formula(&I->b, t.s, 1, &x, DT_NONE, NULL);
 }
 
-void
-lower_Gemm(Import *I)
+ValueId
+affine(Import *I, Op op, ValueId y, ValueId v)
 {
-    double alpha = attr_float(I, "alpha", 1), beta = attr_float(I, "beta", 1);
-    bool ta = attr_int(I, "transA", 0) != 0, tb = attr_int(I, "transB", 0);
-    const Type *at = input_type(I, 0), *bt = input_type(I, 1);
-    char labels[16];
-    ValueId y;
-
-    if (!at || !bt)
-        return;
-    if (at->rank != 2 || bt->rank != 2 || at->dim[!ta] != bt->dim[tb]) {
-        lower_fault(I, "multiplies %s%s by %s%s: the inner sizes differ",
-                    type_text(I->a, at), ta ? " transposed" : "",
-                    type_text(I->a, bt), tb ? " transposed" : "");
-        return;
+    if (!v || !y)
+        return 0;
+    if (!type_broadcasts_to(&value_at(I->g, v)->type,
+                            &value_at(I->g, y)->type)) {
+        lower_fault(I, "its scale or bias is %s, which does not go with %s",
+                    type_text(I->a, &value_at(I->g, v)->type),
+                    type_text(I->a, &value_at(I->g, y)->type));
+        return 0;
     }
-    snprintf(labels, sizeof labels, "%s,%s->mn", ta ? "km" : "mk",
-             tb ? "nk" : "kn");
-    y = build_contract(&I->b, labels, input(I, 0), input(I, 1), NULL);
-    y = scaled(I, y, alpha);
-    if (has_input(I, 2)) {
-        ValueId c = input(I, 2);
-
-        if (!c)
-            return;
-        y = build_map2(&I->b, OP_add, y, scaled(I, c, beta), NULL);
-    }
-    bind(I, 0, y);
-}
-
-/* Labels of the batch axes, aligned at the right; a broadcast axis of size 1
-   must have been dropped by the caller. */
-static void
-batch_labels(char *to, int batch, int most)
-{
-    for (int i = 0; i < batch; i++)
-        *to++ = (char)('a' + (most - batch) + i);
-    *to = 0;
-}
-
-static bool
-matmul_fits(Import *I, const Type *a, const Type *b)
-{
-    bool fits = a->rank >= 1 && b->rank >= 1 &&
-                a->dim[a->rank - 1] == b->dim[b->rank > 1 ? b->rank - 2 : 0];
-    int na = a->rank > 2 ? a->rank - 2 : 0, nb = b->rank > 2 ? b->rank - 2 : 0;
-
-    for (int i = 1; fits && i <= na && i <= nb; i++)
-        fits = a->dim[na - i] == b->dim[nb - i];
-    if (!fits)
-        lower_fault(I, "multiplies %s by %s, which do not go together\nhint: "
-                       "batch axes must be equal, or absent in one",
-                    type_text(I->a, a), type_text(I->a, b));
-    return fits;
-}
-
-void
-lower_MatMul(Import *I)
-{
-    ValueId x = input(I, 0), y = input(I, 1);
-    char la[MAXRANK + 1], lb[MAXRANK + 1], labels[6 * MAXRANK];
-    const char *ma, *nb;
-    int ba, bb, most;
-
-    if (!x || !y)
-        return;
-    ma = value_at(I->g, x)->type.rank > 1 ? "m" : "";
-    nb = value_at(I->g, y)->type.rank > 1 ? "n" : "";
-    ba = value_at(I->g, x)->type.rank - (*ma ? 2 : 1);
-    bb = value_at(I->g, y)->type.rank - (*nb ? 2 : 1);
-    if (!matmul_fits(I, &value_at(I->g, x)->type, &value_at(I->g, y)->type))
-        return;
-    most = ba > bb ? ba : bb;
-    batch_labels(la, ba, most);
-    batch_labels(lb, bb, most);
-    snprintf(labels, sizeof labels, "%s%sk,%sk%s->%s%s%s", la, ma, lb, nb,
-             ba > bb ? la : lb, ma, nb);
-    bind(I, 0, build_contract(&I->b, labels, x, y, NULL));
-}
-
-/* ---- softmax and norms ------------------------------------------------ */
-
-static ValueId
-log_softmax(Import *I, ValueId x, int naxes, const int64_t *axes, bool log)
-{
-    Builder *b = &I->b;
-    ValueId top = build_reduce(b, "max", x, naxes, axes, NULL);
-    ValueId z = build_map2(b, OP_sub, x,
-                           build_map1(b, OP_detach, top, NULL), NULL);
-    ValueId e = build_map1(b, OP_exp, z, NULL);
-    ValueId sum = build_reduce(b, "sum", e, naxes, axes, NULL);
-
-    if (log)
-        return build_map2(b, OP_sub, z, build_map1(b, OP_log, sum, NULL),
-                          NULL);
-    return build_map2(b, OP_div, e, sum, NULL);
-}
-
-/* Before opset 13 all axes from `axis` on are normalized together. */
-static void
-softmax(Import *I, bool log)
-{
-    const Type *t = input_type(I, 0);
-    int64_t axis, axes[MAXRANK];
-    int n = 0;
-
-    if (!t || !normal_axis(I, attr_int(I, "axis", I->opset < 13 ? 1 : -1),
-                           t->rank, &axis))
-        return;
-    axes[n++] = axis;
-    while (I->opset < 13 && axis + n < t->rank)
-        axes[n] = axis + n, n++;
-    bind(I, 0, log_softmax(I, input(I, 0), n, axes, log));
-}
-
-void
-lower_Softmax(Import *I)
-{
-    softmax(I, false);
-}
-
-void
-lower_LogSoftmax(Import *I)
-{
-    softmax(I, true);
-}
-
-static ValueId
-mean(Import *I, ValueId x, int naxes, const int64_t *axes)
-{
-    const Type t = value_at(I->g, x)->type;
-    double count = 1;
-
-    for (int i = 0; i < naxes; i++)
-        count *= (double)t.dim[axes[i]];
-    return scaled(I, build_reduce(&I->b, "sum", x, naxes, axes, NULL),
-                  1 / count);
-}
-
-void
-lower_LayerNormalization(Import *I)
-{
-    const Type *t = input_type(I, 0);
-    ValueId x = input(I, 0), center, y;
-    int64_t axis, axes[MAXRANK];
-    Text t2 = text_new(I->a);
-    int n = 0;
-
-    if (!t || !normal_axis(I, attr_int(I, "axis", -1), t->rank, &axis))
-        return;
-    if (reads_output(I, 1) || reads_output(I, 2))
-        lower_fault(I, "its second and third output are not supported yet");
-    attr_int(I, "stash_type", 1);
-    while (axis + n < t->rank)
-        axes[n] = axis + n, n++;
-    center = build_map2(&I->b, OP_sub, x, mean(I, x, n, axes), NULL);
-    y = mean(I, build_map1(&I->b, OP_square, center, NULL), n, axes);
-    text_add(&t2, "a/sqrt(b+%s)",
-             number_text(I, attr_float(I, "epsilon", 1e-5)));
-    y = build_formula(&I->b, t2.s, 2, (ValueId[]){center, y}, DT_NONE, NULL);
-    for (int i = 1; i < 3; i++) {
-        ValueId v = has_input(I, i) ? input(I, i) : 0;
-
-        if (v)
-            y = build_map2(&I->b, i == 1 ? OP_mul : OP_add, y, v, NULL);
-    }
-    bind(I, 0, y);
-}
-
-/* ---- reductions ------------------------------------------------------- */
-
-/* The axes of a Reduce*: an attribute, or an input since opset 13 (ReduceSum)
-   or 18 (the others). */
-static bool
-reduce_axes(Import *I, bool is_sum, const Type *t, int64_t *axes, int *n)
-{
-    bool as_input = I->opset >= (is_sum ? 13 : 18);
-    int64_t given[MAXRANK];
-
-    if (as_input && has_input(I, 1)) {
-        if (!input_integers(I, 1, MAXRANK, given, n))
-            return false;
-    } else {
-        attr_ints(I, "axes", MAXRANK, given, n);
-    }
-    for (int i = 0; i < *n; i++)
-        if (!normal_axis(I, given[i], t->rank, &axes[i]))
-            return false;
-    if (*n == 0 && attr_int(I, "noop_with_empty_axes", 0) == 0)
-        for (; *n < t->rank; (*n)++)
-            axes[*n] = *n;
-    return true;
-}
-
-static ValueId
-without_axes(Import *I, ValueId x, const int64_t *axes, int n)
-{
-    const Type t = value_at(I->g, x)->type;
-    int64_t dim[MAXRANK];
-    unsigned drop = 0;
-    int rank = 0;
-
-    for (int i = 0; i < n; i++)
-        drop |= 1u << axes[i];
-    for (int i = 0; i < t.rank; i++)
-        if (!(drop >> i & 1))
-            dim[rank++] = t.dim[i];
-    return build_view(&I->b, x, rank, dim, NULL);
-}
-
-static void
-reduction(Import *I, const char *op, bool is_mean, bool squared)
-{
-    const Type *t = input_type(I, 0);
-    bool is_sum = strcmp(op, "sum") == 0 && !is_mean && !squared;
-    bool keep = attr_int(I, "keepdims", 1) != 0;
-    int64_t axes[MAXRANK];
-    ValueId x = input(I, 0);
-    int n;
-
-    if (!t || !reduce_axes(I, is_sum, t, axes, &n))
-        return;
-    if (squared)
-        x = build_map1(&I->b, OP_square, x, NULL);
-    x = is_mean ? mean(I, x, n, axes)
-                : build_reduce(&I->b, op, x, n, axes, NULL);
-    bind(I, 0, keep ? x : without_axes(I, x, axes, n));
-}
-
-void
-lower_ReduceSum(Import *I)
-{
-    reduction(I, "sum", false, false);
-}
-
-void
-lower_ReduceMean(Import *I)
-{
-    reduction(I, "sum", true, false);
-}
-
-void
-lower_ReduceSumSquare(Import *I)
-{
-    reduction(I, "sum", false, true);
-}
-
-void
-lower_ReduceMax(Import *I)
-{
-    reduction(I, "max", false, false);
-}
-
-void
-lower_ReduceMin(Import *I)
-{
-    reduction(I, "min", false, false);
+    return build_map2(&I->b, op, y, v, NULL);
 }
