@@ -28,7 +28,7 @@ bind_view(Import *I, int rank, const int64_t *dim)
         bind_output(I, 0, build_view(&I->b, input(I, 0), rank, dim, NULL));
 }
 
-static void
+void
 copy_element(Tensor *to, int64_t i, const Tensor *from, int64_t k)
 {
     size_t size = (size_t)dtype_bytes(to->type.dtype);
