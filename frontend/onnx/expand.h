@@ -21,8 +21,6 @@ ValueId scaled(Import *I, ValueId x, double factor);
 /* y times or plus v, which must broadcast to the shape of y; 0 after a fault,
    or where one of them is 0. */
 ValueId affine(Import *I, Op op, ValueId y, ValueId v);
-/* Element k of `from` becomes element i of `to`, of the same type. */
-void copy_element(Tensor *to, int64_t i, const Tensor *from, int64_t k);
 ValueId mean(Import *I, ValueId x, int naxes, const int64_t *axes);
 
 #endif

@@ -29,12 +29,12 @@ bind_view(Import *I, int rank, const int64_t *dim)
 }
 
 void
-copy_element(Tensor *to, int64_t i, const Tensor *from, int64_t k)
+copy_element(Tensor *to, int64_t i, const Tensor *from, int64_t j)
 {
     size_t size = (size_t)dtype_bytes(to->type.dtype);
 
     memcpy((char *)to->data + (size_t)i * size,
-           (const char *)from->data + (size_t)k * size, size);
+           (const char *)from->data + (size_t)j * size, size);
 }
 
 void
