@@ -46,11 +46,28 @@ is_known(const Known *k)
 
 /* ---- constants and initializers into the IR --------------------------- */
 
+/* A name that we gave to an intermediate value gives way to the model's. */
+static void
+make_way(Import *I, Sym name)
+{
+    ValueId v = graph_find(I->g, name);
+    Sym other = name;
+
+    if (!v || value_at(I->g, v)->kind != V_TEMP)
+        return;
+    for (int i = 2; graph_find(I->g, other); i++)
+        other = sym_format(I->m->syms, "%s.%d", name, i);
+    map_put_ptr(I->g->by_name, name, 0);
+    map_put_ptr(I->g->by_name, other, v);
+    value_at(I->g, v)->name = other;
+}
+
 static ValueId
 add_store(Import *I, Known *k, Type type, StoreKind kind, Init init)
 {
     Store s = {.name = k->name, .type = type, .kind = kind, .init = init};
 
+    make_way(I, k->name);
     return graph_store(I->g, module_add_store(I->m, s));
 }
 
@@ -64,7 +81,7 @@ list_init(Import *I, const Tensor *t)
     return init;
 }
 
-/* A floating initializer with axes is a parameter; anything else is constant. */
+/* A floating initializer with axes is a parameter, all others are constant. */
 static ValueId
 initializer_value(Import *I, Known *k)
 {
@@ -257,6 +274,18 @@ check_versions(Import *I)
         complain(here(I), "holds training_info, which is not supported yet");
 }
 
+/* Also of those that no node reads. */
+static void
+check_initializer(Import *I, const Known *k)
+{
+    const char *path;
+    int64_t offset;
+
+    if (tensor_place(I->a, I->file, k->proto, k->data, &path, &offset) &&
+        !path)
+        tensor_content(I->a, k->proto, here(I));
+}
+
 static void
 take_initializers(Import *I, const Wire *wire)
 {
@@ -278,6 +307,7 @@ take_initializers(Import *I, const Wire *wire)
         k->proto = t;
         if (i < vec_len(wire->initializer))
             k->data = wire->initializer[i];
+        check_initializer(I, k);
     }
     if (g->n_sparse_initializer)
         complain(here(I), "holds sparse initializers, which are not supported "
@@ -366,8 +396,8 @@ take_inputs(Import *I)
 static void
 check_attributes(Import *I)
 {
-    for (size_t i = 0; i < I->node->n_attribute && i < 64; i++)
-        if (!(I->used >> i & 1))
+    for (size_t i = 0; i < I->node->n_attribute; i++)
+        if (i >= 64 || !(I->used >> i & 1))
             lower_fault(I, "has the attribute '%s', which is not known here",
                         I->node->attribute[i]->name
                             ? I->node->attribute[i]->name
@@ -386,6 +416,72 @@ inputs_are_known(Import *I)
         }
     }
     return true;
+}
+
+static bool
+counts_fit(Import *I)
+{
+    const OnnxRow *r = I->row;
+    int n = input_count(I), outputs = (int)I->node->n_output;
+
+    for (int i = 0; i < r->least; i++)
+        if (!has_input(I, i)) {
+            lower_fault(I, "input %d is missing", i);
+            return false;
+        }
+    if (n > r->most)
+        lower_fault(I, "has %d inputs, at most %d are expected", n, r->most);
+    else if (outputs < 1 || outputs > r->outputs)
+        lower_fault(I, "has %d outputs, 1 to %d are expected", outputs,
+                    r->outputs);
+    else
+        return true;
+    return false;
+}
+
+static bool
+first_fits(Import *I)
+{
+    const Tensor *c = I->row->least > 0 ? input_constant(I, 0) : NULL;
+    const Type *t = c ? &c->type : I->row->least > 0 ? input_type(I, 0) : NULL;
+    Holds first = I->row->first;
+
+    if (!t)
+        return I->row->least == 0;
+    if (first == HOLDS_ANY || (first == HOLDS_FLOAT && dtype_float(t->dtype)) ||
+        (first == HOLDS_BOOL && t->dtype == DT_I1) ||
+        (first == HOLDS_NUMBER && t->dtype != DT_I1))
+        return true;
+    lower_fault(I, "its first input is %s, which this operator does not take",
+                dtype_name(t->dtype));
+    return false;
+}
+
+/* What onnx.def says of opset, counts and element type. */
+static bool
+form_is_known(Import *I)
+{
+    if (I->opset < I->row->since) {
+        lower_fault(I, "is read in its form of opset %d and later, the model "
+                       "uses %d\nhint: export it with a newer opset_version",
+                    I->row->since, I->opset);
+        return false;
+    }
+    return counts_fit(I) && first_fits(I);
+}
+
+/* No attribute may stand twice. */
+static void
+check_doubles(Import *I)
+{
+    for (size_t i = 0; i < I->node->n_attribute && i < 64; i++)
+        for (size_t k = 0; k < i; k++) {
+            const char *a = I->node->attribute[i]->name;
+            const char *b = I->node->attribute[k]->name;
+
+            if (a && b && strcmp(a, b) == 0)
+                lower_fault(I, "has the attribute '%s' twice", a);
+        }
 }
 
 static void
@@ -449,8 +545,9 @@ lower_node(Import *I)
                     domain);
     else if (!I->row)
         unknown_operator(I);
-    else if (!reads_forgiven(I) && inputs_are_known(I)) {
+    else if (!reads_forgiven(I) && inputs_are_known(I) && form_is_known(I)) {
         I->row->lower(I);
+        check_doubles(I);
         if (complaints() == before)
             check_attributes(I);
     }
