@@ -8,240 +8,12 @@
 
 #include "frontend/onnx/lower.h"
 #include "frontend/onnx/operators.h"
-#include "ir/eval.h"
 
 enum {
     IR_VERSION_MOST = 14,
     OPSET_LEAST = 7,
-    OPSET_MOST = 28,
-    LIST_MOST = 65536 /* elements of a constant written out in the text */
+    OPSET_MOST = 28
 };
-
-static Loc
-here(const Import *I)
-{
-    return (Loc){.file = I->file};
-}
-
-static Known *
-know(Import *I, const char *name)
-{
-    Sym s = sym(I->m->syms, name);
-    uint64_t p = 0;
-    Known *k;
-
-    if (map_get_ptr(I->known, s, &p))
-        return (Known *)(uintptr_t)p;
-    k = NEW(I->a, Known);
-    k->name = s;
-    map_put_ptr(I->known, s, (uintptr_t)k);
-    return k;
-}
-
-static bool
-is_known(const Known *k)
-{
-    return k->value || k->proto || k->constant;
-}
-
-/* ---- constants and initializers into the IR --------------------------- */
-
-/* A name that we gave to an intermediate value gives way to the model's. */
-static void
-make_way(Import *I, Sym name)
-{
-    ValueId v = graph_find(I->g, name);
-    Sym other = name;
-
-    if (!v || value_at(I->g, v)->kind != V_TEMP)
-        return;
-    for (int i = 2; graph_find(I->g, other); i++)
-        other = sym_format(I->m->syms, "%s.%d", name, i);
-    map_put_ptr(I->g->by_name, name, 0);
-    map_put_ptr(I->g->by_name, other, v);
-    value_at(I->g, v)->name = other;
-}
-
-static ValueId
-add_store(Import *I, Known *k, Type type, StoreKind kind, Init init)
-{
-    Store s = {.name = k->name, .type = type, .kind = kind, .init = init};
-
-    make_way(I, k->name);
-    return graph_store(I->g, module_add_store(I->m, s));
-}
-
-static Init
-list_init(Import *I, const Tensor *t)
-{
-    Init init = {.kind = INIT_LIST};
-
-    for (int64_t i = 0; i < type_elements(&t->type); i++)
-        vec_push(I->a, init.list, tensor_get(t, i));
-    return init;
-}
-
-/* A floating initializer with axes is a parameter, all others are constant. */
-static ValueId
-initializer_value(Import *I, Known *k)
-{
-    const char *path;
-    int64_t offset;
-    Type t;
-    Tensor *content;
-    StoreKind kind;
-
-    if (!tensor_type(k->proto, here(I), &t) ||
-        !tensor_place(I->a, I->file, k->proto, k->data, &path, &offset))
-        return 0;
-    kind = dtype_float(t.dtype) && t.rank > 0 ? SK_PARAM : SK_CONST;
-    if (path)
-        return add_store(I, k, t, kind,
-                         (Init){.kind = INIT_FILE,
-                                .path = sym(I->m->syms, path),
-                                .offset = offset});
-    content = tensor_content(I->a, k->proto, here(I));
-    if (!content)
-        return 0;
-    return add_store(I, k, t, kind, list_init(I, content));
-}
-
-static ValueId
-constant_value(Import *I, Known *k)
-{
-    const Type *t = &k->constant->type;
-
-    if (t->rank == 0)
-        return build_number(&I->b, tensor_get(k->constant, 0), t->dtype,
-                            k->name);
-    if (type_elements(t) > LIST_MOST) {
-        lower_fault(I, "constant '%s' of %s is too large to be inline\nhint: "
-                       "make it an initializer",
-                    k->name, type_text(I->a, t));
-        return 0;
-    }
-    return add_store(I, k, *t, SK_CONST, list_init(I, k->constant));
-}
-
-/* ---- inputs of the current node --------------------------------------- */
-
-int
-input_count(const Import *I)
-{
-    int n = (int)I->node->n_input;
-
-    while (n > 0 && !*I->node->input[n - 1])
-        n--;
-    return n;
-}
-
-bool
-has_input(const Import *I, int i)
-{
-    return i < (int)I->node->n_input && *I->node->input[i];
-}
-
-static ValueId
-known_value(Import *I, Known *k)
-{
-    if (!k->value && k->constant)
-        k->value = constant_value(I, k);
-    else if (!k->value && k->proto)
-        k->value = initializer_value(I, k);
-    return k->value; /* 0: whoever should have made it complained */
-}
-
-ValueId
-input(Import *I, int i)
-{
-    if (!has_input(I, i)) {
-        lower_fault(I, "input %d is missing", i);
-        return 0;
-    }
-    return known_value(I, know(I, I->node->input[i]));
-}
-
-const Type *
-input_type(Import *I, int i)
-{
-    ValueId v = input(I, i);
-
-    return v ? &value_at(I->g, v)->type : NULL;
-}
-
-const Tensor *
-input_constant(Import *I, int i)
-{
-    Known *k;
-
-    if (!has_input(I, i))
-        return NULL;
-    k = know(I, I->node->input[i]);
-    if (!k->constant && k->proto && k->proto->data_location != 1 &&
-        (k->proto->n_dims == 0 || !dtype_float(onnx_dtype(
-                                      k->proto->data_type))))
-        k->constant = tensor_content(I->a, k->proto, here(I));
-    return k->constant;
-}
-
-/* ---- outputs ---------------------------------------------------------- */
-
-bool
-wants_output(const Import *I, int output)
-{
-    return output < (int)I->node->n_output && *I->node->output[output];
-}
-
-static Known *
-output_slot(Import *I, int output)
-{
-    Known *k = know(I, I->node->output[output]);
-
-    if (is_known(k)) {
-        lower_fault(I, "output '%s' is made a second time", k->name);
-        return NULL;
-    }
-    return k;
-}
-
-/* The value takes the name that the model gives it, if that is free. */
-static void
-rename_value(Graph *g, ValueId v, Sym name)
-{
-    Value *p = value_at(g, v);
-
-    if (p->kind != V_TEMP || graph_find(g, name) ||
-        module_store(g->module, name))
-        return;
-    map_put_ptr(g->by_name, p->name, 0);
-    map_put_ptr(g->by_name, name, v);
-    p->name = name;
-}
-
-void
-bind_output(Import *I, int output, ValueId v)
-{
-    Known *k;
-
-    if (!v || !wants_output(I, output))
-        return;
-    k = output_slot(I, output);
-    if (!k)
-        return;
-    k->value = v;
-    rename_value(I->g, v, k->name);
-}
-
-void
-bind_constant(Import *I, int output, Tensor t)
-{
-    Known *k = wants_output(I, output) ? output_slot(I, output) : NULL;
-
-    if (!k)
-        return;
-    k->constant = NEW(I->a, Tensor);
-    *k->constant = t;
-}
 
 /* ---- the model -------------------------------------------------------- */
 
@@ -251,7 +23,7 @@ check_versions(Import *I)
     int found = 0;
 
     if (I->model->ir_version < 3 || I->model->ir_version > IR_VERSION_MOST)
-        complain(here(I), "has ir_version %" PRId64 "; 3 to %d are read",
+        complain(file_loc(I), "has ir_version %" PRId64 "; 3 to %d are read",
                  I->model->ir_version, IR_VERSION_MOST);
     for (size_t i = 0; i < I->model->n_opset_import; i++) {
         const Onnx__OperatorSetIdProto *o = I->model->opset_import[i];
@@ -263,15 +35,15 @@ check_versions(Import *I)
                                                               : 0);
     }
     if (found != 1)
-        complain(here(I), "imports the operators of ONNX %d times, not once",
+        complain(file_loc(I), "imports the operators of ONNX %d times, not once",
                  found);
     else if (I->opset < OPSET_LEAST || I->opset > OPSET_MOST)
-        complain(here(I), "uses opset %d; %d to %d are read\nhint: export it "
+        complain(file_loc(I), "uses opset %d; %d to %d are read\nhint: export it "
                           "again with opset_version=17, or convert it with "
                           "onnx.version_converter",
                  I->opset, OPSET_LEAST, OPSET_MOST);
     if (I->model->n_training_info)
-        complain(here(I), "holds training_info, which is not supported yet");
+        complain(file_loc(I), "holds training_info, which is not supported yet");
 }
 
 /* Also of those that no node reads. */
@@ -283,7 +55,7 @@ check_initializer(Import *I, const Known *k)
 
     if (tensor_place(I->a, I->file, k->proto, k->data, &path, &offset) &&
         !path)
-        tensor_content(I->a, k->proto, here(I));
+        tensor_content(I->a, k->proto, file_loc(I));
 }
 
 static void
@@ -296,12 +68,12 @@ take_initializers(Import *I, const Wire *wire)
         Known *k;
 
         if (!t->name || !*t->name) {
-            complain(here(I), "initializer %zu has no name", i);
+            complain(file_loc(I), "initializer %zu has no name", i);
             continue;
         }
         k = know(I, t->name);
         if (is_known(k)) {
-            complain(here(I), "initializer '%s' is there twice", t->name);
+            complain(file_loc(I), "initializer '%s' is there twice", t->name);
             continue;
         }
         k->proto = t;
@@ -310,7 +82,7 @@ take_initializers(Import *I, const Wire *wire)
         check_initializer(I, k);
     }
     if (g->n_sparse_initializer)
-        complain(here(I), "holds sparse initializers, which are not supported "
+        complain(file_loc(I), "holds sparse initializers, which are not supported "
                           "yet");
 }
 
@@ -322,7 +94,7 @@ bound_dim(Import *I, const Onnx__TensorShapeProto__Dimension *d,
 
     if (d->has_dim_value) {
         if (d->dim_value < 1)
-            complain(here(I), "input '%s': axis %d has size %" PRId64
+            complain(file_loc(I), "input '%s': axis %d has size %" PRId64
                               ", at least 1 is needed",
                      input_name, axis, d->dim_value);
         return d->dim_value;
@@ -330,7 +102,7 @@ bound_dim(Import *I, const Onnx__TensorShapeProto__Dimension *d,
     for (int i = 0; name && i < I->dims; i++)
         if (strcmp(I->dim[i].name, name) == 0)
             return I->dim[i].size;
-    complain(here(I), "input '%s': axis %d has no size%s%s%s\nhint: --dim "
+    complain(file_loc(I), "input '%s': axis %d has no size%s%s%s\nhint: --dim "
                       "%s=64",
              input_name, axis, name && *name ? ", it is called '" : "",
              name && *name ? name : "", name && *name ? "'" : "",
@@ -345,17 +117,17 @@ input_shape(Import *I, const Onnx__ValueInfoProto *v, Type *out)
     int64_t dim[MAXRANK] = {0};
 
     if (!t || !t->shape) {
-        complain(here(I), "input '%s' is not a tensor with a shape", v->name);
+        complain(file_loc(I), "input '%s' is not a tensor with a shape", v->name);
         return false;
     }
     if (onnx_dtype(t->elem_type) == DT_NONE) {
-        complain(here(I), "input '%s' has element type %s (%d), which is not "
+        complain(file_loc(I), "input '%s' has element type %s (%d), which is not "
                           "supported",
                  v->name, onnx_type_name(t->elem_type), t->elem_type);
         return false;
     }
     if (t->shape->n_dim > MAXRANK) {
-        complain(here(I), "input '%s' has %zu axes; at most %d are supported",
+        complain(file_loc(I), "input '%s' has %zu axes; at most %d are supported",
                  v->name, t->shape->n_dim, MAXRANK);
         return false;
     }
@@ -363,7 +135,7 @@ input_shape(Import *I, const Onnx__ValueInfoProto *v, Type *out)
         dim[i] = bound_dim(I, t->shape->dim[i], v->name, (int)i);
     if (!type_make(onnx_dtype(t->elem_type), (int)t->shape->n_dim, dim,
                    out)) {
-        complain(here(I), "input '%s' has an impossible shape", v->name);
+        complain(file_loc(I), "input '%s' has an impossible shape", v->name);
         return false;
     }
     return true;
@@ -380,14 +152,14 @@ take_inputs(Import *I)
         Type t;
 
         if (!v->name || !*v->name) {
-            complain(here(I), "input %zu has no name", i);
+            complain(file_loc(I), "input %zu has no name", i);
             continue;
         }
         k = know(I, v->name);
         if (k->proto) /* IR version 3 lists initializers among the inputs */
             continue;
         if (k->value)
-            complain(here(I), "input '%s' is there twice", v->name);
+            complain(file_loc(I), "input '%s' is there twice", v->name);
         else if (input_shape(I, v, &t))
             k->value = graph_input(I->g, v->name, t);
     }
@@ -575,11 +347,31 @@ output_value(Import *I, const char *name)
     bool node_made = k->value && value_at(I->g, k->value)->kind == V_TEMP;
 
     if (!is_known(k) && !k->forgiven)
-        complain(here(I), "output '%s' is made by no node", name);
+        complain(file_loc(I), "output '%s' is made by no node", name);
     I->b.source = I->b.source_op = NULL;
     if (!known_value(I, k) || node_made)
         return k->value;
     return build_map1(&I->b, OP_copy, k->value, name);
+}
+
+/* What the file says of the type of an output must be true where it says it;
+   axes with a name may have any size. */
+static void
+check_said(Import *I, const Onnx__ValueInfoProto *v, const Type *is)
+{
+    const Onnx__TypeProto__Tensor *t = v->type ? v->type->tensor_type : NULL;
+    const Onnx__TensorShapeProto *s = t ? t->shape : NULL;
+    bool same = !t || !t->elem_type || onnx_dtype(t->elem_type) == is->dtype;
+
+    if (s && s->n_dim != (size_t)is->rank)
+        same = false;
+    for (int i = 0; same && s && i < is->rank; i++)
+        same = !s->dim[i]->has_dim_value || s->dim[i]->dim_value == is->dim[i];
+    if (!same)
+        complain(file_loc(I), "output '%s' is %s, but the file says otherwise "
+                          "(%s of %zu axes)",
+                 v->name, type_text(I->a, is), onnx_type_name(t->elem_type),
+                 s ? s->n_dim : 0);
 }
 
 static bool
@@ -601,11 +393,13 @@ take_outputs(Import *I)
         ValueId v = output_value(I, name);
 
         if (v && is_output(I->g, v))
-            complain(here(I), "output '%s' is there twice", name);
+            complain(file_loc(I), "output '%s' is there twice", name);
+        else if (v)
+            check_said(I, g->output[i], &value_at(I->g, v)->type);
         vec_push(I->a, I->g->output, v);
     }
     if (g->n_output == 0)
-        complain(here(I), "has no output");
+        complain(file_loc(I), "has no output");
 }
 
 static void
@@ -627,7 +421,7 @@ check_bindings(Import *I)
                          strcmp(s->dim[k]->dim_param, I->dim[d].name) == 0);
         }
         if (!found)
-            complain(here(I), "--dim %s: no input has a dimension of this "
+            complain(file_loc(I), "--dim %s: no input has a dimension of this "
                               "name",
                      I->dim[d].name);
     }

@@ -71,6 +71,14 @@ void bind_output(Import *I, int output, ValueId v);
 void bind_constant(Import *I, int output, Tensor t);
 bool wants_output(const Import *I, int output);
 
+/* ---- known.c ---------------------------------------------------------- */
+
+Loc file_loc(const Import *I);
+Known *know(Import *I, const char *name); /* made if it is new */
+bool is_known(const Known *k);
+/* Its value, made now if need be; 0: whoever should have made it complained. */
+ValueId known_value(Import *I, Known *k);
+
 /* ---- model.c ---------------------------------------------------------- */
 
 /* Reads, scans and unpacks; NULL after a complaint. */
