@@ -24,7 +24,5 @@ ValueId scaled(Import *I, ValueId x, double factor);
    or where one of them is 0. */
 ValueId affine(Import *I, Op op, ValueId y, ValueId v);
 ValueId mean(Import *I, ValueId x, int naxes, const int64_t *axes);
-const Type *first_type(Import *I); /* of input 0, constant or not */
-void copy_element(Tensor *to, int64_t i, const Tensor *from, int64_t k);
 
 #endif

@@ -202,7 +202,7 @@ pooling(Import *I, const char *op, bool global)
                     type_text(I->a, x));
         return;
     }
-    if (wants_output(I, 1)) {
+    if (reads_output(I, 1)) {
         lower_fault(I, "its index output is not supported yet");
         return;
     }

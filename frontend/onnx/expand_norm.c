@@ -75,14 +75,3 @@ lower_LayerNormalization(Import *I)
     bind_output(I, 1, middle);
     bind_output(I, 2, scale);
 }
-
-void
-lower_BatchNormalization(Import *I)
-{
-    attr_float(I, "epsilon", 0);
-    attr_float(I, "momentum", 0);
-    attr_int(I, "spatial", 0);
-    attr_int(I, "training_mode", 0);
-    lower_fault(I, "batch normalization is not supported yet\nhint: a model "
-                   "without it (LayerNormalization instead) trains today");
-}

@@ -29,12 +29,12 @@ bind_view(Import *I, int rank, const int64_t *dim)
 }
 
 void
-copy_element(Tensor *to, int64_t i, const Tensor *from, int64_t k)
+copy_element(Tensor *to, int64_t i, const Tensor *from, int64_t j)
 {
     size_t size = (size_t)dtype_bytes(to->type.dtype);
 
     memcpy((char *)to->data + (size_t)i * size,
-           (const char *)from->data + (size_t)k * size, size);
+           (const char *)from->data + (size_t)j * size, size);
 }
 
 void
@@ -46,33 +46,6 @@ lower_Identity(Import *I)
         bind_constant(I, 0, *c);
     else if (input(I, 0))
         bind_output(I, 0, build_map1(&I->b, OP_copy, input(I, 0), NULL));
-}
-
-void
-lower_Dropout(Import *I)
-{
-    const Tensor *training = input_constant(I, 2);
-    const Tensor *ratio = input_constant(I, 1);
-    bool on = has_input(I, 2) && (!training || tensor_get(training, 0) != 0);
-    double rate = has_input(I, 1) && ratio ? tensor_get(ratio, 0)
-                                           : attr_float(I, "ratio", 0.5);
-
-    attr_int(I, "seed", 0);
-    if (I->opset < 12)
-        attr_float(I, "ratio", 0);
-    if (on && rate > 0)
-        lower_fault(I, "dropout in training form (ratio %g) is not supported "
-                       "yet\nhint: export with dropout 0, or in eval mode",
-                    rate);
-    else if (input(I, 0))
-        bind_output(I, 0, build_map1(&I->b, OP_copy, input(I, 0), NULL));
-    if (wants_output(I, 1) && input(I, 0)) { /* all elements are kept */
-        const Type t = *input_type(I, 0);
-        ValueId one = build_number(&I->b, 1, DT_I1, NULL);
-
-        bind_output(I, 1,
-                    build_broadcast(&I->b, one, t.rank, t.dim, NULL));
-    }
 }
 
 void

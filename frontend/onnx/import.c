@@ -23,7 +23,7 @@ check_versions(Import *I)
     int found = 0;
 
     if (I->model->ir_version < 3 || I->model->ir_version > IR_VERSION_MOST)
-        complain(file_loc(I), "has ir_version %" PRId64 "; 3 to %d are read",
+        complain(here(I), "has ir_version %" PRId64 "; 3 to %d are read",
                  I->model->ir_version, IR_VERSION_MOST);
     for (size_t i = 0; i < I->model->n_opset_import; i++) {
         const Onnx__OperatorSetIdProto *o = I->model->opset_import[i];
@@ -35,15 +35,15 @@ check_versions(Import *I)
                                                               : 0);
     }
     if (found != 1)
-        complain(file_loc(I), "imports the operators of ONNX %d times, not once",
+        complain(here(I), "imports the operators of ONNX %d times, not once",
                  found);
     else if (I->opset < OPSET_LEAST || I->opset > OPSET_MOST)
-        complain(file_loc(I), "uses opset %d; %d to %d are read\nhint: export it "
+        complain(here(I), "uses opset %d; %d to %d are read\nhint: export it "
                           "again with opset_version=17, or convert it with "
                           "onnx.version_converter",
                  I->opset, OPSET_LEAST, OPSET_MOST);
     if (I->model->n_training_info)
-        complain(file_loc(I), "holds training_info, which is not supported yet");
+        complain(here(I), "holds training_info, which is not supported yet");
 }
 
 /* Also of those that no node reads. */
@@ -55,7 +55,7 @@ check_initializer(Import *I, const Known *k)
 
     if (tensor_place(I->a, I->file, k->proto, k->data, &path, &offset) &&
         !path)
-        tensor_content(I->a, k->proto, file_loc(I));
+        tensor_content(I->a, k->proto, here(I));
 }
 
 static void
@@ -68,12 +68,12 @@ take_initializers(Import *I, const Wire *wire)
         Known *k;
 
         if (!t->name || !*t->name) {
-            complain(file_loc(I), "initializer %zu has no name", i);
+            complain(here(I), "initializer %zu has no name", i);
             continue;
         }
         k = know(I, t->name);
         if (is_known(k)) {
-            complain(file_loc(I), "initializer '%s' is there twice", t->name);
+            complain(here(I), "initializer '%s' is there twice", t->name);
             continue;
         }
         k->proto = t;
@@ -82,7 +82,7 @@ take_initializers(Import *I, const Wire *wire)
         check_initializer(I, k);
     }
     if (g->n_sparse_initializer)
-        complain(file_loc(I), "holds sparse initializers, which are not supported "
+        complain(here(I), "holds sparse initializers, which are not supported "
                           "yet");
 }
 
@@ -94,7 +94,7 @@ bound_dim(Import *I, const Onnx__TensorShapeProto__Dimension *d,
 
     if (d->has_dim_value) {
         if (d->dim_value < 1)
-            complain(file_loc(I), "input '%s': axis %d has size %" PRId64
+            complain(here(I), "input '%s': axis %d has size %" PRId64
                               ", at least 1 is needed",
                      input_name, axis, d->dim_value);
         return d->dim_value;
@@ -102,7 +102,7 @@ bound_dim(Import *I, const Onnx__TensorShapeProto__Dimension *d,
     for (int i = 0; name && i < I->dims; i++)
         if (strcmp(I->dim[i].name, name) == 0)
             return I->dim[i].size;
-    complain(file_loc(I), "input '%s': axis %d has no size%s%s%s\nhint: --dim "
+    complain(here(I), "input '%s': axis %d has no size%s%s%s\nhint: --dim "
                       "%s=64",
              input_name, axis, name && *name ? ", it is called '" : "",
              name && *name ? name : "", name && *name ? "'" : "",
@@ -117,17 +117,17 @@ input_shape(Import *I, const Onnx__ValueInfoProto *v, Type *out)
     int64_t dim[MAXRANK] = {0};
 
     if (!t || !t->shape) {
-        complain(file_loc(I), "input '%s' is not a tensor with a shape", v->name);
+        complain(here(I), "input '%s' is not a tensor with a shape", v->name);
         return false;
     }
     if (onnx_dtype(t->elem_type) == DT_NONE) {
-        complain(file_loc(I), "input '%s' has element type %s (%d), which is not "
+        complain(here(I), "input '%s' has element type %s (%d), which is not "
                           "supported",
                  v->name, onnx_type_name(t->elem_type), t->elem_type);
         return false;
     }
     if (t->shape->n_dim > MAXRANK) {
-        complain(file_loc(I), "input '%s' has %zu axes; at most %d are supported",
+        complain(here(I), "input '%s' has %zu axes; at most %d are supported",
                  v->name, t->shape->n_dim, MAXRANK);
         return false;
     }
@@ -135,7 +135,7 @@ input_shape(Import *I, const Onnx__ValueInfoProto *v, Type *out)
         dim[i] = bound_dim(I, t->shape->dim[i], v->name, (int)i);
     if (!type_make(onnx_dtype(t->elem_type), (int)t->shape->n_dim, dim,
                    out)) {
-        complain(file_loc(I), "input '%s' has an impossible shape", v->name);
+        complain(here(I), "input '%s' has an impossible shape", v->name);
         return false;
     }
     return true;
@@ -152,14 +152,14 @@ take_inputs(Import *I)
         Type t;
 
         if (!v->name || !*v->name) {
-            complain(file_loc(I), "input %zu has no name", i);
+            complain(here(I), "input %zu has no name", i);
             continue;
         }
         k = know(I, v->name);
         if (k->proto) /* IR version 3 lists initializers among the inputs */
             continue;
         if (k->value)
-            complain(file_loc(I), "input '%s' is there twice", v->name);
+            complain(here(I), "input '%s' is there twice", v->name);
         else if (input_shape(I, v, &t))
             k->value = graph_input(I->g, v->name, t);
     }
@@ -347,7 +347,7 @@ output_value(Import *I, const char *name)
     bool node_made = k->value && value_at(I->g, k->value)->kind == V_TEMP;
 
     if (!is_known(k) && !k->forgiven)
-        complain(file_loc(I), "output '%s' is made by no node", name);
+        complain(here(I), "output '%s' is made by no node", name);
     I->b.source = I->b.source_op = NULL;
     if (!known_value(I, k) || node_made)
         return k->value;
@@ -368,7 +368,7 @@ check_said(Import *I, const Onnx__ValueInfoProto *v, const Type *is)
     for (int i = 0; same && s && i < is->rank; i++)
         same = !s->dim[i]->has_dim_value || s->dim[i]->dim_value == is->dim[i];
     if (!same)
-        complain(file_loc(I), "output '%s' is %s, but the file says otherwise "
+        complain(here(I), "output '%s' is %s, but the file says otherwise "
                           "(%s of %zu axes)",
                  v->name, type_text(I->a, is), onnx_type_name(t->elem_type),
                  s ? s->n_dim : 0);
@@ -393,13 +393,13 @@ take_outputs(Import *I)
         ValueId v = output_value(I, name);
 
         if (v && is_output(I->g, v))
-            complain(file_loc(I), "output '%s' is there twice", name);
+            complain(here(I), "output '%s' is there twice", name);
         else if (v)
             check_said(I, g->output[i], &value_at(I->g, v)->type);
         vec_push(I->a, I->g->output, v);
     }
     if (g->n_output == 0)
-        complain(file_loc(I), "has no output");
+        complain(here(I), "has no output");
 }
 
 static void
@@ -421,7 +421,7 @@ check_bindings(Import *I)
                          strcmp(s->dim[k]->dim_param, I->dim[d].name) == 0);
         }
         if (!found)
-            complain(file_loc(I), "--dim %s: no input has a dimension of this "
+            complain(here(I), "--dim %s: no input has a dimension of this "
                               "name",
                      I->dim[d].name);
     }
@@ -438,6 +438,20 @@ stem(Arena *a, const char *path)
     return t.s;
 }
 
+/* The model as one entry: for inference, or for training. */
+static void
+import_form(Import *I, const Wire *wire, const char *name)
+{
+    I->g = module_add_entry(I->m, name);
+    I->b = (Builder){.g = I->g, .phase = 'f'};
+    I->known = map_new(I->a);
+    take_initializers(I, wire);
+    take_inputs(I);
+    lower_nodes(I);
+    take_outputs(I);
+    graph_updates_last(I->g);
+}
+
 Module *
 import_onnx(Arena *a, const char *path, const DimBinding *dim, int dims)
 {
@@ -449,16 +463,15 @@ import_onnx(Arena *a, const char *path, const DimBinding *dim, int dims)
     raise_if_complained();
     I->m = module_new(a, stem(a, path));
     I->m->file = path;
-    I->g = module_add_entry(I->m, "forward");
-    I->b = (Builder){.g = I->g, .phase = 'f'};
-    I->known = map_new(a);
     module_set(I->m, "onnx", path);
     check_versions(I);
-    take_initializers(I, &wire);
-    take_inputs(I);
     check_bindings(I);
-    lower_nodes(I);
-    take_outputs(I);
+    import_form(I, &wire, "forward");
     raise_if_complained();
+    if (I->modes) {
+        I->training = true;
+        import_form(I, &wire, "forward_train");
+        raise_if_complained();
+    }
     return I->m;
 }

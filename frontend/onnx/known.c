@@ -1,12 +1,14 @@
-/* known: what the names of the model stand for, as inputs and outputs of the
-   current node: values, initializers, constants. */
+/* known: what ONNX names stand for: constants and initializers become IR values
+   when they are read, outputs are bound to the values that nodes make. */
+#include <string.h>
+
 #include "frontend/onnx/lower.h"
 #include "ir/eval.h"
 
 enum { LIST_MOST = 65536 }; /* elements of a constant written out in the text */
 
 Loc
-file_loc(const Import *I)
+here(const Import *I)
 {
     return (Loc){.file = I->file};
 }
@@ -54,8 +56,11 @@ static ValueId
 add_store(Import *I, Known *k, Type type, StoreKind kind, Init init)
 {
     Store s = {.name = k->name, .type = type, .kind = kind, .init = init};
+    uint32_t known = module_store(I->m, k->name);
 
     make_way(I, k->name);
+    if (known) /* made for the other form */
+        return graph_store(I->g, known);
     return graph_store(I->g, module_add_store(I->m, s));
 }
 
@@ -69,7 +74,7 @@ list_init(Import *I, const Tensor *t)
     return init;
 }
 
-/* A floating initializer with axes is a parameter, all others are constant. */
+/* A floating initializer with axes is a parameter; all others are constant. */
 static ValueId
 initializer_value(Import *I, Known *k)
 {
@@ -79,7 +84,7 @@ initializer_value(Import *I, Known *k)
     Tensor *content;
     StoreKind kind;
 
-    if (!tensor_type(k->proto, file_loc(I), &t) ||
+    if (!tensor_type(k->proto, here(I), &t) ||
         !tensor_place(I->a, I->file, k->proto, k->data, &path, &offset))
         return 0;
     kind = dtype_float(t.dtype) && t.rank > 0 ? SK_PARAM : SK_CONST;
@@ -88,7 +93,7 @@ initializer_value(Import *I, Known *k)
                          (Init){.kind = INIT_FILE,
                                 .path = sym(I->m->syms, path),
                                 .offset = offset});
-    content = tensor_content(I->a, k->proto, file_loc(I));
+    content = tensor_content(I->a, k->proto, here(I));
     if (!content)
         return 0;
     return add_store(I, k, t, kind, list_init(I, content));
@@ -168,8 +173,57 @@ input_constant(Import *I, int i)
     if (!k->constant && k->proto && k->proto->data_location != 1 &&
         (k->proto->n_dims == 0 || !dtype_float(onnx_dtype(
                                       k->proto->data_type))))
-        k->constant = tensor_content(I->a, k->proto, file_loc(I));
+        k->constant = tensor_content(I->a, k->proto, here(I));
     return k->constant;
+}
+
+ValueId
+input_state(Import *I, int i)
+{
+    ValueId v = input(I, i);
+
+    if (v && value_at(I->g, v)->kind != V_STORE) {
+        lower_fault(I, "input %d must be an initializer: training updates it",
+                    i);
+        return 0;
+    }
+    if (v)
+        I->m->store[value_at(I->g, v)->store].kind = SK_STATE;
+    return v;
+}
+
+/* A name of ours that the model has as well? */
+static void
+check_own(Import *I, const char *name)
+{
+    if (is_known(know(I, name)))
+        lower_fault(I, "needs the name '%s', which the model has\nhint: rename "
+                       "that tensor in the export",
+                    name);
+}
+
+ValueId
+own_state(Import *I, const char *name, Type t)
+{
+    Sym s = sym(I->m->syms, name);
+    uint32_t known = module_store(I->m, s);
+    Store store = {.name = s, .type = t, .kind = SK_STATE};
+
+    check_own(I, name);
+    make_way(I, s);
+    return graph_store(I->g, known ? known : module_add_store(I->m, store));
+}
+
+ValueId
+own_input(Import *I, const char *name, Type t)
+{
+    Sym s = sym(I->m->syms, name);
+    ValueId v;
+
+    check_own(I, name);
+    make_way(I, s);
+    v = graph_find(I->g, s);
+    return v ? v : graph_input(I->g, name, t);
 }
 
 /* ---- outputs ---------------------------------------------------------- */
@@ -178,6 +232,24 @@ bool
 wants_output(const Import *I, int output)
 {
     return output < (int)I->node->n_output && *I->node->output[output];
+}
+
+bool
+reads_output(const Import *I, int output)
+{
+    const Onnx__GraphProto *g = I->model->graph;
+    const char *name = wants_output(I, output) ? I->node->output[output] : "";
+    bool read = false;
+
+    if (!*name)
+        return false;
+    for (size_t i = 0; i < g->n_node; i++)
+        for (size_t k = 0; k < g->node[i]->n_input; k++)
+            read = read || strcmp(g->node[i]->input[k], name) == 0;
+    for (size_t i = 0; i < g->n_output; i++)
+        read = read || (g->output[i]->name &&
+                        strcmp(g->output[i]->name, name) == 0);
+    return read;
 }
 
 static Known *

@@ -1,4 +1,5 @@
-/* expand_slice: Slice and Pad. */
+/* expand_box: operators that cut a box out of a tensor or put one into a larger
+   one: Slice and Pad. */
 #include <string.h>
 
 #include "frontend/onnx/expand.h"
