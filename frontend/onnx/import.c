@@ -183,7 +183,9 @@ inputs_are_known(Import *I)
         const char *name = I->node->input[i];
 
         if (*name && !is_known(know(I, name))) {
-            lower_fault(I, "reads '%s', which nothing before it makes", name);
+            lower_fault(I, "reads '%s', which nothing before it makes\nhint: "
+                           "nodes must stand in the order in which they run",
+                        name);
             return false;
         }
     }
