@@ -1,4 +1,11 @@
 /* compile: model -> plan -> object -> program. */
+#include "codegen/emit.h"
+#include "codegen/link.h"
+#include "frontend/cli/commands.h"
+#include "frontend/onnx/import.h"
+#include "ir/base/output.h"
+#include "ir/text.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,23 +14,25 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "codegen/emit.h"
-#include "codegen/link.h"
-#include "frontend/cli/commands.h"
-#include "frontend/onnx/import.h"
-#include "ir/base/output.h"
-#include "ir/text.h"
-
-typedef enum Kind { K_EXE, K_LIB, K_SO, K_OBJ, K_ASM, K_LLVM, K_PLAN, K_IR } Kind;
+typedef enum Kind {
+    K_EXE,
+    K_LIB,
+    K_SO,
+    K_OBJ,
+    K_ASM,
+    K_LLVM,
+    K_PLAN,
+    K_IR
+} Kind;
 
 typedef struct KindRow {
     const char *name, *ending;
 } KindRow;
 
 static const KindRow kinds[] = {
-    [K_EXE] = {"exe", ""},    [K_LIB] = {"lib", ".a"},
-    [K_SO] = {"so", ".so"},   [K_OBJ] = {"obj", ".o"},
-    [K_ASM] = {"asm", ".s"},  [K_LLVM] = {"llvm", ".ll"},
+    [K_EXE] = {"exe", ""},        [K_LIB] = {"lib", ".a"},
+    [K_SO] = {"so", ".so"},       [K_OBJ] = {"obj", ".o"},
+    [K_ASM] = {"asm", ".s"},      [K_LLVM] = {"llvm", ".ll"},
     [K_PLAN] = {"plan", ".snug"}, [K_IR] = {"ir", ".snug"},
 };
 
@@ -97,8 +106,8 @@ emit_options(const Args *args, Module *m, const char *path)
 
     o.weights = beside(args->arena, base_name(path), ".safetensors");
     if (module_get(m, "onnx"))
-        o.piece = export_pieces(args->arena, m, module_get(m, "onnx"),
-                                &o.pieces);
+        o.piece =
+            export_pieces(args->arena, m, module_get(m, "onnx"), &o.pieces);
     raise_if_complained();
     return o;
 }
@@ -108,8 +117,8 @@ static void
 write_code(const Args *args, Module *m, Kind kind, const char *path)
 {
     bool stream = strcmp(path, "-") == 0 || output_is_stream(path);
-    const char *to = stream ? temporary_file(args->arena)
-                            : output_file(args->arena, path);
+    const char *to =
+        stream ? temporary_file(args->arena) : output_file(args->arena, path);
     EmitOptions o = emit_options(args, m, path);
 
     emit_module(m, &o, kind == K_LLVM ? EMIT_LLVM : EMIT_ASM, to);
@@ -156,8 +165,7 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
     if (kind == K_LIB || kind == K_SO)
         link_header(a, path);
     if (rename(made.s, path) != 0)
-        raise_at((Loc){.file = path}, "cannot be written: %s",
-                 strerror(errno));
+        raise_at((Loc){.file = path}, "cannot be written: %s", strerror(errno));
 }
 
 static int64_t
@@ -204,8 +212,7 @@ tell(const Args *args, const Module *m, const char *path, double seconds)
         fprintf(stderr,
                 "peak       %12s planned (%s bytes)\n"
                 "bound      %12s, gap %.2f %%, order %s\n",
-                meta_bytes(args, m, "peak"), peak,
-                meta_bytes(args, m, "bound"),
+                meta_bytes(args, m, "peak"), peak, meta_bytes(args, m, "bound"),
                 100 * (strtod(peak, NULL) / strtod(bound, NULL) - 1),
                 order ? order : "as given");
     fprintf(stderr, "wrote      %s (%s) in %.2f s\n", path,
