@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -138,6 +139,24 @@ refuse_own_input(const Args *args, const char *path)
                                       "-o");
 }
 
+/* The runtime library and cc are this machine's, unless the user names
+   others. */
+static void
+refuse_foreign(const char *target)
+{
+    struct utsname here;
+    const char *runtime = getenv("SNUG_RUNTIME");
+
+    if (strcmp(target, "native") == 0 || (runtime && *runtime) ||
+        uname(&here) != 0 || strncmp(target, here.machine, 3) == 0)
+        return;
+    raise_at(NOWHERE,
+             "--target %s: a program can be linked for this machine only, "
+             "which is %s\nuse --emit obj; or name a cross compiler in CC and "
+             "the folder of its runtime library in SNUG_RUNTIME",
+             target, here.machine);
+}
+
 /* A program or library and its weights: neither replaces an older one before
    both are whole. */
 static void
@@ -149,6 +168,8 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
     const char *object;
     EmitOptions o;
 
+    if (linked)
+        refuse_foreign(option(args, OPT_target, "native"));
     path = output_file(a, path);
     o = emit_options(args, m, path);
     text_add(&made, "%s.tmp-%d", path, (int)getpid());
