@@ -1,4 +1,6 @@
-/* milp_test_order: done[n,t] is 1 if node n runs at step t or before.
+/* milp_test_order: the order of a few nodes as an integer program.
+
+   done[n,t] is 1 if node n runs at step t or before.
 
      done[n,t] <= done[n,t+1]                       it stays done
      sum over n of done[n,t] = t + 1                one node a step
