@@ -147,7 +147,7 @@ lower_Conv(Import *I)
         bias = build_view(&I->b, bias, 4, dim, NULL);
         y = build_map2(&I->b, OP_add, y, bias, NULL);
     }
-    bind(I, 0, y);
+    bind_output(I, 0, y);
 }
 
 static void
@@ -194,7 +194,7 @@ pooling(Import *I, const char *op, bool global)
     if (!take_window(I, x, &w))
         return;
     made = build_node(&I->b, OP_window, 1, &in, 1, NULL, set_window, &w, NULL);
-    bind(I, 0, node_at(I->g, made)->out[0]);
+    bind_output(I, 0, node_at(I->g, made)->out[0]);
 }
 
 void

@@ -270,7 +270,7 @@ bind_result(Import *I, const Einsum *e, const Term *t)
         perm[i] = at - t->label;
         moved |= perm[i] != i;
     }
-    bind(I, 0, moved ? build_transpose(&I->b, t->value, perm, NULL)
+    bind_output(I, 0, moved ? build_transpose(&I->b, t->value, perm, NULL)
                      : build_map1(&I->b, OP_copy, t->value, NULL));
 }
 

@@ -12,7 +12,7 @@ formula1(Import *I, const char *formula)
     ValueId x = input(I, 0);
 
     if (x)
-        bind(I, 0, build_formula(&I->b, formula, 1, &x, DT_NONE, NULL));
+        bind_output(I, 0, build_formula(&I->b, formula, 1, &x, DT_NONE, NULL));
 }
 
 static const char *
@@ -86,7 +86,7 @@ chain(Import *I, Op op)
     }
     if (x && input_count(I) == 1)
         x = build_map1(&I->b, OP_copy, x, NULL);
-    bind(I, 0, x);
+    bind_output(I, 0, x);
 }
 
 void
@@ -146,7 +146,7 @@ lower_Gemm(Import *I)
             return;
         y = build_map2(&I->b, OP_add, y, scaled(I, c, beta), NULL);
     }
-    bind(I, 0, y);
+    bind_output(I, 0, y);
 }
 
 /* Labels of the batch axes, aligned at the right; a broadcast axis of size 1
@@ -196,7 +196,7 @@ lower_MatMul(Import *I)
     batch_labels(lb, bb, most);
     snprintf(labels, sizeof labels, "%s%sk,%sk%s->%s%s%s", la, ma, lb, nb,
              ba > bb ? la : lb, ma, nb);
-    bind(I, 0, build_contract(&I->b, labels, x, y, NULL));
+    bind_output(I, 0, build_contract(&I->b, labels, x, y, NULL));
 }
 
 void

@@ -78,7 +78,7 @@ lower_Split(Import *I)
         !split_fits(I, total, size, n))
         return;
     for (int i = 0; i < n; at += size[i++])
-        bind(I, i, slice_axis(I, x, (int)axis, at, size[i]));
+        bind_output(I, i, slice_axis(I, x, (int)axis, at, size[i]));
 }
 
 /* An axis of d repeated r times is a broadcast of (1, d) to (r, d). */
@@ -113,7 +113,7 @@ lower_Tile(Import *I)
     n = t->rank;
     x = build_broadcast(&I->b, build_view(&I->b, x, rank, from, NULL), rank,
                         to, NULL);
-    bind(I, 0, build_view(&I->b, x, n, dim, NULL));
+    bind_output(I, 0, build_view(&I->b, x, n, dim, NULL));
 }
 
 /* Views x as `dim`, permutes, and views the result as `last`. */
@@ -171,7 +171,7 @@ lower_DepthToSpace(Import *I)
     const int64_t n = t->dim[0], h = t->dim[2], w = t->dim[3];
     const int64_t last[4] = {n, c, h * b, w * b};
 
-    bind(I, 0,
+    bind_output(I, 0,
          columns ? shuffled(I, (int64_t[]){n, c, b, b, h, w},
                             (int64_t[]){0, 1, 4, 2, 5, 3}, last)
                  : shuffled(I, (int64_t[]){n, b, b, c, h, w},
@@ -195,7 +195,7 @@ lower_SpaceToDepth(Import *I)
                     (long long)b);
         return;
     }
-    bind(I, 0,
+    bind_output(I, 0,
          shuffled(I, (int64_t[]){n, c, h, b, w, b},
                   columns ? (int64_t[]){0, 1, 3, 5, 2, 4}
                           : (int64_t[]){0, 3, 5, 1, 2, 4},
@@ -218,7 +218,7 @@ lower_Trilu(Import *I)
         return;
     }
     whole = *t;
-    bind(I, 0,
+    bind_output(I, 0,
          compose(I, whole.dtype, 3,
                  (ValueId[]){input(I, 0),
                              counting(I, DT_I64, 2, 0,
@@ -241,7 +241,7 @@ bind_filled(Import *I, Type t, double x)
         bind_constant(I, 0, made);
         return;
     }
-    bind(I, 0,
+    bind_output(I, 0,
          build_broadcast(&I->b, build_number(&I->b, x, t.dtype, NULL), t.rank,
                          t.dim, NULL));
 }
@@ -322,7 +322,7 @@ lower_EyeLike(Import *I)
     }
     const int64_t rows = t->dim[0], columns = t->dim[1];
 
-    bind(I, 0,
+    bind_output(I, 0,
          compose(I, d, 2,
                  (ValueId[]){counting(I, DT_I64, 2, 0, rows),
                              counting(I, DT_I64, 2, 1, columns)},
@@ -376,7 +376,7 @@ lower_OneHot(Import *I)
     index = compose(I, DT_I64, 1, (ValueId[]){input(I, 0)}, "a");
     index = build_view(&I->b, index, whole.rank + 1, dim, NULL);
     count = counting(I, DT_I64, whole.rank + 1, (int)axis, (int64_t)depth);
-    bind(I, 0,
+    bind_output(I, 0,
          compose(I, type_of(I, value[0]).dtype, 4,
                  (ValueId[]){index, count, value[1], value[0]},
                  "where(a==b or a+%lld==b,c,d)", (long long)depth));

@@ -28,7 +28,7 @@ softmax(Import *I, bool log)
     axes[0] = axis;
     if (I->opset < 13)
         n = axes_from(axis, t->rank, axes);
-    bind(I, 0, softmax_over(I, input(I, 0), n, axes, log));
+    bind_output(I, 0, softmax_over(I, input(I, 0), n, axes, log));
 }
 
 void
@@ -67,13 +67,13 @@ lower_LayerNormalization(Import *I)
     y = normalized(I, input(I, 0), n, axes, attr_float(I, "epsilon", 1e-5),
                    wants_output(I, 1) ? &mean : NULL,
                    wants_output(I, 2) ? &scale : NULL);
-    bind(I, 0,
+    bind_output(I, 0,
          scale_and_shift(I, y, has_input(I, 1) ? input(I, 1) : 0,
                          has_input(I, 2) ? input(I, 2) : 0));
     if (wants_output(I, 1))
-        bind(I, 1, mean);
+        bind_output(I, 1, mean);
     if (wants_output(I, 2))
-        bind(I, 2, scale);
+        bind_output(I, 2, scale);
 }
 
 void
@@ -91,7 +91,7 @@ lower_RMSNormalization(Import *I)
     square = mean_over(I, build_map1(&I->b, OP_square, x, NULL), n, axes);
     y = compose2(I, x, square, "a/sqrt(b+(%.17g))",
                  attr_float(I, "epsilon", 1e-5));
-    bind(I, 0, scale_and_shift(I, y, input(I, 1), 0));
+    bind_output(I, 0, scale_and_shift(I, y, input(I, 1), 0));
 }
 
 /* Is input i a vector of `size`, and is x of (batch, channels, ...)? */
@@ -130,7 +130,7 @@ lower_InstanceNormalization(Import *I)
     n = axes_from(2, rank, axes);
     y = normalized(I, input(I, 0), n, axes, attr_float(I, "epsilon", 1e-5),
                    NULL, NULL);
-    bind(I, 0,
+    bind_output(I, 0,
          scale_and_shift(I, y, along_axis(I, input(I, 1), rank, 1),
                          along_axis(I, input(I, 2), rank, 1)));
 }
@@ -154,7 +154,7 @@ normalize_groups(Import *I, int64_t groups)
     if (!by_group)
         y = scale_and_shift(I, y, along_axis(I, input(I, 1), t.rank, 1),
                             along_axis(I, input(I, 2), t.rank, 1));
-    bind(I, 0, y);
+    bind_output(I, 0, y);
 }
 
 void
@@ -192,7 +192,7 @@ lower_LpNormalization(Import *I)
     }
     sum = build_map1(&I->b, p == 1 ? OP_abs : OP_square, x, NULL);
     sum = build_reduce(&I->b, "sum", sum, 1, &axis, NULL);
-    bind(I, 0, compose2(I, x, sum,
+    bind_output(I, 0, compose2(I, x, sum,
                         p == 1 ? "where(b==0,0,a/where(b==0,1,b))"
                                : "where(b==0,0,a/sqrt(where(b==0,1,b)))"));
 }
@@ -218,7 +218,7 @@ lower_MeanVarianceNormalization(Import *I)
     center = build_map2(&I->b, OP_sub, x, mean_over(I, x, n, axes), NULL);
     variance = mean_over(I, build_map1(&I->b, OP_square, center, NULL), n,
                          axes);
-    bind(I, 0, compose2(I, center, variance, "a/(sqrt(b)+1e-9)"));
+    bind_output(I, 0, compose2(I, center, variance, "a/(sqrt(b)+1e-9)"));
 }
 
 /* The sum of squares over a window of channels: shifted copies, added. */
@@ -254,6 +254,6 @@ lower_LRN(Import *I)
         return;
     }
     sum = channel_window(I, build_map1(&I->b, OP_square, x, NULL), size);
-    bind(I, 0, compose2(I, x, sum, "a/pow((%.17g)+(%.17g)*b,(%.17g))", bias,
+    bind_output(I, 0, compose2(I, x, sum, "a/pow((%.17g)+(%.17g)*b,(%.17g))", bias,
                         alpha / (double)size, beta));
 }

@@ -53,7 +53,7 @@ reduction(Import *I, int since, Reduction r)
                : build_reduce(&I->b, r.op, x, n, axes, NULL);
     if (r.after)
         x = compose1(I, x, "%s", r.after);
-    bind(I, 0, keep ? x : without_axes(I, x, axes, n));
+    bind_output(I, 0, keep ? x : without_axes(I, x, axes, n));
 }
 
 void
@@ -123,7 +123,7 @@ lower_GlobalMaxPool(Import *I)
         return;
     for (int i = 2; i < t->rank; i++)
         axes[n++] = i;
-    bind(I, 0, build_reduce(&I->b, "max", input(I, 0), n, axes, NULL));
+    bind_output(I, 0, build_reduce(&I->b, "max", input(I, 0), n, axes, NULL));
 }
 
 /* log(sum(exp(x - m))) + m with m the largest, where that is finite. */
@@ -144,7 +144,7 @@ lower_ReduceLogSumExp(Import *I)
     sum = build_reduce(&I->b, "sum", compose2(I, x, top, "exp(a-b)"), n, axes,
                        NULL);
     sum = compose2(I, sum, top, "log(a)+b");
-    bind(I, 0, keep ? sum : without_axes(I, sum, axes, n));
+    bind_output(I, 0, keep ? sum : without_axes(I, sum, axes, n));
 }
 
 /* x moved by `by` along the axis, towards the end or (reverse) the start, the
@@ -181,7 +181,7 @@ running(Import *I, Op op, double identity)
     for (int64_t by = 1; by < whole.dim[axis]; by *= 2)
         x = build_map2(&I->b, op, x,
                        shifted(I, x, (int)axis, by, reverse, identity), NULL);
-    bind(I, 0,
+    bind_output(I, 0,
          x == input(I, 0) ? build_map1(&I->b, OP_copy, x, NULL) : x);
 }
 

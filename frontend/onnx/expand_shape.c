@@ -25,7 +25,7 @@ bind_view(Import *I, int rank, const int64_t *dim)
     if (c)
         bind_constant(I, 0, (Tensor){to, c->data});
     else
-        bind(I, 0, build_view(&I->b, input(I, 0), rank, dim, NULL));
+        bind_output(I, 0, build_view(&I->b, input(I, 0), rank, dim, NULL));
 }
 
 void
@@ -36,7 +36,7 @@ lower_Identity(Import *I)
     if (c)
         bind_constant(I, 0, *c);
     else if (input(I, 0))
-        bind(I, 0, build_map1(&I->b, OP_copy, input(I, 0), NULL));
+        bind_output(I, 0, build_map1(&I->b, OP_copy, input(I, 0), NULL));
 }
 
 void
@@ -58,7 +58,7 @@ lower_Dropout(Import *I)
     else if (wants_output(I, 1))
         lower_fault(I, "its mask output is not supported yet");
     else if (input(I, 0))
-        bind(I, 0, build_map1(&I->b, OP_copy, input(I, 0), NULL));
+        bind_output(I, 0, build_map1(&I->b, OP_copy, input(I, 0), NULL));
 }
 
 void
@@ -208,7 +208,7 @@ lower_Transpose(Import *I)
         lower_fault(I, "permutes %d axes of %s", n, type_text(I->a, t));
         return;
     }
-    bind(I, 0, build_transpose(&I->b, input(I, 0), perm, NULL));
+    bind_output(I, 0, build_transpose(&I->b, input(I, 0), perm, NULL));
 }
 
 static void
@@ -265,7 +265,7 @@ lower_Concat(Import *I)
         !normal_axis(I, axis, value_at(I->g, in[0])->type.rank, &axis))
         return;
     made = build_node(&I->b, OP_concat, n, in, 1, NULL, set_int, &axis, NULL);
-    bind(I, 0, node_at(I->g, made)->out[0]);
+    bind_output(I, 0, node_at(I->g, made)->out[0]);
 }
 
 void
@@ -330,7 +330,7 @@ lower_Cast(Import *I)
     }
     x = input(I, 0);
     if (x)
-        bind(I, 0, build_formula(&I->b, "a", 1, &x, to, NULL));
+        bind_output(I, 0, build_formula(&I->b, "a", 1, &x, to, NULL));
 }
 
 void
@@ -396,7 +396,7 @@ lower_Expand(Import *I)
                     type_text(I->a, t));
         return;
     }
-    bind(I, 0, build_broadcast(&I->b, input(I, 0), to.rank, to.dim, NULL));
+    bind_output(I, 0, build_broadcast(&I->b, input(I, 0), to.rank, to.dim, NULL));
 }
 
 typedef struct Lists {
@@ -484,7 +484,7 @@ lower_Slice(Import *I)
     }
     made = build_node(&I->b, OP_slice, 1, (ValueId[]){input(I, 0)}, 1, &to,
                       set_slice, &(Lists){start, step, 0, t->rank}, NULL);
-    bind(I, 0, node_at(I->g, made)->out[0]);
+    bind_output(I, 0, node_at(I->g, made)->out[0]);
 }
 
 static void
@@ -540,5 +540,5 @@ lower_Pad(Import *I)
                  value ? tensor_get(value, 0) : attr_float(I, "value", 0),
                  t->rank},
         NULL);
-    bind(I, 0, node_at(I->g, made)->out[0]);
+    bind_output(I, 0, node_at(I->g, made)->out[0]);
 }

@@ -6,7 +6,7 @@
 
 /* One value through a formula in `a`. */
 #define bind_formula(I, ...)                                                   \
-    bind((I), 0, compose1((I), input((I), 0), __VA_ARGS__))
+    bind_output((I), 0, compose1((I), input((I), 0), __VA_ARGS__))
 
 void
 lower_Celu(Import *I)
@@ -44,7 +44,7 @@ lower_SwiGLU(Import *I)
 {
     double alpha = attr_float(I, "alpha", 1);
 
-    bind(I, 0, compose2(I, input(I, 0), input(I, 1),
+    bind_output(I, 0, compose2(I, input(I, 0), input(I, 1),
                         "a*sigmoid((%.17g)*a)*b", alpha));
 }
 
@@ -83,7 +83,7 @@ lower_PRelu(Import *I)
                     type_text(I->a, slope), type_text(I->a, x));
         return;
     }
-    bind(I, 0, compose2(I, input(I, 0), input(I, 1), "where(a<0,a*b,a)"));
+    bind_output(I, 0, compose2(I, input(I, 0), input(I, 1), "where(a<0,a*b,a)"));
 }
 
 void
@@ -97,7 +97,7 @@ lower_Mean(Import *I)
 
         sum = x ? build_map2(&I->b, OP_add, sum, x, NULL) : 0;
     }
-    bind(I, 0, compose1(I, sum, "a/%d", n));
+    bind_output(I, 0, compose1(I, sum, "a/%d", n));
 }
 
 /* Floating remainders: the quotient is rounded in f64, so that for f32 the
@@ -118,14 +118,14 @@ lower_Mod(Import *I)
                          : "x = f64(a); m = f64(b); where(m==inf or m==-inf,"
                            "where(x-x==0,where((x<0 and m>0) or (x>0 and m<0),"
                            "m,x),nan),x-floor(x/m)*m)";
-    bind(I, 0, compose(I, t->dtype, 2, (ValueId[]){input(I, 0), input(I, 1)},
+    bind_output(I, 0, compose(I, t->dtype, 2, (ValueId[]){input(I, 0), input(I, 1)},
                        "%s", formula));
 }
 
 static void
 bits(Import *I, const char *formula)
 {
-    bind(I, 0, compose2(I, input(I, 0), input(I, 1), "%s", formula));
+    bind_output(I, 0, compose2(I, input(I, 0), input(I, 1), "%s", formula));
 }
 
 void
@@ -171,7 +171,7 @@ lower_BitShift(Import *I)
 static void
 truth(Import *I, const char *formula)
 {
-    bind(I, 0, compose(I, DT_I1, 1, (ValueId[]){input(I, 0)}, "%s", formula));
+    bind_output(I, 0, compose(I, DT_I1, 1, (ValueId[]){input(I, 0)}, "%s", formula));
 }
 
 void
@@ -200,7 +200,7 @@ lower_CastLike(Import *I)
     attr_int(I, "saturate", 1);
     attr_text(I, "round_mode", "up");
     if (like)
-        bind(I, 0, compose(I, like->dtype, 1, (ValueId[]){input(I, 0)}, "a"));
+        bind_output(I, 0, compose(I, like->dtype, 1, (ValueId[]){input(I, 0)}, "a"));
 }
 
 /* A bound of Clip: an attribute before opset 11, then an input; 0: none. */
@@ -232,7 +232,7 @@ lower_Clip(Import *I)
         x = build_map2(&I->b, OP_min, x, high, NULL);
     if (!low && !high)
         x = build_map1(&I->b, OP_copy, x, NULL);
-    bind(I, 0, x);
+    bind_output(I, 0, x);
 }
 
 /* 1 at the first of the largest. */
@@ -263,12 +263,12 @@ lower_Hardmax(Import *I)
         return;
     whole = *t;
     if (I->opset >= 13) {
-        bind(I, 0, first_largest(I, input(I, 0), (int)axis));
+        bind_output(I, 0, first_largest(I, input(I, 0), (int)axis));
         return;
     }
     for (int i = 0; i < whole.rank; i++)
         flat[i >= axis] *= whole.dim[i];
-    bind(I, 0,
+    bind_output(I, 0,
          build_view(&I->b,
                     first_largest(I,
                                   build_view(&I->b, input(I, 0), 2, flat,

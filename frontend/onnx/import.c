@@ -199,7 +199,7 @@ rename_value(Graph *g, ValueId v, Sym name)
 }
 
 void
-bind(Import *I, int output, ValueId v)
+bind_output(Import *I, int output, ValueId v)
 {
     Known *k;
 

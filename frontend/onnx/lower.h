@@ -64,7 +64,7 @@ const Onnx__TensorProto *attr_tensor(Import *I, const char *name);
    after a fault. */
 bool normal_axis(Import *I, int64_t axis, int rank, int64_t *out);
 
-void bind(Import *I, int output, ValueId v);
+void bind_output(Import *I, int output, ValueId v);
 void bind_constant(Import *I, int output, Tensor t);
 bool wants_output(const Import *I, int output);
 

@@ -37,7 +37,7 @@ lower_same(Import *I)
             return;
     }
     made = build_node(&I->b, I->row->op, n, in, 1, NULL, NULL, NULL, NULL);
-    bind(I, 0, node_at(I->g, made)->out[0]);
+    bind_output(I, 0, node_at(I->g, made)->out[0]);
 }
 
 const OnnxRow *

@@ -34,7 +34,7 @@ CONSTANT = {"CumSum": [1], "CumProd": [1], "ConstantOfShape": [0],
 TYPES = {np.dtype(t): name for t, name in (
     ("float64", "f64"), ("float32", "f32"), ("int64", "i64"),
     ("int32", "i32"), ("int8", "i8"), ("uint8", "u8"), ("bool", "i1"))}
-LARGEST = 6000  # bytes of one case's tensors
+LARGEST = 60000  # bytes of one case's tensors
 
 
 def constants(op):
@@ -133,6 +133,8 @@ def older():
                           reduction="none")
     yield "layer_norm_3", one("LayerNormalization", 17,
                               [x, f(4, 2), f(4, 2)], 3, axis=1)
+    yield "mish", one("Mish", 18, [x])
+    yield "tile", one("Tile", 13, [x, i(2, 1, 3)])
     yield "mod_floats", one("Mod", 13, [f(5), np.abs(f(5)) + 1], fmod=1)
 
 
