@@ -47,3 +47,11 @@ endif()
 
 add_test(NAME layers COMMAND ${CMAKE_SOURCE_DIR}/tests/layers.sh
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+
+# Benchmarks: built when asked for by name.
+file(GLOB bench_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/bench/*.c)
+foreach(source ${bench_sources})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} EXCLUDE_FROM_ALL ${source})
+  target_link_libraries(${name} ${test_rooms} Threads::Threads m)
+endforeach()

@@ -144,6 +144,7 @@ role_of(const char *name)
            : !strcmp(name, "lr")     ? RT_ROLE_LR
            : !strcmp(name, "steps")  ? RT_ROLE_STEPS
            : !strcmp(name, "weight") ? RT_ROLE_WEIGHT
+           : !strcmp(name, "seed")   ? RT_ROLE_SEED
                                      : RT_ROLE_DATA;
 }
 

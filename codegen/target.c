@@ -1,6 +1,7 @@
 /* target: the rows of target.def; the host by what its processor can do. */
 #include "codegen/target.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "codegen/emit.h"
@@ -24,23 +25,20 @@ static const char *const names[] = {
 const Target *
 target_named(const char *name)
 {
-    const char *near;
-    Arena *a;
-    Text all;
+    const char *near = nearest_name(name, names);
+    char all[256] = "";
+    size_t used = 0;
 
     for (size_t i = 0; names[i]; i++)
         if (strcmp(name, names[i]) == 0)
             return &targets[i];
-    a = arena_new();
-    all = text_new(a);
-    for (size_t i = 0; names[i]; i++)
-        text_add(&all, "%s%s", i ? ", " : "", names[i]);
-    near = nearest_name(name, names);
-    complain(NOWHERE, "unknown target '%s': there are %s%s%s", name,
-             text_str(&all), near ? "\ndid you mean " : "", near ? near : "");
-    arena_free(a);
-    raise_if_complained();
-    UNREACHABLE();
+    for (size_t i = 0; names[i] && used < sizeof all; i++)
+        used += (size_t)snprintf(all + used, sizeof all - used, "%s%s",
+                                 i ? ", " : "", names[i]);
+    raise_status(ST_USAGE, NOWHERE,
+                 "--target %s: there are %s%s%s%s", name, all,
+                 near ? "\ndid you mean " : "", near ? near : "",
+                 near ? "?" : "");
 }
 
 static const char *

@@ -1,9 +1,9 @@
 /* contraction: products and convolutions as axes with strides. */
 #include "ir/contraction.h"
 
-#include <string.h>
-
 #include "ir/base/diag.h"
+
+#include <string.h>
 
 enum { ROLES = 4, COPY_MOST = 1 << 17 };
 typedef enum Role { BATCH, LEFT, RIGHT, SUM } Role;
@@ -142,8 +142,11 @@ read_contract(Reading *r)
     for (int d = 0; d < z->rank; d++) {
         int64_t i = label_stride(x, a, c[d]), j = label_stride(y, b, c[d]);
 
-        axis_add(r, i >= 0 && j >= 0 ? BATCH : i >= 0 ? LEFT : RIGHT, d,
-                 z->dim[d], i < 0 ? 0 : i, j < 0 ? 0 : j);
+        axis_add(r,
+                 i >= 0 && j >= 0 ? BATCH
+                 : i >= 0         ? LEFT
+                                  : RIGHT,
+                 d, z->dim[d], i < 0 ? 0 : i, j < 0 ? 0 : j);
     }
     for (int d = 0; d < x->rank; d++) {
         int64_t j = label_stride(y, b, a[d]);
@@ -363,9 +366,7 @@ read_leader(Reading *r)
     Conv v;
 
     switch (n->op) {
-    case OP_contract:
-        read_contract(r);
-        break;
+    case OP_contract: read_contract(r); break;
     case OP_conv:
         v = conv_sizes(n, a, b, y);
         read_conv(r, &v);
@@ -378,8 +379,7 @@ read_leader(Reading *r)
         v = conv_sizes(n, a, y, b);
         read_conv_grad_weight(r, &v);
         break;
-    default:
-        UNREACHABLE();
+    default: UNREACHABLE();
     }
 }
 
@@ -436,18 +436,20 @@ contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
     Reading r = {.arena = a, .c = c};
 
     find_leader(c, g, n);
+    if (!type_elements(&value_at(c->graph, c->leader->out[0])->type))
+        return c; /* nothing to do: no tiles */
     c->dtype = value_at(c->graph, c->leader->out[0])->type.dtype;
     c->bytes = dtype_bytes(c->dtype);
     read_classes(&r);
     read_leader(&r);
     c->k = axes_size(r.list[SUM], 0);
-    c->split = c->split > 1 ? c->split : 1;
+    c->split = c->split > 1 && c->k ? c->split : 1;
     c->part = (c->k + c->split - 1) / c->split;
     c->sum = merge_sum(&r);
     c->batch = r.list[BATCH]; /* not merged: an image's band is one of them */
     if (c->split > 1 && vec_len(c->sum) > 1)
         c->outside = true;
-    contraction_choose(a, c, merge(&r, r.list[LEFT]),
-                       merge(&r, r.list[RIGHT]), m);
+    contraction_choose(a, c, merge(&r, r.list[LEFT]), merge(&r, r.list[RIGHT]),
+                       m);
     return c;
 }

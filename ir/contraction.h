@@ -28,13 +28,13 @@ typedef struct Axis {
    index of a sum axis that is walked outside. */
 typedef struct Image {
     bool on;
-    int64_t channels, height, width;  /* of the source */
-    int64_t rows, columns;            /* of the copy */
-    int64_t top, left;                /* where source (0,0) stands; may be < 0 */
+    int64_t channels, height, width; /* of the source */
+    int64_t rows, columns;           /* of the copy */
+    int64_t top, left;               /* where source (0,0) stands; may be < 0 */
     int64_t spread_rows, spread_columns; /* distance of source points */
-    int64_t lead;  /* element of the copy at which index 0 of all axes stands */
-    int64_t step;  /* copy rows between two indices of the batch axis `band` */
-    int band;      /* -1: none */
+    int64_t lead; /* element of the copy at which index 0 of all axes stands */
+    int64_t step; /* copy rows between two indices of the batch axis `band` */
+    int band;     /* -1: none */
 } Image;
 
 typedef enum Packing {
@@ -49,7 +49,7 @@ typedef struct Side {
     Axis *axis; /* vector: innermost first, at least two (size 1 if need be) */
     int operand;
     int64_t inner, outer;
-    int64_t tail;         /* of the last inner block; inner: it is whole */
+    int64_t tail; /* of the last inner block; inner: it is whole */
     int64_t inner_blocks, outer_blocks, blocks;
     int64_t chunk, chunks; /* blocks of a tile for threads */
 } Side;
@@ -71,14 +71,14 @@ typedef struct Contraction {
     Axis *batch, *sum;
     Image image[2];
     int64_t k, split, part; /* part: terms of each of the split's parts */
-    bool outside; /* sum[0] is walked outside of the blocks */
+    bool outside;           /* sum[0] is walked outside of the blocks */
 
     int lanes; /* of a vector */
     Side row, lane;
     Packing packing; /* of the lane operand */
     Walk walk;
     int64_t vectors; /* of a register tile's row */
-    int64_t tiles;
+    int64_t tiles;   /* 0: the result has no elements */
     int64_t inside;  /* terms of the sum within the blocks */
 
     /* Scratch, offsets in bytes: shared, then of a worker. */

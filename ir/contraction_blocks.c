@@ -3,18 +3,19 @@
 
    The unit is the time of one multiply-add of a whole vector register. Every
    way to lay lanes and rows on the two sides is tried; the cheapest stays. */
-#include <math.h>
-#include <string.h>
-
 #include "ir/base/diag.h"
 #include "ir/contraction.h"
 
+#include <math.h>
+
 enum {
-    TILE_UNITS = 8192,       /* of work that a tile for threads should have */
-    TILES_MOST = 256,
-    SHARED_MOST = 1 << 19,   /* bytes of panels packed once for all */
-    SUMS_MOST = 96 << 10,    /* bytes of running sums a worker */
-    SPREAD_MOST = 1 << 18,   /* bytes over which unpacked vectors may lie */
+    TILE_UNITS = 16384, /* of work that a tile for threads should have */
+    TILES_MOST = 128,
+    COPIES_MOST = 12,      /* tiles, where each makes copies of its own */
+    ROWS_LEAST = 96,       /* that a panel is packed for */
+    SHARED_MOST = 1 << 19, /* bytes of panels packed once for all */
+    SUMS_MOST = 96 << 10,  /* bytes of running sums a worker */
+    SPREAD_MOST = 1 << 18, /* bytes over which unpacked vectors may lie */
 };
 
 typedef struct Choice {
@@ -46,10 +47,11 @@ tile_height(const Contraction *c)
     return (rows + c->lanes - 1) / c->lanes * c->lanes;
 }
 
+/* Runs are copied by whole vectors, so the last one reaches too far. */
 int64_t
 panel_bytes(const Contraction *c)
 {
-    int64_t bytes = c->inside * tile_width(c) * c->bytes;
+    int64_t bytes = (c->inside * tile_width(c) + c->lanes) * c->bytes;
 
     return (bytes + 63) / 64 * 64;
 }
@@ -109,21 +111,55 @@ innermost_first(Chooser *h, const Axis *list, int operand)
 
 /* ---- cost ---------------------------------------------------------------- */
 
+/* Bytes that a step brings from beyond the nearest cache: rows that come anew
+   for every block of lanes, vectors whose panel is too long to stay. */
+static double
+far_bytes(const Chooser *h, const Choice *t, double rows, double vectors)
+{
+    const Contraction *c = h->c;
+    double bytes = (double)c->bytes, k = (double)c->k, far = 0;
+    double all = (double)axes_size(h->list[!t->lane_side], 0);
+    double width = vectors * t->lanes;
+
+    if (c->outside)
+        return 0;
+    if (all * k * bytes > (double)h->m->l1)
+        far += rows * bytes;
+    if (width * k * bytes > 0.6 * (double)h->m->l1)
+        far += width * bytes;
+    return far;
+}
+
 /* One step of the sum on a register tile of rows * vectors. */
 static double
-step_cost(const Chooser *h, double rows, double vectors, int lanes)
+step_cost(const Chooser *h, const Choice *t, double rows, double vectors)
 {
-    double width = lanes == h->full ? 1 : 0.6;
+    double width = t->lanes == h->full ? 1 : 0.9;
     double work = rows * vectors * width;
-    double loads = rows * 0.5 + vectors;
+    double loads = rows * 0.9 + vectors;
+    double far = far_bytes(h, t, rows, vectors) / h->m->vector_bytes;
+    double streams = rows > 16 ? (rows - 16) * 0.05 : 0;
 
-    return fmax(fmax(work, loads), 4) + 0.25;
+    return fmax(fmax(work, loads), 8) + 0.25 + 1.2 * far + streams;
 }
 
 static bool
 is_unit(const Axis *x, int operand)
 {
     return x->in[operand] == 1 || x->size == 1;
+}
+
+/* Runs shorter than vectors, one behind the other in the panel. */
+static bool
+is_dense(const Choice *t)
+{
+    return t->lane_inner % t->lanes != 0;
+}
+
+static int64_t
+vectors_of(const Choice *t)
+{
+    return (t->lane_inner * t->lane_outer + t->lanes - 1) / t->lanes;
 }
 
 /* Must, or should, the lane operand be packed? */
@@ -134,7 +170,7 @@ wants_panels(const Chooser *h, const Choice *t)
     int operand = t->lane_side;
     int64_t rows = axes_size(h->list[!t->lane_side], 0), far;
 
-    if (!is_unit(&lane[0], operand))
+    if (!is_unit(&lane[0], operand) || is_dense(t))
         return true;
     if (h->c->image[operand].on || h->c->outside || !sum)
         return false;
@@ -149,7 +185,7 @@ pack_cost(const Chooser *h, const Choice *t)
     double each = 1.5;
 
     if (is_unit(&lane[0], t->lane_side))
-        each = 0.2;
+        each = 0.2 + 1.0 / (double)t->lane_inner;
     else if (sum && vec_last(sum).in[t->lane_side] == 1)
         each = 0.5;
     return each;
@@ -159,8 +195,7 @@ static double
 side_blocks(const Axis *axis, int64_t inner, int64_t outer)
 {
     return ceil((double)axis[0].size / (double)inner) *
-           (double)(axis[1].size / outer) *
-           (double)axes_size(axis, 2);
+           (double)(axis[1].size / outer) * (double)axes_size(axis, 2);
 }
 
 /* Average rows of a block: the last one is smaller. */
@@ -187,12 +222,9 @@ tile_cost(const Chooser *h, const Choice *t, double rows, double vectors)
     const Axis *row = h->list[!t->lane_side], *lane = h->list[t->lane_side];
 
     switch (walk_of(row, lane)) {
-    case WALK_LANES:
-        return 40 + rows * vectors * 5;
-    case WALK_ROWS:
-        return 40 + rows * vectors * 10;
-    default:
-        return 40 + rows * vectors * 5 * t->lanes;
+    case WALK_LANES: return 40 + rows * vectors * 5;
+    case WALK_ROWS: return 40 + rows * vectors * 10;
+    default: return 40 + rows * vectors * 5 * t->lanes;
     }
 }
 
@@ -201,17 +233,16 @@ choice_cost(const Chooser *h, const Choice *t)
 {
     const Axis *row = h->list[!t->lane_side], *lane = h->list[t->lane_side];
     double rows = mean_rows(row, t->row_inner, t->row_outer);
-    double vectors = ceil((double)t->lane_inner / t->lanes);
+    double vectors = (double)vectors_of(t);
     double row_blocks = side_blocks(row, t->row_inner, t->row_outer);
     double lane_blocks = side_blocks(lane, t->lane_inner, t->lane_outer);
     double cost, panels = 0, k = (double)h->c->k;
 
-    vectors *= (double)t->lane_outer;
-    cost = row_blocks * lane_blocks *
-           (k * step_cost(h, rows, vectors, t->lanes) +
-            tile_cost(h, t, rows, vectors));
+    cost =
+        row_blocks * lane_blocks *
+        (k * step_cost(h, t, rows, vectors) + tile_cost(h, t, rows, vectors));
     if (wants_panels(h, t))
-        panels = lane_blocks * k * vectors * t->lanes * pack_cost(h, t);
+        panels = k * (double)axes_size(lane, 0) * pack_cost(h, t);
     return cost + panels;
 }
 
@@ -236,11 +267,26 @@ try_rows(Chooser *h, Choice t, int64_t most)
          t.row_inner++)
         try_choice(h, t);
     t.row_inner = row[0].size;
-    for (t.row_outer = 2; t.row_outer <= row[1].size &&
-                          t.row_outer * t.row_inner <= most;
+    for (t.row_outer = 2;
+         t.row_outer <= row[1].size && t.row_outer * t.row_inner <= most;
          t.row_outer++)
         if (row[1].size % t.row_outer == 0)
             try_choice(h, t);
+}
+
+/* All of the innermost axis, `inner` lanes wide, and a cut of the next. */
+static void
+try_outer_lanes(Chooser *h, Choice t, int64_t inner)
+{
+    const Axis *lane = h->list[t.lane_side];
+    int64_t vectors;
+
+    t.lane_inner = inner;
+    for (t.lane_outer = 2; t.lane_outer <= lane[1].size; t.lane_outer++) {
+        vectors = vectors_of(&t);
+        if (vectors <= 6 && lane[1].size % t.lane_outer == 0)
+            try_rows(h, t, (h->m->registers - vectors - 2) / vectors);
+    }
 }
 
 static void
@@ -255,13 +301,9 @@ try_lanes(Chooser *h, Choice t)
         t.lane_outer = 1;
         try_rows(h, t, (registers - v - 2) / v);
     }
-    t.lane_inner = whole * t.lanes;
-    for (t.lane_outer = 2; t.lane_outer <= lane[1].size &&
-                           t.lane_outer * whole <= 6;
-         t.lane_outer++)
-        if (lane[1].size % t.lane_outer == 0)
-            try_rows(h, t, (registers - t.lane_outer * whole - 2) /
-                               (t.lane_outer * whole));
+    try_outer_lanes(h, t, whole * t.lanes);
+    if (lane[0].size % t.lanes)
+        try_outer_lanes(h, t, lane[0].size);
 }
 
 static void
@@ -278,13 +320,13 @@ try_side(Chooser *h, Axis *left, Axis *right, int lane_side)
         try_lanes(h, t);
 }
 
-/* ---- the plan -------------------------------------------------------------- */
+/* ---- the plan --------------------------------------------------------------
+ */
 
 static Side
 side_made(Axis *axis, int operand, int64_t inner, int64_t outer)
 {
-    Side s = {.axis = axis, .operand = operand, .inner = inner,
-              .outer = outer};
+    Side s = {.axis = axis, .operand = operand, .inner = inner, .outer = outer};
 
     s.inner_blocks = (axis[0].size + inner - 1) / inner;
     s.tail = axis[0].size - (s.inner_blocks - 1) * inner;
@@ -310,16 +352,37 @@ cut(Side *s, int64_t parts)
     s->chunks = (s->blocks + s->chunk - 1) / s->chunk;
 }
 
+/* A tile's rows are read again for each of its blocks of lanes, and while a
+   panel lasts: they should stay in the second cache. */
 static void
-cut_tiles(Contraction *c, double units)
+keep_rows_near(Contraction *c, const Machine *m)
+{
+    int64_t block = c->row.inner * c->row.outer, rows, most;
+
+    if (c->leader->op != OP_contract || c->outside || !c->k)
+        return;
+    rows = m->l2 / 2 / (c->k * c->bytes);
+    rows = rows < ROWS_LEAST ? ROWS_LEAST : rows;
+    most = rows / block ? rows / block : 1;
+    if (c->row.chunk > most)
+        cut(&c->row, (c->row.blocks + most - 1) / most);
+}
+
+static void
+cut_tiles(Contraction *c, double units, const Machine *m)
 {
     int64_t around = axes_size(c->batch, 0) * c->split, want;
     int64_t block = tile_width(c) * tile_height(c) * c->bytes;
     int64_t most = c->outside ? SUMS_MOST / block : INT64_MAX;
+    bool copies = c->outside || c->image[0].on || c->packing == PACK_TILE;
 
     want = (int64_t)(units / TILE_UNITS);
     want = want < 1 ? 1 : least_of(want, TILES_MOST);
-    want = around ? (want + around - 1) / around : 1;
+    if (copies)
+        want = least_of(want, COPIES_MOST);
+    else
+        want += around - 1;
+    want = around ? want / around : 1;
     if (!c->lane.blocks || !c->row.blocks)
         return;
     cut(&c->lane, want);
@@ -331,6 +394,7 @@ cut_tiles(Contraction *c, double units)
     most /= c->lane.chunk ? c->lane.chunk : 1;
     if (c->outside && c->row.chunk > most)
         cut(&c->row, (c->row.blocks + most - 1) / (most < 1 ? 1 : most));
+    keep_rows_near(c, m);
 }
 
 static int64_t
@@ -369,9 +433,8 @@ lay_scratch(Contraction *c)
     if (c->packing == PACK_TILE)
         c->panel = take(&s->each, panel_bytes(c));
     if (c->outside)
-        c->sums = take(&s->each, c->row.chunk * c->lane.chunk *
-                                     tile_width(c) * tile_height(c) *
-                                     c->bytes);
+        c->sums = take(&s->each, c->row.chunk * c->lane.chunk * tile_width(c) *
+                                     tile_height(c) * c->bytes);
 }
 
 static Packing
@@ -383,6 +446,27 @@ packing_of(const Contraction *c, bool wanted)
         panel_count(c) * panel_bytes(c) > SHARED_MOST)
         return PACK_TILE;
     return PACK_SHARED;
+}
+
+static void
+log_choice(const Contraction *c, double cost)
+{
+    static const char *const packing[] = {"in place", "shared", "by tile"};
+    static const char *const walk[] = {"lanes", "rows", "points"};
+
+    log_line("contract",
+             "%s: lanes on %s, tile %lldx%lld rows * %lldx%lld/%d lanes, "
+             "tails %lld %lld, panels %s, stored by %s, sum %lld of %lld%s, "
+             "chunks %lld * %lld of %lld * %lld blocks, cost %.0f",
+             value_at(c->graph, c->leader->out[0])->name,
+             c->lane.operand ? "right" : "left", (long long)c->row.outer,
+             (long long)c->row.inner, (long long)c->lane.outer,
+             (long long)c->lane.inner, c->lanes, (long long)c->row.tail,
+             (long long)c->lane.tail, packing[c->packing], walk[c->walk],
+             (long long)c->inside, (long long)c->k,
+             c->outside ? " (outside)" : "", (long long)c->row.chunks,
+             (long long)c->lane.chunks, (long long)c->row.blocks,
+             (long long)c->lane.blocks, cost);
 }
 
 void
@@ -405,13 +489,14 @@ contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
                         t->lane_outer);
     c->row = side_made(h.list[!t->lane_side], !t->lane_side, t->row_inner,
                        t->row_outer);
-    c->vectors = t->lane_inner / t->lanes * t->lane_outer;
+    c->vectors = vectors_of(t);
     c->walk = walk_of(c->row.axis, c->lane.axis);
     c->inside = axes_size(c->sum, c->outside ? 1 : 0);
     wanted = wants_panels(&h, t);
     c->packing = packing_of(c, wanted);
-    cut_tiles(c, t->cost * (double)axes_size(c->batch, 0));
-    c->tiles = axes_size(c->batch, 0) * c->split * c->lane.chunks *
-               c->row.chunks;
+    cut_tiles(c, t->cost * (double)axes_size(c->batch, 0), m);
+    c->tiles =
+        axes_size(c->batch, 0) * c->split * c->lane.chunks * c->row.chunks;
     lay_scratch(c);
+    log_choice(c, t->cost);
 }

@@ -247,6 +247,19 @@ graph_replace(Graph *g, ValueId from, ValueId to)
 }
 
 void
+graph_updates_last(Graph *g)
+{
+    NodeId *order = NULL;
+
+    for (int updates = 0; updates < 2; updates++)
+        for (size_t k = 0; k < vec_len(g->order); k++)
+            if ((g->node[g->order[k]].phase == 'u') == updates)
+                vec_push(g->module->arena, order, g->order[k]);
+    g->order = order;
+    graph_touch(g);
+}
+
+void
 graph_touch(Graph *g)
 {
     g->facts = NULL;

@@ -163,6 +163,10 @@ ValueId graph_latest(const Graph *g, ValueId v);
 ValueId graph_root(const Graph *g, ValueId v);
 /* Every use of `from` in the order and the outputs becomes `to`. */
 void graph_replace(Graph *g, ValueId from, ValueId to);
+/* Moves the nodes of phase u behind all others: what a model updates itself
+   (running statistics, counts of draws) comes when everything has read what was
+   there before. */
+void graph_updates_last(Graph *g);
 /* The facts of g are stale from now on. Passes need not call it: the runner
    does; who edits and then asks for facts again must. */
 void graph_touch(Graph *g);

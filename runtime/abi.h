@@ -47,6 +47,7 @@ typedef enum RtRole {
     RT_ROLE_LR,      /* f64 scalar: the scheduled learning rate */
     RT_ROLE_STEPS,   /* f64 scalar: planned steps of the run */
     RT_ROLE_WEIGHT,  /* f32[batch]: 1 for a sample, 0 for padding */
+    RT_ROLE_SEED,    /* i64 scalar: the run's seed, for dropout */
     RT_ROLE_OUTPUT   /* of an entry */
 } RtRole;
 

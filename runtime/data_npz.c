@@ -176,6 +176,12 @@ write_some(Inflater *f)
 }
 
 static int
+no_memory(void)
+{
+    return rt_fail(RT_ERROR_MEMORY, "out of memory while unpacking");
+}
+
+static int
 inflate_all(Inflater *f)
 {
     int state = Z_OK;
@@ -192,6 +198,8 @@ inflate_all(Inflater *f)
         f->stream.next_out = f->out;
         f->stream.avail_out = CHUNK;
         state = inflate(&f->stream, Z_NO_FLUSH);
+        if (state == Z_MEM_ERROR)
+            return no_memory();
         if (state != Z_OK && state != Z_STREAM_END)
             return bad_member(f->archive, f->member,
                               "its compressed bytes are damaged");
@@ -215,7 +223,7 @@ unpack(Archive *a, const Member *m, int64_t start, int *fd)
     RT_TRY(rt_file_temporary(&f.fd, m->size));
     int status;
     if (inflateInit2(&f.stream, -MAX_WBITS) != Z_OK) {
-        status = rt_fail(RT_ERROR_MEMORY, "out of memory: zlib");
+        status = no_memory();
     } else {
         status = inflate_all(&f);
         inflateEnd(&f.stream);

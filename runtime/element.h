@@ -36,4 +36,12 @@ const char *rt_flaw_text(RtFlaw f);
 /* dim[0] * ... * dim[rank-1] * bytes; -1 if negative or too large. */
 int64_t rt_element_total(const int64_t *dim, int rank, int64_t bytes);
 
+/* A state that comes with the model (running statistics), not one that the
+   optimizer starts: it belongs to the weights. */
+static inline bool
+rt_is_statistic(const RtTensor *t)
+{
+    return t->kind == RT_STATE && t->init == RT_INIT_FILE;
+}
+
 #endif

@@ -62,7 +62,10 @@ rt_json_text(char *to, size_t most, const char *text)
 static bool
 is_part(const RtImage *i, const RtTensor *t)
 {
+    bool weights = i->kinds >> RT_CONST & 1; /* not a checkpoint */
     if (t->kind == RT_CONST && t->init != RT_INIT_FILE)
+        return false;
+    if (weights && t->kind == RT_STATE && !rt_is_statistic(t))
         return false;
     return i->kinds >> t->kind & 1;
 }

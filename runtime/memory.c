@@ -202,13 +202,14 @@ rt_arena_unmap(RtArena *a)
 }
 
 int64_t
-rt_arena_touched(const RtArena *a)
+rt_arena_touched(const RtArena *a, int64_t align)
 {
     const uint32_t pattern = PATTERN;
     int64_t end = a->bytes / 4 * 4;
     while (end && !memcmp(a->base + end - 4, &pattern, 4))
         end -= 4;
-    return end;
+    end = round_up(end, align > 0 ? align : 1);
+    return end < a->bytes ? end : a->bytes;
 }
 
 bool

@@ -30,8 +30,9 @@ typedef struct RtArena {
    forbid it. */
 int rt_arena_map(RtArena *a, int64_t bytes, int64_t align);
 void rt_arena_unmap(RtArena *a);
-/* The offset behind the last byte that was ever written. */
-int64_t rt_arena_touched(const RtArena *a);
+/* The offset behind the last byte that was ever written, rounded up to `align`
+   as the plan rounds. */
+int64_t rt_arena_touched(const RtArena *a, int64_t align);
 /* False if somebody wrote between the planned end and the end of the page. */
 bool rt_arena_whole(const RtArena *a);
 

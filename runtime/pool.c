@@ -1,6 +1,9 @@
-/* pool: a turn counter that workers watch, first spinning (a step follows the
-   last within microseconds), then asleep on a futex; a count of those at work
-   that the caller watches in the same way. */
+/* pool: one word holds the turn, the number of shares of the step at hand and
+   the next share that nobody has taken; whoever is awake takes one by compare
+   and swap. So a worker that the system has not woken yet is not waited for:
+   the caller does its shares. Workers watch the turn, the caller the count of
+   shares that are done, both first spinning (a step follows the last within
+   microseconds), then asleep on a futex. */
 #include "runtime/pool.h"
 
 #include "runtime/status.h"
@@ -14,7 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SPINS       1000        /* some 10 to 50 microseconds */
+#define SPINS       1000 /* some 10 to 50 microseconds */
+#define SHARES_EACH 2
 #define STACK_BYTES (256 << 10) /* kernels keep rows on the stack */
 
 typedef struct Worker {
@@ -24,13 +28,14 @@ typedef struct Worker {
 } Worker;
 
 struct RtPool {
+    _Alignas(64) atomic_ullong claim; /* turn 32, shares 16, next share 16 */
     _Alignas(64) atomic_uint turn;
     atomic_int sleeping;
-    _Alignas(64) atomic_uint busy;
+    _Alignas(64) atomic_uint done; /* shares */
     atomic_int caller_sleeps;
-    _Alignas(64) const RtStep *step;
-    char *arena;
-    bool quit;
+    _Alignas(64) _Atomic(const RtStep *) step;
+    _Atomic(char *) arena;
+    atomic_bool quit;
     int workers, spins;
     Worker *worker;
 };
@@ -74,15 +79,40 @@ await_change(atomic_uint *word, unsigned seen, atomic_int *sleepers, int spins)
     atomic_fetch_sub(sleepers, 1);
 }
 
-static void
-run_share(const RtPool *p, int number)
+static unsigned
+shares_of(unsigned long long claim)
 {
-    const RtStep *s = p->step;
-    int64_t each = s->tiles / p->workers, more = s->tiles % p->workers;
-    int64_t begin = each * number + (number < more ? number : more);
-    int64_t end = begin + each + (number < more);
-    if (begin < end)
-        s->kernel(p->arena, s->offset, begin, end, number);
+    return claim >> 16 & 0xffff;
+}
+
+static void
+run_share(const RtStep *s, char *arena, int64_t share, int64_t shares,
+          int number)
+{
+    int64_t each = s->tiles / shares, more = s->tiles % shares;
+    int64_t begin = each * share + (share < more ? share : more);
+    int64_t end = begin + each + (share < more);
+    s->kernel(arena, s->offset, begin, end, number);
+}
+
+/* Takes shares until none is left. The step is read before the claim is made:
+   a claim that succeeds proves that it was still this turn's. */
+static void
+run_shares(RtPool *p, int number)
+{
+    unsigned long long claim = atomic_load(&p->claim);
+    while ((claim & 0xffff) < shares_of(claim)) {
+        const RtStep *step = atomic_load(&p->step);
+        char *arena = atomic_load(&p->arena);
+        if (!atomic_compare_exchange_weak(&p->claim, &claim, claim + 1))
+            continue;
+        run_share(step, arena, (int64_t)(claim & 0xffff), shares_of(claim),
+                  number);
+        if (atomic_fetch_add(&p->done, 1) + 1 == shares_of(claim) &&
+            atomic_load(&p->caller_sleeps))
+            futex_wake(&p->done);
+        claim = atomic_load(&p->claim);
+    }
 }
 
 static void *
@@ -91,15 +121,15 @@ work(void *argument)
     Worker *w = argument;
     RtPool *p = w->pool;
     unsigned seen = 0;
+    atomic_fetch_add(&p->done, 1); /* it has begun */
+    if (atomic_load(&p->caller_sleeps))
+        futex_wake(&p->done);
     for (;;) {
         await_change(&p->turn, seen, &p->sleeping, p->spins);
-        seen++;
+        seen = atomic_load(&p->turn);
         if (p->quit)
             return NULL;
-        run_share(p, w->number);
-        if (atomic_fetch_sub(&p->busy, 1) == 1 &&
-            atomic_load(&p->caller_sleeps))
-            futex_wake(&p->busy);
+        run_shares(p, w->number);
     }
 }
 
@@ -109,6 +139,14 @@ next_turn(RtPool *p)
     atomic_fetch_add(&p->turn, 1);
     if (atomic_load(&p->sleeping))
         futex_wake(&p->turn);
+}
+
+static void
+await_done(RtPool *p, unsigned shares)
+{
+    unsigned done;
+    while ((done = atomic_load(&p->done)) != shares)
+        await_change(&p->done, done, &p->caller_sleeps, p->spins);
 }
 
 static int
@@ -143,6 +181,7 @@ rt_pool_start(RtPool **made, RtRegion *r, int workers)
             break;
         }
     }
+    await_done(p, (unsigned)p->workers - 1);
     *made = p;
     return RT_OK;
 }
@@ -156,14 +195,16 @@ rt_pool_workers(const RtPool *p)
 void
 rt_pool_run(RtPool *p, const RtStep *step, char *arena)
 {
-    p->step = step;
-    p->arena = arena;
-    atomic_store(&p->busy, (unsigned)p->workers - 1);
+    int64_t most = (int64_t)p->workers * SHARES_EACH;
+    unsigned shares = (unsigned)(step->tiles < most ? step->tiles : most);
+    atomic_store(&p->step, step);
+    atomic_store(&p->arena, arena);
+    atomic_store(&p->done, 0);
+    unsigned long long turn = atomic_load(&p->turn) + 1;
+    atomic_store(&p->claim, turn << 32 | (unsigned long long)shares << 16);
     next_turn(p);
-    run_share(p, 0);
-    unsigned left;
-    while ((left = atomic_load_explicit(&p->busy, memory_order_acquire)))
-        await_change(&p->busy, left, &p->caller_sleeps, p->spins);
+    run_shares(p, 0);
+    await_done(p, shares);
 }
 
 void

@@ -1,6 +1,6 @@
 /* pool: threads that run the tiles of one step together. The caller is worker
-   0. Tiles are shared out in contiguous ranges; which worker runs a tile
-   changes no bit of the result. */
+   0. Tiles are shared out in contiguous ranges, first come, first served; which
+   worker runs a tile changes no bit of the result. At most 1024 workers. */
 #ifndef SNUG_RT_POOL_H
 #define SNUG_RT_POOL_H
 

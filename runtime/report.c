@@ -92,17 +92,17 @@ rt_report_end(const RtRun *r)
     const RtProgram *p = r->program;
     const RtArena *a = &r->model->arena;
     int64_t steps = r->at.step - r->first;
+    int64_t measured = rt_arena_touched(a, p->arena_align);
     char arena[24], rss[24];
     rt_size_text(arena, p->arena_bytes);
     rt_size_text(rss, rt_memory_peak());
     if (!rt_arena_whole(a))
         rt_warn("something was written behind the end of the arena");
-    rt_note(
-        "arena: planned %lld bytes (%s), measured %lld (mapped once; written "
-        "up to %lld); bound %lld, gap %.2f %% (%s); peak RSS %s",
-        (long long)p->arena_bytes, arena, (long long)a->bytes,
-        (long long)rt_arena_touched(a), (long long)p->bound_bytes,
-        gap_percent(p), p->order_proof, rss);
+    rt_note("arena: planned %lld bytes (%s), measured %lld (%lld off); bound "
+            "%lld, gap %.2f %% (%s); peak RSS %s",
+            (long long)p->arena_bytes, arena, (long long)measured,
+            (long long)(p->arena_bytes - measured), (long long)p->bound_bytes,
+            gap_percent(p), p->order_proof, rss);
     if (steps > 0)
         rt_note("%lld steps in %.2f s: %.3g ms a step with its data, %.3g ms "
                 "predicted on one thread, %d used",

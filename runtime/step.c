@@ -84,6 +84,7 @@ one_step(RtRun *r)
     RT_TRY(feed_next(r));
     write_scalar(r, RT_ROLE_LR, rate);
     write_scalar(r, RT_ROLE_STEPS, (double)at->steps);
+    write_scalar(r, RT_ROLE_SEED, (double)(uint32_t)at->seed);
     rt_model_run(r->model, r->train);
     r->loss = loss ? rt_model_read(r->model, loss) : 0;
     double spent = rt_seconds() - began;

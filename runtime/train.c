@@ -14,7 +14,8 @@ static int
 end_log(RtRun *r)
 {
     RtSummary s = {.arena_bytes = r->model->arena.bytes,
-                   .arena_touched_bytes = rt_arena_touched(&r->model->arena),
+                   .arena_touched_bytes = rt_arena_touched(
+                       &r->model->arena, r->program->arena_align),
                    .peak_rss_bytes = rt_memory_peak(),
                    .steps = r->at.step,
                    .seconds = r->seconds,

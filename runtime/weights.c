@@ -54,14 +54,14 @@ static bool
 is_required(const RtTensor *t, bool trained)
 {
     if (trained)
-        return t->kind == RT_PARAM;
-    return t->kind != RT_STATE && t->init == RT_INIT_FILE;
+        return t->kind == RT_PARAM || rt_is_statistic(t);
+    return t->init == RT_INIT_FILE;
 }
 
 static bool
 is_read(const RtSafetensors *s, const RtTensor *t, bool trained)
 {
-    if (t->kind == RT_STATE)
+    if (t->kind == RT_STATE && !rt_is_statistic(t))
         return false;
     return is_required(t, trained) || rt_safetensors_find(s, t->name);
 }
@@ -143,7 +143,8 @@ rt_save(RtModel *m, const char *path)
     RtImage image;
     RtOutput output;
     int status =
-        rt_image_make(&image, &r, m->program, 1u << RT_PARAM | 1u << RT_CONST);
+        rt_image_make(&image, &r, m->program,
+                      1u << RT_PARAM | 1u << RT_CONST | 1u << RT_STATE);
     if (!status)
         status = rt_image_write(&image, m, &output, path,
                                 "\"format\":\"snug-weights 1\"");

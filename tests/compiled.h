@@ -44,38 +44,62 @@ compiled_problem(Guard *g)
     cr_assert(false, "%s", text);
 }
 
+static inline void
+compiled_open(Compiled *c, const char *object)
+{
+    int64_t bytes, align;
+    char library[64];
+
+    snprintf(library, sizeof library, "%s.so", object);
+    compiled_link(object, library);
+    c->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    cr_assert(c->library, "%s", dlerror());
+    c->program = dlsym(c->library, "snug_program");
+    cr_assert(c->program);
+    align = c->program->arena_align;
+    bytes = (c->program->arena_bytes + align) / align * align;
+    c->memory = aligned_alloc((size_t)align, (size_t)bytes);
+    memset(c->memory, 0xff, (size_t)bytes);
+    unlink(object);
+    unlink(library);
+}
+
+/* Takes the arena over. */
+static inline Compiled
+compiled_module(Arena *a, Module *m, const char *passes, const char *target)
+{
+    static Compiled c; /* survives the jump */
+    static Guard guard;
+    char object[] = "/tmp/snug-test-XXXXXX";
+    PipelineOptions p = {0};
+    EmitOptions o = {.target = target, .weights = ""};
+
+    c = (Compiled){.arena = a, .module = m};
+    close(mkstemp(object));
+    if (!guarded(&guard))
+        compiled_problem(&guard);
+    o.machine = p.machine = target_machine(a, target);
+    pipeline_run(m, passes, &p);
+    emit_module(m, &o, EMIT_OBJECT, object);
+    guard_leave(&guard);
+    compiled_open(&c, object);
+    return c;
+}
+
 /* `text` holds graphs; passes bring them from stage train to placed. */
 static inline Compiled
 compiled_new(const char *text, const char *passes, const char *target)
 {
-    static Compiled c; /* survives the jump */
     static Guard guard;
-    char object[] = "/tmp/snug-test-XXXXXX", library[40];
+    static Module *m;
+    Arena *a = arena_new();
 
-    c = (Compiled){.arena = arena_new()};
-    close(mkstemp(object));
-    snprintf(library, sizeof library, "%s.so", object);
     if (!guarded(&guard))
         compiled_problem(&guard);
-    c.module = parse_module(c.arena, text, "compiled.snug");
+    m = parse_module(a, text, "compiled.snug");
     raise_if_complained();
-    const Machine *machine = target_machine(c.arena, target);
-    pipeline_run(c.module, passes, &(PipelineOptions){.machine = machine});
-    EmitOptions o = {.machine = machine, .target = target, .weights = ""};
-    emit_module(c.module, &o, EMIT_OBJECT, object);
     guard_leave(&guard);
-    compiled_link(object, library);
-    c.library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-    cr_assert(c.library, "%s", dlerror());
-    c.program = dlsym(c.library, "snug_program");
-    cr_assert(c.program);
-    c.memory = aligned_alloc(
-        (size_t)c.program->arena_align,
-        (size_t)(c.program->arena_bytes + c.program->arena_align) /
-            (size_t)c.program->arena_align * (size_t)c.program->arena_align);
-    unlink(object);
-    unlink(library);
-    return c;
+    return compiled_module(a, m, passes, target);
 }
 
 static inline void

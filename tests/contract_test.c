@@ -34,14 +34,31 @@ add_graph(Source *s, const char *format, ...)
     text_add(&s->text, "graph g%d {\n%s}\n", s->graphs++, body);
 }
 
+/* Other machines have other tiles: the bits are the same. */
 static void
-check(Source *s, const char *passes)
+check(Source *s, const char *passes, const char *target)
 {
-    compiled_check_all(text_str(&s->text), passes);
+    Compiled c = compiled_new(text_str(&s->text), passes, target);
+
+    for (int k = 0; k < c.program->entries; k++)
+        for (uint64_t seed = 0; seed < 3; seed++)
+            compiled_check(&c, k, seed);
+    compiled_free(&c);
+}
+
+static void
+check_here(Source *s, const char *passes)
+{
+    check(s, passes, "native");
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        check(s, passes, "x86-64-v3");
+#endif
     *s = source_new(s->text.arena);
 }
 
-/* ---- products ------------------------------------------------------------- */
+/* ---- products -------------------------------------------------------------
+ */
 
 /* dims: sizes of the labels in "bmnk" and of others in "xyz", by letter. */
 static void
@@ -74,10 +91,10 @@ add_product(Source *s, const char *dtype, const char *labels, int split,
 }
 
 static const char *const layouts[] = {
-    "mk,kn->mn",    "mk,nk->mn",     "km,kn->mn",    "km,nk->mn",
-    "mk,nk->nm",    "bmk,bkn->bmn",  "bmk,kn->bmn",  "mk,bnk->bmn",
-    "mkb,nkb->mnb", "mxk,nxk->mn",   "xkm,kxn->mn",  "mxk,kn->xnm",
-    "mk,kxn->mxn",  "mk,k->m",       "k,k->",        "m,n->mn",
+    "mk,kn->mn",       "mk,nk->mn",    "km,kn->mn",   "km,nk->mn",
+    "mk,nk->nm",       "bmk,bkn->bmn", "bmk,kn->bmn", "mk,bnk->bmn",
+    "mkb,nkb->mnb",    "mxk,nxk->mn",  "xkm,kxn->mn", "mxk,kn->xnm",
+    "mk,kxn->mxn",     "mk,k->m",      "k,k->",       "m,n->mn",
     "bxmk,bxnk->bmxn", "bm,bm->bm",
 };
 
@@ -93,8 +110,9 @@ set_sizes(int *size, int m, int n, int k)
 
 Test(contract, layouts)
 {
-    static const int sizes[][3] = {{1, 1, 1}, {17, 33, 5}, {64, 10, 84},
-                                   {5, 67, 23}, {31, 48, 64}};
+    static const int sizes[][3] = {{1, 1, 1},   {17, 33, 5},  {64, 10, 84},
+                                   {5, 67, 23}, {31, 48, 64}, {3, 0, 2},
+                                   {3, 2, 0}};
     Arena *a = arena_new();
     Source s = source_new(a);
     int size[26] = {0};
@@ -103,7 +121,7 @@ Test(contract, layouts)
         set_sizes(size, sizes[i][0], sizes[i][1], sizes[i][2]);
         for (size_t l = 0; l < sizeof layouts / sizeof *layouts; l++)
             add_product(&s, i == 2 ? "f64" : "f32", layouts[l], 1, size, "");
-        check(&s, PLAIN);
+        check_here(&s, PLAIN);
     }
     arena_free(a);
 }
@@ -121,7 +139,7 @@ Test(contract, sizes)
     set_sizes(size, 300, 130, 200);
     add_product(&s, "f32", "mk,nk->mn", 1, size, "");
     add_product(&s, "f32", "km,kn->mn", 1, size, "");
-    check(&s, PLAIN);
+    check_here(&s, PLAIN);
     arena_free(a);
 }
 
@@ -139,11 +157,12 @@ Test(contract, split)
     size['x' - 'a'] = 2000;
     add_product(&s, "f32", "mk,kxn->mxn", 1, (set_sizes(size, 3, 40, 50), size),
                 "");
-    check(&s, PLAIN);
+    check_here(&s, PLAIN);
     arena_free(a);
 }
 
-/* ---- epilogues -------------------------------------------------------------- */
+/* ---- epilogues --------------------------------------------------------------
+ */
 
 Test(contract, epilogues)
 {
@@ -173,7 +192,7 @@ Test(contract, epilogues)
                   left ? m : k, left ? k : m, right ? k : n, right ? n : k, n,
                   m, n, m, labels, split, m, n, m, n, m, n, m, n, m, n, m, n);
     }
-    check(&s, FUSED);
+    check_here(&s, FUSED);
     arena_free(a);
 }
 
@@ -202,11 +221,12 @@ Test(contract, updates)
                   "output %%w'\noutput %%m'\noutput %%v'\n",
                   m, n, n, m, m, n, m, n, m, n, m, n, m, n, m, n, m, n);
     }
-    check(&s, FUSED);
+    check_here(&s, FUSED);
     arena_free(a);
 }
 
-/* ---- convolutions --------------------------------------------------------------- */
+/* ---- convolutions
+ * --------------------------------------------------------------- */
 
 typedef struct Case {
     int n, c, h, w, out, kh, kw, stride[2], pad[4], dilation[2], groups;
@@ -269,8 +289,81 @@ Test(contract, convolutions)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         add_conv(&s, &cases[i]);
         if (i % 4 == 3)
-            check(&s, FUSED);
+            check_here(&s, FUSED);
     }
-    check(&s, PLAIN);
+    check_here(&s, PLAIN);
+    arena_free(a);
+}
+
+/* ---- at random
+ * -------------------------------------------------------------------- */
+
+static int
+below(uint64_t *seed, int n)
+{
+    return (int)(philox_uniform(77, (*seed)++) * n);
+}
+
+/* Up to five labels, each in two or three of the tensors, in any order. */
+static void
+add_random_product(Source *s, uint64_t *seed)
+{
+    static const int in[] = {3, 5, 6, 7}; /* bits: a, b, y */
+    char part[3][8] = {"", "", ""}, labels[32];
+    int size[26] = {0}, count = 2 + below(seed, 4);
+
+    for (int i = 0; i < count; i++) {
+        int where = in[below(seed, 4)];
+
+        size[i] = 1 + below(seed, below(seed, 3) ? 12 : 50);
+        for (int p = 0; p < 3; p++)
+            if (where >> p & 1) {
+                size_t length = strlen(part[p]);
+                int at = below(seed, (int)length + 1);
+
+                memmove(part[p] + at + 1, part[p] + at,
+                        length + 1 - (size_t)at);
+                part[p][at] = (char)('a' + i);
+            }
+    }
+    snprintf(labels, sizeof labels, "%s,%s->%s", part[0], part[1], part[2]);
+    add_product(s, below(seed, 4) ? "f32" : "f64", labels, 1, size, "");
+}
+
+static void
+add_random_conv(Source *s, uint64_t *seed)
+{
+    int groups = below(seed, 4) ? 1 : 2;
+    Case c = {.n = 1 + below(seed, 3),
+              .c = groups * (1 + below(seed, 9)),
+              .kh = 1 + below(seed, 4),
+              .kw = 1 + below(seed, 4),
+              .out = groups * (1 + below(seed, 20)),
+              .stride = {1 + below(seed, 3), 1 + below(seed, 2)},
+              .dilation = {1 + below(seed, 2), 1 + below(seed, 2)},
+              .groups = groups};
+
+    c.h = (c.kh - 1) * c.dilation[0] + 1 + below(seed, 12);
+    c.w = (c.kw - 1) * c.dilation[1] + 1 + below(seed, 30);
+    for (int i = 0; i < 4; i++)
+        c.pad[i] = below(seed, 3);
+    c.split = 1 + below(seed, 2) * below(seed, 4);
+    add_conv(s, &c);
+}
+
+Test(contract, random)
+{
+    const char *rounds = getenv("CONTRACT_ROUNDS");
+    uint64_t seed = 0;
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    for (int i = 0; i < (rounds ? atoi(rounds) : 1); i++) {
+        for (int k = 0; k < 12; k++)
+            add_random_product(&s, &seed);
+        for (int k = 0; k < 6; k++)
+            add_random_conv(&s, &seed);
+        check_here(&s, FUSED);
+    }
     arena_free(a);
 }

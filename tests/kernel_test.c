@@ -209,6 +209,8 @@ static const Shape reductions[] = {
     {"[100000]", "[0]", "[1]"},
     {"[4096]", "[0]", "[1]"},
     {"[8193]", "[0]", "[1]"},
+    {"[32768]", "[0]", "[1]"},
+    {"[3,50000]", "[1]", "[3,1]"},
     {"[64,10]", "[1]", "[64,1]"},
     {"[64,10]", "[0]", "[1,10]"},
     {"[64,10]", "[0,1]", "[1,1]"},
@@ -228,6 +230,9 @@ static const Shape reductions[] = {
     {"[5,1]", "[0]", "[1,1]"},
     {"[2,3,4,5,6]", "[0,2,4]", "[1,3,1,5,1]"},
     {"[600,3,2]", "[0,1]", "[1,1,2]"},
+    {"[700,1]", "[0]", "[1,1]"},
+    {"[3,700,1,1]", "[1]", "[3,1,1,1]"},
+    {"[40,3,20,1]", "[0,2]", "[1,3,1,1]"},
 };
 
 enum { REDUCTIONS = sizeof reductions / sizeof *reductions };
@@ -376,6 +381,26 @@ Test(groups, cross_entropy)
               "f %%g = map %%e, %%s, %%i, %%t \"(a/b-where(c==d,1,0))/64\" : "
               "f32[64,10]\n"
               "output %%z\noutput %%g\n");
+    check(&s, FUSED);
+    check(&s, PLAIN);
+    arena_free(a);
+}
+
+/* The innermost axis is kept, but of size 1. */
+Test(groups, kept_axis_of_one)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    for (int n = 5; n < 2000; n = n * 3 + 1)
+        add_graph(&s,
+                  "input %%x : f32[3,%d,1]\n"
+                  "f %%s = reduce %%x op=sum axes=[1] : f32[3,1,1]\n"
+                  "f %%c = map %%x, %%s \"exp(a-b/%d)\" : f32[3,%d,1]\n"
+                  "f %%m = reduce %%c op=max axes=[1] : f32[3,1,1]\n"
+                  "f %%y = map %%c, %%m \"a/b\" : f32[3,%d,1]\n"
+                  "output %%y\noutput %%s\n",
+                  n, n, n, n);
     check(&s, FUSED);
     check(&s, PLAIN);
     arena_free(a);

@@ -179,10 +179,11 @@ Test(runtime, arena_is_exact)
     cr_assert_eq(rt_arena_map(&a, 5000, 64), RT_OK);
     cr_expect_eq((intptr_t)a.base % (2 << 20), 0);
     cr_expect_eq(a.bytes, 5000);
-    cr_expect_eq(rt_arena_touched(&a), 0);
+    cr_expect_eq(rt_arena_touched(&a, 64), 0);
     cr_expect(rt_arena_whole(&a));
     a.base[4096] = 1;
-    cr_expect_eq(rt_arena_touched(&a), 4100);
+    cr_expect_eq(rt_arena_touched(&a, 1), 4100);
+    cr_expect_eq(rt_arena_touched(&a, 64), 4160);
     a.base[5003] = 1;
     cr_expect_not(rt_arena_whole(&a));
     rt_arena_unmap(&a);

@@ -3,26 +3,27 @@
    all of them are packed at once), tiles, sums of the parts of a split. */
 #include "codegen/kernels/contract_parts.h"
 #include "codegen/kernels/kernels.h"
-
-#include <string.h>
-
 #include "ir/base/diag.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 enum { SUM_RUN = 1024 }; /* elements of a tile of the last phase */
 
 /* A tile for threads: what its blocks have in common. */
 typedef struct Tile {
-    LLVMValueRef base[2]; /* of the operands, or their copies, at this batch */
-    LLVMValueRef panel;   /* PACK_SHARED: first panel of this batch */
-    LLVMValueRef *at;     /* offsets of the classes */
-    LLVMValueRef from, to;           /* terms of this part */
-    LLVMValueRef row_from, row_to;   /* blocks */
+    LLVMValueRef base[2];  /* of the operands, or their copies, at this batch */
+    LLVMValueRef panel;    /* PACK_SHARED: first panel of this batch */
+    LLVMValueRef *at;      /* offsets of the classes */
+    LLVMValueRef from, to; /* terms of this part */
+    LLVMValueRef row_from, row_to; /* blocks */
     LLVMValueRef lane_from, lane_to;
 } Tile;
 
 typedef enum Work { WORK_SUM = 1, WORK_END = 2 } Work;
 
-/* ---- pieces of index arithmetic ----------------------------------------------- */
+/* ---- pieces of index arithmetic
+ * ----------------------------------------------- */
 
 static LLVMValueRef
 quotient(Unit *u, LLVMValueRef x, int64_t by)
@@ -134,7 +135,8 @@ own_room(Maker *k, int64_t offset)
     return address(k->u, k->own, const_i64(k->u, offset), 1);
 }
 
-/* ---- blocks -------------------------------------------------------------------- */
+/* ---- blocks
+ * -------------------------------------------------------------------- */
 
 static LLVMValueRef
 is_cut(Unit *u, const Side *s, LLVMValueRef count)
@@ -167,10 +169,11 @@ call_micro(Maker *k, const Spot *row, const Spot *lane, LLVMValueRef *args)
         cut = is_cut(u, &k->c->row, row->count);
         f = f ? LLVMBuildSelect(u->b, cut, pick, f, "") : pick;
     }
-    LLVMBuildCall2(u->b, LLVMGlobalGetValueType(k->micro[0][0] ? k->micro[0][0]
-                         : k->micro[0][1] ? k->micro[0][1]
-                         : k->micro[1][0] ? k->micro[1][0]
-                                          : k->micro[1][1]),
+    LLVMBuildCall2(u->b,
+                   LLVMGlobalGetValueType(k->micro[0][0]   ? k->micro[0][0]
+                                          : k->micro[0][1] ? k->micro[0][1]
+                                          : k->micro[1][0] ? k->micro[1][0]
+                                                           : k->micro[1][1]),
                    f, args, 5, "");
 }
 
@@ -182,8 +185,8 @@ lane_pointer(Maker *k, const Tile *t, const Spot *lane, LLVMValueRef block,
 {
     const Contraction *c = k->c;
     Unit *u = k->u;
-    LLVMValueRef from = address(u, t->base[c->lane.operand], lane->in,
-                                c->bytes);
+    LLVMValueRef from =
+        address(u, t->base[c->lane.operand], lane->in, c->bytes);
     LLVMValueRef args[] = {from, NULL, lane->count};
 
     if (c->packing == PACK_NONE)
@@ -251,7 +254,8 @@ emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
     loop_end(u, &lanes);
 }
 
-/* ---- tiles --------------------------------------------------------------------- */
+/* ---- tiles
+ * --------------------------------------------------------------------- */
 
 /* The images of this batch index; the operands stand in the copies then. */
 static void
@@ -367,8 +371,8 @@ emit_tile(Maker *k, const LLVMValueRef *operand, LLVMValueRef number)
     part = digit(u, &number, c->split);
     t.from = offset_add(u, NULL, part, c->part);
     t.to = LLVMBuildNSWAdd(u->b, t.from, const_i64(u, c->part), "");
-    t.to = c->split > 1 ? least(u, t.to, const_i64(u, c->k))
-                        : const_i64(u, c->k);
+    t.to =
+        c->split > 1 ? least(u, t.to, const_i64(u, c->k)) : const_i64(u, c->k);
     if (c->split > 1) {
         k->partial = address(u, k->scratch, const_i64(u, c->partial), 1);
         k->partial = address(u, k->partial, part, all * c->bytes);
@@ -382,7 +386,8 @@ emit_tile(Maker *k, const LLVMValueRef *operand, LLVMValueRef number)
     emit_blocks(k, &t, WORK_SUM | WORK_END, t.from, t.to);
 }
 
-/* ---- kernels -------------------------------------------------------------------- */
+/* ---- kernels
+ * -------------------------------------------------------------------- */
 
 static void
 make_parts(Maker *k)
@@ -391,12 +396,12 @@ make_parts(Maker *k)
 
     for (int r = 0; r < 2; r++)
         for (int l = 0; l < 2; l++) {
-            bool rows = r ? c->row.tail != c->row.inner
-                          : c->row.inner_blocks > 1 ||
-                                c->row.tail == c->row.inner;
-            bool lanes = l ? c->lane.tail != c->lane.inner
-                           : c->lane.inner_blocks > 1 ||
-                                 c->lane.tail == c->lane.inner;
+            bool rows =
+                r ? c->row.tail != c->row.inner
+                  : c->row.inner_blocks > 1 || c->row.tail == c->row.inner;
+            bool lanes =
+                l ? c->lane.tail != c->lane.inner
+                  : c->lane.inner_blocks > 1 || c->lane.tail == c->lane.inner;
 
             if (rows && lanes)
                 k->micro[r][l] = make_micro(k, r, l);
@@ -468,26 +473,45 @@ make_tiles(Maker *k)
     return f;
 }
 
-/* ---- the last phase of a split ------------------------------------------------- */
+/* ---- the last phase of a split
+ * ------------------------------------------------- */
 
-/* All axes of the result, the one of unit stride first. */
+static int
+farther(const void *a, const void *b)
+{
+    const Axis *x = a, *y = b;
+
+    return (x->at[0] < y->at[0]) - (x->at[0] > y->at[0]);
+}
+
+/* The axes of the result, innermost first, joined where every class allows. */
 static Axis *
 result_axes(const Maker *k)
 {
     const Contraction *c = k->c;
     const Axis *list[] = {c->lane.axis, c->row.axis, c->batch};
-    Axis *made = NULL;
+    Axis *all = NULL, *made = NULL, none = c->lane.axis[0];
 
     for (int i = 0; i < 3; i++)
         for (size_t x = 0; x < vec_len(list[i]); x++)
-            vec_push(k->u->arena, made, list[i][x]);
-    for (size_t x = 1; x < vec_len(made); x++)
-        if (made[x].at[0] == 1 && made[x].size > 1) {
-            Axis first = made[0];
+            if (list[i][x].size > 1)
+                vec_push(k->u->arena, all, list[i][x]);
+    if (all)
+        qsort(all, vec_len(all), sizeof *all, farther);
+    for (size_t x = vec_len(all); x-- > 0;) {
+        Axis *last = made ? &vec_last(made) : NULL;
+        bool joined = last != NULL;
 
-            made[0] = made[x];
-            made[x] = first;
-        }
+        for (int i = 0; joined && i < c->classes; i++)
+            joined = all[x].at[i] == last->at[i] * last->size;
+        if (joined)
+            last->size *= all[x].size;
+        else
+            vec_push(k->u->arena, made, all[x]);
+    }
+    none.size = 1;
+    if (!made)
+        vec_push(k->u->arena, made, none);
     return made;
 }
 
@@ -504,8 +528,8 @@ make_sum(Maker *k, int64_t *tiles)
     *tiles = runs * axes_size(axis, 1);
     k->partial = NULL;
     ports_open(k, f);
-    number = loop_begin(u, &l, LLVMGetParam(f, 2), LLVMGetParam(f, 3), 1, 0,
-                        NULL);
+    number =
+        loop_begin(u, &l, LLVMGetParam(f, 2), LLVMGetParam(f, 3), 1, 0, NULL);
     at = zeros(k);
     run = digit(u, &number, runs);
     move_along(k, &axis[0], run, SUM_RUN, at);
@@ -518,6 +542,16 @@ make_sum(Maker *k, int64_t *tiles)
     return f;
 }
 
+/* Of a result without elements. */
+static LLVMValueRef
+make_nothing(Maker *k)
+{
+    LLVMValueRef f = kernel_begin(k, ".none");
+
+    LLVMBuildRetVoid(k->u->b);
+    return f;
+}
+
 void
 lower_contract(Unit *u, const Graph *g, NodeId n, const char *name,
                Lowered *out)
@@ -527,6 +561,10 @@ lower_contract(Unit *u, const Graph *g, NodeId n, const char *name,
 
     *out = (Lowered){0};
     k.c = c;
+    if (!c->tiles) {
+        out->kernel[out->phases++] = make_nothing(&k);
+        return;
+    }
     k.element = unit_type(u, c->dtype);
     k.vector = unit_vector(u, c->dtype, c->lanes);
     ASSERT(c->dtype == DT_F32 || c->dtype == DT_F64);

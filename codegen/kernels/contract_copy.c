@@ -1,9 +1,9 @@
 /* contract_copy: operands brought where register tiles can read them: panels
    with unit stride along the lanes, images with zeros around. */
-#include <string.h>
-
 #include "codegen/kernels/contract_parts.h"
 #include "ir/base/diag.h"
+
+#include <string.h>
 
 LLVMValueRef
 part_begin(Maker *k, const char *suffix, int pointers, int integers)
@@ -18,14 +18,12 @@ part_begin(Maker *k, const char *suffix, int pointers, int integers)
     snprintf(width, sizeof width, "%d", u->machine->vector_bytes * 8);
     for (int i = 0; i < pointers + integers; i++)
         in[i] = i < pointers ? u->ptr : u->i64;
-    f = LLVMAddFunction(u->module, name,
-                        LLVMFunctionType(u->void_, in,
-                                         (unsigned)(pointers + integers),
-                                         false));
+    f = LLVMAddFunction(
+        u->module, name,
+        LLVMFunctionType(u->void_, in, (unsigned)(pointers + integers), false));
     LLVMSetLinkage(f, LLVMInternalLinkage);
-    LLVMAddAttributeAtIndex(
-        f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
-        LLVMCreateEnumAttribute(u->context, nounwind, 0));
+    LLVMAddAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                            LLVMCreateEnumAttribute(u->context, nounwind, 0));
     LLVMAddAttributeAtIndex(
         f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
         LLVMCreateStringAttribute(u->context, "prefer-vector-width", 19, width,
@@ -64,7 +62,8 @@ offset_add(Unit *u, LLVMValueRef sum, LLVMValueRef index, int64_t stride)
     return LLVMBuildNSWAdd(u->b, sum, far, "");
 }
 
-/* ---- transposing ---------------------------------------------------------- */
+/* ---- transposing ----------------------------------------------------------
+ */
 
 /* lane i of the result: x's or y's lane, in halves of `half` lanes: the low
    (high: upper) half of each pair of halves from x, then from y. */
@@ -79,8 +78,8 @@ interleave(Maker *k, LLVMValueRef x, LLVMValueRef y, int half, bool high)
         int from = pair * 2 * half + in % half + (high ? half : 0);
 
         pick[i] = LLVMConstInt(
-            k->u->i32,
-            (unsigned long long)(in < half ? from : from + lanes), false);
+            k->u->i32, (unsigned long long)(in < half ? from : from + lanes),
+            false);
     }
     return LLVMBuildShuffleVector(k->u->b, x, y,
                                   LLVMConstVector(pick, (unsigned)lanes), "");
@@ -121,15 +120,16 @@ make_transpose(Maker *k)
     for (int i = 0; i < k->c->lanes; i++)
         store(u, row[i],
               address(u, LLVMGetParam(f, 1),
-                      LLVMBuildNSWMul(u->b, LLVMGetParam(f, 3),
-                                      const_i64(u, i), ""),
+                      LLVMBuildNSWMul(u->b, LLVMGetParam(f, 3), const_i64(u, i),
+                                      ""),
                       1),
               align);
     LLVMBuildRetVoid(u->b);
     return f;
 }
 
-/* ---- panels ------------------------------------------------------------------ */
+/* ---- panels
+ * ------------------------------------------------------------------ */
 
 typedef struct Pack {
     Maker *k;
@@ -153,9 +153,19 @@ pack_lanes(const Pack *p, LLVMValueRef from, LLVMValueRef to)
     Unit *u = p->k->u;
     int64_t stride = c->lane.axis[0].in[c->lane.operand];
     bool unit = stride == 1;
+    int64_t known;
     LLVMValueRef i, x, y, left;
     Loop l;
 
+    if (unit && is_const(p->count, &known) && known <= c->lanes) {
+        int lanes = c->lanes;
+
+        while (lanes / 2 >= known)
+            lanes /= 2;
+        x = load_masked(u, c->dtype, lanes, from, p->count);
+        store(u, x, to, (unsigned)c->bytes);
+        return;
+    }
     i = loop_begin(u, &l, const_i64(u, 0), p->count, unit ? c->lanes : 1, 0,
                    NULL);
     x = address(u, from, i, stride * c->bytes);
@@ -204,8 +214,7 @@ pack_square(const Pack *p, LLVMValueRef from, LLVMValueRef to,
     LLVMValueRef args[] = {from, to, const_i64(u, stride),
                            const_i64(u, tile_width(c) * c->bytes)};
 
-    both = LLVMBuildAnd(u->b,
-                        LLVMBuildICmp(u->b, LLVMIntSGE, lanes, full, ""),
+    both = LLVMBuildAnd(u->b, LLVMBuildICmp(u->b, LLVMIntSGE, lanes, full, ""),
                         LLVMBuildICmp(u->b, LLVMIntSGE, terms, full, ""), "");
     LLVMBuildCondBr(u->b, both, whole, cut);
     LLVMPositionBuilderAtEnd(u->b, whole);
@@ -249,23 +258,25 @@ pack_axis(const Pack *p, size_t i, LLVMValueRef from, LLVMValueRef to)
     Loop l;
 
     if (i + (p->turned ? 1 : 0) < vec_len(c->sum)) {
-        index = loop_begin(u, &l, const_i64(u, 0),
-                           const_i64(u, c->sum[i].size), 1, 0, NULL);
+        index = loop_begin(u, &l, const_i64(u, 0), const_i64(u, c->sum[i].size),
+                           1, 0, NULL);
         pack_axis(p, i + 1,
                   address(u, from, index, c->sum[i].in[s->operand] * c->bytes),
                   address(u, to, index, lane_stride(c, i) * c->bytes));
         loop_end(u, &l);
         return;
     }
-    index = loop_begin(u, &l, const_i64(u, 0), const_i64(u, s->outer), 1, 0,
-                       NULL);
-    from = address(u, from, index, s->axis[1].in[s->operand] * c->bytes);
-    to = address(u, to, index, s->inner * c->bytes);
-    if (p->turned)
-        pack_turned(p, from, to);
-    else
-        pack_lanes(p, from, to);
-    loop_end(u, &l);
+    for (int64_t o = 0; o < s->outer; o++) {
+        int64_t far = s->axis[1].in[s->operand];
+        LLVMValueRef x = address(u, from, const_i64(u, o * far * c->bytes), 1);
+        LLVMValueRef y =
+            address(u, to, const_i64(u, o * s->inner * c->bytes), 1);
+
+        if (p->turned)
+            pack_turned(p, x, y);
+        else
+            pack_lanes(p, x, y);
+    }
 }
 
 LLVMValueRef
@@ -277,16 +288,17 @@ make_pack(Maker *k)
     int operand = c->lane.operand;
     LLVMValueRef f = part_begin(k, ".panel", 2, 1);
 
-    p.count = LLVMGetParam(f, 2);
-    p.turned = vec_len(c->sum) > first &&
-               vec_last(c->sum).in[operand] == 1 &&
+    p.count = c->lane.inner_blocks == 1 ? const_i64(k->u, c->lane.tail)
+                                        : LLVMGetParam(f, 2);
+    p.turned = vec_len(c->sum) > first && vec_last(c->sum).in[operand] == 1 &&
                c->lane.axis[0].in[operand] != 1 && vec_last(c->sum).size > 1;
     pack_axis(&p, first, LLVMGetParam(f, 0), LLVMGetParam(f, 1));
     LLVMBuildRetVoid(k->u->b);
     return f;
 }
 
-/* ---- images ------------------------------------------------------------------ */
+/* ---- images
+ * ------------------------------------------------------------------ */
 
 static int64_t
 ceil_div(int64_t a, int64_t b)

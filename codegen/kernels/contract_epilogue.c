@@ -9,14 +9,15 @@
 /* A run of elements: where it stands and how wide one step is. */
 typedef struct Point {
     Maker *k;
-    const Axis *axis;   /* along which the lanes run */
-    LLVMValueRef *at;   /* elements, a class each */
+    const Axis *axis; /* along which the lanes run */
+    LLVMValueRef *at; /* elements, a class each */
     int lanes;
-    LLVMValueRef count; /* lanes in use; NULL: all */
+    LLVMValueRef count;  /* lanes in use; NULL: all */
     LLVMValueRef *value; /* ValueId -> vector, as needed */
 } Point;
 
-/* ---- ports ------------------------------------------------------------------ */
+/* ---- ports ------------------------------------------------------------------
+ */
 
 static bool
 all_zero(const Contraction *c, int class)
@@ -81,7 +82,8 @@ ports_open(Maker *k, LLVMValueRef kernel)
                  port_new(k, kernel, body->output[i], nin + (int)i));
 }
 
-/* ---- one step ----------------------------------------------------------------- */
+/* ---- one step
+ * ----------------------------------------------------------------- */
 
 static LLVMValueRef
 port_load(const Point *p, const Port *q)
@@ -186,7 +188,8 @@ emit_point(Point *p, LLVMValueRef sum)
         port_store(p, &k->out[i], p->value[k->out[i].value]);
 }
 
-/* ---- runs ----------------------------------------------------------------------- */
+/* ---- runs
+ * ----------------------------------------------------------------------- */
 
 /* Finished sums at `sums`, or those of the parts added in order. */
 static LLVMValueRef
@@ -228,8 +231,7 @@ run_step(Maker *k, const Run *r, LLVMValueRef i, LLVMValueRef count)
     p.at = NEWN(u->arena, LLVMValueRef, classes);
     for (int c = 0; c < classes; c++)
         p.at[c] = offset_add(u, r->at[c], i, r->axis->at[c]);
-    emit_point(&p, load_sum(&p, address(u, r->sums, i, k->c->bytes),
-                            r->parts));
+    emit_point(&p, load_sum(&p, address(u, r->sums, i, k->c->bytes), r->parts));
 }
 
 /* Whole vectors, then the rest. */
@@ -276,7 +278,8 @@ emit_sum_run(Maker *k, const Axis *x, LLVMValueRef *at, LLVMValueRef count)
     emit_run(k, &r);
 }
 
-/* ---- tiles ---------------------------------------------------------------------- */
+/* ---- tiles
+ * ---------------------------------------------------------------------- */
 
 /* A loop around the runs of a tile. */
 typedef struct Level {

@@ -28,8 +28,8 @@ lay_rows(Micro *m, const Side *s, bool tail)
 
     for (int64_t o = 0; o < s->outer; o++)
         for (int64_t i = 0; i < inner; i++)
-            m->row_at[m->rows++] = o * s->axis[1].in[s->operand] +
-                                   i * s->axis[0].in[s->operand];
+            m->row_at[m->rows++] =
+                o * s->axis[1].in[s->operand] + i * s->axis[0].in[s->operand];
 }
 
 /* A copy has room behind it, a panel is full; elsewhere only what is there
@@ -42,6 +42,12 @@ lay_lanes(Micro *m, const Contraction *c, bool tail)
     int64_t inner = tail ? s->tail : s->inner;
     int64_t far = c->packing ? s->inner : s->axis[1].in[s->operand];
 
+    if (s->inner % c->lanes) { /* dense runs in a panel */
+        for (m->vectors = 0; m->vectors < c->vectors; m->vectors++)
+            m->lane_at[m->vectors] = m->sum_at[m->vectors] =
+                m->vectors * c->lanes;
+        return;
+    }
     for (int64_t o = 0; o < s->outer; o++)
         for (int64_t i = 0; i < inner; i += c->lanes) {
             int64_t left = inner - i;
@@ -116,14 +122,31 @@ give_sums(Micro *m, Loop *l)
         loop_next(l, i, m->sum[i]);
 }
 
+/* Do two of `by` neighbouring terms read the same element? LLVM would keep it
+   for both, and run out of registers. */
+static bool
+terms_share(const Micro *m, size_t i, int64_t by)
+{
+    const Contraction *c = m->k->c;
+    int64_t far = c->sum[i].in[c->row.operand];
+
+    for (int64_t t = 1; t < by; t++)
+        for (int r = 0; r < m->rows; r++)
+            for (int s = 0; s < m->rows; s++)
+                if (m->row_at[r] + t * far == m->row_at[s])
+                    return true;
+    return false;
+}
+
 /* How many terms one round takes: a divisor of the axis. */
 static int64_t
-unroll_of(const Micro *m, int64_t size)
+unroll_of(const Micro *m, size_t i)
 {
-    int64_t best = 1;
+    int64_t best = 1, size = m->k->c->sum[i].size;
 
     for (int64_t by = 2; by <= UNROLL_MOST && by <= size; by++)
-        if (size % by == 0 && by * m->rows * m->vectors <= BODY_MOST)
+        if (size % by == 0 && by * m->rows * m->vectors <= BODY_MOST &&
+            !terms_share(m, i, by))
             best = by;
     return best;
 }
@@ -180,7 +203,7 @@ emit_axis(Micro *m, size_t i, LLVMValueRef *from_to, LLVMValueRef rows,
 
     if (i + 1 == vec_len(c->sum)) {
         emit_innermost(m, i, from_to ? from_to : all,
-                       from_to ? 1 : unroll_of(m, size), rows, lanes);
+                       from_to ? 1 : unroll_of(m, i), rows, lanes);
         return;
     }
     if (from_to) {

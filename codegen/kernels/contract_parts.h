@@ -8,10 +8,10 @@
 
 /* An operand of the maps or a result, as the epilogue reads or writes it. */
 typedef struct Port {
-    ValueId value;      /* in the graph of the leader */
+    ValueId value; /* in the graph of the leader */
     DType dtype;
     int class;
-    bool uniform;       /* one element: loaded once, kept in `scalar` */
+    bool uniform; /* one element: loaded once, kept in `scalar` */
     LLVMValueRef base, scalar;
 } Port;
 
@@ -25,10 +25,10 @@ typedef struct Maker {
     LLVMValueRef micro[2][2]; /* [rows' tail][lanes' tail]; NULL: not needed */
     LLVMValueRef image[2], pack, transpose;
     /* Of the kernel that is being built. */
-    Port *in, *out;         /* vectors */
-    LLVMValueRef scratch;   /* NULL: there is none */
-    LLVMValueRef own;       /* the worker's share of it */
-    LLVMValueRef partial;   /* where sums of one part go; NULL: epilogue */
+    Port *in, *out;            /* vectors */
+    LLVMValueRef scratch;      /* NULL: there is none */
+    LLVMValueRef own;          /* the worker's share of it */
+    LLVMValueRef partial;      /* where sums of one part go; NULL: epilogue */
     LLVMValueRef tile, turned; /* room for a register tile on the stack */
 } Maker;
 
@@ -42,8 +42,7 @@ typedef struct Spot {
 /* void name(ptr ..., i64 ...), internal, builder at its entry. */
 LLVMValueRef part_begin(Maker *k, const char *suffix, int pointers,
                         int integers);
-void part_call(Maker *k, LLVMValueRef function, int count,
-               LLVMValueRef *args);
+void part_call(Maker *k, LLVMValueRef function, int count, LLVMValueRef *args);
 LLVMValueRef offset_add(Unit *u, LLVMValueRef sum, LLVMValueRef index,
                         int64_t stride); /* sum may be NULL: 0 */
 LLVMValueRef const_index(Unit *u, int64_t x);

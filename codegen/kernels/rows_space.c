@@ -33,17 +33,31 @@ drop_axis(Rows *r, int k)
     r->axes--;
 }
 
+/* Nothing is kept behind the last reduced axis but axes of size 1. */
+static bool
+is_plain(const Rows *r)
+{
+    int k = r->space.rank - 1;
+
+    if (!r->reduced || r->innermost)
+        return false;
+    while (k >= 0 && !(r->reduced >> k & 1) && r->space.dim[k] == 1)
+        k--;
+    return k >= 0 && (r->reduced >> k & 1);
+}
+
 static void
 set_parts(Rows *r)
 {
     r->axes = r->space.rank;
+    r->plain = is_plain(r);
     for (int k = 0; k < r->axes; k++) {
         bool reduced = r->reduced >> k & 1;
 
         r->axis[k].size = r->space.dim[k];
-        r->axis[k].part = !reduced       ? AX_OUTER
-                          : r->innermost ? AX_LANE
-                                         : AX_LOOP;
+        r->axis[k].part = !reduced                   ? AX_OUTER
+                          : r->innermost || r->plain ? AX_LANE
+                                                     : AX_LOOP;
     }
 }
 
@@ -52,7 +66,7 @@ set_parts(Rows *r)
 static void
 choose_lane_axis(Rows *r)
 {
-    if (r->innermost)
+    if (r->innermost || r->plain)
         return;
     if (r->axes == 0 || r->axis[r->axes - 1].part != AX_OUTER) {
         r->axis[r->axes] = (Axis){1, AX_LANE};
@@ -330,6 +344,8 @@ load_runs(Rows *r, Port *p, const At *at)
     LLVMBasicBlockRef inside, across, both, end[2];
     LLVMValueRef place, fits, v[2], phi;
 
+    if (at->lanes == 1)
+        return load_run(r, p, at);
     if (p->stride[last_lane_axis(r)] > 1)
         return load_across(r, p, at);
     if (run % LANES == 0)

@@ -10,23 +10,25 @@ typedef struct Round {
     int number; /* of the loop */
     int reduce[STAGE_REDUCES]; /* steps */
     int reduces;
+    int lanes; /* that are reduced side by side */
 } Round;
 
 static bool
 is_short(const Rows *r)
 {
-    return r->length <= LANES * SHORT_VECTORS;
+    return !r->plain && r->length <= LANES * SHORT_VECTORS;
 }
 
 static Round
 stage_at(const Rows *r, int number)
 {
-    Round s = {.number = number};
+    Round s = {.number = number, .lanes = LANES};
 
     for (size_t i = 0; i < vec_len(r->step); i++)
         if (r->step[i].kind == SP_REDUCE && r->step[i].stage == number + 1) {
             ASSERT(s.reduces < STAGE_REDUCES);
             s.reduce[s.reduces++] = (int)i;
+            s.lanes = r->plain ? 1 : LANES;
         }
     return s;
 }
@@ -73,7 +75,7 @@ read_kept(Rows *r, const Round *s, const At *at)
         if (!p->kept || p->kept_in >= s->number)
             continue;
         p->vector[0] =
-            load(r->u, unit_vector(r->u, p->type.dtype, LANES),
+            load(r->u, unit_vector(r->u, p->type.dtype, at->lanes),
                  address(r->u, p->kept, at->i, size), (unsigned)size);
         p->epoch[0] = r->epoch;
     }
@@ -103,10 +105,10 @@ run_vector(Rows *r, const Round *s, const At *at, int64_t count,
         int step = s->reduce[k];
         LLVMValueRef v = rows_value(r, operand_of(r, step), at);
 
-        if (count < LANES)
+        if (count < s->lanes)
             v = only_first(r, step, v, count);
         sum[k] = reduce_pair(r->u, dtype_of(r, step), letter_of(r, step),
-                             LANES, sum[k], v);
+                             s->lanes, sum[k], v);
     }
     fill_kept(r, s, at);
     if (!s->reduces)
@@ -118,7 +120,7 @@ begin_sums(Rows *r, const Round *s, LLVMValueRef *sum)
 {
     for (int k = 0; k < s->reduces; k++)
         sum[k] = reduce_identity(r->u, dtype_of(r, s->reduce[k]),
-                                 letter_of(r, s->reduce[k]), LANES);
+                                 letter_of(r, s->reduce[k]), s->lanes);
 }
 
 /* Elements [from, from + length) of the row, length being fixed. */
@@ -126,19 +128,20 @@ static void
 run_span(Rows *r, const Round *s, LLVMValueRef from, int64_t length,
          LLVMValueRef *sum)
 {
-    int64_t whole = length / LANES * LANES;
+    int64_t whole = length / s->lanes * s->lanes;
     LLVMValueRef end =
         LLVMBuildAdd(r->u->b, from, const_i64(r->u, whole), "");
-    At at = {.lanes = LANES};
+    At at = {.lanes = s->lanes};
     Loop l;
 
     begin_sums(r, s, sum);
     if (whole) {
-        at.i = loop_begin(r->u, &l, from, end, LANES, s->reduces, sum);
+        at.i = loop_begin(r->u, &l, from, end, s->lanes, s->reduces,
+                          sum);
         for (int k = 0; k < s->reduces; k++)
             sum[k] = loop_phi(&l, k);
         r->epoch++;
-        run_vector(r, s, &at, LANES, sum);
+        run_vector(r, s, &at, s->lanes, sum);
         for (int k = 0; k < s->reduces; k++)
             loop_next(&l, k, sum[k]);
         loop_end(r->u, &l);
@@ -156,7 +159,7 @@ run_span(Rows *r, const Round *s, LLVMValueRef from, int64_t length,
 static void
 fold_lanes(Rows *r, const Round *s, LLVMValueRef *sum)
 {
-    for (int k = 0; k < s->reduces; k++)
+    for (int k = 0; k < s->reduces && s->lanes == LANES; k++)
         sum[k] = reduce_lanes(r->u, dtype_of(r, s->reduce[k]),
                               letter_of(r, s->reduce[k]), sum[k]);
 }
@@ -170,11 +173,17 @@ push_sums(Rows *r, const Round *s, const Tree *tree, LLVMValueRef block,
         tree_push(r->u, &tree[k], block, sum[k]);
 }
 
-/* More than one block of 4096. */
+static int64_t
+block_of(const Rows *r)
+{
+    return r->plain ? COLUMN_BLOCK : ROW_BLOCK;
+}
+
 static void
 run_blocks(Rows *r, const Round *s, LLVMValueRef *sum)
 {
-    int64_t whole = r->length / ROW_BLOCK, rest = r->length % ROW_BLOCK;
+    int64_t size = block_of(r);
+    int64_t whole = r->length / size, rest = r->length % size;
     int64_t blocks = whole + (rest > 0);
     Tree tree[STAGE_REDUCES];
     LLVMValueRef block, from;
@@ -185,12 +194,12 @@ run_blocks(Rows *r, const Round *s, LLVMValueRef *sum)
                            letter_of(r, s->reduce[k]), 1, blocks);
     block = loop_begin(r->u, &l, const_i64(r->u, 0), const_i64(r->u, whole), 1,
                        0, NULL);
-    from = LLVMBuildMul(r->u->b, block, const_i64(r->u, ROW_BLOCK), "");
-    run_span(r, s, from, ROW_BLOCK, sum);
+    from = LLVMBuildMul(r->u->b, block, const_i64(r->u, size), "");
+    run_span(r, s, from, size, sum);
     push_sums(r, s, tree, block, sum);
     loop_end(r->u, &l);
     if (rest) {
-        run_span(r, s, const_i64(r->u, whole * ROW_BLOCK), rest, sum);
+        run_span(r, s, const_i64(r->u, whole * size), rest, sum);
         push_sums(r, s, tree, const_i64(r->u, whole), sum);
     }
     for (int k = 0; k < s->reduces; k++)
@@ -221,7 +230,7 @@ run_stage(Rows *r, const Round *s)
 
     if (is_short(r)) {
         run_short(r, s, sum);
-    } else if (!s->reduces || r->length <= ROW_BLOCK) {
+    } else if (!s->reduces || r->length <= block_of(r)) {
         run_span(r, s, const_i64(r->u, 0), r->length, sum);
         fold_lanes(r, s, sum);
     } else {
@@ -240,6 +249,18 @@ has_varying_output(const Rows *r)
     return false;
 }
 
+LLVMValueRef
+rows_block_sum(Rows *r, LLVMValueRef from, int64_t length)
+{
+    Round s = stage_at(r, 0);
+    LLVMValueRef sum[STAGE_REDUCES];
+
+    ASSERT(s.reduces == 1);
+    run_span(r, &s, from, length, sum);
+    fold_lanes(r, &s, sum);
+    return sum[0];
+}
+
 void
 rows_run_row(Rows *r)
 {
@@ -247,10 +268,6 @@ rows_run_row(Rows *r)
     Round s;
     int k = 0;
 
-    r->epoch++;
-    for (size_t i = 0; i < vec_len(r->step); i++)
-        r->step[i].row = NULL;
-    rows_make_invariant(r, 0);
     for (; s = stage_at(r, k), s.reduces; k++) {
         run_stage(r, &s);
         rows_make_invariant(r, k + 1);

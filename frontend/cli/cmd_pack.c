@@ -8,7 +8,7 @@
 #include "frontend/cli/commands.h"
 #include "passes/tools/placement.h"
 
-enum { SEARCH_NODES = 20000000, COLUMNS = 4 };
+enum { SEARCH_NODES = 4000000, COLUMNS = 4 };
 
 typedef struct Table {
     const char **id;    /* vector */

@@ -61,7 +61,7 @@ reduced(Import *I, ValueId loss, ValueId weight, const int64_t *axes, int n)
         return 0;
     }
     if (strcmp(how, "mean") == 0 && !weight) {
-        sum = mean_over(I, loss, n, axes);
+        sum = mean(I, loss, n, axes);
     } else {
         sum = build_reduce(&I->b, "sum", loss, n, axes, NULL);
         if (strcmp(how, "mean") == 0)

@@ -250,7 +250,6 @@ void
 lower_ConstantOfShape(Import *I)
 {
     const Onnx__TensorProto *p = attr_tensor(I, "value");
-    Loc loc = {I->file, 0, I->node->name, "ConstantOfShape"};
     int64_t dim[MAXRANK];
     DType d = DT_F32;
     double x = 0;
@@ -258,7 +257,7 @@ lower_ConstantOfShape(Import *I)
     int n;
 
     if (p) {
-        const Tensor *value = tensor_content(I->a, p, loc);
+        const Tensor *value = tensor_content(I->a, p, lower_loc(I));
 
         if (!value)
             return;

@@ -2,6 +2,18 @@
 #include "frontend/onnx/compose.h"
 #include "frontend/onnx/expand.h"
 
+ValueId
+mean(Import *I, ValueId x, int naxes, const int64_t *axes)
+{
+    const Type t = value_at(I->g, x)->type;
+    double count = 1;
+
+    for (int i = 0; i < naxes; i++)
+        count *= (double)t.dim[axes[i]];
+    return scaled(I, build_reduce(&I->b, "sum", x, naxes, axes, NULL),
+                  1 / count);
+}
+
 /* The axes of a Reduce*: an attribute, or an input since opset 13 (ReduceSum)
    or 18 (the others). */
 static bool
@@ -49,7 +61,7 @@ reduction(Import *I, int since, Reduction r)
         return;
     if (r.before)
         x = compose1(I, x, "%s", r.before);
-    x = r.mean ? mean_over(I, x, n, axes)
+    x = r.mean ? mean(I, x, n, axes)
                : build_reduce(&I->b, r.op, x, n, axes, NULL);
     if (r.after)
         x = compose1(I, x, "%s", r.after);

@@ -30,15 +30,15 @@ read_external(const char *path, int64_t offset, void *to, size_t n)
         raise_at((Loc){.file = path}, "cannot be read: %s", strerror(errno));
 }
 
-/* The tensor with its data as raw bytes; a parameter's are zeros, they become
-   a hole. What is inline already and no parameter stays as it is. */
+/* The tensor with its data as raw bytes; what training changes is zeros and
+   becomes a hole. What is inline already and never changes stays as it is. */
 static Onnx__TensorProto *
 inline_tensor(Arena *a, const Module *m, const char *file,
               const Onnx__TensorProto *t)
 {
     Onnx__TensorProto *c = NEW(a, Onnx__TensorProto);
     uint32_t store = module_store(m, sym(m->syms, t->name));
-    bool hole = store && m->store[store].kind == SK_PARAM;
+    bool hole = store && m->store[store].kind != SK_CONST;
     WireData nowhere = {0, 0};
     const char *path;
     int64_t offset;
@@ -99,7 +99,7 @@ export_pieces(Arena *a, const Module *m, const char *path, int *count)
         uint32_t store = module_store(m, sym(m->syms, name));
         WireData d = packed.initializer[i];
 
-        if (!store || m->store[store].kind != SK_PARAM)
+        if (!store || m->store[store].kind == SK_CONST)
             continue;
         vec_push(a, piece, (Piece){bytes + at, d.offset - at, 0});
         vec_push(a, piece, (Piece){NULL, d.length, store});

@@ -14,7 +14,9 @@ typedef struct DimBinding {
 /* Reads, checks and lowers `path`. All problems are complained, then raised.
    Parameters are floating initializers that are trained; they and other large
    tensors become stores with INIT_FILE (file and offset, not copied). The
-   entry is `forward`. */
+   entry is `forward`; where a node acts differently in training (dropout, batch
+   normalization) there is a second one, `forward_train`, which the loss pass
+   takes for training. */
 Module *import_onnx(Arena *a, const char *path, const DimBinding *dim,
                     int dims);
 

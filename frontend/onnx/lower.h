@@ -33,12 +33,16 @@ typedef struct Import {
     uint64_t used; /* bit i: attribute i of the node was asked for */
     const DimBinding *dim;
     int dims;
+    bool training; /* the form for training is being made (see import.h) */
+    bool modes;    /* some node has two forms */
+    int draws;     /* random streams so far */
 } Import;
 
 typedef void LowerNode(Import *I);
 
 /* ---- the current node ------------------------------------------------- */
 
+Loc lower_loc(const Import *I); /* of this node */
 /* A problem with this node; lowering goes on with the next node. */
 void lower_fault(Import *I, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -47,6 +51,8 @@ int input_count(const Import *I); /* trailing blanks aside */
 bool has_input(const Import *I, int i);
 ValueId input(Import *I, int i); /* 0 after a fault, or where it is blank */
 const Type *input_type(Import *I, int i); /* NULL like input's 0 */
+/* The type of input 0, a constant or not; NULL after a fault. */
+const Type *first_type(Import *I);
 /* The content of input i if it is known at import; NULL otherwise. */
 const Tensor *input_constant(Import *I, int i);
 /* Input i as at most `most` integers; false after a fault naming it. */
@@ -58,15 +64,34 @@ const char *attr_text(Import *I, const char *name, const char *otherwise);
 bool attr_given(Import *I, const char *name);
 /* At most `most` integers; *count is 0 where it is not given. */
 void attr_ints(Import *I, const char *name, int most, int64_t *x, int *count);
+/* Of a list of ints or floats; NULL if it is not given or after a fault. */
+const void *attr_list(Import *I, const char *name, int64_t *count);
 const Onnx__TensorProto *attr_tensor(Import *I, const char *name);
 
 /* An axis of a tensor of this rank, negative ones counted from the end; false
    after a fault. */
 bool normal_axis(Import *I, int64_t axis, int rank, int64_t *out);
 
+/* Input i, a tensor that training updates but no gradient: running statistics.
+   0 after a fault. */
+ValueId input_state(Import *I, int i);
+/* A store of the importer's own, read as a value; made once. */
+ValueId own_state(Import *I, const char *name, Type t);
+/* The graph's scalar input of this name, made once. */
+ValueId own_input(Import *I, const char *name, Type t);
+
 void bind_output(Import *I, int output, ValueId v);
 void bind_constant(Import *I, int output, Tensor t);
 bool wants_output(const Import *I, int output);
+/* Does a node or an output of the model read it? Linear in the model. */
+bool reads_output(const Import *I, int output);
+
+/* ---- known.c, for import.c -------------------------------------------- */
+
+Loc here(const Import *I);
+Known *know(Import *I, const char *name); /* made if it is new */
+bool is_known(const Known *k);
+ValueId known_value(Import *I, Known *k); /* 0 after a complaint */
 
 /* ---- model.c ---------------------------------------------------------- */
 

@@ -1,8 +1,18 @@
-/* placement: greedy placements in a few orders; the lowest is kept. */
+/* placement: greedy placements in a few orders first; then "does it fit below
+   X?" is asked at the bound, and between it and the best found. Deciding is far
+   easier than descending. */
 #include "passes/tools/placement.h"
+
+#include "passes/tools/placement_search.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+    GREEDY_MOST = 20000,    /* intervals placed in more than one order */
+    SEARCH_MOST = 10000,    /* intervals searched */
+    SEARCH_PAIRS = 16000000 /* pairs of them alive at once */
+};
 
 typedef struct Event {
     int64_t time, change;
@@ -121,37 +131,168 @@ place_in_order(Interval **order, Interval **placed, int count)
     return height;
 }
 
+static int
+by_birth(const void *a, const void *b)
+{
+    const Interval *x = *(Interval *const *)a, *y = *(Interval *const *)b;
+
+    if (x->lower != y->lower)
+        return x->lower < y->lower ? -1 : 1;
+    return by_size(a, b);
+}
+
+/* In the order of birth only what is alive now is in the way. */
+static int64_t
+place_by_birth(Interval **order, Interval **alive, int count)
+{
+    int64_t height = 0;
+    int living = 0;
+
+    qsort(order, (size_t)count, sizeof *order, by_birth);
+    for (int i = 0; i < count; i++) {
+        Interval *x = order[i];
+        int kept = 0, k;
+
+        for (int j = 0; j < living; j++)
+            if (alive[j]->upper > x->lower)
+                alive[kept++] = alive[j];
+        x->offset = lowest_gap(x, alive, kept);
+        for (k = kept; k > 0 && alive[k - 1]->offset > x->offset; k--)
+            alive[k] = alive[k - 1];
+        alive[k] = x;
+        living = kept + 1;
+        if (x->offset + x->size > height)
+            height = x->offset + x->size;
+    }
+    return height;
+}
+
+/* ---- the best placement so far ----------------------------------------- */
+
+typedef struct Best {
+    Interval *x;
+    int count;
+    int64_t *offset;
+    int64_t height;
+} Best;
+
+static void
+keep_lower(Best *b, int64_t height)
+{
+    if (height >= b->height)
+        return;
+    b->height = height;
+    for (int i = 0; i < b->count; i++)
+        b->offset[i] = b->x[i].offset;
+}
+
+static void
+try_greedy(Arena *scratch, Best *b, int64_t goal)
+{
+    static Order *const orders[] = {by_size, by_area, by_length};
+    Interval **order = NEWN(scratch, Interval *, b->count + 1);
+    Interval **placed = NEWN(scratch, Interval *, b->count + 1);
+
+    for (int i = 0; i < b->count; i++)
+        order[i] = &b->x[i];
+    keep_lower(b, place_by_birth(order, placed, b->count));
+    for (size_t o = 0; o < sizeof orders / sizeof *orders; o++) {
+        if (b->height <= goal || b->count > GREEDY_MOST)
+            return;
+        qsort(order, (size_t)b->count, sizeof *order, orders[o]);
+        keep_lower(b, place_in_order(order, placed, b->count));
+    }
+}
+
+/* ---- the search --------------------------------------------------------- */
+
+/* How many pairs are alive at once. */
+static int64_t
+pairs(Arena *scratch, const Interval *x, int count)
+{
+    Event *e = NEWN(scratch, Event, 2 * count + 1);
+    int64_t alive = 0, met = 0;
+
+    for (int i = 0; i < count; i++) {
+        e[2 * i] = (Event){x[i].lower, 1};
+        e[2 * i + 1] = (Event){x[i].upper, -1};
+    }
+    qsort(e, (size_t)(2 * count), sizeof *e, by_time);
+    for (int i = 0; i < 2 * count; i++) {
+        met += e[i].change > 0 ? alive : 0;
+        alive += e[i].change;
+    }
+    return met;
+}
+
+/* Every height is a multiple of it. */
+static int64_t
+unit_of(const Interval *x, int count)
+{
+    int64_t unit = 0;
+
+    for (int i = 0; i < count; i++)
+        for (int64_t y = x[i].size, t; y != 0; y = t) {
+            t = unit % y;
+            unit = y;
+        }
+    return unit ? unit : 1;
+}
+
+static int64_t
+height_of(const Interval *x, int count)
+{
+    int64_t height = 0;
+
+    for (int i = 0; i < count; i++)
+        if (x[i].offset + x[i].size > height)
+            height = x[i].offset + x[i].size;
+    return height;
+}
+
+/* Asks at the goal first, then half-way between the greatest height that is
+   not met and the best. Returns what no placement is below. */
+static int64_t
+search(Arena *scratch, Best *b, int64_t goal, int64_t bound, int64_t *nodes)
+{
+    int64_t unit = unit_of(b->x, b->count), asked = goal;
+    int64_t open = bound - unit; /* not met, as far as is known */
+    FitSearch *s = fit_new(scratch, b->x, b->count);
+
+    while (b->height > goal && b->height - open > unit && *nodes > 0) {
+        int64_t given = (*nodes + 1) / 2, left = given;
+        FitAnswer answer = fit_below(s, b->x, asked, &left);
+
+        *nodes -= given - (left > 0 ? left : 0);
+        if (answer == FIT_FOUND)
+            keep_lower(b, height_of(b->x, b->count));
+        else
+            open = asked / unit * unit;
+        if (answer == FIT_NONE)
+            bound = open + unit;
+        asked = open + (b->height - open) / unit / 2 * unit;
+    }
+    return bound;
+}
+
 Placement
 placement_solve(Arena *scratch, Interval *x, int count, int64_t capacity,
                 int64_t nodes)
 {
-    static Order *const orders[] = {by_size, by_area, by_length};
-    Interval **order = NEWN(scratch, Interval *, count + 1);
-    Interval **placed = NEWN(scratch, Interval *, count + 1);
-    int64_t *best = NEWN(scratch, int64_t, count + 1), at = 0;
-    Placement p = {.height = INT64_MAX};
+    Best b = {x, count, NEWN(scratch, int64_t, count + 1), INT64_MAX};
+    Placement p = {0};
+    int64_t at = 0, goal, least, left = nodes;
 
-    (void)nodes;
-    p.bound = placement_bound(scratch, x, count, &at);
-    for (size_t o = 0; o < sizeof orders / sizeof *orders; o++) {
-        int64_t height;
-
-        for (int i = 0; i < count; i++)
-            order[i] = &x[i];
-        qsort(order, (size_t)count, sizeof *order, orders[o]);
-        height = place_in_order(order, placed, count);
-        if (height < p.height) {
-            p.height = height;
-            for (int i = 0; i < count; i++)
-                best[i] = x[i].offset;
-        }
-        if (p.height <= (capacity > p.bound ? capacity : p.bound))
-            break;
-    }
+    p.bound = least = placement_bound(scratch, x, count, &at);
+    goal = capacity > p.bound ? capacity : p.bound;
+    try_greedy(scratch, &b, goal);
+    if (b.height > goal && nodes > 0 && count <= SEARCH_MOST &&
+        pairs(scratch, x, count) <= SEARCH_PAIRS)
+        least = search(scratch, &b, goal, p.bound, &left);
     for (int i = 0; i < count; i++)
-        x[i].offset = best[i];
-    if (count == 0)
-        p.height = 0;
-    p.proven = p.height == p.bound;
+        x[i].offset = b.offset[i];
+    p.height = b.height;
+    p.nodes = nodes - left;
+    p.proven = p.height <= least;
     return p;
 }

@@ -3,10 +3,10 @@
 #ifndef SNUG_PLACEMENT_H
 #define SNUG_PLACEMENT_H
 
+#include "ir/base/arena.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-
-#include "ir/base/arena.h"
 
 /* Alive in [lower, upper); sizes are multiples of the alignment already. */
 typedef struct Interval {

@@ -208,4 +208,5 @@ pass_grad(PassRun *run)
     raise_if_complained();
     put_outputs(&r);
     drop_detach(g);
+    graph_updates_last(g);
 }

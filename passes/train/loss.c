@@ -185,7 +185,8 @@ choose_output(const Graph *g, const LossKind *kind)
 }
 
 static const char *const reserved[] = {
-    "labels", "lr", "steps", "weight", "loss", "loss_sum", "correct", NULL};
+    "labels", "lr",   "steps",    "weight", "seed",
+    "loss",   "loss_sum", "correct", NULL};
 
 static void
 check_names(const Module *m, const Graph *g)
@@ -237,16 +238,20 @@ check_output(const Graph *g, const LossKind *kind, ValueId x)
                      "logits\nleave the last layer out of the export");
 }
 
-/* A clone of `forward` with inputs for the target. */
+/* A clone of `forward`, or of its form for training, with inputs for the
+   target. */
 static Loss
 begin_entry(Module *m, const char *name, size_t output, const LossKind *kind)
 {
-    Graph *g = graph_clone(module_entry(m, "forward"), name);
+    Graph *form = module_entry(m, "forward_train");
+    bool training = form && strcmp(name, "train") == 0;
+    Graph *g = graph_clone(training ? form : module_entry(m, "forward"), name);
     Loss l = {.b = {.g = g, .phase = 'f'}, .x = g->output[output]};
     Type labels;
 
     for (const char *const *r = reserved; *r; r++)
-        make_name_free(g, *r);
+        if (!training || strcmp(*r, "seed") != 0) /* dropout's own */
+            make_name_free(g, *r);
     vec_push(m->arena, m->entry, g);
     l.type = labels = g->value[l.x].type;
     if (kind->classes) {
@@ -300,6 +305,17 @@ make_eval(Module *m, size_t output, const LossKind *kind)
     vec_push(m->arena, g->output, total(&l, l.hit, "correct"));
 }
 
+static void
+drop_entry(Module *m, const char *name)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < vec_len(m->entry); i++)
+        if (strcmp(m->entry[i]->name, name) != 0)
+            m->entry[kept++] = m->entry[i];
+    VEC_HEAD(m->entry)->len = kept;
+}
+
 void
 pass_loss(PassRun *r)
 {
@@ -322,6 +338,7 @@ pass_loss(PassRun *r)
     raise_if_complained();
     make_train(m, output, kind);
     make_eval(m, output, kind);
+    drop_entry(m, "forward_train");
     module_set(m, "loss", kind->name);
     if (kind->classes) {
         Text t = text_new(r->scratch);
