@@ -299,7 +299,9 @@ compile_some(Arena *a, const Case *list, size_t *next)
     int n = 0;
     Compiled c;
 
-    text_add(&text, "snug 1 stage=train\nmodule \"m\"\n");
+    text_add(&text, "snug 1 stage=train\nmodule \"m\"\n"
+                    "graph train {\nf %%loss = map \"0\" : f32[]\n"
+                    "output %%loss\n}\n");
     for (; *next < vec_len(list) && n < COMPILED_TOGETHER; ++*next)
         if (chosen(list, *next) && !refusal(&list[*next])) {
             in[n] = NEWN(a, Tensor, 2 * TENSORS_MOST);
@@ -311,7 +313,7 @@ compile_some(Arena *a, const Case *list, size_t *next)
                      "fold,cse,dce,fuse,inplace,workspace,schedule,place",
                      "native");
     for (int k = 0; k < n; k++)
-        compiled_check_on(&c, k, in[k], 1);
+        compiled_check_on(&c, k + 1, in[k], 1);
     compiled_free(&c);
     return n;
 }
@@ -378,6 +380,20 @@ inputs_to_params(Probe *p, Graph *g, uint32_t *param)
     g->input = kept;
 }
 
+/* The model's own `loss` takes another name. */
+static void
+free_loss_name(Graph *g)
+{
+    Syms *s = g->module->syms;
+    ValueId taken = graph_find(g, sym(s, "loss"));
+
+    if (!taken)
+        return;
+    map_put_ptr(g->by_name, sym(s, "loss"), 0);
+    map_put_ptr(g->by_name, sym(s, "loss.of.model"), taken);
+    g->value[taken].name = sym(s, "loss.of.model");
+}
+
 /* loss = the sum of cos(1 + i) * y[i] over all floating outputs; false where
    there is none. */
 static bool
@@ -441,6 +457,7 @@ make_probe(Arena *a, const Case *c, Probe *p)
     inputs_to_params(p, g, param);
     for (int i = 0; i < c->inputs; i++)
         any |= param[i] != 0;
+    free_loss_name(g);
     if (!any || !add_loss(g))
         return false;
     g->name = sym(p->m->syms, "train");

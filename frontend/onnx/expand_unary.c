@@ -125,7 +125,10 @@ lower_Mod(Import *I)
 static void
 bits(Import *I, const char *formula)
 {
-    bind_output(I, 0, compose2(I, input(I, 0), input(I, 1), "%s", formula));
+    ValueId in[2];
+
+    if (take_operands(I, 2, in))
+        bind_output(I, 0, compose(I, DT_NONE, 2, in, "%s", formula));
 }
 
 void
@@ -152,20 +155,35 @@ lower_BitwiseNot(Import *I)
     const Type *t = input_type(I, 0);
 
     if (t)
-        bind_formula(I, t->dtype == DT_U8 ? "255-a" : "-1-a");
+        bind_output(I, 0, compose(I, t->dtype, 1, (ValueId[]){input(I, 0)},
+                                  "-1-a"));
 }
 
+/* A count below 0 or from the width on leaves nothing but the sign. */
 void
 lower_BitShift(Import *I)
 {
     const char *direction = attr_text(I, "direction", "");
+    bool left = strcmp(direction, "LEFT") == 0;
+    const Type *t = input_type(I, 0);
+    ValueId in[2];
+    int width;
 
-    if (strcmp(direction, "LEFT") == 0)
-        bits(I, "shl(a,b)");
-    else if (strcmp(direction, "RIGHT") == 0)
-        bits(I, "shr(a,b)");
-    else
+    if (!take_operands(I, 2, in))
+        return;
+    if (!left && strcmp(direction, "RIGHT") != 0) {
         lower_fault(I, "its direction is LEFT or RIGHT, not '%s'", direction);
+        return;
+    }
+    width = 8 * (int)dtype_bytes(t->dtype);
+    bind_output(I, 0,
+                compose(I, t->dtype, 2, in,
+                        left ? "where(b<0 or b>=%d,0,shl(a,band(b,%d)))"
+                        : t->dtype == DT_U8
+                            ? "where(b<0 or b>=%d,0,shr(a,band(b,%d)))"
+                            : "where(b<0 or b>=%d,where(a<0,-1,0),"
+                              "sar(a,band(b,%d)))",
+                        width, width - 1));
 }
 
 static void
