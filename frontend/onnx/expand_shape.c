@@ -28,13 +28,13 @@ bind_view(Import *I, int rank, const int64_t *dim)
         bind_output(I, 0, build_view(&I->b, input(I, 0), rank, dim, NULL));
 }
 
-static void
-copy_element(Tensor *to, int64_t i, const Tensor *from, int64_t k)
+void
+copy_element(Tensor *to, int64_t i, const Tensor *from, int64_t j)
 {
     size_t size = (size_t)dtype_bytes(to->type.dtype);
 
     memcpy((char *)to->data + (size_t)i * size,
-           (const char *)from->data + (size_t)k * size, size);
+           (const char *)from->data + (size_t)j * size, size);
 }
 
 void

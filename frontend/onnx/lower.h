@@ -62,6 +62,8 @@ int64_t attr_int(Import *I, const char *name, int64_t otherwise);
 double attr_float(Import *I, const char *name, double otherwise);
 const char *attr_text(Import *I, const char *name, const char *otherwise);
 bool attr_given(Import *I, const char *name);
+/* Element j of `from` into element i of `to`, exactly; one element type. */
+void copy_element(Tensor *to, int64_t i, const Tensor *from, int64_t j);
 /* At most `most` integers; *count is 0 where it is not given. */
 void attr_ints(Import *I, const char *name, int most, int64_t *x, int *count);
 /* Of a list of ints or floats; NULL if it is not given or after a fault. */
