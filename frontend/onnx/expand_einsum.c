@@ -6,7 +6,7 @@
 #include "frontend/onnx/compose.h"
 #include "frontend/onnx/expand.h"
 
-enum { OPERANDS_MOST = 16 };
+enum { OPERANDS_MOST = 4 }; /* so that free letters are left */
 
 typedef struct Term {
     char label[MAXRANK + 1];

@@ -145,10 +145,10 @@ block_size(Import *I, const Type *t, int64_t *b)
     *b = attr_int(I, "blocksize", 0);
     if (!t)
         return false;
-    if (t->rank == 4 && *b >= 1 && *b <= 1 << 20)
+    if (t->rank == 4 && type_elements(t) > 0 && *b >= 1 && *b <= 1 << 20)
         return true;
-    lower_fault(I, "blocks of %lld in %s: four axes and a positive size are "
-                   "needed",
+    lower_fault(I, "blocks of %lld in %s: four axes, elements and a positive "
+                   "size are needed",
                 (long long)*b, type_text(I->a, t));
     return false;
 }
@@ -202,17 +202,28 @@ lower_SpaceToDepth(Import *I)
                   last));
 }
 
+/* Diagonals further away hold nothing in any tensor that there can be. */
+static int64_t
+near_diagonal(int64_t k)
+{
+    const int64_t far = INT64_C(1) << 61;
+
+    return k < -far ? -far : k > far ? far : k;
+}
+
 /* Elements above (upper) or below diagonal k stay. */
 void
 lower_Trilu(Import *I)
 {
     const Type *t = input_type(I, 0);
     bool upper = attr_int(I, "upper", 1) != 0;
-    double k = 0;
+    int64_t k = 0;
     Type whole;
+    int n;
 
-    if (!t || (has_input(I, 1) && !input_number(I, 1, "k", &k)))
+    if (!t || (has_input(I, 1) && !input_integers(I, 1, 1, &k, &n)))
         return;
+    k = near_diagonal(k);
     if (t->rank < 2) {
         lower_fault(I, "takes a matrix, %s is none", type_text(I->a, t));
         return;
@@ -307,7 +318,7 @@ void
 lower_EyeLike(Import *I)
 {
     const Type *t = input_type(I, 0);
-    int64_t k = attr_int(I, "k", 0);
+    int64_t k = near_diagonal(attr_int(I, "k", 0));
     int32_t number = (int32_t)attr_int(I, "dtype", 0);
     DType d;
 

@@ -140,11 +140,12 @@ static void
 normalize_groups(Import *I, int64_t groups)
 {
     const Type t = type_of(I, input(I, 0));
-    int64_t dim[3] = {t.dim[0], groups, 1}, axes[1] = {2};
+    int64_t dim[3] = {t.dim[0], groups, t.dim[1] / groups}, axes[1] = {2};
     bool by_group = I->opset < 21;
     ValueId y;
 
-    dim[2] = type_elements(&t) / (dim[0] * groups);
+    for (int i = 2; i < t.rank; i++)
+        dim[2] *= t.dim[i];
     y = normalized(I, build_view(&I->b, input(I, 0), 3, dim, NULL), 1, axes,
                    attr_float(I, "epsilon", 1e-5));
     if (by_group)

@@ -221,16 +221,28 @@ lower_CastLike(Import *I)
         bind_output(I, 0, compose(I, like->dtype, 1, (ValueId[]){input(I, 0)}, "a"));
 }
 
-/* A bound of Clip: an attribute before opset 11, then an input; 0: none. */
+/* A bound of Clip: an attribute before opset 11, then an input of one element;
+   0: none, or after a fault. */
 static ValueId
 clip_bound(Import *I, const char *name, int i)
 {
-    if (I->opset >= 11)
-        return has_input(I, i) ? input(I, i) : 0;
-    return attr_given(I, name)
-               ? build_number(&I->b, attr_float(I, name, 0),
-                              type_of(I, input(I, 0)).dtype, NULL)
-               : 0;
+    DType d = type_of(I, input(I, 0)).dtype;
+    const Type *t;
+
+    if (I->opset < 11)
+        return attr_given(I, name)
+                   ? build_number(&I->b, attr_float(I, name, 0), d, NULL)
+                   : 0;
+    t = has_input(I, i) ? input_type(I, i) : NULL;
+    if (t && type_elements(t) != 1) {
+        lower_fault(I, "its bound %s is %s, must be one number", name,
+                    type_text(I->a, t));
+        return 0;
+    }
+    return !t ? 0
+           : t->rank == 0
+               ? input(I, i)
+               : build_view(&I->b, input(I, i), 0, NULL, NULL);
 }
 
 /* Where the bounds cross, the upper one wins. The gradient at a bound is x's;
