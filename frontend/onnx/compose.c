@@ -96,6 +96,10 @@ placed(Import *I, Op op, ValueId x, int axis, int64_t start, int64_t size,
 
     p.start[axis] = start;
     to.dim[axis] = size;
+    if (!type_make(to.dtype, to.rank, to.dim, &to)) {
+        lower_fault(I, "asks for more elements than there can be");
+        return x;
+    }
     n = build_node(&I->b, op, 1, &x, 1, &to,
                    op == OP_slice ? set_slice : set_pad, &p, NULL);
     return node_at(I->g, n)->out[0];
