@@ -141,6 +141,9 @@ def older():
                           [f(3, 4), i(0, 3, 1)], reduction="none")
     yield "layer_norm_3", one("LayerNormalization", 17,
                               [x, f(4, 2), f(4, 2)], 3, axis=1)
+    yield "cast_like_int", one("CastLike", 19, [5 * x, i(1)])
+    yield "cast_like_float", one("CastLike", 15, [labels, x])
+    yield "cast_like_double", one("CastLike", 15, [x, np.zeros(1)])
     yield "mish", one("Mish", 18, [x])
     yield "tile", one("Tile", 13, [x, i(2, 1, 3)])
     yield "mod_floats", one("Mod", 13, [f(5), np.abs(f(5)) + 1], fmod=1)
