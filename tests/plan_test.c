@@ -320,16 +320,14 @@ check_placed(uint64_t seed)
 }
 
 static void
-check_compiled(uint64_t seed)
+check_compiled(const char *text, uint64_t seed)
 {
-    Arena *a = arena_new();
-    const char *text = make_module(a, seed);
     Compiled c = compiled_new(text, PASSES, "native");
     Meaning x = meaning_of(text, seed);
     const RtEntry *e = &c.program->entry[0];
     Stores s;
 
-    cr_assert(eval_init_stores(a, c.module, &s));
+    cr_assert(eval_init_stores(c.arena, c.module, &s));
     for (int i = 0; i < c.program->tensors; i++)
         memcpy(c.memory + c.program->tensor[i].offset, s.tensor[i + 1].data,
                (size_t)c.program->tensor[i].bytes);
@@ -347,7 +345,6 @@ check_compiled(uint64_t seed)
                     text);
     arena_free(x.arena);
     compiled_free(&c);
-    arena_free(a);
 }
 
 /* SNUG_PLAN_ROUNDS: how many more. */
@@ -367,6 +364,46 @@ Test(plan, random_steps_in_the_planned_arena, .timeout = 0)
 
 Test(plan, random_steps_compiled, .timeout = 0)
 {
-    for (uint64_t seed = 1; seed <= rounds(40); seed++)
-        check_compiled(seed);
+    for (uint64_t seed = 1; seed <= rounds(40); seed++) {
+        Arena *a = arena_new();
+
+        check_compiled(make_module(a, seed), seed);
+        arena_free(a);
+    }
+}
+
+/* Each reads elsewhere what it would write, were it one kernel in place. */
+static const char *const overruns[] = {
+    "param %w : f32[90,90] = random 1 1\n"
+    "graph train {\n"
+    "input %x : f32[90,90]\n"
+    "f %p = contract %x, %w labels=\"mk,kn->mn\" split=1 : f32[90,90]\n"
+    "u %w' = sub %w, %p : f32[90,90] over %w\n",
+    "graph train {\n"
+    "input %x : f32[90,90]\n"
+    "f %a = tanh %x : f32[90,90]\n"
+    "f %v = view %a : f32[90,90]\n"
+    "f %p = contract %v, %v labels=\"mk,nk->mn\" split=1 : f32[90,90]\n"
+    "f %y = add %p, %a : f32[90,90]\n"
+    "output %y\n",
+    "state %s : f32[90,1] = random 1 1\n"
+    "graph train {\n"
+    "input %x : f32[90,90]\n"
+    "f %t = view %s : f32[1,90]\n"
+    "f %y = mul %x, %t : f32[90,90]\n"
+    "f %r = reduce %y op=\"sum\" axes=[1] : f32[90,1]\n"
+    "u %s' = add %s, %r : f32[90,1] over %s\n",
+};
+
+Test(plan, nothing_is_overrun)
+{
+    for (size_t i = 0; i < sizeof overruns / sizeof *overruns; i++) {
+        Arena *a = arena_new();
+        Text t = text_new(a);
+
+        text_add(&t, "snug 1 stage=train\nmodule \"m\"\n%s", overruns[i]);
+        text_add(&t, "f %%loss = map \"0\" : f32[]\noutput %%loss\n}\n");
+        check_compiled(text_str(&t), i);
+        arena_free(a);
+    }
 }
