@@ -23,7 +23,7 @@ here(const Import *I)
     return (Loc){.file = I->file};
 }
 
-static Known *
+Known *
 know(Import *I, const char *name)
 {
     Sym s = sym(I->m->syms, name);
@@ -494,7 +494,8 @@ lower_node(Import *I)
     else if (!I->row)
         unknown_operator(I);
     else if (!reads_forgiven(I) && inputs_are_known(I)) {
-        I->row->lower(I);
+        if (!fold_node(I))
+            I->row->lower(I);
         if (complaints() == before)
             check_attributes(I);
     }

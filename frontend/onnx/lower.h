@@ -81,6 +81,12 @@ bool wants_output(const Import *I, int output);
 /* Does a node or an output of the model read it? Linear in the model. */
 bool reads_output(const Import *I, int output);
 
+/* What a name stands for; made when first asked for. */
+Known *know(Import *I, const char *name);
+/* Runs a node all of whose inputs are known at import; false: it must be
+   lowered. */
+bool fold_node(Import *I);
+
 /* ---- model.c ---------------------------------------------------------- */
 
 /* Reads, scans and unpacks; NULL after a complaint. */
