@@ -41,7 +41,7 @@ know(Import *I, const char *name)
 static bool
 is_known(const Known *k)
 {
-    return k->value || k->proto || k->constant;
+    return k->value || k->proto || k->constant || k->sequence;
 }
 
 /* ---- constants and initializers into the IR --------------------------- */
@@ -141,6 +141,8 @@ input(Import *I, int i)
         k->value = constant_value(I, k);
     else if (!k->value && k->proto)
         k->value = initializer_value(I, k);
+    if (k->sequence)
+        lower_fault(I, "input %d is a sequence, not a tensor", i);
     return k->value; /* 0: whoever should have made it complained */
 }
 

@@ -16,6 +16,7 @@ typedef struct Known {
     const Onnx__TensorProto *proto; /* an initializer, or NULL */
     WireData data;                  /* of the initializer */
     Tensor *constant;               /* content known at import, or NULL */
+    ValueId *sequence; /* vector: what a sequence holds, or NULL */
     bool forgiven; /* its node failed: who reads it says nothing */
 } Known;
 
