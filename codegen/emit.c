@@ -13,6 +13,7 @@
 #include "codegen/target.h"
 #include "codegen/workers.h"
 #include "ir/base/diag.h"
+#include "ir/base/output.h"
 #include "ir/text.h"
 
 enum { PARTS = 2 };
@@ -250,17 +251,8 @@ part_path(Arena *a, const char *path, int i)
     Text t = text_new(a);
 
     text_add(&t, "%s.%d.%d", path, (int)getpid(), i);
-    return text_str(&t);
-}
-
-static void
-remove_parts(void *context)
-{
-    const Emission *e = context;
-
-    for (int i = 0; i <= PARTS; i++)
-        if (e->path[i])
-            unlink(e->path[i]);
+    output_temporary(a, t.s);
+    return t.s;
 }
 
 /* Objects of other targets cannot be joined by the host's linker. */
@@ -300,7 +292,6 @@ emit_module(const Module *m, const EmitOptions *o, EmitKind kind,
         e->path[i] = part_path(a, path, i);
         what[i] = part_words(a, e, i);
     }
-    arena_defer(a, remove_parts, e);
     if (apart) {
         workers_run(a, PARTS, compile_part, e, what, result);
         read_tiles(e, result);
@@ -310,5 +301,4 @@ emit_module(const Module *m, const EmitOptions *o, EmitKind kind,
         workers_run(a, 1, compile_whole, e, what, result);
     }
     finish(e, a, path, apart);
-    remove_parts(e);
 }

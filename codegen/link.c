@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "codegen/link_parts.h"
 #include "ir/base/diag.h"
+#include "ir/base/output.h"
 #include "ir/base/str.h"
 
 enum { MOST_ARGUMENTS = 48, MOST_WORDS = 4000 };
@@ -174,19 +176,13 @@ add_libraries(Command *c)
 }
 
 /* A name beside `path` that goes away with the arena if it is still there. */
-static void
-remove_file(void *path)
-{
-    unlink(path);
-}
-
 static char *
 beside(Arena *a, const char *path, const char *ending)
 {
     Text t = text_new(a);
 
     text_add(&t, "%s.%d%s", path, (int)getpid(), ending);
-    arena_defer(a, remove_file, t.s);
+    output_temporary(a, t.s);
     return t.s;
 }
 
@@ -230,6 +226,24 @@ link_program(Arena *a, const char *object, const char *dir, const char *made)
     command_run(&c, made);
 }
 
+/* What the linker lets out of a shared library: nothing of zlib, which the
+   program that loads it may have too. */
+static const char *
+version_script(Arena *a, const char *made)
+{
+    char *path = beside(a, made, ".map");
+    FILE *f = fopen(path, "we");
+
+    if (!f)
+        raise_at((Loc){.file = path}, "cannot be written: %s",
+                 strerror(errno));
+    fputs("{ global: rt_*; snug_program; local: *; };\n", f);
+    if (fclose(f) != 0)
+        raise_at((Loc){.file = path}, "cannot be written: %s",
+                 strerror(errno));
+    return path;
+}
+
 static void
 link_shared(Arena *a, const char *object, const char *dir, const char *made)
 {
@@ -243,9 +257,38 @@ link_shared(Arena *a, const char *object, const char *dir, const char *made)
     command_add(&c, "-Wl,--whole-archive");
     command_add(&c, "%s/libsnug_rt.a", dir);
     command_add(&c, "-Wl,--no-whole-archive");
+    command_add(&c, "-Wl,--version-script=%s", version_script(a, made));
     command_add(&c, "-s");
     add_libraries(&c);
     command_run(&c, made);
+}
+
+/* The name in an archive is the file's: the same in every run. */
+static char *
+member_path(Arena *a, const char *made)
+{
+    char *folder = beside(a, made, ".d");
+    Text t = text_new(a);
+
+    if (mkdir(folder, 0700) != 0)
+        raise_at((Loc){.file = folder}, "cannot be made: %s",
+                 strerror(errno));
+    text_add(&t, "%s/model.o", folder);
+    output_temporary(a, t.s);
+    return t.s;
+}
+
+/* Only the interface stays visible. */
+static void
+hide_names(Arena *a, const char *object)
+{
+    Command c = command_new(a, "OBJCOPY", "objcopy");
+
+    command_add(&c, "--wildcard");
+    command_add(&c, "--keep-global-symbol=rt_*");
+    command_add(&c, "--keep-global-symbol=snug_program");
+    command_add(&c, "%s", object);
+    command_run(&c, object);
 }
 
 /* One object with the runtime inside, alone in the archive. */
@@ -253,7 +296,7 @@ static void
 link_static(Arena *a, const char *object, const char *dir, char *made)
 {
     Command c = command_new(a, "CC", "cc"), ar = command_new(a, "AR", "ar");
-    char *whole = beside(a, made, ".o");
+    char *whole = member_path(a, made);
 
     command_add(&c, "-nostdlib");
     command_add(&c, "-r");
@@ -264,7 +307,8 @@ link_static(Arena *a, const char *object, const char *dir, char *made)
     command_add(&c, "%s/libsnug_rt.a", dir);
     command_add(&c, "-Wl,--no-whole-archive");
     command_run(&c, whole);
-    command_add(&ar, "rcs");
+    hide_names(a, whole);
+    command_add(&ar, "rcsD");
     command_add(&ar, "%s", made);
     command_add(&ar, "%s", whole);
     command_run(&ar, made);
@@ -283,6 +327,10 @@ link_object(Arena *a, const char *object, LinkKind kind, const char *path)
     else
         link_static(a, object, dir, made);
     settle(made, path);
-    if (kind != LINK_PROGRAM)
-        write_header(a, dir, path);
+}
+
+void
+link_header(Arena *a, const char *path)
+{
+    write_header(a, runtime_folder(a), path);
 }

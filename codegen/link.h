@@ -7,10 +7,13 @@
 typedef enum LinkKind { LINK_PROGRAM, LINK_STATIC, LINK_SHARED } LinkKind;
 
 /* Links object `object` with the installed (or, in the build tree, the built)
-   runtime into `path` by $CC or cc; libraries also get PATH's header. Raised if
-   the linker is missing or fails, with its words. Nothing half-written stays. */
+   runtime into `path` by $CC or cc. Raised if the linker is missing or fails,
+   with its words. Nothing half-written stays. */
 void link_object(Arena *a, const char *object, LinkKind kind,
                  const char *path);
+
+/* The C interface of the library at `path`, beside it: PATH with .h. */
+void link_header(Arena *a, const char *path);
 
 /* Objects into one object (ld -r by way of the compiler driver). */
 void join_objects(Arena *a, int count, const char *const *object,

@@ -1,6 +1,7 @@
 /* target: the rows of target.def; the host by what its processor can do. */
 #include "codegen/target.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "codegen/emit.h"
@@ -24,24 +25,40 @@ static const char *const names[] = {
 const Target *
 target_named(const char *name)
 {
-    const char *near;
-    Arena *a;
-    Text all;
+    const char *near = nearest_name(name, names);
+    char all[256] = "";
+    size_t used = 0;
 
     for (size_t i = 0; names[i]; i++)
         if (strcmp(name, names[i]) == 0)
             return &targets[i];
-    a = arena_new();
-    all = text_new(a);
-    for (size_t i = 0; names[i]; i++)
-        text_add(&all, "%s%s", i ? ", " : "", names[i]);
-    near = nearest_name(name, names);
-    complain(NOWHERE, "unknown target '%s': there are %s%s%s", name,
-             text_str(&all), near ? "\ndid you mean " : "", near ? near : "");
-    arena_free(a);
-    raise_if_complained();
-    UNREACHABLE();
+    for (size_t i = 0; names[i] && used < sizeof all; i++)
+        used += (size_t)snprintf(all + used, sizeof all - used, "%s%s",
+                                 i ? ", " : "", names[i]);
+    raise_status(ST_USAGE, NOWHERE,
+                 "--target %s: there are %s%s%s%s", name, all,
+                 near ? "\ndid you mean " : "", near ? near : "",
+                 near ? "?" : "");
 }
+
+#if defined __x86_64__
+static bool
+has_v3(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+
+static bool
+has_v4(void)
+{
+    return has_v3() && __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") &&
+           __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
+#endif
 
 static const char *
 host_machine(void)
@@ -51,9 +68,7 @@ host_machine(void)
 #elif defined __riscv
     return "riscv64";
 #else
-    if (__builtin_cpu_supports("x86-64-v4"))
-        return "x86-64-v4";
-    return __builtin_cpu_supports("x86-64-v3") ? "x86-64-v3" : "x86-64-v2";
+    return has_v4() ? "x86-64-v4" : has_v3() ? "x86-64-v3" : "x86-64-v2";
 #endif
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ir/base/diag.h"
+#include "ir/base/output.h"
 #include "ir/eval.h"
 #include "ir/philox.h"
 
@@ -182,12 +183,6 @@ make_elements(Writer *w, const Store *s)
     }
 }
 
-static void
-remove_file(void *path)
-{
-    unlink(path);
-}
-
 void
 write_weights(const Module *m, const char *path)
 {
@@ -199,7 +194,7 @@ write_weights(const Module *m, const char *path)
     w.fd = open(made.s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (w.fd < 0)
         write_failed(&w);
-    arena_defer(m->arena, remove_file, made.s);
+    output_temporary(m->arena, made.s);
     write_head(&w);
     for (size_t i = 1; i < vec_len(m->store); i++) {
         const Store *s = &m->store[i];

@@ -3,8 +3,10 @@
 #include "codegen/workers.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -83,6 +85,7 @@ start(Work *work, void *context, int index, int *from)
         raise_status(ST_INTERNAL, NOWHERE, "cannot fork: %s",
                      strerror(errno));
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody is left to clean up */
         close(pipes[0]);
         run_child(work, context, index, pipes[1]);
     }

@@ -2,6 +2,7 @@
 #include "ir/tiling.h"
 
 #include "ir/contraction.h"
+#include "ir/tiling_rows.h"
 
 static bool
 has_leader(const Node *n)
@@ -21,7 +22,7 @@ tiling_scratch(const Graph *g, NodeId n, const Machine *m)
     Arena *a;
 
     if (!has_leader(node_at(g, n)))
-        return none;
+        return (Scratch){.shared = rows_scratch(g, n)};
     a = arena_new();
     none = contraction_new(a, g, n, m)->scratch;
     arena_free(a);

@@ -110,9 +110,9 @@ set_sizes(int *size, int m, int n, int k)
 
 Test(contract, layouts)
 {
-    static const int sizes[][3] = {
-        {1, 1, 1}, {17, 33, 5}, {64, 10, 84}, {5, 67, 23}, {31, 48, 64},
-        {3, 0, 2}, {3, 2, 0}};
+    static const int sizes[][3] = {{1, 1, 1},   {17, 33, 5},  {64, 10, 84},
+                                   {5, 67, 23}, {31, 48, 64}, {3, 0, 2},
+                                   {3, 2, 0}};
     Arena *a = arena_new();
     Source s = source_new(a);
     int size[26] = {0};
@@ -292,5 +292,78 @@ Test(contract, convolutions)
             check_here(&s, FUSED);
     }
     check_here(&s, PLAIN);
+    arena_free(a);
+}
+
+/* ---- at random
+ * -------------------------------------------------------------------- */
+
+static int
+below(uint64_t *seed, int n)
+{
+    return (int)(philox_uniform(77, (*seed)++) * n);
+}
+
+/* Up to five labels, each in two or three of the tensors, in any order. */
+static void
+add_random_product(Source *s, uint64_t *seed)
+{
+    static const int in[] = {3, 5, 6, 7}; /* bits: a, b, y */
+    char part[3][8] = {"", "", ""}, labels[32];
+    int size[26] = {0}, count = 2 + below(seed, 4);
+
+    for (int i = 0; i < count; i++) {
+        int where = in[below(seed, 4)];
+
+        size[i] = 1 + below(seed, below(seed, 3) ? 12 : 50);
+        for (int p = 0; p < 3; p++)
+            if (where >> p & 1) {
+                size_t length = strlen(part[p]);
+                int at = below(seed, (int)length + 1);
+
+                memmove(part[p] + at + 1, part[p] + at,
+                        length + 1 - (size_t)at);
+                part[p][at] = (char)('a' + i);
+            }
+    }
+    snprintf(labels, sizeof labels, "%s,%s->%s", part[0], part[1], part[2]);
+    add_product(s, below(seed, 4) ? "f32" : "f64", labels, 1, size, "");
+}
+
+static void
+add_random_conv(Source *s, uint64_t *seed)
+{
+    int groups = below(seed, 4) ? 1 : 2;
+    Case c = {.n = 1 + below(seed, 3),
+              .c = groups * (1 + below(seed, 9)),
+              .kh = 1 + below(seed, 4),
+              .kw = 1 + below(seed, 4),
+              .out = groups * (1 + below(seed, 20)),
+              .stride = {1 + below(seed, 3), 1 + below(seed, 2)},
+              .dilation = {1 + below(seed, 2), 1 + below(seed, 2)},
+              .groups = groups};
+
+    c.h = (c.kh - 1) * c.dilation[0] + 1 + below(seed, 12);
+    c.w = (c.kw - 1) * c.dilation[1] + 1 + below(seed, 30);
+    for (int i = 0; i < 4; i++)
+        c.pad[i] = below(seed, 3);
+    c.split = 1 + below(seed, 2) * below(seed, 4);
+    add_conv(s, &c);
+}
+
+Test(contract, random)
+{
+    const char *rounds = getenv("CONTRACT_ROUNDS");
+    uint64_t seed = 0;
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    for (int i = 0; i < (rounds ? atoi(rounds) : 1); i++) {
+        for (int k = 0; k < 12; k++)
+            add_random_product(&s, &seed);
+        for (int k = 0; k < 6; k++)
+            add_random_conv(&s, &seed);
+        check_here(&s, FUSED);
+    }
     arena_free(a);
 }

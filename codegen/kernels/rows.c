@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ir/base/diag.h"
+#include "ir/tiling_rows.h"
 
 enum { TILE_ELEMENTS = 8192, STACK_MOST = 16384, COSTLY = 10 };
 
@@ -381,11 +382,7 @@ map_unit(Rows *r, LLVMValueRef unit, int64_t piece)
     LLVMBuilderRef b = r->u->b;
     LLVMValueRef count = const_i64(r->u, parts(r->length, piece)), from, to;
 
-    rows_enter_unit(r, LLVMBuildUDiv(b, unit, count, ""));
-    r->epoch++;
-    for (size_t i = 0; i < vec_len(r->step); i++)
-        r->step[i].row = NULL;
-    rows_make_invariant(r, 0);
+    rows_begin_unit(r, LLVMBuildUDiv(b, unit, count, ""));
     if (r->length == 1) {
         map_vector(r, const_i64(r->u, 0), NULL, 1);
         return;
@@ -416,10 +413,32 @@ lower_trailing(Rows *r, Lowered *out)
     Loop l;
 
     choose_kept(r);
-    rows_enter_unit(r, begin_units(r, &l, per, r->units));
+    rows_begin_unit(r, begin_units(r, &l, per, r->units));
     rows_run_row(r);
     end_kernel(r, &l);
     out->tiles[0] = parts(r->units, per);
+}
+
+/* Two phases: the blocks of all rows, then the tree of each row. */
+static void
+lower_split(Rows *r, const char *name, int64_t blocks, int scratch,
+            Lowered *out)
+{
+    LLVMValueRef partial = kernel_pointer(r->u, r->kernel, scratch);
+    int64_t units = r->units * blocks;
+    Loop l;
+
+    rows_run_part(r, begin_units(r, &l, 1, units), blocks, partial);
+    end_kernel(r, &l);
+    enter_kernel(r, name);
+    partial = kernel_pointer(r->u, r->kernel, scratch);
+    rows_join_parts(r, begin_units(r, &l, r->units, r->units), blocks,
+                    partial);
+    end_kernel(r, &l);
+    out->kernel[1] = r->kernel;
+    out->tiles[0] = units;
+    out->tiles[1] = 1;
+    out->phases = 2;
 }
 
 static void
@@ -438,10 +457,7 @@ lower_columns(Rows *r, Lowered *out)
                          "the only result of its group");
     unit = begin_units(r, &l, per, units);
     count = const_i64(r->u, chunks);
-    rows_enter_unit(r, LLVMBuildUDiv(r->u->b, unit, count, ""));
-    for (size_t i = 0; i < vec_len(r->step); i++)
-        r->step[i].row = NULL;
-    rows_make_invariant(r, 0);
+    rows_begin_unit(r, LLVMBuildUDiv(r->u->b, unit, count, ""));
     rows_run_columns(r, LLVMBuildURem(r->u->b, unit, count, ""),
                      (int)vectors);
     end_kernel(r, &l);
@@ -461,6 +477,8 @@ void
 lower_rows(Unit *u, const Graph *g, NodeId n, const char *name, Lowered *out)
 {
     Rows r = {.u = u, .arena = u->arena};
+    const Node *node = &g->node[n];
+    int64_t blocks = node_scratch(g, node) ? rows_blocks(g, n) : 0;
 
     rows_read(&r, g, n);
     enter_kernel(&r, name);
@@ -468,6 +486,8 @@ lower_rows(Unit *u, const Graph *g, NodeId n, const char *name, Lowered *out)
     out->kernel[0] = r.kernel;
     if (!reduces(&r))
         lower_map(&r, out);
+    else if (blocks)
+        lower_split(&r, name, blocks, node->nin + node->nout - 1, out);
     else if (r.innermost || r.plain)
         lower_trailing(&r, out);
     else

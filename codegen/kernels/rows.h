@@ -129,8 +129,16 @@ Tree tree_new(Unit *u, DType d, char op, int lanes, int64_t blocks);
 void tree_push(Unit *u, const Tree *t, LLVMValueRef block, LLVMValueRef v);
 LLVMValueRef tree_end(Unit *u, const Tree *t, int64_t blocks);
 
-/* rows_stage.c, rows_column.c: what a unit does */
+/* rows_stage.c, rows_column.c, rows_split.c: what a unit does */
+void rows_begin_unit(Rows *r, LLVMValueRef unit);
 void rows_run_row(Rows *r);
+/* The first reduction over [from, from + length) of the row, one block. */
+LLVMValueRef rows_block_sum(Rows *r, LLVMValueRef from, int64_t length);
+/* One block of a row into partial[unit]; the rows' trees behind it. */
+void rows_run_part(Rows *r, LLVMValueRef unit, int64_t blocks,
+                   LLVMValueRef partial);
+void rows_join_parts(Rows *r, LLVMValueRef row, int64_t blocks,
+                     LLVMValueRef partial);
 void rows_run_columns(Rows *r, LLVMValueRef chunk, int vectors);
 
 #endif

@@ -249,6 +249,18 @@ has_varying_output(const Rows *r)
     return false;
 }
 
+LLVMValueRef
+rows_block_sum(Rows *r, LLVMValueRef from, int64_t length)
+{
+    Round s = stage_at(r, 0);
+    LLVMValueRef sum[STAGE_REDUCES];
+
+    ASSERT(s.reduces == 1);
+    run_span(r, &s, from, length, sum);
+    fold_lanes(r, &s, sum);
+    return sum[0];
+}
+
 void
 rows_run_row(Rows *r)
 {
@@ -256,10 +268,6 @@ rows_run_row(Rows *r)
     Round s;
     int k = 0;
 
-    r->epoch++;
-    for (size_t i = 0; i < vec_len(r->step); i++)
-        r->step[i].row = NULL;
-    rows_make_invariant(r, 0);
     for (; s = stage_at(r, k), s.reduces; k++) {
         run_stage(r, &s);
         rows_make_invariant(r, k + 1);

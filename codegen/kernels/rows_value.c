@@ -82,6 +82,17 @@ rows_make_invariant(Rows *r, int stage)
     }
 }
 
+/* What does not vary within the unit is made at its beginning. */
+void
+rows_begin_unit(Rows *r, LLVMValueRef unit)
+{
+    rows_enter_unit(r, unit);
+    r->epoch++;
+    for (size_t i = 0; i < vec_len(r->step); i++)
+        r->step[i].row = NULL;
+    rows_make_invariant(r, 0);
+}
+
 void
 rows_store_outputs(Rows *r, const At *at, bool varying)
 {

@@ -1,4 +1,5 @@
 /* compile: model -> plan -> object -> program. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "codegen/link.h"
 #include "frontend/cli/commands.h"
 #include "frontend/onnx/import.h"
+#include "ir/base/output.h"
 #include "ir/text.h"
 
 typedef enum Kind { K_EXE, K_LIB, K_SO, K_OBJ, K_ASM, K_LLVM, K_PLAN, K_IR } Kind;
@@ -59,15 +61,8 @@ base_name(const char *path)
 }
 
 /* A file in TMPDIR that goes away with the arena. */
-static void
-remove_file(void *p)
-{
-    unlink(p);
-    free(p);
-}
-
 static const char *
-temporary_object(Arena *a)
+temporary_file(Arena *a)
 {
     const char *dir = getenv("TMPDIR");
     Text t = text_new(a);
@@ -76,60 +71,93 @@ temporary_object(Arena *a)
     text_add(&t, "%s/snug-XXXXXX.o", dir && *dir ? dir : "/tmp");
     fd = mkstemps(t.s, 2);
     if (fd < 0)
-        raise_at((Loc){.file = t.s}, "cannot be made; is TMPDIR writable?");
+        raise_at((Loc){.file = dir && *dir ? dir : "/tmp"},
+                 "no temporary file can be made there: %s\n"
+                 "name a folder that is writable in TMPDIR",
+                 strerror(errno));
     close(fd);
-    arena_defer(a, remove_file, strdup(t.s));
+    output_temporary(a, t.s);
     return t.s;
 }
 
-/* A program is nothing without its weights: it is removed with the arena
-   unless they have been written too. */
-typedef struct Pending {
-    const char *path;
-    bool whole;
-} Pending;
-
-static void
-remove_pending(void *p)
+static const char *
+beside(Arena *a, const char *path, const char *ending)
 {
-    const Pending *pending = p;
+    Text t = text_new(a);
 
-    if (!pending->whole)
-        unlink(pending->path);
+    text_add(&t, "%s%s", path, ending);
+    return t.s;
 }
 
-static void
-write_object(const Args *args, Module *m, Kind kind, const char *path)
+static EmitOptions
+emit_options(const Args *args, Module *m, const char *path)
 {
     EmitOptions o = {.machine = machine_of(args),
                      .target = option(args, OPT_target, "native")};
-    Text weights = text_new(args->arena);
-    EmitKind emit = kind == K_LLVM  ? EMIT_LLVM
-                    : kind == K_ASM ? EMIT_ASM
-                                    : EMIT_OBJECT;
-    bool whole = kind == K_EXE || kind == K_LIB || kind == K_SO;
-    Pending *pending = NEW(args->arena, Pending);
-    const char *to = whole ? temporary_object(args->arena) : path;
 
-    text_add(&weights, "%s.safetensors", path);
-    o.weights = base_name(weights.s);
+    o.weights = beside(args->arena, base_name(path), ".safetensors");
     if (module_get(m, "onnx"))
         o.piece = export_pieces(args->arena, m, module_get(m, "onnx"),
                                 &o.pieces);
     raise_if_complained();
-    emit_module(m, &o, emit, to);
-    if (kind == K_LLVM || kind == K_ASM)
-        return;
-    pending->path = path;
-    arena_defer(args->arena, remove_pending, pending);
-    if (whole)
-        link_object(args->arena, to,
+    return o;
+}
+
+/* LLVM's text or assembly, which may go to a stream. */
+static void
+write_code(const Args *args, Module *m, Kind kind, const char *path)
+{
+    bool stream = strcmp(path, "-") == 0 || output_is_stream(path);
+    const char *to = stream ? temporary_file(args->arena)
+                            : output_file(args->arena, path);
+    EmitOptions o = emit_options(args, m, path);
+
+    emit_module(m, &o, kind == K_LLVM ? EMIT_LLVM : EMIT_ASM, to);
+    if (stream)
+        write_text(args->arena, path, read_text(args->arena, to));
+}
+
+static void
+refuse_own_input(const Args *args, const char *path)
+{
+    struct stat in, out;
+
+    if (stat(args->operand[0], &in) == 0 && stat(path, &out) == 0 &&
+        in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+        raise_at((Loc){.file = path}, "is the model itself, which the result "
+                                      "would replace\nname another file with "
+                                      "-o");
+}
+
+/* A program or library and its weights: neither replaces an older one before
+   both are whole. */
+static void
+write_object(const Args *args, Module *m, Kind kind, const char *path)
+{
+    Arena *a = args->arena;
+    bool linked = kind != K_OBJ;
+    Text made = text_new(a);
+    const char *object;
+    EmitOptions o;
+
+    path = output_file(a, path);
+    o = emit_options(args, m, path);
+    text_add(&made, "%s.tmp-%d", path, (int)getpid());
+    output_temporary(a, made.s);
+    object = linked ? temporary_file(a) : made.s;
+    emit_module(m, &o, EMIT_OBJECT, object);
+    if (linked)
+        link_object(a, object,
                     kind == K_EXE   ? LINK_PROGRAM
                     : kind == K_LIB ? LINK_STATIC
                                     : LINK_SHARED,
-                    path);
-    write_weights(m, weights.s);
-    pending->whole = true;
+                    made.s);
+    write_weights(m, beside(a, path, ".safetensors"));
+    if (kind == K_LIB || kind == K_SO)
+        link_header(a, path);
+    if (rename(made.s, path) != 0)
+        raise_at((Loc){.file = path}, "cannot be written: %s",
+                 strerror(errno));
 }
 
 static int64_t
@@ -184,6 +212,20 @@ tell(const Args *args, const Module *m, const char *path, double seconds)
             format_bytes(args->arena, st.st_size), seconds);
 }
 
+/* Known before the work is done. */
+static void
+require_name(Kind kind, const char *path)
+{
+    if (!*path)
+        raise_status(ST_USAGE, NOWHERE,
+                     "-o: the name of the output file is empty");
+    if (strcmp(path, "-") == 0 &&
+        (kind == K_EXE || kind == K_LIB || kind == K_SO || kind == K_OBJ))
+        raise_status(ST_USAGE, NOWHERE,
+                     "-o -: only --emit ir, plan, llvm and asm can go to the "
+                     "standard output; name a file");
+}
+
 int
 cmd_compile(const Args *args)
 {
@@ -195,6 +237,7 @@ cmd_compile(const Args *args)
     expect_operands(args, 1);
     text_add(&path, "train%s", kinds[kind].ending);
     path.s = (char *)(uintptr_t)option(args, OPT_output, path.s);
+    require_name(kind, path.s);
     m = load_model(args, args->operand[0]);
     run_passes(args, m, kind == K_IR ? "" : passes_left(m));
     if (m->stage == ST_PLACED)
@@ -208,8 +251,12 @@ cmd_compile(const Args *args)
                      "the passes end at stage %s; a program needs a placed "
                      "module: let them end with ...,schedule,place",
                      stage_name(m->stage));
-    write_object(args, m, kind, path.s);
-    if (!option_on(args, OPT_quiet))
+    refuse_own_input(args, path.s);
+    if (kind == K_LLVM || kind == K_ASM)
+        write_code(args, m, kind, path.s);
+    else
+        write_object(args, m, kind, path.s);
+    if (!option_on(args, OPT_quiet) && strcmp(path.s, "-") != 0)
         tell(args, m, path.s, now() - start);
     return ST_OK;
 }

@@ -26,6 +26,8 @@ void require_good_plan(const Args *args, const Module *m);
 
 /* Writes text to path (- : stdout), by a temporary file and a rename. */
 void write_text(Arena *a, const char *path, const char *text);
+/* Raises if what was printed could not be written. */
+void finish_stdout(void);
 /* The whole of a regular file (- : stdin), NUL-terminated; raises. */
 char *read_text(Arena *a, const char *path);
 

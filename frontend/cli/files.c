@@ -1,6 +1,7 @@
 /* files: models by their ending, texts in and out. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "frontend/cli/commands.h"
 #include "frontend/onnx/import.h"
+#include "ir/base/output.h"
 #include "ir/text.h"
 #include "ir/verify.h"
 
@@ -62,37 +64,60 @@ read_text(Arena *a, const char *path)
 }
 
 static void
+cannot_write(const char *path)
+{
+    raise_at((Loc){.file = path}, "cannot be written: %s", strerror(errno));
+}
+
+/* A reader that went away (head) is no fault. */
+void
 finish_stdout(void)
 {
-    if (fflush(stdout) != 0 && errno != EPIPE)
-        raise_at(NOWHERE, "standard output: %s", strerror(errno));
+    struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    bool bad = ferror(stdout) != 0;
+
+    errno = 0;
+    bad = fflush(stdout) != 0 || bad;
+    if (!bad || errno == EPIPE ||
+        (poll(&p, 1, 0) > 0 && (p.revents & POLLERR)))
+        return;
+    raise_at(NOWHERE, "the standard output cannot be written: %s",
+             errno ? strerror(errno) : "is its disk full?");
+}
+
+static void
+write_to(const char *path, const char *mode, const char *text)
+{
+    FILE *f = fopen(path, mode);
+    bool bad;
+
+    if (!f)
+        cannot_write(path);
+    bad = fputs(text, f) < 0;
+    if (fclose(f) != 0 || bad)
+        cannot_write(path);
 }
 
 void
 write_text(Arena *a, const char *path, const char *text)
 {
     Text temporary = text_new(a);
-    FILE *f;
-    bool bad;
 
     if (strcmp(path, "-") == 0) {
         fputs(text, stdout);
         finish_stdout();
         return;
     }
-    text_add(&temporary, "%s.tmp-%d", path, (int)getpid());
-    f = fopen(temporary.s, "wbx");
-    if (!f)
-        raise_at((Loc){.file = path}, "cannot be written: %s",
-                 strerror(errno));
-    bad = fputs(text, f) < 0;
-    bad = fclose(f) != 0 || bad;
-    if (bad || rename(temporary.s, path) != 0) {
-        int why = errno;
-
-        unlink(temporary.s);
-        raise_at((Loc){.file = path}, "cannot be written: %s", strerror(why));
+    if (output_is_stream(path)) {
+        write_to(path, "we", text);
+        return;
     }
+    path = output_file(a, path);
+    text_add(&temporary, "%s.tmp-%d", path, (int)getpid());
+    output_temporary(a, temporary.s);
+    write_to(temporary.s, "we", text);
+    if (rename(temporary.s, path) != 0)
+        cannot_write(path);
 }
 
 static bool
@@ -112,10 +137,12 @@ dim_bindings(const Args *args)
         const char *text = args->given[OPT_dim][i];
         const char *equals = strchr(text, '=');
         char *end = NULL;
-        long long size = equals ? strtoll(equals + 1, &end, 10) : 0;
+        long long size;
         Text name = text_new(args->arena);
 
-        if (!equals || equals == text || *end || size < 1)
+        errno = 0;
+        size = equals ? strtoll(equals + 1, &end, 10) : 0;
+        if (!equals || equals == text || *end || size < 1 || errno)
             raise_status(ST_USAGE, NOWHERE,
                          "--dim %s: NAME=SIZE expected, with a size of at "
                          "least 1, as in --dim batch=64",

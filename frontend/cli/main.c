@@ -1,10 +1,12 @@
 /* main: one command, many verbs; the guard behind which they run. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "frontend/cli/commands.h"
 #include "ir/base/diag.h"
+#include "ir/base/output.h"
 
 typedef struct Verb {
     const char *name;
@@ -22,8 +24,15 @@ static const Verb verbs[] = {
 static int
 run_verb(Arena *a, int argc, char **argv)
 {
-    Args args = options_parse(a, argc, argv);
+    Args args;
 
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        printf("snug %s, LLVM %s\nlicence: Apache-2.0 (snug-milp, the "
+               "solver's helper program: GPL-3-or-later)\n",
+               SNUG_VERSION, SNUG_LLVM_VERSION);
+        return ST_OK;
+    }
+    args = options_parse(a, argc, argv);
     if (option_on(&args, OPT_help)) {
         print_usage(args.verb);
         return ST_OK;
@@ -34,6 +43,18 @@ run_verb(Arena *a, int argc, char **argv)
     UNREACHABLE();
 }
 
+/* A closed standard stream would give its number to the next file that is
+   opened; in its place: one that refuses to be used. */
+static void
+hold_streams(void)
+{
+    static const int wrong_way[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", wrong_way[fd]);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -41,16 +62,13 @@ main(int argc, char **argv)
     volatile int status = ST_OK;
     Guard guard;
 
+    hold_streams();
     signal(SIGPIPE, SIG_IGN);
-    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-        printf("snug %s\nlicence: Apache-2.0 (snug-milp, the solver's helper "
-               "program: GPL-3-or-later)\n",
-               SNUG_VERSION);
-        return ST_OK;
-    }
     if (guarded(&guard)) {
         arena = arena_new();
+        output_guard_signals();
         status = run_verb(arena, argc, argv);
+        finish_stdout();
         raise_if_complained();
         guard_leave(&guard);
     } else {

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ir/base/output.h"
+
 typedef struct Code {
     const char *text; /* numpy's descr */
     DType dtype;
@@ -281,8 +283,10 @@ npz_write(Arena *a, const char *path, int count, const char *const *name,
     FILE *f;
     bool bad;
 
+    path = output_file(a, path);
     text_add(&temporary, "%s.tmp-%d", path, (int)getpid());
-    f = fopen(temporary.s, "wbx");
+    output_temporary(a, temporary.s);
+    f = fopen(temporary.s, "wb");
     if (!f)
         raise_at((Loc){.file = path}, "cannot be written: %s",
                  strerror(errno));
@@ -296,10 +300,7 @@ npz_write(Arena *a, const char *path, int count, const char *const *name,
     }
     bad = ferror(f) != 0;
     bad = fclose(f) != 0 || bad;
-    if (bad || rename(temporary.s, path) != 0) {
-        int why = errno;
-
-        unlink(temporary.s);
-        raise_at((Loc){.file = path}, "cannot be written: %s", strerror(why));
-    }
+    if (bad || rename(temporary.s, path) != 0)
+        raise_at((Loc){.file = path}, "cannot be written: %s",
+                 strerror(errno));
 }

@@ -7,23 +7,24 @@
 #include "frontend/onnx/lower.h"
 #include "ir/eval.h"
 
-enum AttrType { A_FLOAT = 1, A_INT, A_STRING, A_TENSOR, A_INTS = 7 };
+enum AttrType { A_FLOAT = 1, A_INT, A_STRING, A_TENSOR, A_FLOATS = 6, A_INTS };
+
+Loc
+lower_loc(const Import *I)
+{
+    return (Loc){.file = I->file, .node = I->b.source, .op = I->b.source_op};
+}
 
 void
 lower_fault(Import *I, const char *format, ...)
 {
-    const char *output = I->node->n_output ? I->node->output[0] : "";
-    Loc loc = {.file = I->file,
-               .node = I->node->name && *I->node->name ? I->node->name
-                                                       : output,
-               .op = I->node->op_type};
     char text[1024];
     va_list args;
 
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    complain(loc, "%s", text);
+    complain(lower_loc(I), "%s", text);
 }
 
 static const Onnx__AttributeProto *
@@ -101,6 +102,23 @@ attr_ints(Import *I, const char *name, int most, int64_t *x, int *count)
     for (size_t i = 0; i < p->n_ints; i++)
         x[i] = p->ints[i];
     *count = (int)p->n_ints;
+}
+
+const void *
+attr_list(Import *I, const char *name, int64_t *count)
+{
+    const Onnx__AttributeProto *p = find(I, name, 0);
+
+    if (!p)
+        return NULL;
+    if (p->type != A_INTS && p->type != A_FLOATS) {
+        lower_fault(I, "attribute %s has the wrong type", name);
+        return NULL;
+    }
+    *count = (int64_t)(p->type == A_INTS ? p->n_ints : p->n_floats);
+    if (*count == 0)
+        return "";
+    return p->type == A_INTS ? (const void *)p->ints : p->floats;
 }
 
 const Onnx__TensorProto *

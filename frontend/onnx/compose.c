@@ -1,5 +1,6 @@
 /* compose: the small pieces that lowering functions build operators from. */
 #include "frontend/onnx/compose.h"
+#include "frontend/onnx/expand.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,30 +32,14 @@ type_of(const Import *I, ValueId v)
 }
 
 ValueId
-mean_over(Import *I, ValueId x, int naxes, const int64_t *axes)
-{
-    const Type t = type_of(I, x);
-    double count = 1;
-
-    for (int i = 0; i < naxes; i++)
-        count *= (double)t.dim[axes[i]];
-    x = build_reduce(&I->b, "sum", x, naxes, axes, NULL);
-    return count == 1 ? x : compose1(I, x, "%.17g*a", 1 / count);
-}
-
-ValueId
 normalized(Import *I, ValueId x, int naxes, const int64_t *axes,
-           double epsilon, ValueId *mean, ValueId *scale)
+           double epsilon)
 {
-    ValueId middle = mean_over(I, x, naxes, axes);
+    ValueId middle = mean(I, x, naxes, axes);
     ValueId center = build_map2(&I->b, OP_sub, x, middle, NULL);
-    ValueId variance = mean_over(
+    ValueId variance = mean(
         I, build_map1(&I->b, OP_square, center, NULL), naxes, axes);
 
-    if (mean)
-        *mean = middle;
-    if (scale)
-        *scale = compose1(I, variance, "1/sqrt(a+(%.17g))", epsilon);
     return compose2(I, center, variance, "a/sqrt(b+(%.17g))", epsilon);
 }
 
@@ -172,18 +157,16 @@ const Tensor *
 input_literal(Import *I, int i)
 {
     enum { LITERAL_MOST = 64 };
-    uint64_t found = 0;
     Known *k;
     Type t;
 
-    if (!has_input(I, i) ||
-        !map_get_ptr(I->known, sym(I->m->syms, I->node->input[i]), &found))
+    if (!has_input(I, i))
         return NULL;
-    k = (Known *)(uintptr_t)found;
+    k = know(I, I->node->input[i]);
     if (!k->constant && k->proto && k->proto->data_location != 1 &&
-        tensor_type(k->proto, (Loc){.file = I->file}, &t) &&
+        tensor_type(k->proto, here(I), &t) &&
         type_elements(&t) <= LITERAL_MOST)
-        return tensor_content(I->a, k->proto, (Loc){.file = I->file});
+        return tensor_content(I->a, k->proto, here(I));
     return input_constant(I, i);
 }
 

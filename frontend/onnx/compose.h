@@ -19,11 +19,9 @@ ValueId compose(Import *I, DType dtype, int n, const ValueId *in,
     compose((I), DT_NONE, 3, (ValueId[]){(x), (y), (z)}, __VA_ARGS__)
 
 Type type_of(const Import *I, ValueId v);
-ValueId mean_over(Import *I, ValueId x, int naxes, const int64_t *axes);
-/* (x - mean) / sqrt(variance + epsilon) over the axes; where wanted, the mean
-   and 1/sqrt(variance + epsilon) with these axes kept as 1. */
+/* (x - mean) / sqrt(variance + epsilon) over the axes. */
 ValueId normalized(Import *I, ValueId x, int naxes, const int64_t *axes,
-                   double epsilon, ValueId *mean, ValueId *scale);
+                   double epsilon);
 /* x without its axes (of size 1) axes[n]. */
 ValueId without_axes(Import *I, ValueId x, const int64_t *axes, int n);
 /* `size` elements from start on along one axis. */

@@ -5,11 +5,22 @@
 #include "frontend/onnx/lower.h"
 
 #define same(op)
+#define compare(op)
 #define expand(f) LowerNode lower_##f;
 #define ONNX(name, since, what, doc) what
 #include "frontend/onnx/onnx.def"
 #undef ONNX
 #undef same
+#undef compare
 #undef expand
+
+/* The node's inputs, which must be n; false after a fault. */
+bool take_operands(Import *I, int n, ValueId *in);
+const char *number_text(Import *I, double x); /* of a formula */
+ValueId scaled(Import *I, ValueId x, double factor);
+/* y times or plus v, which must broadcast to the shape of y; 0 after a fault,
+   or where one of them is 0. */
+ValueId affine(Import *I, Op op, ValueId y, ValueId v);
+ValueId mean(Import *I, ValueId x, int naxes, const int64_t *axes);
 
 #endif

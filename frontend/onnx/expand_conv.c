@@ -62,8 +62,6 @@ take_window(Import *I, const Type *x, Window *w)
         if (w->pads[i] < 0 || w->pads[i] > INT32_MAX)
             lower_fault(I, "pads[%d] is %lld, must be at least 0", i,
                         (long long)w->pads[i]);
-    if (attr_int(I, "ceil_mode", 0))
-        lower_fault(I, "ceil_mode is not supported yet");
     if (complaints() != before)
         return false;
     if (strncmp(pad, "SAME_", 5) == 0)
@@ -71,6 +69,28 @@ take_window(Import *I, const Type *x, Window *w)
     else if (strcmp(pad, "NOTSET") != 0 && strcmp(pad, "VALID") != 0)
         lower_fault(I, "auto_pad '%s' is not known", pad);
     return complaints() == before;
+}
+
+/* ceil_mode: the end is padded until the last window that begins within the
+   data or the padding before it is whole. */
+static void
+ceil_pads(Import *I, const Type *x, Window *w)
+{
+    for (int i = 0; i < 2; i++) {
+        int64_t size = x->dim[2 + i] + w->pads[i] + w->pads[2 + i];
+        int64_t reach = (w->kernel[i] - 1) * w->dilations[i] + 1;
+        int64_t out = (size - reach + w->strides[i] - 1) / w->strides[i] + 1;
+        int64_t more;
+
+        if (reach > size)
+            continue; /* refused later */
+        out -= (out - 1) * w->strides[i] >= x->dim[2 + i] + w->pads[i];
+        more = (out - 1) * w->strides[i] + reach - size;
+        if (more > 0 && w->count_pad)
+            lower_fault(I, "ceil_mode with count_include_pad is not supported "
+                           "yet");
+        w->pads[2 + i] += more > 0 ? more : 0;
+    }
 }
 
 static void
@@ -147,7 +167,7 @@ lower_Conv(Import *I)
         bias = build_view(&I->b, bias, 4, dim, NULL);
         y = build_map2(&I->b, OP_add, y, bias, NULL);
     }
-    bind(I, 0, y);
+    bind_output(I, 0, y);
 }
 
 static void
@@ -193,8 +213,10 @@ pooling(Import *I, const char *op, bool global)
     }
     if (!take_window(I, x, &w))
         return;
+    if (attr_int(I, "ceil_mode", 0))
+        ceil_pads(I, x, &w);
     made = build_node(&I->b, OP_window, 1, &in, 1, NULL, set_window, &w, NULL);
-    bind(I, 0, node_at(I->g, made)->out[0]);
+    bind_output(I, 0, node_at(I->g, made)->out[0]);
 }
 
 void

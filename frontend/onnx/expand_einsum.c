@@ -6,7 +6,7 @@
 #include "frontend/onnx/compose.h"
 #include "frontend/onnx/expand.h"
 
-enum { OPERANDS_MOST = 16 };
+enum { OPERANDS_MOST = 4 }; /* so that free letters are left */
 
 typedef struct Term {
     char label[MAXRANK + 1];
@@ -26,13 +26,6 @@ add_label(Import *I, char *to, char label)
 {
     size_t n = strlen(to);
 
-    if (strchr(to, label)) {
-        lower_fault(I, "its equation repeats the label '%c' in one term, "
-                       "which is not supported\nhint: take the diagonal "
-                       "before",
-                    label);
-        return false;
-    }
     if (n >= MAXRANK) {
         lower_fault(I, "a term of its equation has more than %d labels",
                     MAXRANK);
@@ -83,6 +76,36 @@ dots_of(const char *text, int rank)
     return found ? rank - letters : 0;
 }
 
+/* A label that a term holds twice is its diagonal: all else is made 0 and
+   summed away. */
+static void
+take_diagonals(Import *I, Term *t)
+{
+    for (int i = 0; t->label[i]; i++) {
+        const char *again = strchr(t->label + i + 1, t->label[i]);
+        const Type type = type_of(I, t->value);
+        int64_t axis;
+
+        if (!again)
+            continue;
+        axis = again - t->label;
+        if (type.dim[i] != type.dim[axis]) {
+            lower_fault(I, "its label '%c' stands for axes of %lld and %lld",
+                        t->label[i], (long long)type.dim[i],
+                        (long long)type.dim[axis]);
+            return;
+        }
+        t->value = compose3(
+            I, t->value, counting(I, DT_I64, type.rank, i, type.dim[i]),
+            counting(I, DT_I64, type.rank, (int)axis, type.dim[i]),
+            "where(b==c,a,0)");
+        t->value = build_reduce(&I->b, "sum", t->value, 1, &axis, NULL);
+        t->value = without_axes(I, t->value, &axis, 1);
+        memmove(t->label + axis, again + 1, strlen(again));
+        i--;
+    }
+}
+
 static bool
 read_operands(Import *I, const char **text, Einsum *e, int *most)
 {
@@ -95,14 +118,16 @@ read_operands(Import *I, const char **text, Einsum *e, int *most)
         if (!type)
             return false;
         dots = dots_of(*text, type->rank);
-        if (dots < 0 || !read_term(I, text, dots, t->label) ||
-            (int)strlen(t->label) != type->rank) {
+        if (dots >= 0 && !read_term(I, text, dots, t->label))
+            return false;
+        if (dots < 0 || (int)strlen(t->label) != type->rank) {
             lower_fault(I, "term %d of its equation does not fit %s",
                         e->operands + 1, type_text(I->a, type));
             return false;
         }
         *most = dots > *most ? dots : *most;
         t->value = input(I, e->operands);
+        take_diagonals(I, t);
         if (**text == ',')
             ++*text;
     }
@@ -131,14 +156,14 @@ static bool
 read_equation(Import *I, Einsum *e)
 {
     const char *text = attr_text(I, "equation", "");
-    int dots;
+    int dots, before = complaints();
 
     if (input_count(I) < 1 || input_count(I) > OPERANDS_MOST) {
         lower_fault(I, "has %d operands; 1 to %d are supported",
                     input_count(I), OPERANDS_MOST);
         return false;
     }
-    if (!read_operands(I, &text, e, &dots))
+    if (!read_operands(I, &text, e, &dots) || complaints() != before)
         return false;
     if (strncmp(text, "->", 2) != 0)
         return *text ? (lower_fault(I, "its equation does not parse"), false)
@@ -146,9 +171,13 @@ read_equation(Import *I, Einsum *e)
     text += 2;
     if (!read_term(I, &text, dots, e->result))
         return false;
-    if (*text)
-        lower_fault(I, "its equation does not parse");
-    return !*text;
+    for (const char *p = e->result; *p; p++)
+        if (*text || strchr(p + 1, *p)) {
+            lower_fault(I, "its equation does not parse, or its result "
+                           "repeats a label");
+            return false;
+        }
+    return true;
 }
 
 /* Is the label in the result or in an operand from `next` on? */
@@ -270,7 +299,7 @@ bind_result(Import *I, const Einsum *e, const Term *t)
         perm[i] = at - t->label;
         moved |= perm[i] != i;
     }
-    bind(I, 0, moved ? build_transpose(&I->b, t->value, perm, NULL)
+    bind_output(I, 0, moved ? build_transpose(&I->b, t->value, perm, NULL)
                      : build_map1(&I->b, OP_copy, t->value, NULL));
 }
 

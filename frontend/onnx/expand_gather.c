@@ -13,11 +13,11 @@ gather_constants(Import *I, const Tensor *x, const Tensor *i)
     made.type.dtype = x->type.dtype;
     made = tensor_new(I->a, made.type);
     for (int64_t k = 0; k < type_elements(&made.type); k++) {
-        int64_t at = (int64_t)tensor_get(i, k);
+        int64_t at = tensor_get_integer(i, k);
 
         if (!normal_axis(I, at, (int)x->type.dim[0], &at))
             return;
-        tensor_set(&made, k, tensor_get(x, at));
+        copy_element(&made, k, x, at);
     }
     bind_constant(I, 0, made);
 }
@@ -29,7 +29,7 @@ are_neighbours(Import *I, const Tensor *i, int64_t size, int64_t *start)
     int64_t count = type_elements(&i->type);
 
     for (int64_t k = 0; k < count; k++) {
-        int64_t at = (int64_t)tensor_get(i, k);
+        int64_t at = tensor_get_integer(i, k);
 
         if (at < -size || at >= size) {
             lower_fault(I, "index %lld is not in an axis of %lld",
@@ -91,6 +91,10 @@ lower_Gather(Import *I)
     const Type *t;
     int before;
 
+    if (i && dtype_float(i->type.dtype)) {
+        lower_fault(I, "its indices are not integers");
+        return;
+    }
     if (x && i && x->type.rank == 1 && (axis == 0 || axis == -1)) {
         gather_constants(I, x, i);
         return;
@@ -101,7 +105,7 @@ lower_Gather(Import *I)
     t = input_type(I, 0);
     before = complaints();
     if (i && are_neighbours(I, i, t->dim[axis], &start))
-        bind(I, 0, neighbours(I, input(I, 0), &i->type, (int)axis, start));
+        bind_output(I, 0, neighbours(I, input(I, 0), &i->type, (int)axis, start));
     else if (complaints() == before)
-        bind(I, 0, gather(I, input(I, 0), input(I, 1), axis));
+        bind_output(I, 0, gather(I, input(I, 0), input(I, 1), axis));
 }

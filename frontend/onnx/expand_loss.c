@@ -61,7 +61,7 @@ reduced(Import *I, ValueId loss, ValueId weight, const int64_t *axes, int n)
         return 0;
     }
     if (strcmp(how, "mean") == 0 && !weight) {
-        sum = mean_over(I, loss, n, axes);
+        sum = mean(I, loss, n, axes);
     } else {
         sum = build_reduce(&I->b, "sum", loss, n, axes, NULL);
         if (strcmp(how, "mean") == 0)
@@ -94,7 +94,7 @@ negative_log_likelihood(Import *I, ValueId logp)
     weight = sample_weights(I, hot, label, t.dtype);
     if (weight)
         loss = build_map2(&I->b, OP_mul, loss, weight, NULL);
-    bind(I, 0, reduced(I, loss, weight, axes, t.rank));
+    bind_output(I, 0, reduced(I, loss, weight, axes, t.rank));
 }
 
 static bool
@@ -131,5 +131,5 @@ lower_SoftmaxCrossEntropyLoss(Import *I)
     logp = softmax_over(I, input(I, 0), 1, classes, true);
     negative_log_likelihood(I, logp);
     if (wants_output(I, 1))
-        bind(I, 1, logp);
+        bind_output(I, 1, logp);
 }

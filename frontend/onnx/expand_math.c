@@ -1,9 +1,7 @@
-/* expand_math: products, activations, normalizations, reductions. */
-#include <stdio.h>
+/* expand_math: arithmetic and activations. */
 #include <string.h>
 
 #include "frontend/onnx/expand.h"
-#include "ir/eval.h"
 
 /* One value through a formula in `a`. */
 static void
@@ -12,10 +10,10 @@ formula1(Import *I, const char *formula)
     ValueId x = input(I, 0);
 
     if (x)
-        bind(I, 0, build_formula(&I->b, formula, 1, &x, DT_NONE, NULL));
+        bind_output(I, 0, build_formula(&I->b, formula, 1, &x, DT_NONE, NULL));
 }
 
-static const char *
+const char *
 number_text(Import *I, double x)
 {
     Text t = text_new(I->a);
@@ -73,6 +71,19 @@ lower_Gelu(Import *I)
         formula1(I, "gelu(a)");
 }
 
+/* The result has the element type of the base. */
+void
+lower_Pow(Import *I)
+{
+    ValueId in[2];
+
+    if (!take_operands(I, 2, in))
+        return;
+    bind_output(I, 0,
+                build_formula(&I->b, "pow(a,b)", 2, in,
+                              value_at(I->g, in[0])->type.dtype, NULL));
+}
+
 /* A chain of a two-operand row over any number of inputs. */
 static void
 chain(Import *I, Op op)
@@ -86,7 +97,7 @@ chain(Import *I, Op op)
     }
     if (x && input_count(I) == 1)
         x = build_map1(&I->b, OP_copy, x, NULL);
-    bind(I, 0, x);
+    bind_output(I, 0, x);
 }
 
 void
@@ -107,7 +118,7 @@ lower_Min(Import *I)
     chain(I, OP_min);
 }
 
-static ValueId
+ValueId
 scaled(Import *I, ValueId x, double factor)
 {
     Text t = text_new(I->a);
@@ -118,83 +129,17 @@ scaled(Import *I, ValueId x, double factor)
     return build_formula(&I->b, t.s, 1, &x, DT_NONE, NULL);
 }
 
-void
-lower_Gemm(Import *I)
+ValueId
+affine(Import *I, Op op, ValueId y, ValueId v)
 {
-    double alpha = attr_float(I, "alpha", 1), beta = attr_float(I, "beta", 1);
-    bool ta = attr_int(I, "transA", 0) != 0, tb = attr_int(I, "transB", 0);
-    const Type *at = input_type(I, 0), *bt = input_type(I, 1);
-    char labels[16];
-    ValueId y;
-
-    if (!at || !bt)
-        return;
-    if (at->rank != 2 || bt->rank != 2 || at->dim[!ta] != bt->dim[tb]) {
-        lower_fault(I, "multiplies %s%s by %s%s: the inner sizes differ",
-                    type_text(I->a, at), ta ? " transposed" : "",
-                    type_text(I->a, bt), tb ? " transposed" : "");
-        return;
+    if (!v || !y)
+        return 0;
+    if (!type_broadcasts_to(&value_at(I->g, v)->type,
+                            &value_at(I->g, y)->type)) {
+        lower_fault(I, "its scale or bias is %s, which does not go with %s",
+                    type_text(I->a, &value_at(I->g, v)->type),
+                    type_text(I->a, &value_at(I->g, y)->type));
+        return 0;
     }
-    snprintf(labels, sizeof labels, "%s,%s->mn", ta ? "km" : "mk",
-             tb ? "nk" : "kn");
-    y = build_contract(&I->b, labels, input(I, 0), input(I, 1), NULL);
-    y = scaled(I, y, alpha);
-    if (has_input(I, 2)) {
-        ValueId c = input(I, 2);
-
-        if (!c)
-            return;
-        y = build_map2(&I->b, OP_add, y, scaled(I, c, beta), NULL);
-    }
-    bind(I, 0, y);
-}
-
-/* Labels of the batch axes, aligned at the right; a broadcast axis of size 1
-   must have been dropped by the caller. */
-static void
-batch_labels(char *to, int batch, int most)
-{
-    for (int i = 0; i < batch; i++)
-        *to++ = (char)('a' + (most - batch) + i);
-    *to = 0;
-}
-
-static bool
-matmul_fits(Import *I, const Type *a, const Type *b)
-{
-    bool fits = a->rank >= 1 && b->rank >= 1 &&
-                a->dim[a->rank - 1] == b->dim[b->rank > 1 ? b->rank - 2 : 0];
-    int na = a->rank > 2 ? a->rank - 2 : 0, nb = b->rank > 2 ? b->rank - 2 : 0;
-
-    for (int i = 1; fits && i <= na && i <= nb; i++)
-        fits = a->dim[na - i] == b->dim[nb - i];
-    if (!fits)
-        lower_fault(I, "multiplies %s by %s, which do not go together\nhint: "
-                       "batch axes must be equal, or absent in one",
-                    type_text(I->a, a), type_text(I->a, b));
-    return fits;
-}
-
-void
-lower_MatMul(Import *I)
-{
-    ValueId x = input(I, 0), y = input(I, 1);
-    char la[MAXRANK + 1], lb[MAXRANK + 1], labels[6 * MAXRANK];
-    const char *ma, *nb;
-    int ba, bb, most;
-
-    if (!x || !y)
-        return;
-    ma = value_at(I->g, x)->type.rank > 1 ? "m" : "";
-    nb = value_at(I->g, y)->type.rank > 1 ? "n" : "";
-    ba = value_at(I->g, x)->type.rank - (*ma ? 2 : 1);
-    bb = value_at(I->g, y)->type.rank - (*nb ? 2 : 1);
-    if (!matmul_fits(I, &value_at(I->g, x)->type, &value_at(I->g, y)->type))
-        return;
-    most = ba > bb ? ba : bb;
-    batch_labels(la, ba, most);
-    batch_labels(lb, bb, most);
-    snprintf(labels, sizeof labels, "%s%sk,%sk%s->%s%s%s", la, ma, lb, nb,
-             ba > bb ? la : lb, ma, nb);
-    bind(I, 0, build_contract(&I->b, labels, x, y, NULL));
+    return build_map2(&I->b, op, y, v, NULL);
 }

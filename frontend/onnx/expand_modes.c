@@ -106,15 +106,23 @@ lower_Dropout(Import *I)
 
     if (!x || !dropout_rate(I, &rate))
         return;
-    if (reads_output(I, 1)) {
-        lower_fault(I, "its mask output is not supported yet");
+    if (rate > 0 && reads_output(I, 1)) {
+        lower_fault(I, "its mask is read, which is not supported yet");
         return;
     }
     I->modes = I->modes || rate > 0;
-    if (I->training && rate > 0)
-        bind(I, 0, dropped(I, x, rate));
-    else
-        bind(I, 0, build_map1(&I->b, OP_copy, x, NULL));
+    if (I->training && rate > 0) {
+        bind_output(I, 0, dropped(I, x, rate));
+        return;
+    }
+    bind_output(I, 0, build_map1(&I->b, OP_copy, x, NULL));
+    if (reads_output(I, 1)) { /* all elements are kept */
+        const Type t = value_at(I->g, x)->type;
+        ValueId one = build_number(&I->b, 1, DT_I1, NULL);
+
+        bind_output(I, 1,
+                    build_broadcast(&I->b, one, t.rank, t.dim, NULL));
+    }
 }
 
 /* ---- batch normalization ---------------------------------------------- */
@@ -207,7 +215,7 @@ update_running(Import *I, const Norm *n, ValueId running, ValueId batch,
         &update, formula.s, 2, in, t.dtype,
         sym_format(I->m->syms, "%s'", value_at(I->g, running)->name));
     value_at(I->g, next)->over = running;
-    bind(I, output, next);
+    bind_output(I, output, next);
 }
 
 static ValueId
@@ -239,14 +247,14 @@ lower_BatchNormalization(Import *I)
                 "training=TrainingMode.TRAINING to say so)");
     I->modes = true;
     if (!I->training) {
-        bind(I, 0, normalized(I, &n, as_channels(I, &n, n.mean),
+        bind_output(I, 0, normalized(I, &n, as_channels(I, &n, n.mean),
                               as_channels(I, &n, n.var)));
         return;
     }
     mean = channel_mean(I, &n, n.x);
     center = build_map2(&I->b, OP_sub, n.x, mean, NULL);
     var = channel_mean(I, &n, build_map1(&I->b, OP_square, center, NULL));
-    bind(I, 0, normalized(I, &n, mean, var));
+    bind_output(I, 0, normalized(I, &n, mean, var));
     update_running(I, &n, n.mean, mean, 1);
     update_running(I, &n, n.var, var, 2);
 }

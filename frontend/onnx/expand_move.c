@@ -78,7 +78,7 @@ lower_Split(Import *I)
         !split_fits(I, total, size, n))
         return;
     for (int i = 0; i < n; at += size[i++])
-        bind(I, i, slice_axis(I, x, (int)axis, at, size[i]));
+        bind_output(I, i, slice_axis(I, x, (int)axis, at, size[i]));
 }
 
 /* An axis of d repeated r times is a broadcast of (1, d) to (r, d). */
@@ -113,7 +113,7 @@ lower_Tile(Import *I)
     n = t->rank;
     x = build_broadcast(&I->b, build_view(&I->b, x, rank, from, NULL), rank,
                         to, NULL);
-    bind(I, 0, build_view(&I->b, x, n, dim, NULL));
+    bind_output(I, 0, build_view(&I->b, x, n, dim, NULL));
 }
 
 /* Views x as `dim`, permutes, and views the result as `last`. */
@@ -145,10 +145,10 @@ block_size(Import *I, const Type *t, int64_t *b)
     *b = attr_int(I, "blocksize", 0);
     if (!t)
         return false;
-    if (t->rank == 4 && *b >= 1 && *b <= 1 << 20)
+    if (t->rank == 4 && type_elements(t) > 0 && *b >= 1 && *b <= 1 << 20)
         return true;
-    lower_fault(I, "blocks of %lld in %s: four axes and a positive size are "
-                   "needed",
+    lower_fault(I, "blocks of %lld in %s: four axes, elements and a positive "
+                   "size are needed",
                 (long long)*b, type_text(I->a, t));
     return false;
 }
@@ -171,7 +171,7 @@ lower_DepthToSpace(Import *I)
     const int64_t n = t->dim[0], h = t->dim[2], w = t->dim[3];
     const int64_t last[4] = {n, c, h * b, w * b};
 
-    bind(I, 0,
+    bind_output(I, 0,
          columns ? shuffled(I, (int64_t[]){n, c, b, b, h, w},
                             (int64_t[]){0, 1, 4, 2, 5, 3}, last)
                  : shuffled(I, (int64_t[]){n, b, b, c, h, w},
@@ -195,11 +195,20 @@ lower_SpaceToDepth(Import *I)
                     (long long)b);
         return;
     }
-    bind(I, 0,
+    bind_output(I, 0,
          shuffled(I, (int64_t[]){n, c, h, b, w, b},
                   columns ? (int64_t[]){0, 1, 3, 5, 2, 4}
                           : (int64_t[]){0, 3, 5, 1, 2, 4},
                   last));
+}
+
+/* Diagonals further away hold nothing in any tensor that there can be. */
+static int64_t
+near_diagonal(int64_t k)
+{
+    const int64_t far = INT64_C(1) << 61;
+
+    return k < -far ? -far : k > far ? far : k;
 }
 
 /* Elements above (upper) or below diagonal k stay. */
@@ -208,17 +217,19 @@ lower_Trilu(Import *I)
 {
     const Type *t = input_type(I, 0);
     bool upper = attr_int(I, "upper", 1) != 0;
-    double k = 0;
+    int64_t k = 0;
     Type whole;
+    int n;
 
-    if (!t || (has_input(I, 1) && !input_number(I, 1, "k", &k)))
+    if (!t || (has_input(I, 1) && !input_integers(I, 1, 1, &k, &n)))
         return;
+    k = near_diagonal(k);
     if (t->rank < 2) {
         lower_fault(I, "takes a matrix, %s is none", type_text(I->a, t));
         return;
     }
     whole = *t;
-    bind(I, 0,
+    bind_output(I, 0,
          compose(I, whole.dtype, 3,
                  (ValueId[]){input(I, 0),
                              counting(I, DT_I64, 2, 0,
@@ -241,7 +252,7 @@ bind_filled(Import *I, Type t, double x)
         bind_constant(I, 0, made);
         return;
     }
-    bind(I, 0,
+    bind_output(I, 0,
          build_broadcast(&I->b, build_number(&I->b, x, t.dtype, NULL), t.rank,
                          t.dim, NULL));
 }
@@ -250,7 +261,6 @@ void
 lower_ConstantOfShape(Import *I)
 {
     const Onnx__TensorProto *p = attr_tensor(I, "value");
-    Loc loc = {I->file, 0, I->node->name, "ConstantOfShape"};
     int64_t dim[MAXRANK];
     DType d = DT_F32;
     double x = 0;
@@ -258,7 +268,7 @@ lower_ConstantOfShape(Import *I)
     int n;
 
     if (p) {
-        const Tensor *value = tensor_content(I->a, p, loc);
+        const Tensor *value = tensor_content(I->a, p, lower_loc(I));
 
         if (!value)
             return;
@@ -308,7 +318,7 @@ void
 lower_EyeLike(Import *I)
 {
     const Type *t = input_type(I, 0);
-    int64_t k = attr_int(I, "k", 0);
+    int64_t k = near_diagonal(attr_int(I, "k", 0));
     int32_t number = (int32_t)attr_int(I, "dtype", 0);
     DType d;
 
@@ -322,7 +332,7 @@ lower_EyeLike(Import *I)
     }
     const int64_t rows = t->dim[0], columns = t->dim[1];
 
-    bind(I, 0,
+    bind_output(I, 0,
          compose(I, d, 2,
                  (ValueId[]){counting(I, DT_I64, 2, 0, rows),
                              counting(I, DT_I64, 2, 1, columns)},
@@ -376,7 +386,7 @@ lower_OneHot(Import *I)
     index = compose(I, DT_I64, 1, (ValueId[]){input(I, 0)}, "a");
     index = build_view(&I->b, index, whole.rank + 1, dim, NULL);
     count = counting(I, DT_I64, whole.rank + 1, (int)axis, (int64_t)depth);
-    bind(I, 0,
+    bind_output(I, 0,
          compose(I, type_of(I, value[0]).dtype, 4,
                  (ValueId[]){index, count, value[1], value[0]},
                  "where(a==b or a+%lld==b,c,d)", (long long)depth));

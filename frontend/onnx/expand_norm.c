@@ -1,5 +1,4 @@
-/* expand_norm: softmax and normalizations, as compositions of means, roots and
-   quotients; their gradients follow from those. */
+/* expand_norm: softmax and normalizations. */
 #include "frontend/onnx/compose.h"
 #include "frontend/onnx/expand.h"
 
@@ -20,15 +19,13 @@ softmax(Import *I, bool log)
 {
     const Type *t = input_type(I, 0);
     int64_t axis, axes[MAXRANK];
-    int n = 1;
+    int n;
 
     if (!t || !normal_axis(I, attr_int(I, "axis", I->opset < 13 ? 1 : -1),
                            t->rank, &axis))
         return;
-    axes[0] = axis;
-    if (I->opset < 13)
-        n = axes_from(axis, t->rank, axes);
-    bind(I, 0, softmax_over(I, input(I, 0), n, axes, log));
+    n = axes_from(axis, I->opset < 13 ? t->rank : (int)axis + 1, axes);
+    bind_output(I, 0, softmax_over(I, input(I, 0), n, axes, log));
 }
 
 void
@@ -43,37 +40,41 @@ lower_LogSoftmax(Import *I)
     softmax(I, true);
 }
 
-/* y * input 1 + input 2, where they are given. */
-static ValueId
-scale_and_shift(Import *I, ValueId y, ValueId scale, ValueId shift)
-{
-    if (scale)
-        y = build_map2(&I->b, OP_mul, y, scale, NULL);
-    return shift ? build_map2(&I->b, OP_add, y, shift, NULL) : y;
-}
-
 void
 lower_LayerNormalization(Import *I)
 {
     const Type *t = input_type(I, 0);
-    ValueId mean, scale, y;
+    ValueId x = input(I, 0), middle, center, scale, y;
     int64_t axis, axes[MAXRANK];
+    Text inverse = text_new(I->a);
     int n;
 
     if (!t || !normal_axis(I, attr_int(I, "axis", -1), t->rank, &axis))
         return;
     attr_int(I, "stash_type", 1);
     n = axes_from(axis, t->rank, axes);
-    y = normalized(I, input(I, 0), n, axes, attr_float(I, "epsilon", 1e-5),
-                   wants_output(I, 1) ? &mean : NULL,
-                   wants_output(I, 2) ? &scale : NULL);
-    bind(I, 0,
-         scale_and_shift(I, y, has_input(I, 1) ? input(I, 1) : 0,
-                         has_input(I, 2) ? input(I, 2) : 0));
-    if (wants_output(I, 1))
-        bind(I, 1, mean);
-    if (wants_output(I, 2))
-        bind(I, 2, scale);
+    middle = mean(I, x, n, axes);
+    center = build_map2(&I->b, OP_sub, x, middle, NULL);
+    scale = mean(I, build_map1(&I->b, OP_square, center, NULL), n, axes);
+    text_add(&inverse, "1/sqrt(a+%s)",
+             number_text(I, attr_float(I, "epsilon", 1e-5)));
+    scale = build_formula(&I->b, inverse.s, 1, &scale, DT_NONE, NULL);
+    y = build_map2(&I->b, OP_mul, center, scale, NULL);
+    if (has_input(I, 1))
+        y = affine(I, OP_mul, y, input(I, 1));
+    if (has_input(I, 2))
+        y = affine(I, OP_add, y, input(I, 2));
+    bind_output(I, 0, y);
+    bind_output(I, 1, middle);
+    bind_output(I, 2, scale);
+}
+
+/* y * scale + shift; a shift of 0 is none. */
+static ValueId
+scale_and_shift(Import *I, ValueId y, ValueId scale, ValueId shift)
+{
+    y = affine(I, OP_mul, y, scale);
+    return shift ? affine(I, OP_add, y, shift) : y;
 }
 
 void
@@ -88,10 +89,10 @@ lower_RMSNormalization(Import *I)
         return;
     attr_int(I, "stash_type", 1);
     n = axes_from(axis, t->rank, axes);
-    square = mean_over(I, build_map1(&I->b, OP_square, x, NULL), n, axes);
+    square = mean(I, build_map1(&I->b, OP_square, x, NULL), n, axes);
     y = compose2(I, x, square, "a/sqrt(b+(%.17g))",
                  attr_float(I, "epsilon", 1e-5));
-    bind(I, 0, scale_and_shift(I, y, input(I, 1), 0));
+    bind_output(I, 0, scale_and_shift(I, y, input(I, 1), 0));
 }
 
 /* Is input i a vector of `size`, and is x of (batch, channels, ...)? */
@@ -128,9 +129,8 @@ lower_InstanceNormalization(Import *I)
         return;
     rank = type_of(I, input(I, 0)).rank;
     n = axes_from(2, rank, axes);
-    y = normalized(I, input(I, 0), n, axes, attr_float(I, "epsilon", 1e-5),
-                   NULL, NULL);
-    bind(I, 0,
+    y = normalized(I, input(I, 0), n, axes, attr_float(I, "epsilon", 1e-5));
+    bind_output(I, 0,
          scale_and_shift(I, y, along_axis(I, input(I, 1), rank, 1),
                          along_axis(I, input(I, 2), rank, 1)));
 }
@@ -140,13 +140,14 @@ static void
 normalize_groups(Import *I, int64_t groups)
 {
     const Type t = type_of(I, input(I, 0));
-    int64_t dim[3] = {t.dim[0], groups, 1}, axes[1] = {2};
+    int64_t dim[3] = {t.dim[0], groups, t.dim[1] / groups}, axes[1] = {2};
     bool by_group = I->opset < 21;
     ValueId y;
 
-    dim[2] = type_elements(&t) / (dim[0] * groups);
+    for (int i = 2; i < t.rank; i++)
+        dim[2] *= t.dim[i];
     y = normalized(I, build_view(&I->b, input(I, 0), 3, dim, NULL), 1, axes,
-                   attr_float(I, "epsilon", 1e-5), NULL, NULL);
+                   attr_float(I, "epsilon", 1e-5));
     if (by_group)
         y = scale_and_shift(I, y, along_axis(I, input(I, 1), 3, 1),
                             along_axis(I, input(I, 2), 3, 1));
@@ -154,7 +155,7 @@ normalize_groups(Import *I, int64_t groups)
     if (!by_group)
         y = scale_and_shift(I, y, along_axis(I, input(I, 1), t.rank, 1),
                             along_axis(I, input(I, 2), t.rank, 1));
-    bind(I, 0, y);
+    bind_output(I, 0, y);
 }
 
 void
@@ -192,7 +193,7 @@ lower_LpNormalization(Import *I)
     }
     sum = build_map1(&I->b, p == 1 ? OP_abs : OP_square, x, NULL);
     sum = build_reduce(&I->b, "sum", sum, 1, &axis, NULL);
-    bind(I, 0, compose2(I, x, sum,
+    bind_output(I, 0, compose2(I, x, sum,
                         p == 1 ? "where(b==0,0,a/where(b==0,1,b))"
                                : "where(b==0,0,a/sqrt(where(b==0,1,b)))"));
 }
@@ -215,10 +216,10 @@ lower_MeanVarianceNormalization(Import *I)
     for (int i = 0; i < n; i++)
         if (!normal_axis(I, axes[i], t->rank, &axes[i]))
             return;
-    center = build_map2(&I->b, OP_sub, x, mean_over(I, x, n, axes), NULL);
-    variance = mean_over(I, build_map1(&I->b, OP_square, center, NULL), n,
+    center = build_map2(&I->b, OP_sub, x, mean(I, x, n, axes), NULL);
+    variance = mean(I, build_map1(&I->b, OP_square, center, NULL), n,
                          axes);
-    bind(I, 0, compose2(I, center, variance, "a/(sqrt(b)+1e-9)"));
+    bind_output(I, 0, compose2(I, center, variance, "a/(sqrt(b)+1e-9)"));
 }
 
 /* The sum of squares over a window of channels: shifted copies, added. */
@@ -254,6 +255,6 @@ lower_LRN(Import *I)
         return;
     }
     sum = channel_window(I, build_map1(&I->b, OP_square, x, NULL), size);
-    bind(I, 0, compose2(I, x, sum, "a/pow((%.17g)+(%.17g)*b,(%.17g))", bias,
+    bind_output(I, 0, compose2(I, x, sum, "a/pow((%.17g)+(%.17g)*b,(%.17g))", bias,
                         alpha / (double)size, beta));
 }

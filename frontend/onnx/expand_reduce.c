@@ -2,6 +2,18 @@
 #include "frontend/onnx/compose.h"
 #include "frontend/onnx/expand.h"
 
+ValueId
+mean(Import *I, ValueId x, int naxes, const int64_t *axes)
+{
+    const Type t = value_at(I->g, x)->type;
+    double count = 1;
+
+    for (int i = 0; i < naxes; i++)
+        count *= (double)t.dim[axes[i]];
+    return scaled(I, build_reduce(&I->b, "sum", x, naxes, axes, NULL),
+                  1 / count);
+}
+
 /* The axes of a Reduce*: an attribute, or an input since opset 13 (ReduceSum)
    or 18 (the others). */
 static bool
@@ -49,11 +61,11 @@ reduction(Import *I, int since, Reduction r)
         return;
     if (r.before)
         x = compose1(I, x, "%s", r.before);
-    x = r.mean ? mean_over(I, x, n, axes)
+    x = r.mean ? mean(I, x, n, axes)
                : build_reduce(&I->b, r.op, x, n, axes, NULL);
     if (r.after)
         x = compose1(I, x, "%s", r.after);
-    bind(I, 0, keep ? x : without_axes(I, x, axes, n));
+    bind_output(I, 0, keep ? x : without_axes(I, x, axes, n));
 }
 
 void
@@ -123,7 +135,7 @@ lower_GlobalMaxPool(Import *I)
         return;
     for (int i = 2; i < t->rank; i++)
         axes[n++] = i;
-    bind(I, 0, build_reduce(&I->b, "max", input(I, 0), n, axes, NULL));
+    bind_output(I, 0, build_reduce(&I->b, "max", input(I, 0), n, axes, NULL));
 }
 
 /* log(sum(exp(x - m))) + m with m the largest, where that is finite. */
@@ -144,7 +156,7 @@ lower_ReduceLogSumExp(Import *I)
     sum = build_reduce(&I->b, "sum", compose2(I, x, top, "exp(a-b)"), n, axes,
                        NULL);
     sum = compose2(I, sum, top, "log(a)+b");
-    bind(I, 0, keep ? sum : without_axes(I, sum, axes, n));
+    bind_output(I, 0, keep ? sum : without_axes(I, sum, axes, n));
 }
 
 /* x moved by `by` along the axis, towards the end or (reverse) the start, the
@@ -181,7 +193,7 @@ running(Import *I, Op op, double identity)
     for (int64_t by = 1; by < whole.dim[axis]; by *= 2)
         x = build_map2(&I->b, op, x,
                        shifted(I, x, (int)axis, by, reverse, identity), NULL);
-    bind(I, 0,
+    bind_output(I, 0,
          x == input(I, 0) ? build_map1(&I->b, OP_copy, x, NULL) : x);
 }
 

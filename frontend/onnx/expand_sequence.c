@@ -13,7 +13,7 @@ bind_sequence(Import *I, ValueId *list)
 
     if (!vec_len(list))
         lower_fault(I, "makes a sequence of nothing");
-    else if (k && (k->value || k->proto || k->constant || k->sequence))
+    else if (k && is_known(k))
         lower_fault(I, "output '%s' is made a second time", k->name);
     else if (k)
         k->sequence = list;
@@ -96,5 +96,5 @@ lower_SequenceAt(Import *I)
         return;
     }
     if (normal_axis(I, at, (int)vec_len(list), &at))
-        bind(I, 0, build_map1(&I->b, OP_copy, list[at], NULL));
+        bind_output(I, 0, build_map1(&I->b, OP_copy, list[at], NULL));
 }

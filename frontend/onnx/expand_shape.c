@@ -24,8 +24,17 @@ bind_view(Import *I, int rank, const int64_t *dim)
     }
     if (c)
         bind_constant(I, 0, (Tensor){to, c->data});
-    else
-        bind(I, 0, build_view(&I->b, input(I, 0), rank, dim, NULL));
+    else if (input(I, 0))
+        bind_output(I, 0, build_view(&I->b, input(I, 0), rank, dim, NULL));
+}
+
+void
+copy_element(Tensor *to, int64_t i, const Tensor *from, int64_t j)
+{
+    size_t size = (size_t)dtype_bytes(to->type.dtype);
+
+    memcpy((char *)to->data + (size_t)i * size,
+           (const char *)from->data + (size_t)j * size, size);
 }
 
 void
@@ -36,7 +45,7 @@ lower_Identity(Import *I)
     if (c)
         bind_constant(I, 0, *c);
     else if (input(I, 0))
-        bind(I, 0, build_map1(&I->b, OP_copy, input(I, 0), NULL));
+        bind_output(I, 0, build_map1(&I->b, OP_copy, input(I, 0), NULL));
 }
 
 void
@@ -109,7 +118,7 @@ listed_axes(Import *I, int rank, unsigned *set, int *n)
     return true;
 }
 
-static const Type *
+const Type *
 first_type(Import *I)
 {
     const Tensor *c = input_constant(I, 0);
@@ -186,7 +195,7 @@ lower_Transpose(Import *I)
         lower_fault(I, "permutes %d axes of %s", n, type_text(I->a, t));
         return;
     }
-    bind(I, 0, build_transpose(&I->b, input(I, 0), perm, NULL));
+    bind_output(I, 0, build_transpose(&I->b, input(I, 0), perm, NULL));
 }
 
 static void
@@ -243,40 +252,46 @@ lower_Concat(Import *I)
         !normal_axis(I, axis, value_at(I->g, in[0])->type.rank, &axis))
         return;
     made = build_node(&I->b, OP_concat, n, in, 1, NULL, set_int, &axis, NULL);
-    bind(I, 0, node_at(I->g, made)->out[0]);
+    bind_output(I, 0, node_at(I->g, made)->out[0]);
+}
+
+/* The value_ints or value_floats of a Constant; NULL after a fault. */
+static Tensor *
+listed_constant(Import *I)
+{
+    bool ints = attr_given(I, "value_ints");
+    Tensor *t = NEW(I->a, Tensor);
+    int64_t n;
+    const void *list = attr_list(I, ints ? "value_ints" : "value_floats", &n);
+
+    if (!list)
+        return NULL;
+    if (!type_make(ints ? DT_I64 : DT_F32, 1, &n, &t->type))
+        UNREACHABLE(); /* the list stood in a file */
+    *t = tensor_new(I->a, t->type);
+    memcpy(t->data, list, (size_t)type_bytes(&t->type));
+    return t;
 }
 
 void
 lower_Constant(Import *I)
 {
     const Onnx__TensorProto *p = attr_tensor(I, "value");
-    Tensor *t = NULL, made = {.type = type_scalar(DT_F32)};
-    int64_t n;
-    int count;
+    Tensor *t = NEW(I->a, Tensor);
 
     if (p) {
-        t = tensor_content(I->a, p, (Loc){I->file, 0, I->node->name,
-                                          "Constant"});
+        t = tensor_content(I->a, p, lower_loc(I));
     } else if (attr_given(I, "value_float")) {
-        made = tensor_new(I->a, type_scalar(DT_F32));
-        tensor_set(&made, 0, attr_float(I, "value_float", 0));
-        t = &made;
+        *t = tensor_new(I->a, type_scalar(DT_F32));
+        tensor_set(t, 0, attr_float(I, "value_float", 0));
     } else if (attr_given(I, "value_int")) {
-        made = tensor_new(I->a, type_scalar(DT_I64));
-        *(int64_t *)made.data = attr_int(I, "value_int", 0);
-        t = &made;
-    } else if (attr_given(I, "value_ints")) {
-        int64_t list[1024];
-
-        attr_ints(I, "value_ints", 1024, list, &count);
-        n = count;
-        if (!type_make(DT_I64, 1, &n, &made.type))
-            return;
-        made = tensor_new(I->a, made.type);
-        memcpy(made.data, list, (size_t)n * sizeof *list);
-        t = &made;
+        *t = tensor_new(I->a, type_scalar(DT_I64));
+        *(int64_t *)t->data = attr_int(I, "value_int", 0);
+    } else if (attr_given(I, "value_ints") || attr_given(I, "value_floats")) {
+        t = listed_constant(I);
     } else {
         lower_fault(I, "holds no value of a supported kind");
+        return;
     }
     if (t)
         bind_constant(I, 0, *t);
@@ -302,13 +317,16 @@ lower_Cast(Import *I)
         t.dtype = to;
         made = tensor_new(I->a, t);
         for (int64_t i = 0; i < type_elements(&t); i++)
-            tensor_set(&made, i, tensor_get(c, i));
+            if (dtype_float(to) || dtype_float(c->type.dtype) || to == DT_I1)
+                tensor_set(&made, i, tensor_get(c, i));
+            else
+                tensor_set_integer(&made, i, tensor_get_integer(c, i));
         bind_constant(I, 0, made);
         return;
     }
     x = input(I, 0);
     if (x)
-        bind(I, 0, build_formula(&I->b, "a", 1, &x, to, NULL));
+        bind_output(I, 0, build_formula(&I->b, "a", 1, &x, to, NULL));
 }
 
 void
@@ -351,149 +369,6 @@ lower_Expand(Import *I)
                     type_text(I->a, t));
         return;
     }
-    bind(I, 0, build_broadcast(&I->b, input(I, 0), to.rank, to.dim, NULL));
-}
-
-typedef struct Lists {
-    const int64_t *first, *second;
-    double value;
-    int rank;
-} Lists;
-
-static void
-set_slice(Node *n, const void *from, Builder *b)
-{
-    const Lists *l = from;
-
-    n->attr[0].list = list_new(b->g->module->arena, l->rank, l->first);
-    n->attr[1].list = list_new(b->g->module->arena, l->rank, l->second);
-}
-
-static bool
-slice_lists(Import *I, int64_t part[4][MAXRANK], int count[4])
-{
-    static const char *const name[] = {"starts", "ends", "axes"};
-
-    for (int i = 0; i < 4; i++) {
-        count[i] = 0;
-        if (I->opset < 10 && i < 3)
-            attr_ints(I, name[i], MAXRANK, part[i], &count[i]);
-        else if (I->opset >= 10 && has_input(I, i + 1) &&
-                 !input_integers(I, i + 1, MAXRANK, part[i], &count[i]))
-            return false;
-    }
-    if (count[0] != count[1] || (count[2] && count[2] != count[0]) ||
-        (count[3] && count[3] != count[0])) {
-        lower_fault(I, "its starts, ends, axes and steps differ in number");
-        return false;
-    }
-    return true;
-}
-
-static int64_t
-clamp(int64_t x, int64_t size)
-{
-    if (x < 0)
-        x = x < -size ? 0 : x + size;
-    return x > size ? size : x;
-}
-
-void
-lower_Slice(Import *I)
-{
-    const Type *t = first_type(I);
-    int64_t part[4][MAXRANK], start[MAXRANK] = {0}, step[MAXRANK], axis;
-    int count[4];
-    Type to;
-    NodeId made;
-
-    if (!t || !slice_lists(I, part, count))
-        return;
-    to = *t;
-    for (int i = 0; i < MAXRANK; i++)
-        step[i] = 1;
-    for (int i = 0; i < count[0]; i++) {
-        int64_t end;
-
-        if (!normal_axis(I, count[2] ? part[2][i] : i, t->rank, &axis))
-            return;
-        step[axis] = count[3] ? part[3][i] : 1;
-        if (step[axis] < 1) {
-            lower_fault(I, "steps below 1 are not supported yet");
-            return;
-        }
-        start[axis] = clamp(part[0][i], t->dim[axis]);
-        end = clamp(part[1][i], t->dim[axis]);
-        to.dim[axis] = end <= start[axis]
-                           ? 0
-                           : (end - start[axis] - 1) / step[axis] + 1;
-    }
-    if (input_constant(I, 0) && t->rank == 1) {
-        Tensor c = tensor_new(I->a, to);
-
-        for (int64_t i = 0; i < to.dim[0]; i++)
-            tensor_set(&c, i, tensor_get(input_constant(I, 0),
-                                         start[0] + i * step[0]));
-        bind_constant(I, 0, c);
-        return;
-    }
-    made = build_node(&I->b, OP_slice, 1, (ValueId[]){input(I, 0)}, 1, &to,
-                      set_slice, &(Lists){start, step, 0, t->rank}, NULL);
-    bind(I, 0, node_at(I->g, made)->out[0]);
-}
-
-static void
-set_pad(Node *n, const void *from, Builder *b)
-{
-    const Lists *l = from;
-
-    n->attr[0].list = list_new(b->g->module->arena, l->rank, l->first);
-    n->attr[1].f = l->value;
-}
-
-void
-lower_Pad(Import *I)
-{
-    const Type *t = input_type(I, 0);
-    int64_t pads[2 * MAXRANK];
-    const Tensor *value = I->opset >= 11 ? input_constant(I, 2) : NULL;
-    Type to;
-    NodeId made;
-    int n;
-
-    if (!t)
-        return;
-    if (I->opset < 11)
-        attr_ints(I, "pads", 2 * MAXRANK, pads, &n);
-    else if (!input_integers(I, 1, 2 * MAXRANK, pads, &n))
-        return;
-    if (strcmp(attr_text(I, "mode", "constant"), "constant") != 0 ||
-        n != 2 * t->rank || has_input(I, 3) || (has_input(I, 2) && !value)) {
-        lower_fault(I, "only constant padding with two numbers an axis is "
-                       "supported yet");
-        return;
-    }
-    to = *t;
-    for (int i = 0; i < t->rank; i++) {
-        bool bad = pads[i] < 0 || pads[t->rank + i] < 0 ||
-                   __builtin_add_overflow(to.dim[i], pads[i], &to.dim[i]) ||
-                   __builtin_add_overflow(to.dim[i], pads[t->rank + i],
-                                          &to.dim[i]);
-
-        if (bad) {
-            lower_fault(I, "pads axis %d by an impossible number", i);
-            return;
-        }
-    }
-    if (!type_make(t->dtype, t->rank, to.dim, &to)) {
-        lower_fault(I, "pads to more elements than there can be");
-        return;
-    }
-    made = build_node(
-        &I->b, OP_pad, 1, (ValueId[]){input(I, 0)}, 1, &to, set_pad,
-        &(Lists){pads, NULL,
-                 value ? tensor_get(value, 0) : attr_float(I, "value", 0),
-                 t->rank},
-        NULL);
-    bind(I, 0, node_at(I->g, made)->out[0]);
+    bind_output(I, 0,
+                build_broadcast(&I->b, input(I, 0), to.rank, to.dim, NULL));
 }

@@ -6,7 +6,7 @@
 
 /* One value through a formula in `a`. */
 #define bind_formula(I, ...)                                                   \
-    bind((I), 0, compose1((I), input((I), 0), __VA_ARGS__))
+    bind_output((I), 0, compose1((I), input((I), 0), __VA_ARGS__))
 
 void
 lower_Celu(Import *I)
@@ -44,7 +44,7 @@ lower_SwiGLU(Import *I)
 {
     double alpha = attr_float(I, "alpha", 1);
 
-    bind(I, 0, compose2(I, input(I, 0), input(I, 1),
+    bind_output(I, 0, compose2(I, input(I, 0), input(I, 1),
                         "a*sigmoid((%.17g)*a)*b", alpha));
 }
 
@@ -83,7 +83,7 @@ lower_PRelu(Import *I)
                     type_text(I->a, slope), type_text(I->a, x));
         return;
     }
-    bind(I, 0, compose2(I, input(I, 0), input(I, 1), "where(a<0,a*b,a)"));
+    bind_output(I, 0, compose2(I, input(I, 0), input(I, 1), "where(a<0,a*b,a)"));
 }
 
 void
@@ -97,7 +97,7 @@ lower_Mean(Import *I)
 
         sum = x ? build_map2(&I->b, OP_add, sum, x, NULL) : 0;
     }
-    bind(I, 0, compose1(I, sum, "a/%d", n));
+    bind_output(I, 0, compose1(I, sum, "a/%d", n));
 }
 
 /* Floating remainders: the quotient is rounded in f64, so that for f32 the
@@ -118,14 +118,17 @@ lower_Mod(Import *I)
                          : "x = f64(a); m = f64(b); where(m==inf or m==-inf,"
                            "where(x-x==0,where((x<0 and m>0) or (x>0 and m<0),"
                            "m,x),nan),x-floor(x/m)*m)";
-    bind(I, 0, compose(I, t->dtype, 2, (ValueId[]){input(I, 0), input(I, 1)},
+    bind_output(I, 0, compose(I, t->dtype, 2, (ValueId[]){input(I, 0), input(I, 1)},
                        "%s", formula));
 }
 
 static void
 bits(Import *I, const char *formula)
 {
-    bind(I, 0, compose2(I, input(I, 0), input(I, 1), "%s", formula));
+    ValueId in[2];
+
+    if (take_operands(I, 2, in))
+        bind_output(I, 0, compose(I, DT_NONE, 2, in, "%s", formula));
 }
 
 void
@@ -152,26 +155,41 @@ lower_BitwiseNot(Import *I)
     const Type *t = input_type(I, 0);
 
     if (t)
-        bind_formula(I, t->dtype == DT_U8 ? "255-a" : "-1-a");
+        bind_output(I, 0, compose(I, t->dtype, 1, (ValueId[]){input(I, 0)},
+                                  "-1-a"));
 }
 
+/* A count below 0 or from the width on leaves nothing but the sign. */
 void
 lower_BitShift(Import *I)
 {
     const char *direction = attr_text(I, "direction", "");
+    bool left = strcmp(direction, "LEFT") == 0;
+    const Type *t = input_type(I, 0);
+    ValueId in[2];
+    int width;
 
-    if (strcmp(direction, "LEFT") == 0)
-        bits(I, "shl(a,b)");
-    else if (strcmp(direction, "RIGHT") == 0)
-        bits(I, "shr(a,b)");
-    else
+    if (!take_operands(I, 2, in))
+        return;
+    if (!left && strcmp(direction, "RIGHT") != 0) {
         lower_fault(I, "its direction is LEFT or RIGHT, not '%s'", direction);
+        return;
+    }
+    width = 8 * (int)dtype_bytes(t->dtype);
+    bind_output(I, 0,
+                compose(I, t->dtype, 2, in,
+                        left ? "where(b<0 or b>=%d,0,shl(a,band(b,%d)))"
+                        : t->dtype == DT_U8
+                            ? "where(b<0 or b>=%d,0,shr(a,band(b,%d)))"
+                            : "where(b<0 or b>=%d,where(a<0,-1,0),"
+                              "sar(a,band(b,%d)))",
+                        width, width - 1));
 }
 
 static void
 truth(Import *I, const char *formula)
 {
-    bind(I, 0, compose(I, DT_I1, 1, (ValueId[]){input(I, 0)}, "%s", formula));
+    bind_output(I, 0, compose(I, DT_I1, 1, (ValueId[]){input(I, 0)}, "%s", formula));
 }
 
 void
@@ -200,19 +218,31 @@ lower_CastLike(Import *I)
     attr_int(I, "saturate", 1);
     attr_text(I, "round_mode", "up");
     if (like)
-        bind(I, 0, compose(I, like->dtype, 1, (ValueId[]){input(I, 0)}, "a"));
+        bind_output(I, 0, compose(I, like->dtype, 1, (ValueId[]){input(I, 0)}, "a"));
 }
 
-/* A bound of Clip: an attribute before opset 11, then an input; 0: none. */
+/* A bound of Clip: an attribute before opset 11, then an input of one element;
+   0: none, or after a fault. */
 static ValueId
 clip_bound(Import *I, const char *name, int i)
 {
-    if (I->opset >= 11)
-        return has_input(I, i) ? input(I, i) : 0;
-    return attr_given(I, name)
-               ? build_number(&I->b, attr_float(I, name, 0),
-                              type_of(I, input(I, 0)).dtype, NULL)
-               : 0;
+    DType d = type_of(I, input(I, 0)).dtype;
+    const Type *t;
+
+    if (I->opset < 11)
+        return attr_given(I, name)
+                   ? build_number(&I->b, attr_float(I, name, 0), d, NULL)
+                   : 0;
+    t = has_input(I, i) ? input_type(I, i) : NULL;
+    if (t && type_elements(t) != 1) {
+        lower_fault(I, "its bound %s is %s, must be one number", name,
+                    type_text(I->a, t));
+        return 0;
+    }
+    return !t ? 0
+           : t->rank == 0
+               ? input(I, i)
+               : build_view(&I->b, input(I, i), 0, NULL, NULL);
 }
 
 /* Where the bounds cross, the upper one wins. The gradient at a bound is x's;
@@ -232,7 +262,7 @@ lower_Clip(Import *I)
         x = build_map2(&I->b, OP_min, x, high, NULL);
     if (!low && !high)
         x = build_map1(&I->b, OP_copy, x, NULL);
-    bind(I, 0, x);
+    bind_output(I, 0, x);
 }
 
 /* 1 at the first of the largest. */
@@ -263,12 +293,12 @@ lower_Hardmax(Import *I)
         return;
     whole = *t;
     if (I->opset >= 13) {
-        bind(I, 0, first_largest(I, input(I, 0), (int)axis));
+        bind_output(I, 0, first_largest(I, input(I, 0), (int)axis));
         return;
     }
     for (int i = 0; i < whole.rank; i++)
         flat[i >= axis] *= whole.dim[i];
-    bind(I, 0,
+    bind_output(I, 0,
          build_view(&I->b,
                     first_largest(I,
                                   build_view(&I->b, input(I, 0), 2, flat,

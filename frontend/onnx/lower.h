@@ -43,6 +43,7 @@ typedef void LowerNode(Import *I);
 
 /* ---- the current node ------------------------------------------------- */
 
+Loc lower_loc(const Import *I); /* of this node */
 /* A problem with this node; lowering goes on with the next node. */
 void lower_fault(Import *I, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -51,6 +52,8 @@ int input_count(const Import *I); /* trailing blanks aside */
 bool has_input(const Import *I, int i);
 ValueId input(Import *I, int i); /* 0 after a fault, or where it is blank */
 const Type *input_type(Import *I, int i); /* NULL like input's 0 */
+/* The type of input 0, a constant or not; NULL after a fault. */
+const Type *first_type(Import *I);
 /* The content of input i if it is known at import; NULL otherwise. */
 const Tensor *input_constant(Import *I, int i);
 /* Input i as at most `most` integers; false after a fault naming it. */
@@ -60,8 +63,12 @@ int64_t attr_int(Import *I, const char *name, int64_t otherwise);
 double attr_float(Import *I, const char *name, double otherwise);
 const char *attr_text(Import *I, const char *name, const char *otherwise);
 bool attr_given(Import *I, const char *name);
+/* Element j of `from` into element i of `to`, exactly; one element type. */
+void copy_element(Tensor *to, int64_t i, const Tensor *from, int64_t j);
 /* At most `most` integers; *count is 0 where it is not given. */
 void attr_ints(Import *I, const char *name, int most, int64_t *x, int *count);
+/* Of a list of ints or floats; NULL if it is not given or after a fault. */
+const void *attr_list(Import *I, const char *name, int64_t *count);
 const Onnx__TensorProto *attr_tensor(Import *I, const char *name);
 
 /* An axis of a tensor of this rank, negative ones counted from the end; false
@@ -76,14 +83,18 @@ ValueId own_state(Import *I, const char *name, Type t);
 /* The graph's scalar input of this name, made once. */
 ValueId own_input(Import *I, const char *name, Type t);
 
-void bind(Import *I, int output, ValueId v);
+void bind_output(Import *I, int output, ValueId v);
 void bind_constant(Import *I, int output, Tensor t);
 bool wants_output(const Import *I, int output);
 /* Does a node or an output of the model read it? Linear in the model. */
 bool reads_output(const Import *I, int output);
 
-/* What a name stands for; made when first asked for. */
-Known *know(Import *I, const char *name);
+/* ---- known.c, for import.c -------------------------------------------- */
+
+Loc here(const Import *I);
+Known *know(Import *I, const char *name); /* made if it is new */
+bool is_known(const Known *k);
+ValueId known_value(Import *I, Known *k); /* 0 after a complaint */
 /* Runs a node all of whose inputs are known at import; false: it must be
    lowered. */
 bool fold_node(Import *I);

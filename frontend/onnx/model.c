@@ -17,14 +17,15 @@ typedef struct TypeRow {
     DType dtype;
 } TypeRow;
 
-/* By the number of TensorProto.DataType. */
+/* By the number of TensorProto.DataType; those without a type of ours cannot
+   be computed with. */
 static const TypeRow types[] = {
     {"undefined", DT_NONE},  {"float", DT_F32},     {"uint8", DT_U8},
-    {"int8", DT_I8},         {"uint16", DT_U16},    {"int16", DT_I16},
+    {"int8", DT_I8},         {"uint16", DT_NONE},   {"int16", DT_NONE},
     {"int32", DT_I32},       {"int64", DT_I64},     {"string", DT_NONE},
-    {"bool", DT_I1},         {"float16", DT_F16},   {"double", DT_F64},
-    {"uint32", DT_U32},      {"uint64", DT_U64},    {"complex64", DT_NONE},
-    {"complex128", DT_NONE}, {"bfloat16", DT_BF16},
+    {"bool", DT_I1},         {"float16", DT_NONE},  {"double", DT_F64},
+    {"uint32", DT_NONE},     {"uint64", DT_NONE},   {"complex64", DT_NONE},
+    {"complex128", DT_NONE}, {"bfloat16", DT_NONE},
 };
 
 enum { TYPES = sizeof types / sizeof *types };
@@ -203,7 +204,7 @@ tensor_content(Arena *a, const Onnx__TensorProto *t, Loc loc)
     if (!data_fits(t, &x->type, loc))
         return NULL;
     x->data = NEWN(a, char, type_bytes(&x->type) + 1);
-    if (t->has_raw_data)
+    if (t->has_raw_data && t->raw_data.len)
         memcpy(x->data, t->raw_data.data, t->raw_data.len);
     for (size_t i = 0; !t->has_raw_data && i < typed_count(t); i++) {
         if (x->type.dtype == DT_I64 && t->n_int64_data)

@@ -6,9 +6,10 @@
 #include "frontend/onnx/expand.h"
 
 #define same(op) lower_same, OP_##op
+#define compare(op) lower_compare, OP_##op
 #define expand(f) lower_##f, OP_NONE
 
-static LowerNode lower_same;
+static LowerNode lower_same, lower_compare;
 
 static const OnnxRow rows[] = {
 #define ONNX(name, since, what, doc) {#name, since, what, doc},
@@ -19,25 +20,55 @@ static const OnnxRow rows[] = {
 
 enum { ROWS = sizeof rows / sizeof *rows };
 
-/* A row of op.def on the same operands. */
-static void
-lower_same(Import *I)
+bool
+take_operands(Import *I, int n, ValueId *in)
 {
-    int n = op_info(I->row->op)->inputs;
-    ValueId in[3];
-    NodeId made;
-
     if (input_count(I) != n) {
         lower_fault(I, "has %d inputs, %d are expected", input_count(I), n);
-        return;
+        return false;
     }
     for (int i = 0; i < n; i++) {
         in[i] = input(I, i);
         if (!in[i])
-            return;
+            return false;
     }
+    return true;
+}
+
+/* A row of op.def on the same operands. */
+static void
+lower_same(Import *I)
+{
+    ValueId in[3];
+    int n = op_info(I->row->op)->inputs;
+    NodeId made;
+
+    if (!take_operands(I, n, in))
+        return;
     made = build_node(&I->b, I->row->op, n, in, 1, NULL, NULL, NULL, NULL);
-    bind(I, 0, node_at(I->g, made)->out[0]);
+    bind_output(I, 0, node_at(I->g, made)->out[0]);
+}
+
+/* The same where the result is boolean whatever the operands are. */
+static void
+lower_compare(Import *I)
+{
+    Type t;
+    ValueId in[2];
+    NodeId made;
+
+    if (!take_operands(I, 2, in))
+        return;
+    if (!type_broadcast(&value_at(I->g, in[0])->type,
+                        &value_at(I->g, in[1])->type, &t)) {
+        lower_fault(I, "compares %s with %s, which do not go together",
+                    type_text(I->a, &value_at(I->g, in[0])->type),
+                    type_text(I->a, &value_at(I->g, in[1])->type));
+        return;
+    }
+    t.dtype = DT_I1;
+    made = build_node(&I->b, I->row->op, 2, in, 1, &t, NULL, NULL, NULL);
+    bind_output(I, 0, node_at(I->g, made)->out[0]);
 }
 
 const OnnxRow *

@@ -4,6 +4,7 @@
    as the arena does. */
 #include "ir/eval.h"
 #include "passes/pass.h"
+#include "passes/simplify/fold_numbers.h"
 
 #include <math.h>
 #include <string.h>
@@ -329,7 +330,7 @@ fold_graph(Graph *g, Arena *scratch, int64_t most)
     if (g->order)
         VEC_HEAD(g->order)->len = kept;
     rename_operands(&f);
-    graph_touch(g);
+    fold_numbers(g);
 }
 
 void

@@ -276,7 +276,7 @@ order_solve(Arena *scratch, const OrderProblem *p, int64_t states)
     }
     if (best.peak <= best.bound)
         best.proof = ORDER_BOUND;
-    else if (states > 0)
+    else if (states > 0 && p->nodes <= CLOSURE_MOST)
         order_search(scratch, p, states, &best);
     return best;
 }

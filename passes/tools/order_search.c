@@ -6,14 +6,22 @@
 
 #include <string.h>
 
+enum {
+    WORK_OF_STATE = 1000, /* nodes looked at that count as one state more */
+    TABLE_BYTES = 1 << 28 /* that the failed down-sets may take, about */
+};
+
 typedef struct Search {
     Arena *arena;
     const OrderProblem *p;
     uint32_t *of, *user;
     uint32_t *missing;
+    uint64_t *ready; /* set of the nodes that miss nothing and have not run */
+    int64_t *before; /* depth -> bytes alive before its node */
     Walk walk;
     int64_t limit;
     int64_t states, most; /* visited, allowed in all */
+    int64_t work;
     size_t words;
     uint64_t *done;  /* the down-set */
     uint64_t *table; /* failed down-sets: `slots` entries of 1 + words */
@@ -44,8 +52,8 @@ slot_of(const Search *s, uint64_t *table, size_t slots, uint64_t h,
     for (;; i = (i + 1) & (slots - 1)) {
         uint64_t *slot = table + i * (s->words + 1);
 
-        if (!slot[0] || (slot[0] == h && memcmp(slot + 1, set,
-                                                s->words * 8) == 0))
+        if (!slot[0] ||
+            (slot[0] == h && memcmp(slot + 1, set, s->words * 8) == 0))
             return slot;
     }
 }
@@ -86,99 +94,130 @@ remember_failure(Search *s)
 }
 
 static void
-run(Search *s, int n)
+flip(uint64_t *set, int n)
 {
-    walk_step(&s->walk, n);
-    s->done[n / 64] |= 1ull << n % 64;
-    s->order[s->depth++] = n;
-    for (uint32_t e = s->of[n]; e < s->of[n + 1]; e++)
-        s->missing[s->user[e]]--;
+    set[n / 64] ^= 1ull << n % 64;
 }
 
 static void
-undo(Search *s, int64_t live)
+run(Search *s, int n)
+{
+    s->before[s->depth] = s->walk.live;
+    s->order[s->depth++] = n;
+    walk_step(&s->walk, n);
+    flip(s->done, n);
+    flip(s->ready, n);
+    for (uint32_t e = s->of[n]; e < s->of[n + 1]; e++)
+        if (--s->missing[s->user[e]] == 0)
+            flip(s->ready, (int)s->user[e]);
+}
+
+static void
+undo(Search *s)
 {
     int n = s->order[--s->depth];
 
     for (uint32_t e = s->of[n]; e < s->of[n + 1]; e++)
-        s->missing[s->user[e]]++;
-    s->done[n / 64] &= ~(1ull << n % 64);
-    walk_back(&s->walk, n, live);
+        if (s->missing[s->user[e]]++ == 0)
+            flip(s->ready, (int)s->user[e]);
+    flip(s->ready, n);
+    flip(s->done, n);
+    walk_back(&s->walk, n, s->before[s->depth]);
 }
 
-static bool
-is_ready(const Search *s, int n)
-{
-    return s->missing[n] == 0 && !(s->done[n / 64] >> n % 64 & 1);
-}
-
-/* Runs every node that is free to run. Returns how many. */
+/* The first ready node from n on; the number of nodes if there is none. */
 static int
-run_safe(Search *s, int64_t *live)
+next_ready(Search *s, int n)
 {
-    int count = 0;
+    size_t word = (size_t)n / 64;
+    uint64_t left;
 
-    for (int n = 0; n < s->p->nodes; n++) {
-        if (!is_ready(s, n) || walk_peak(&s->walk, n) > s->limit ||
-            walk_after(&s->walk, n) > s->walk.live)
-            continue;
-        live[count++] = s->walk.live;
-        run(s, n);
-        n = -1; /* others may have become free */
+    if (n >= s->p->nodes)
+        return s->p->nodes;
+    s->work++;
+    left = s->ready[word] >> n % 64 << n % 64;
+    while (left == 0) {
+        if (++word == s->words)
+            return s->p->nodes;
+        left = s->ready[word];
     }
-    return count;
+    return (int)word * 64 + __builtin_ctzll(left);
 }
 
-/* One level of the depth-first walk: the nodes run at once, and the branch. */
+/* Runs every node that is free to run. */
+static void
+run_safe(Search *s)
+{
+    for (int n = next_ready(s, 0); n < s->p->nodes; n = next_ready(s, n)) {
+        if (walk_peak(&s->walk, n) > s->limit ||
+            walk_after(&s->walk, n) > s->walk.live) {
+            n++;
+            continue;
+        }
+        run(s, n);
+        n = 0; /* others may have become free */
+    }
+}
+
+/* One level of the depth-first walk: a down-set and its branches. */
 typedef struct Level {
-    int64_t *live; /* before each of the nodes run at once */
-    int safe;
-    int next; /* the node to try next */
-    int64_t before;
-    bool branched;
+    int from;      /* depth before the nodes run at once */
+    int to;        /* depth behind them */
+    int tried;     /* the last node tried, -1: none yet */
+    int64_t after; /* what it leaves alive: branches go by that */
 } Level;
 
 static void
-leave_level(Search *s, Level *l)
+back_to(Search *s, int depth)
 {
-    while (l->safe > 0)
-        undo(s, l->live[--l->safe]);
+    while (s->depth > depth)
+        undo(s);
 }
 
 /* Enters the state reached; false if it is a dead end. */
 static bool
 enter_level(Search *s, Level *l)
 {
-    if (!l->live)
-        l->live = NEWN(s->arena, int64_t, s->p->nodes + 1);
-    l->safe = run_safe(s, l->live);
-    l->next = 0;
-    l->branched = false;
+    l->from = s->depth;
+    run_safe(s);
+    l->to = s->depth;
+    l->tried = -1;
+    l->after = INT64_MIN;
     if (s->depth == s->p->nodes)
         return true;
     if (failed_before(s)) {
-        leave_level(s, l);
+        back_to(s, l->from);
         return false;
     }
-    if (s->states++ >= s->most)
-        s->out = true;
+    s->states += 1 + s->work / WORK_OF_STATE;
+    s->work %= WORK_OF_STATE;
+    s->out = s->states > s->most;
     return true;
 }
 
-/* Runs the next node to try; false if there is none. */
+/* Runs the next node to try, the one that leaves the least alive first; false
+   if there is none. */
 static bool
 branch(Search *s, Level *l)
 {
-    for (int n = l->next; n < s->p->nodes; n++) {
-        if (!is_ready(s, n) || walk_peak(&s->walk, n) > s->limit)
+    int64_t least = INT64_MAX;
+    int best = -1;
+
+    for (int n = next_ready(s, 0); n < s->p->nodes; n = next_ready(s, n + 1)) {
+        int64_t after = walk_after(&s->walk, n);
+
+        if (after < l->after || (after == l->after && n <= l->tried) ||
+            after >= least || walk_peak(&s->walk, n) > s->limit)
             continue;
-        l->next = n + 1;
-        l->before = s->walk.live;
-        l->branched = true;
-        run(s, n);
-        return true;
+        least = after;
+        best = n;
     }
-    return false;
+    if (best < 0)
+        return false;
+    l->tried = best;
+    l->after = least;
+    run(s, best);
+    return true;
 }
 
 static void
@@ -190,8 +229,12 @@ begin(Search *s, int64_t limit)
     memset(s->done, 0, s->words * 8);
     memset(s->table, 0, s->slots * (s->words + 1) * 8);
     walk_begin(s->arena, s->p, &s->walk);
-    for (int n = 0; n < s->p->nodes; n++)
+    memset(s->ready, 0, s->words * 8);
+    for (int n = 0; n < s->p->nodes; n++) {
         s->missing[n] = s->p->need_of[n + 1] - s->p->need_of[n];
+        if (s->missing[n] == 0)
+            flip(s->ready, n);
+    }
 }
 
 /* True: s->order is complete. False: there is none, or s->out. */
@@ -210,45 +253,62 @@ reachable(Search *s, int64_t limit, Level *level)
             return true;
         if (s->out)
             return false;
-        if (l->branched) {
-            undo(s, l->before);
-            l->branched = false;
-        }
+        back_to(s, l->to);
         if (branch(s, l)) {
             if (enter_level(s, &level[top + 1]))
                 top++;
             continue;
         }
         remember_failure(s);
-        leave_level(s, l);
+        back_to(s, l->from);
         if (top-- == 0)
             return false;
     }
 }
 
+static Search *
+search_new(Arena *scratch, const OrderProblem *p, int64_t states)
+{
+    Search *s = NEW(scratch, Search);
+    int64_t room;
+
+    *s = (Search){.arena = scratch,
+                  .p = p,
+                  .slots = 1024,
+                  .words = ((size_t)p->nodes + 63) / 64};
+    room = TABLE_BYTES / ((int64_t)s->words + 1) / 8 / 4;
+    s->most = states < room ? states : room;
+    users_of(scratch, p, &s->of, &s->user);
+    s->missing = NEWN(scratch, uint32_t, p->nodes + 1);
+    s->before = NEWN(scratch, int64_t, p->nodes + 1);
+    s->order = NEWN(scratch, int, p->nodes + 1);
+    s->done = NEWN(scratch, uint64_t, s->words + 1);
+    s->ready = NEWN(scratch, uint64_t, s->words + 1);
+    s->table = NEWN(scratch, uint64_t, s->slots * (s->words + 1));
+    return s;
+}
+
+/* A question that runs out of its half of the states leaves the bound; then
+   only a question nearer to the best order is asked. */
 void
 order_search(Arena *scratch, const OrderProblem *p, int64_t states,
              Order *best)
 {
-    Search *s = NEW(scratch, Search);
+    Search *s = search_new(scratch, p, states);
     Level *level = NEWN(scratch, Level, p->nodes + 2);
-    int64_t low = best->bound;
+    int64_t low = best->bound, open = low, all = s->most;
 
-    *s = (Search){.arena = scratch, .p = p, .most = states,
-                  .words = ((size_t)p->nodes + 63) / 64, .slots = 1024};
-    users_of(scratch, p, &s->of, &s->user);
-    s->missing = NEWN(scratch, uint32_t, p->nodes + 1);
-    s->done = NEWN(scratch, uint64_t, s->words + 1);
-    s->table = NEWN(scratch, uint64_t, s->slots * (s->words + 1));
-    s->order = NEWN(scratch, int, p->nodes + 1);
-    while (low < best->peak && !s->out) {
-        int64_t middle = low + (best->peak - low) / 2;
+    while (open < best->peak && s->states < all) {
+        int64_t middle = open + (best->peak - open) / 2;
 
+        s->most = s->states + (all - s->states + 1) / 2;
+        s->out = false;
         if (reachable(s, middle, level)) {
             memcpy(best->node, s->order, (size_t)p->nodes * sizeof *s->order);
             best->peak = order_peak(scratch, p, best->node);
-        } else if (!s->out) {
-            low = middle + 1;
+        } else {
+            open = middle + 1;
+            low = s->out ? low : open;
         }
     }
     best->bound = low < best->peak ? low : best->peak;
