@@ -97,8 +97,8 @@ read_cases(Arena *a)
 static Module *
 import_case(Arena *a, const Case *c, const char **problem)
 {
-    char path[] = "/tmp/snug-operator-XXXXXX";
-    int file = mkstemp(path);
+    char *path = strcpy(NEWN(a, char, 32), "/tmp/snug-operator-XXXXXX");
+    int file = mkstemp(path); /* the module keeps the path */
     Module *volatile m = NULL;
     Guard guard;
 
@@ -173,12 +173,12 @@ check_output(const Case *c, int i, const Tensor *got)
     const Tensor *want = &c->out[i];
     Arena *a = arena_new();
 
-    cr_expect(type_equal(&got->type, &want->type), "%s: output %d is %s, not "
-                                                   "%s",
-              c->name, i, type_text(a, &got->type),
-              type_text(a, &want->type));
-    for (int64_t k = 0; type_equal(&got->type, &want->type) &&
-                        k < type_elements(&want->type);
+    cr_expect(type_equal(&got->type, &want->type),
+              "%s: output %d is %s, not "
+              "%s",
+              c->name, i, type_text(a, &got->type), type_text(a, &want->type));
+    for (int64_t k = 0;
+         type_equal(&got->type, &want->type) && k < type_elements(&want->type);
          k++)
         if (!near(tensor_get(got, k), tensor_get(want, k))) {
             cr_expect_fail("%s: output %d[%lld] is %.9g, not %.9g", c->name, i,
@@ -300,9 +300,8 @@ compile_some(Arena *a, const Case *list, size_t *next)
         }
     if (!n)
         return 0;
-    c = compiled_new(text.s,
-                     "fold,cse,dce,fuse,inplace,workspace,schedule,place",
-                     "native");
+    c = compiled_new(
+        text.s, "fold,cse,dce,fuse,inplace,workspace,schedule,place", "native");
     for (int k = 0; k < n; k++)
         compiled_check_on(&c, k + 1, in[k], 1);
     compiled_free(&c);
@@ -363,8 +362,7 @@ inputs_to_params(Probe *p, Graph *g, uint32_t *param)
             continue;
         }
         param[i] = module_add_store(
-            p->m,
-            (Store){.name = v->name, .type = v->type, .kind = SK_PARAM});
+            p->m, (Store){.name = v->name, .type = v->type, .kind = SK_PARAM});
         v->kind = V_STORE;
         v->store = param[i];
     }
@@ -421,8 +419,8 @@ static void
 fill_params(Probe *p, const uint32_t *param)
 {
     for (int i = 0; i < p->c->inputs; i++)
-        for (int64_t k = 0;
-             param[i] && k < type_elements(&p->c->in[i].type); k++) {
+        for (int64_t k = 0; param[i] && k < type_elements(&p->c->in[i].type);
+             k++) {
             double off = 0.02 + 0.03 * fmod((double)(k + 3 * i) * 0.618034, 1);
 
             tensor_set(&p->stores.tensor[param[i]], k,

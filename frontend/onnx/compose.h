@@ -9,13 +9,12 @@ enum { COMPOSE_MOST = 8 }; /* operands of a composed formula */
 /* A formula over a, b, c, ..., written as by printf; dtype DT_NONE: promoted.
    0 where an operand is 0. Numbers: (%.17g), in parentheses for their sign. */
 ValueId compose(Import *I, DType dtype, int n, const ValueId *in,
-                const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
-#define compose1(I, x, ...)                                                    \
+                const char *format, ...) __attribute__((format(printf, 5, 6)));
+#define compose1(I, x, ...) \
     compose((I), DT_NONE, 1, (ValueId[]){(x)}, __VA_ARGS__)
-#define compose2(I, x, y, ...)                                                 \
+#define compose2(I, x, y, ...) \
     compose((I), DT_NONE, 2, (ValueId[]){(x), (y)}, __VA_ARGS__)
-#define compose3(I, x, y, z, ...)                                              \
+#define compose3(I, x, y, z, ...) \
     compose((I), DT_NONE, 3, (ValueId[]){(x), (y), (z)}, __VA_ARGS__)
 
 Type type_of(const Import *I, ValueId v);
@@ -25,8 +24,7 @@ ValueId normalized(Import *I, ValueId x, int naxes, const int64_t *axes,
 /* x without its axes (of size 1) axes[n]. */
 ValueId without_axes(Import *I, ValueId x, const int64_t *axes, int n);
 /* `size` elements from start on along one axis. */
-ValueId slice_axis(Import *I, ValueId x, int axis, int64_t start,
-                   int64_t size);
+ValueId slice_axis(Import *I, ValueId x, int axis, int64_t start, int64_t size);
 /* x placed at start along an axis of `size`, the rest filled with value. */
 ValueId pad_axis(Import *I, ValueId x, int axis, int64_t start, int64_t size,
                  double value);

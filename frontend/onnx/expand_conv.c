@@ -62,9 +62,12 @@ take_window(Import *I, const Type *x, Window *w)
         if (w->pads[i] < 0 || w->pads[i] > INT32_MAX)
             lower_fault(I, "pads[%d] is %lld, must be at least 0", i,
                         (long long)w->pads[i]);
+    for (int i = 0; i < 2; i++)
+        if (w->kernel[i] > INT32_MAX || x->dim[2 + i] > INT32_MAX)
+            lower_fault(I, "is larger than 2^31 - 1 along axis %d", 2 + i);
     if (complaints() != before)
         return false;
-    if (strncmp(pad, "SAME_", 5) == 0)
+    if (strcmp(pad, "SAME_UPPER") == 0 || strcmp(pad, "SAME_LOWER") == 0)
         same_pads(x, w, strcmp(pad, "SAME_UPPER") == 0);
     else if (strcmp(pad, "NOTSET") != 0 && strcmp(pad, "VALID") != 0)
         lower_fault(I, "auto_pad '%s' is not known", pad);
@@ -165,7 +168,7 @@ lower_Conv(Import *I)
         }
         dim[1] = value_at(I->g, bias)->type.dim[0];
         bias = build_view(&I->b, bias, 4, dim, NULL);
-        y = build_map2(&I->b, OP_add, y, bias, NULL);
+        y = affine(I, OP_add, y, bias);
     }
     bind_output(I, 0, y);
 }
@@ -209,6 +212,8 @@ pooling(Import *I, const char *op, bool global)
         w.kernel[0] = x->dim[2];
         w.kernel[1] = x->dim[3];
     } else {
+        if (!attr_given(I, "kernel_shape"))
+            lower_fault(I, "has no kernel_shape");
         take_pair(I, "kernel_shape", 1, w.kernel);
     }
     if (!take_window(I, x, &w))

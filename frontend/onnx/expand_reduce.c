@@ -32,7 +32,8 @@ reduce_axes(Import *I, int since, const Type *t, int64_t *axes, int *n)
         if (!normal_axis(I, given[i], t->rank, &axes[i]))
             return false;
         if (seen >> axes[i] & 1) {
-            lower_fault(I, "names axis %lld twice", (long long)axes[i]);
+            lower_fault(I, "names axis %lld twice in its axes",
+                        (long long)axes[i]);
             return false;
         }
         seen |= 1u << axes[i];
@@ -167,9 +168,8 @@ shifted(Import *I, ValueId x, int axis, int64_t by, bool reverse,
 {
     int64_t size = type_of(I, x).dim[axis];
 
-    return pad_axis(I,
-                    slice_axis(I, x, axis, reverse ? by : 0, size - by), axis,
-                    reverse ? 0 : by, size, identity);
+    return pad_axis(I, slice_axis(I, x, axis, reverse ? by : 0, size - by),
+                    axis, reverse ? 0 : by, size, identity);
 }
 
 /* Running results by doubling: after step k every element holds 2^k of them. */
@@ -194,7 +194,7 @@ running(Import *I, Op op, double identity)
         x = build_map2(&I->b, op, x,
                        shifted(I, x, (int)axis, by, reverse, identity), NULL);
     bind_output(I, 0,
-         x == input(I, 0) ? build_map1(&I->b, OP_copy, x, NULL) : x);
+                x == input(I, 0) ? build_map1(&I->b, OP_copy, x, NULL) : x);
 }
 
 void
@@ -207,4 +207,38 @@ void
 lower_CumProd(Import *I)
 {
     running(I, OP_mul, 1);
+}
+
+/* The first (or last) index along an axis of what is largest or smallest: the
+   least (or greatest) of the indices where the element equals it. */
+static void
+index_of(Import *I, const char *extreme)
+{
+    const Type *t = input_type(I, 0);
+    bool last = attr_int(I, "select_last_index", 0) != 0;
+    bool keep = attr_int(I, "keepdims", 1) != 0;
+    ValueId x = input(I, 0), best, at;
+    int64_t axis, size;
+
+    if (!t || !normal_axis(I, attr_int(I, "axis", 0), t->rank, &axis))
+        return;
+    size = t->dim[axis];
+    best = build_reduce(&I->b, extreme, x, 1, &axis, NULL);
+    at = counting(I, DT_I64, t->rank, (int)axis, size);
+    at = compose(I, DT_I64, 3, (ValueId[]){x, best, at},
+                 "where(a==b,c,(%lld))", last ? -1 : (long long)size);
+    at = build_reduce(&I->b, last ? "max" : "min", at, 1, &axis, NULL);
+    bind_output(I, 0, keep ? at : without_axes(I, at, &axis, 1));
+}
+
+void
+lower_ArgMax(Import *I)
+{
+    index_of(I, "max");
+}
+
+void
+lower_ArgMin(Import *I)
+{
+    index_of(I, "min");
 }
