@@ -64,7 +64,8 @@ Test(gather, refuses)
 {
 #define OF(index, operation)                                                   \
     "input %x : f32[2,3]\ninput %i : " index "\nf %y = " operation "\n" Y
-    small_refused("i64 or i32", OF("f32[4]", "gather %x, %i axis=0 : f32[4,3]"));
+    small_refused("i64 or i32",
+                  OF("f32[4]", "gather %x, %i axis=0 : f32[4,3]"));
     small_refused("axis 2", OF("i64[4]", "gather %x, %i axis=2 : f32[2,3]"));
     small_refused("more than 8",
                   OF("i64[1,1,1,1,1,1,1,1]",

@@ -105,7 +105,8 @@ lower_Gather(Import *I)
     t = input_type(I, 0);
     before = complaints();
     if (i && are_neighbours(I, i, t->dim[axis], &start))
-        bind_output(I, 0, neighbours(I, input(I, 0), &i->type, (int)axis, start));
+        bind_output(I, 0,
+                    neighbours(I, input(I, 0), &i->type, (int)axis, start));
     else if (complaints() == before)
         bind_output(I, 0, gather(I, input(I, 0), input(I, 1), axis));
 }
