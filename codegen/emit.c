@@ -115,6 +115,8 @@ lower_of(const Node *n)
         return lower_window;
     case KK_move:
         return lower_move;
+    case KK_gather:
+        return lower_gather;
     default:
         return lower_rows;
     }
