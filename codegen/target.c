@@ -41,6 +41,25 @@ target_named(const char *name)
                  near ? "?" : "");
 }
 
+#if defined __x86_64__
+static bool
+has_v3(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+
+static bool
+has_v4(void)
+{
+    return has_v3() && __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") &&
+           __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
+#endif
+
 static const char *
 host_machine(void)
 {
@@ -49,9 +68,7 @@ host_machine(void)
 #elif defined __riscv
     return "riscv64";
 #else
-    if (__builtin_cpu_supports("x86-64-v4"))
-        return "x86-64-v4";
-    return __builtin_cpu_supports("x86-64-v3") ? "x86-64-v3" : "x86-64-v2";
+    return has_v4() ? "x86-64-v4" : has_v3() ? "x86-64-v3" : "x86-64-v2";
 #endif
 }
 

@@ -86,6 +86,13 @@ rt_report_memory(const RtProgram *p)
            p->order_proof);
 }
 
+static bool
+is_kept(const RtRun *r)
+{
+    const RtOptions *o = r->options;
+    return o->save.given || o->checkpoint.given || o->export_onnx.given;
+}
+
 void
 rt_report_end(const RtRun *r)
 {
@@ -108,4 +115,7 @@ rt_report_end(const RtRun *r)
                 "predicted on one thread, %d used",
                 (long long)steps, r->seconds, r->seconds / (double)steps * 1e3,
                 p->seconds * 1e3, rt_pool_workers(r->model->pool));
+    if (steps > 0 && !is_kept(r))
+        rt_note("the trained weights were not kept: --save, --checkpoint or "
+                "--export-onnx would keep them");
 }

@@ -143,6 +143,9 @@ open_checkpoints(RtRun *r)
                        (long long)r->save.kept[r->save.count - 1]);
     if (o->resume.given)
         RT_TRY(rt_save_resume(&r->save, &then, &found));
+    if (!found && o->resume.given && !o->quiet.given)
+        rt_note("%s holds no checkpoint yet: beginning at step 0",
+                r->save.folder);
     if (!found)
         return RT_OK;
     RT_TRY(merge_moment(r, &then));

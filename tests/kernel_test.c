@@ -71,7 +71,7 @@ fill_special(Tensor *t, int which)
 {
     static const double x[] = {0,    -0.0,  1,     -1,    0.5,  -2.5,
                                1e30, -1e30, 1e-30, 1e-40, 88.7, -103.2,
-                               709., INFINITY, -INFINITY, NAN};
+                               709., HUGE_VAL, -HUGE_VAL, (double)NAN};
     int64_t n = sizeof x / sizeof *x, each = 1;
 
     for (int i = 0; i < which; i++)

@@ -14,6 +14,9 @@ enum { COMMAND = 2048 };
 
 static const double tolerance = 1e-4; /* relative */
 
+static int shell(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
 static int
 shell(const char *format, ...)
 {

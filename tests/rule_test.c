@@ -288,7 +288,8 @@ check(const Case *c, const char *dtype, const char *shape, Plain p,
         double gradient[MOST];
 
         for (int i = 0; i < n; i++)
-            gradient[i] = (float)(sin(i * 1.7 + p.t * 0.9) * (1 + i % 3));
+            gradient[i] =
+                (double)(float)(sin(i * 1.7 + p.t * 0.9) * (1 + i % 3));
         fill_inputs(a, g, c, gradient, in);
         eval_graph(a, g, &s, in, out);
         c->reference(&p, gradient);

@@ -31,7 +31,7 @@ for test in "$sanitized"/tests/*_test; do
     [ $bad -eq 0 ] || cat "$log"
 done
 
-for script in tests/program/*.sh; do
+for script in tests/layers.sh tests/program/*.sh; do
     name=$(basename "$script" .sh)
     start=$(date +%s)
     "$script" "$sanitized" "$plain" >"$log" 2>&1

@@ -116,7 +116,7 @@ convert_one(RtType to, RtType from, const void *value, double *got)
 
 Test(runtime, conversion_is_checked)
 {
-    double got, big = 1e300, half = 0.5, nan_value = NAN, three = 3;
+    double got, big = 1e300, half = 0.5, nan_value = (double)NAN, three = 3;
     int64_t many = 300;
     uint64_t most = UINT64_MAX;
     float nan_single = NAN;

@@ -37,7 +37,7 @@ fill_extreme(Tensor *t, int which)
 {
     static const double real[] = {0,     -0.0,  1,    -1.5,      2.5,
                                   3e38,  -3e38, 1e-40, 2147483648., 9.3e18,
-                                  INFINITY, -INFINITY, NAN};
+                                  HUGE_VAL, -HUGE_VAL, (double)NAN};
     static const int64_t whole[] = {0,   1,         -1,        7,
                                     -8,  127,       -128,      INT32_MAX,
                                     INT32_MIN, INT64_MAX, INT64_MIN};

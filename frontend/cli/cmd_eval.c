@@ -45,6 +45,35 @@ read_inputs(const Args *args, const Graph *g, Tensor *in)
     raise_if_complained();
 }
 
+static bool
+is_input(const Graph *g, const char *name, size_t n)
+{
+    for (size_t i = 0; i < vec_len(g->input); i++) {
+        const char *other = value_at(g, g->input[i])->name;
+
+        if (strlen(other) == n && strncmp(other, name, n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What --input names must be there, or it would be passed over. */
+static void
+check_given(const Args *args, const Graph *g)
+{
+    for (size_t i = 0; i < vec_len(args->given[OPT_input]); i++) {
+        const char *s = args->given[OPT_input][i], *equals = strchr(s, '=');
+
+        if (!equals || equals == s || !equals[1])
+            raise_status(ST_USAGE, NOWHERE,
+                         "--input %s: NAME=FILE.npy expected", s);
+        if (!is_input(g, s, (size_t)(equals - s)))
+            complain((Loc){.file = g->module->file},
+                     "entry %s has no input %.*s (--input %s)", g->name,
+                     (int)(equals - s), s, s);
+    }
+}
+
 static void
 print_tensor(const char *name, const Tensor *t, Arena *a)
 {
@@ -87,6 +116,7 @@ cmd_eval(const Args *args)
     in = NEWN(a, Tensor, vec_len(g->input) + 1);
     out = NEWN(a, Tensor, outputs + 1);
     name = NEWN(a, const char *, outputs + 1);
+    check_given(args, g);
     read_inputs(args, g, in);
     if (!eval_init_stores(a, m, &stores))
         raise_if_complained();

@@ -68,13 +68,36 @@ print_op(const char *name)
     return true;
 }
 
+static void
+print_options(void)
+{
+    static const char *const verbs[] = {
+#define VERB(name, arguments, doc) #name,
+#define OPTION(name, argument, verbs, doc)
+#include "frontend/cli/option.def"
+#undef VERB
+#undef OPTION
+    };
+
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        print_usage(verbs[i]);
+        printf("\n");
+    }
+}
+
 int
 cmd_help(const Args *args)
 {
     const char *topic = args->operand ? args->operand[0] : NULL;
 
+    if (vec_len(args->operand) > 1)
+        raise_status(ST_USAGE, NOWHERE,
+                     "snug help: one topic expected, %d given",
+                     (int)vec_len(args->operand));
     if (!topic || verb_exists(topic))
         print_usage(topic);
+    else if (strcmp(topic, "options") == 0)
+        print_options();
     else if (strcmp(topic, "passes") == 0)
         print_passes();
     else if (strcmp(topic, "rules") == 0)
@@ -86,7 +109,8 @@ cmd_help(const Args *args)
     else if (!print_op(topic))
         raise_status(ST_USAGE, NOWHERE,
                      "snug help: there is no topic '%s'; topics are the "
-                     "verbs, ops, passes, rules, targets and every op",
+                     "verbs, options, ops, passes, rules, targets and every "
+                     "op",
                      topic);
     return ST_OK;
 }

@@ -137,10 +137,12 @@ dim_bindings(const Args *args)
         const char *text = args->given[OPT_dim][i];
         const char *equals = strchr(text, '=');
         char *end = NULL;
-        long long size = equals ? strtoll(equals + 1, &end, 10) : 0;
+        long long size;
         Text name = text_new(args->arena);
 
-        if (!equals || equals == text || *end || size < 1)
+        errno = 0;
+        size = equals ? strtoll(equals + 1, &end, 10) : 0;
+        if (!equals || equals == text || *end || size < 1 || errno)
             raise_status(ST_USAGE, NOWHERE,
                          "--dim %s: NAME=SIZE expected, with a size of at "
                          "least 1, as in --dim batch=64",

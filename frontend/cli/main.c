@@ -24,8 +24,15 @@ static const Verb verbs[] = {
 static int
 run_verb(Arena *a, int argc, char **argv)
 {
-    Args args = options_parse(a, argc, argv);
+    Args args;
 
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        printf("snug %s, LLVM %s\nlicence: Apache-2.0 (snug-milp, the "
+               "solver's helper program: GPL-3-or-later)\n",
+               SNUG_VERSION, SNUG_LLVM_VERSION);
+        return ST_OK;
+    }
+    args = options_parse(a, argc, argv);
     if (option_on(&args, OPT_help)) {
         print_usage(args.verb);
         return ST_OK;
@@ -57,12 +64,6 @@ main(int argc, char **argv)
 
     hold_streams();
     signal(SIGPIPE, SIG_IGN);
-    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-        printf("snug %s\nlicence: Apache-2.0 (snug-milp, the solver's helper "
-               "program: GPL-3-or-later)\n",
-               SNUG_VERSION);
-        return ST_OK;
-    }
     if (guarded(&guard)) {
         arena = arena_new();
         output_guard_signals();

@@ -91,7 +91,7 @@ unknown_verb(const char *verb)
 }
 
 static void
-unknown_option(const Args *args, const char *text, size_t n)
+unknown_option(const Args *args, const char *text, size_t n, int dashes)
 {
     const char *names[OPT_COUNT + 1] = {0}, *near;
     char word[64], row[64];
@@ -105,9 +105,9 @@ unknown_option(const Args *args, const char *text, size_t n)
         *p = *p == '-' ? '_' : *p;
     near = nearest_name(word, names);
     raise_status(ST_USAGE, NOWHERE,
-                 "snug %s: there is no option --%.*s%s%s%s; see "
+                 "snug %s: there is no option %.*s%s%s%s; see "
                  "snug help %s",
-                 args->verb, (int)n, text, near ? ", did you mean --" : "",
+                 args->verb, (int)n + dashes, text - dashes, near ? ", did you mean --" : "",
                  near ? spelled(near, row, sizeof row) : "", near ? "?" : "",
                  args->verb);
 }
@@ -119,7 +119,7 @@ find_option(const Args *args, const char *text, size_t n)
         if (same_name(options[o].name, text, n) &&
             has_word(options[o].verbs, args->verb))
             return o;
-    unknown_option(args, text, n);
+    unknown_option(args, text, n, 2);
     return 0;
 }
 
@@ -134,7 +134,7 @@ take_option(Args *args, int argc, char **argv, int i)
 
     if (argv[i][1] != '-') {
         if (strcmp(argv[i], "-o") != 0 && strcmp(argv[i], "-h") != 0)
-            unknown_option(args, argv[i] + 1, strlen(argv[i] + 1));
+            unknown_option(args, argv[i] + 1, strlen(argv[i] + 1), 1);
         text = argv[i][1] == 'o' ? "output" : "help";
         n = strlen(text);
         value = NULL;
@@ -214,6 +214,26 @@ print_overview(void)
            "  snug opt --passes=fold,cse model.onnx -o -\n");
 }
 
+/* The doc in a column of its own, within 80. */
+static void
+print_wrapped(const char *left, const char *doc)
+{
+    enum { COLUMN = 25, WIDTH = 80 - COLUMN };
+
+    printf("  %-*s", COLUMN - 2, left);
+    while (strlen(doc) >= WIDTH) {
+        int n = WIDTH - 1;
+
+        while (n > 0 && doc[n] != ' ')
+            n--;
+        if (!n)
+            break;
+        printf("%.*s\n%*s", n, doc, COLUMN, "");
+        doc += n + 1;
+    }
+    printf("%s\n", doc);
+}
+
 void
 print_usage(const char *verb)
 {
@@ -233,6 +253,6 @@ print_usage(const char *verb)
         snprintf(left, sizeof left, "--%s %s",
                  spelled(options[i].name, name, sizeof name),
                  options[i].argument);
-        printf("  %-22s %s\n", left, options[i].doc);
+        print_wrapped(left, options[i].doc);
     }
 }

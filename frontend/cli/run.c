@@ -69,6 +69,45 @@ not_available(const Args *args, Option o, const char *name)
         raise_status(ST_USAGE, NOWHERE, "--%s is not available yet", name);
 }
 
+/* Every word of a comma-separated option must be one of these, or `all`. */
+static void
+require_words(const char *option, const char *text, const char *const *words)
+{
+    for (const char *s = text; s; s = strchr(s, ',')) {
+        size_t n;
+        bool known;
+
+        s += *s == ',';
+        n = strcspn(s, ",");
+        known = n == 3 && strncmp(s, "all", 3) == 0;
+        for (int i = 0; words[i] && !known; i++)
+            known = strlen(words[i]) == n && strncmp(s, words[i], n) == 0;
+        if (!known)
+            raise_status(ST_USAGE, NOWHERE,
+                         "--%s %s: there is no '%.*s'; see snug help passes",
+                         option, text, (int)n, s);
+    }
+}
+
+static void
+read_printing(const Args *args, PipelineOptions *o)
+{
+    static const char *const passes[] = {
+#define PASS(name, from, to, options, doc) #name,
+#include "passes/pass.def"
+#undef PASS
+        NULL};
+    static const char *const topics[] = {"contract", "place",
+                                         "schedule", NULL};
+    const char *log = option(args, OPT_log, NULL);
+
+    o->print_after = option(args, OPT_print_after, NULL);
+    require_words("print-after", o->print_after, passes);
+    require_words("log", log, topics);
+    if (log)
+        log_topics(log);
+}
+
 void
 run_passes(const Args *args, Module *m, const char *otherwise)
 {
@@ -82,13 +121,11 @@ run_passes(const Args *args, Module *m, const char *otherwise)
                      "--memory %s: a size of at least 1 byte expected, as in "
                      "64MiB, 1.5G or 1000000",
                      memory);
-    o.print_after = option(args, OPT_print_after, NULL);
+    read_printing(args, &o);
     o.stop_after = option(args, OPT_stop_after, NULL);
     o.time_passes = option_on(args, OPT_time_passes);
     o.no_verify_each = option_on(args, OPT_no_verify_each);
     o.set = pass_settings(args);
-    if (option_on(args, OPT_log))
-        log_topics(option(args, OPT_log, ""));
     pipeline_run(m, option(args, OPT_passes, otherwise), &o);
 }
 

@@ -1,11 +1,11 @@
 /* compose: the small pieces that lowering functions build operators from. */
 #include "frontend/onnx/compose.h"
+
 #include "frontend/onnx/expand.h"
+#include "ir/eval.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-
-#include "ir/eval.h"
 
 ValueId
 compose(Import *I, DType dtype, int n, const ValueId *in, const char *format,
@@ -32,13 +32,12 @@ type_of(const Import *I, ValueId v)
 }
 
 ValueId
-normalized(Import *I, ValueId x, int naxes, const int64_t *axes,
-           double epsilon)
+normalized(Import *I, ValueId x, int naxes, const int64_t *axes, double epsilon)
 {
     ValueId middle = mean(I, x, naxes, axes);
     ValueId center = build_map2(&I->b, OP_sub, x, middle, NULL);
-    ValueId variance = mean(
-        I, build_map1(&I->b, OP_square, center, NULL), naxes, axes);
+    ValueId variance =
+        mean(I, build_map1(&I->b, OP_square, center, NULL), naxes, axes);
 
     return compose2(I, center, variance, "a/sqrt(b+(%.17g))", epsilon);
 }
@@ -174,9 +173,8 @@ ValueId
 softmax_over(Import *I, ValueId x, int naxes, const int64_t *axes, bool log)
 {
     Builder *b = &I->b;
-    ValueId top = build_map1(b, OP_detach,
-                             build_reduce(b, "max", x, naxes, axes, NULL),
-                             NULL);
+    ValueId top = build_map1(
+        b, OP_detach, build_reduce(b, "max", x, naxes, axes, NULL), NULL);
     ValueId z = build_map2(b, OP_sub, x, top, NULL);
     ValueId e = build_map1(b, OP_exp, z, NULL);
     ValueId sum = build_reduce(b, "sum", e, naxes, axes, NULL);
@@ -197,8 +195,7 @@ input_literal(Import *I, int i)
         return NULL;
     k = know(I, I->node->input[i]);
     if (!k->constant && k->proto && k->proto->data_location != 1 &&
-        tensor_type(k->proto, here(I), &t) &&
-        type_elements(&t) <= LITERAL_MOST)
+        tensor_type(k->proto, here(I), &t) && type_elements(&t) <= LITERAL_MOST)
         return tensor_content(I->a, k->proto, here(I));
     return input_constant(I, i);
 }

@@ -9,13 +9,12 @@ enum { COMPOSE_MOST = 8 }; /* operands of a composed formula */
 /* A formula over a, b, c, ..., written as by printf; dtype DT_NONE: promoted.
    0 where an operand is 0. Numbers: (%.17g), in parentheses for their sign. */
 ValueId compose(Import *I, DType dtype, int n, const ValueId *in,
-                const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
-#define compose1(I, x, ...)                                                    \
+                const char *format, ...) __attribute__((format(printf, 5, 6)));
+#define compose1(I, x, ...) \
     compose((I), DT_NONE, 1, (ValueId[]){(x)}, __VA_ARGS__)
-#define compose2(I, x, y, ...)                                                 \
+#define compose2(I, x, y, ...) \
     compose((I), DT_NONE, 2, (ValueId[]){(x), (y)}, __VA_ARGS__)
-#define compose3(I, x, y, z, ...)                                              \
+#define compose3(I, x, y, z, ...) \
     compose((I), DT_NONE, 3, (ValueId[]){(x), (y), (z)}, __VA_ARGS__)
 
 Type type_of(const Import *I, ValueId v);

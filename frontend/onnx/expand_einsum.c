@@ -1,12 +1,12 @@
 /* expand_einsum: Einsum as contractions, two operands at a time; a label that
    nothing else reads is summed first. */
-#include <ctype.h>
-#include <string.h>
-
 #include "frontend/onnx/compose.h"
 #include "frontend/onnx/expand.h"
 
-enum { OPERANDS_MOST = 16 };
+#include <ctype.h>
+#include <string.h>
+
+enum { OPERANDS_MOST = 4 }; /* so that free letters are left */
 
 typedef struct Term {
     char label[MAXRANK + 1];
@@ -159,8 +159,8 @@ read_equation(Import *I, Einsum *e)
     int dots, before = complaints();
 
     if (input_count(I) < 1 || input_count(I) > OPERANDS_MOST) {
-        lower_fault(I, "has %d operands; 1 to %d are supported",
-                    input_count(I), OPERANDS_MOST);
+        lower_fault(I, "has %d operands; 1 to %d are supported", input_count(I),
+                    OPERANDS_MOST);
         return false;
     }
     if (!read_operands(I, &text, e, &dots) || complaints() != before)
@@ -202,8 +202,7 @@ simplify(Import *I, const Einsum *e, Term *t, const Term *other, int next)
 
     for (int i = 0; i < type.rank; i++) {
         const char *at = other ? strchr(other->label, t->label[i]) : NULL;
-        int64_t size =
-            at ? type_of(I, other->value).dim[at - other->label] : 1;
+        int64_t size = at ? type_of(I, other->value).dim[at - other->label] : 1;
         bool lone = !at && !needed(e, t->label[i], next);
 
         if (lone)
@@ -243,8 +242,7 @@ write_labels(const Einsum *e, Text *t, const char *label)
 
 /* The labels of a and then b that something later needs. */
 static void
-join_labels(const Einsum *e, const Term *a, const Term *b, int next,
-            char *to)
+join_labels(const Einsum *e, const Term *a, const Term *b, int next, char *to)
 {
     int n = 0;
 
@@ -291,16 +289,18 @@ bind_result(Import *I, const Einsum *e, const Term *t)
         const char *at = strchr(t->label, e->result[i]);
 
         if (!at) {
-            lower_fault(I, "its result names the label '%c', which no operand "
-                           "has",
+            lower_fault(I,
+                        "its result names the label '%c', which no operand "
+                        "has",
                         e->result[i]);
             return;
         }
         perm[i] = at - t->label;
         moved |= perm[i] != i;
     }
-    bind_output(I, 0, moved ? build_transpose(&I->b, t->value, perm, NULL)
-                     : build_map1(&I->b, OP_copy, t->value, NULL));
+    bind_output(I, 0,
+                moved ? build_transpose(&I->b, t->value, perm, NULL)
+                      : build_map1(&I->b, OP_copy, t->value, NULL));
 }
 
 void

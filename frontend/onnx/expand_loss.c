@@ -1,9 +1,9 @@
 /* expand_loss: the losses of ONNX as compositions of log-softmax, counting,
    where and sums, in a graph of any kind. */
-#include <string.h>
-
 #include "frontend/onnx/compose.h"
 #include "frontend/onnx/expand.h"
+
+#include <string.h>
 
 /* Labels (batch, d...) fit scores (batch, classes, d...). */
 static bool
@@ -34,8 +34,8 @@ sample_weights(Import *I, ValueId hot, ValueId label, DType d)
         ValueId by_class = along_axis(I, input(I, 2), rank, 1);
 
         w = build_reduce(&I->b, "sum",
-                         compose2(I, hot, by_class, "where(a,b,0)"), 1,
-                         classes, NULL);
+                         compose2(I, hot, by_class, "where(a,b,0)"), 1, classes,
+                         NULL);
     }
     if (!attr_given(I, "ignore_index"))
         return w;
@@ -66,8 +66,7 @@ reduced(Import *I, ValueId loss, ValueId weight, const int64_t *axes, int n)
         sum = build_reduce(&I->b, "sum", loss, n, axes, NULL);
         if (strcmp(how, "mean") == 0)
             sum = build_map2(&I->b, OP_div, sum,
-                             build_reduce(&I->b, "sum", weight, n, axes,
-                                          NULL),
+                             build_reduce(&I->b, "sum", weight, n, axes, NULL),
                              NULL);
     }
     return without_axes(I, sum, axes, n);
@@ -87,8 +86,8 @@ negative_log_likelihood(Import *I, ValueId logp)
         axes[i] = i;
     }
     label = build_view(&I->b, input(I, 1), t.rank, dim, NULL);
-    hot = compose2(I, label,
-                   counting(I, labels.dtype, t.rank, 1, t.dim[1]), "a==b");
+    hot = compose2(I, label, counting(I, labels.dtype, t.rank, 1, t.dim[1]),
+                   "a==b");
     loss = build_reduce(&I->b, "sum", compose2(I, hot, logp, "where(a,-b,0)"),
                         1, classes, NULL);
     weight = sample_weights(I, hot, label, t.dtype);
@@ -108,8 +107,8 @@ loss_inputs(Import *I)
         return true;
     w = input_type(I, 2);
     if (w && (w->rank != 1 || w->dim[0] != x->dim[1]))
-        lower_fault(I, "has %lld classes, but weights %s",
-                    (long long)x->dim[1], type_text(I->a, w));
+        lower_fault(I, "has %lld classes, but weights %s", (long long)x->dim[1],
+                    type_text(I->a, w));
     return w && w->rank == 1 && w->dim[0] == x->dim[1];
 }
 

@@ -1,11 +1,11 @@
 /* expand_move: operators that cut, repeat, rearrange or make tensors by a
    rule, composed of slices, views, transposes and counting. */
-#include <math.h>
-#include <string.h>
-
 #include "frontend/onnx/compose.h"
 #include "frontend/onnx/expand.h"
 #include "ir/eval.h"
+
+#include <math.h>
+#include <string.h>
 
 enum { SPLITS_MOST = 1024, CONSTANT_MOST = 4096 };
 
@@ -48,15 +48,15 @@ split_fits(Import *I, int64_t total, const int64_t *size, int n)
 
     for (int i = 0; i < n; i++) {
         if (size[i] < 0 || size[i] > left) {
-            lower_fault(I, "its parts do not fit into %lld",
-                        (long long)total);
+            lower_fault(I, "its parts do not fit into %lld", (long long)total);
             return false;
         }
         left -= size[i];
     }
     if (left != 0 || n != (int)I->node->n_output)
-        lower_fault(I, "has %d parts of together %lld for %zu outputs and "
-                       "%lld elements",
+        lower_fault(I,
+                    "has %d parts of together %lld for %zu outputs and "
+                    "%lld elements",
                     n, (long long)(total - left), I->node->n_output,
                     (long long)total);
     return left == 0 && n == (int)I->node->n_output;
@@ -111,8 +111,8 @@ lower_Tile(Import *I)
         return;
     }
     n = t->rank;
-    x = build_broadcast(&I->b, build_view(&I->b, x, rank, from, NULL), rank,
-                        to, NULL);
+    x = build_broadcast(&I->b, build_view(&I->b, x, rank, from, NULL), rank, to,
+                        NULL);
     bind_output(I, 0, build_view(&I->b, x, n, dim, NULL));
 }
 
@@ -145,10 +145,11 @@ block_size(Import *I, const Type *t, int64_t *b)
     *b = attr_int(I, "blocksize", 0);
     if (!t)
         return false;
-    if (t->rank == 4 && *b >= 1 && *b <= 1 << 20)
+    if (t->rank == 4 && type_elements(t) > 0 && *b >= 1 && *b <= 1 << 20)
         return true;
-    lower_fault(I, "blocks of %lld in %s: four axes and a positive size are "
-                   "needed",
+    lower_fault(I,
+                "blocks of %lld in %s: four axes, elements and a positive "
+                "size are needed",
                 (long long)*b, type_text(I->a, t));
     return false;
 }
@@ -172,10 +173,10 @@ lower_DepthToSpace(Import *I)
     const int64_t last[4] = {n, c, h * b, w * b};
 
     bind_output(I, 0,
-         columns ? shuffled(I, (int64_t[]){n, c, b, b, h, w},
-                            (int64_t[]){0, 1, 4, 2, 5, 3}, last)
-                 : shuffled(I, (int64_t[]){n, b, b, c, h, w},
-                            (int64_t[]){0, 3, 4, 1, 5, 2}, last));
+                columns ? shuffled(I, (int64_t[]){n, c, b, b, h, w},
+                                   (int64_t[]){0, 1, 4, 2, 5, 3}, last)
+                        : shuffled(I, (int64_t[]){n, b, b, c, h, w},
+                                   (int64_t[]){0, 3, 4, 1, 5, 2}, last));
 }
 
 void
@@ -196,10 +197,19 @@ lower_SpaceToDepth(Import *I)
         return;
     }
     bind_output(I, 0,
-         shuffled(I, (int64_t[]){n, c, h, b, w, b},
-                  columns ? (int64_t[]){0, 1, 3, 5, 2, 4}
-                          : (int64_t[]){0, 3, 5, 1, 2, 4},
-                  last));
+                shuffled(I, (int64_t[]){n, c, h, b, w, b},
+                         columns ? (int64_t[]){0, 1, 3, 5, 2, 4}
+                                 : (int64_t[]){0, 3, 5, 1, 2, 4},
+                         last));
+}
+
+/* Diagonals further away hold nothing in any tensor that there can be. */
+static int64_t
+near_diagonal(int64_t k)
+{
+    const int64_t far = INT64_C(1) << 61;
+
+    return k < -far ? -far : k > far ? far : k;
 }
 
 /* Elements above (upper) or below diagonal k stay. */
@@ -208,25 +218,26 @@ lower_Trilu(Import *I)
 {
     const Type *t = input_type(I, 0);
     bool upper = attr_int(I, "upper", 1) != 0;
-    double k = 0;
+    int64_t k = 0;
     Type whole;
+    int n;
 
-    if (!t || (has_input(I, 1) && !input_number(I, 1, "k", &k)))
+    if (!t || (has_input(I, 1) && !input_integers(I, 1, 1, &k, &n)))
         return;
+    k = near_diagonal(k);
     if (t->rank < 2) {
         lower_fault(I, "takes a matrix, %s is none", type_text(I->a, t));
         return;
     }
     whole = *t;
-    bind_output(I, 0,
-         compose(I, whole.dtype, 3,
-                 (ValueId[]){input(I, 0),
-                             counting(I, DT_I64, 2, 0,
-                                      whole.dim[whole.rank - 2]),
-                             counting(I, DT_I64, 2, 1,
-                                      whole.dim[whole.rank - 1])},
-                 "where(c-b%s(%lld),a,0)", upper ? ">=" : "<=",
-                 (long long)k));
+    bind_output(
+        I, 0,
+        compose(
+            I, whole.dtype, 3,
+            (ValueId[]){input(I, 0),
+                        counting(I, DT_I64, 2, 0, whole.dim[whole.rank - 2]),
+                        counting(I, DT_I64, 2, 1, whole.dim[whole.rank - 1])},
+            "where(c-b%s(%lld),a,0)", upper ? ">=" : "<=", (long long)k));
 }
 
 /* One number in every element: a constant while it is small. */
@@ -242,8 +253,8 @@ bind_filled(Import *I, Type t, double x)
         return;
     }
     bind_output(I, 0,
-         build_broadcast(&I->b, build_number(&I->b, x, t.dtype, NULL), t.rank,
-                         t.dim, NULL));
+                build_broadcast(&I->b, build_number(&I->b, x, t.dtype, NULL),
+                                t.rank, t.dim, NULL));
 }
 
 void
@@ -307,7 +318,7 @@ void
 lower_EyeLike(Import *I)
 {
     const Type *t = input_type(I, 0);
-    int64_t k = attr_int(I, "k", 0);
+    int64_t k = near_diagonal(attr_int(I, "k", 0));
     int32_t number = (int32_t)attr_int(I, "dtype", 0);
     DType d;
 
@@ -322,10 +333,10 @@ lower_EyeLike(Import *I)
     const int64_t rows = t->dim[0], columns = t->dim[1];
 
     bind_output(I, 0,
-         compose(I, d, 2,
-                 (ValueId[]){counting(I, DT_I64, 2, 0, rows),
-                             counting(I, DT_I64, 2, 1, columns)},
-                 "b-a==(%lld)", (long long)k));
+                compose(I, d, 2,
+                        (ValueId[]){counting(I, DT_I64, 2, 0, rows),
+                                    counting(I, DT_I64, 2, 1, columns)},
+                        "b-a==(%lld)", (long long)k));
 }
 
 /* The two values of OneHot as scalars: off first. */
@@ -342,11 +353,10 @@ one_hot_values(Import *I, ValueId out[2])
         return false;
     }
     for (int i = 0; i < 2; i++)
-        out[i] = known ? build_number(&I->b, tensor_get(known, i), t->dtype,
-                                      NULL)
-                       : build_view(&I->b,
-                                    slice_axis(I, input(I, 2), 0, i, 1), 0,
-                                    NULL, NULL);
+        out[i] = known
+                     ? build_number(&I->b, tensor_get(known, i), t->dtype, NULL)
+                     : build_view(&I->b, slice_axis(I, input(I, 2), 0, i, 1), 0,
+                                  NULL, NULL);
     return true;
 }
 
@@ -376,9 +386,9 @@ lower_OneHot(Import *I)
     index = build_view(&I->b, index, whole.rank + 1, dim, NULL);
     count = counting(I, DT_I64, whole.rank + 1, (int)axis, (int64_t)depth);
     bind_output(I, 0,
-         compose(I, type_of(I, value[0]).dtype, 4,
-                 (ValueId[]){index, count, value[1], value[0]},
-                 "where(a==b or a+%lld==b,c,d)", (long long)depth));
+                compose(I, type_of(I, value[0]).dtype, 4,
+                        (ValueId[]){index, count, value[1], value[0]},
+                        "where(a==b or a+%lld==b,c,d)", (long long)depth));
 }
 
 void

@@ -131,8 +131,8 @@ lower_InstanceNormalization(Import *I)
     n = axes_from(2, rank, axes);
     y = normalized(I, input(I, 0), n, axes, attr_float(I, "epsilon", 1e-5));
     bind_output(I, 0,
-         scale_and_shift(I, y, along_axis(I, input(I, 1), rank, 1),
-                         along_axis(I, input(I, 2), rank, 1)));
+                scale_and_shift(I, y, along_axis(I, input(I, 1), rank, 1),
+                                along_axis(I, input(I, 2), rank, 1)));
 }
 
 /* Scale and bias: one a group in opset 18, one a channel since 21. */
@@ -140,11 +140,12 @@ static void
 normalize_groups(Import *I, int64_t groups)
 {
     const Type t = type_of(I, input(I, 0));
-    int64_t dim[3] = {t.dim[0], groups, 1}, axes[1] = {2};
+    int64_t dim[3] = {t.dim[0], groups, t.dim[1] / groups}, axes[1] = {2};
     bool by_group = I->opset < 21;
     ValueId y;
 
-    dim[2] = type_elements(&t) / (dim[0] * groups);
+    for (int i = 2; i < t.rank; i++)
+        dim[2] *= t.dim[i];
     y = normalized(I, build_view(&I->b, input(I, 0), 3, dim, NULL), 1, axes,
                    attr_float(I, "epsilon", 1e-5));
     if (by_group)
@@ -192,9 +193,10 @@ lower_LpNormalization(Import *I)
     }
     sum = build_map1(&I->b, p == 1 ? OP_abs : OP_square, x, NULL);
     sum = build_reduce(&I->b, "sum", sum, 1, &axis, NULL);
-    bind_output(I, 0, compose2(I, x, sum,
-                        p == 1 ? "where(b==0,0,a/where(b==0,1,b))"
-                               : "where(b==0,0,a/sqrt(where(b==0,1,b)))"));
+    bind_output(I, 0,
+                compose2(I, x, sum,
+                         p == 1 ? "where(b==0,0,a/where(b==0,1,b))"
+                                : "where(b==0,0,a/sqrt(where(b==0,1,b)))"));
 }
 
 /* The standard's own form: 1e-9 is added to the deviation. */
@@ -216,8 +218,7 @@ lower_MeanVarianceNormalization(Import *I)
         if (!normal_axis(I, axes[i], t->rank, &axes[i]))
             return;
     center = build_map2(&I->b, OP_sub, x, mean(I, x, n, axes), NULL);
-    variance = mean(I, build_map1(&I->b, OP_square, center, NULL), n,
-                         axes);
+    variance = mean(I, build_map1(&I->b, OP_square, center, NULL), n, axes);
     bind_output(I, 0, compose2(I, center, variance, "a/(sqrt(b)+1e-9)"));
 }
 
@@ -226,8 +227,8 @@ static ValueId
 channel_window(Import *I, ValueId square, int64_t size)
 {
     int64_t channels = type_of(I, square).dim[1];
-    ValueId padded = pad_axis(I, square, 1, (size - 1) / 2,
-                              channels + size - 1, 0);
+    ValueId padded =
+        pad_axis(I, square, 1, (size - 1) / 2, channels + size - 1, 0);
     ValueId sum = slice_axis(I, padded, 1, 0, channels);
 
     for (int64_t k = 1; k < size; k++)
@@ -248,12 +249,14 @@ lower_LRN(Import *I)
     if (!has_channels(I, t, 2))
         return;
     if (size < 1 || size > 64) {
-        lower_fault(I, "a window of %lld channels is not supported: 1 to 64 "
-                       "are",
+        lower_fault(I,
+                    "a window of %lld channels is not supported: 1 to 64 "
+                    "are",
                     (long long)size);
         return;
     }
     sum = channel_window(I, build_map1(&I->b, OP_square, x, NULL), size);
-    bind_output(I, 0, compose2(I, x, sum, "a/pow((%.17g)+(%.17g)*b,(%.17g))", bias,
-                        alpha / (double)size, beta));
+    bind_output(I, 0,
+                compose2(I, x, sum, "a/pow((%.17g)+(%.17g)*b,(%.17g))", bias,
+                         alpha / (double)size, beta));
 }

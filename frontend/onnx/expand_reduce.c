@@ -167,9 +167,8 @@ shifted(Import *I, ValueId x, int axis, int64_t by, bool reverse,
 {
     int64_t size = type_of(I, x).dim[axis];
 
-    return pad_axis(I,
-                    slice_axis(I, x, axis, reverse ? by : 0, size - by), axis,
-                    reverse ? 0 : by, size, identity);
+    return pad_axis(I, slice_axis(I, x, axis, reverse ? by : 0, size - by),
+                    axis, reverse ? 0 : by, size, identity);
 }
 
 /* Running results by doubling: after step k every element holds 2^k of them. */
@@ -194,7 +193,7 @@ running(Import *I, Op op, double identity)
         x = build_map2(&I->b, op, x,
                        shifted(I, x, (int)axis, by, reverse, identity), NULL);
     bind_output(I, 0,
-         x == input(I, 0) ? build_map1(&I->b, OP_copy, x, NULL) : x);
+                x == input(I, 0) ? build_map1(&I->b, OP_copy, x, NULL) : x);
 }
 
 void

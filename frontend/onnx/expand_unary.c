@@ -1,11 +1,11 @@
 /* expand_unary: element-wise operators that are formulas of their inputs. */
-#include <string.h>
-
 #include "frontend/onnx/compose.h"
 #include "frontend/onnx/expand.h"
 
+#include <string.h>
+
 /* One value through a formula in `a`. */
-#define bind_formula(I, ...)                                                   \
+#define bind_formula(I, ...) \
     bind_output((I), 0, compose1((I), input((I), 0), __VA_ARGS__))
 
 void
@@ -44,8 +44,9 @@ lower_SwiGLU(Import *I)
 {
     double alpha = attr_float(I, "alpha", 1);
 
-    bind_output(I, 0, compose2(I, input(I, 0), input(I, 1),
-                        "a*sigmoid((%.17g)*a)*b", alpha));
+    bind_output(
+        I, 0,
+        compose2(I, input(I, 0), input(I, 1), "a*sigmoid((%.17g)*a)*b", alpha));
 }
 
 void
@@ -59,8 +60,7 @@ lower_Shrink(Import *I)
 {
     double edge = attr_float(I, "lambd", 0.5), bias = attr_float(I, "bias", 0);
 
-    bind_formula(I,
-                 "where(a<-(%.17g),a+(%.17g),where(a>(%.17g),a-(%.17g),0))",
+    bind_formula(I, "where(a<-(%.17g),a+(%.17g),where(a>(%.17g),a-(%.17g),0))",
                  edge, bias, edge, bias);
 }
 
@@ -83,7 +83,8 @@ lower_PRelu(Import *I)
                     type_text(I->a, slope), type_text(I->a, x));
         return;
     }
-    bind_output(I, 0, compose2(I, input(I, 0), input(I, 1), "where(a<0,a*b,a)"));
+    bind_output(I, 0,
+                compose2(I, input(I, 0), input(I, 1), "where(a<0,a*b,a)"));
 }
 
 void
@@ -118,8 +119,9 @@ lower_Mod(Import *I)
                          : "x = f64(a); m = f64(b); where(m==inf or m==-inf,"
                            "where(x-x==0,where((x<0 and m>0) or (x>0 and m<0),"
                            "m,x),nan),x-floor(x/m)*m)";
-    bind_output(I, 0, compose(I, t->dtype, 2, (ValueId[]){input(I, 0), input(I, 1)},
-                       "%s", formula));
+    bind_output(I, 0,
+                compose(I, t->dtype, 2, (ValueId[]){input(I, 0), input(I, 1)},
+                        "%s", formula));
 }
 
 static void
@@ -155,8 +157,8 @@ lower_BitwiseNot(Import *I)
     const Type *t = input_type(I, 0);
 
     if (t)
-        bind_output(I, 0, compose(I, t->dtype, 1, (ValueId[]){input(I, 0)},
-                                  "-1-a"));
+        bind_output(I, 0,
+                    compose(I, t->dtype, 1, (ValueId[]){input(I, 0)}, "-1-a"));
 }
 
 /* A count below 0 or from the width on leaves nothing but the sign. */
@@ -189,7 +191,8 @@ lower_BitShift(Import *I)
 static void
 truth(Import *I, const char *formula)
 {
-    bind_output(I, 0, compose(I, DT_I1, 1, (ValueId[]){input(I, 0)}, "%s", formula));
+    bind_output(I, 0,
+                compose(I, DT_I1, 1, (ValueId[]){input(I, 0)}, "%s", formula));
 }
 
 void
@@ -218,19 +221,31 @@ lower_CastLike(Import *I)
     attr_int(I, "saturate", 1);
     attr_text(I, "round_mode", "up");
     if (like)
-        bind_output(I, 0, compose(I, like->dtype, 1, (ValueId[]){input(I, 0)}, "a"));
+        bind_output(I, 0,
+                    compose(I, like->dtype, 1, (ValueId[]){input(I, 0)}, "a"));
 }
 
-/* A bound of Clip: an attribute before opset 11, then an input; 0: none. */
+/* A bound of Clip: an attribute before opset 11, then an input of one element;
+   0: none, or after a fault. */
 static ValueId
 clip_bound(Import *I, const char *name, int i)
 {
-    if (I->opset >= 11)
-        return has_input(I, i) ? input(I, i) : 0;
-    return attr_given(I, name)
-               ? build_number(&I->b, attr_float(I, name, 0),
-                              type_of(I, input(I, 0)).dtype, NULL)
-               : 0;
+    DType d = type_of(I, input(I, 0)).dtype;
+    const Type *t;
+
+    if (I->opset < 11)
+        return attr_given(I, name)
+                   ? build_number(&I->b, attr_float(I, name, 0), d, NULL)
+                   : 0;
+    t = has_input(I, i) ? input_type(I, i) : NULL;
+    if (t && type_elements(t) != 1) {
+        lower_fault(I, "its bound %s is %s, must be one number", name,
+                    type_text(I->a, t));
+        return 0;
+    }
+    return !t             ? 0
+           : t->rank == 0 ? input(I, i)
+                          : build_view(&I->b, input(I, i), 0, NULL, NULL);
 }
 
 /* Where the bounds cross, the upper one wins. The gradient at a bound is x's;
@@ -286,11 +301,10 @@ lower_Hardmax(Import *I)
     }
     for (int i = 0; i < whole.rank; i++)
         flat[i >= axis] *= whole.dim[i];
-    bind_output(I, 0,
-         build_view(&I->b,
-                    first_largest(I,
-                                  build_view(&I->b, input(I, 0), 2, flat,
-                                             NULL),
-                                  1),
-                    whole.rank, whole.dim, NULL));
+    bind_output(
+        I, 0,
+        build_view(
+            &I->b,
+            first_largest(I, build_view(&I->b, input(I, 0), 2, flat, NULL), 1),
+            whole.rank, whole.dim, NULL));
 }

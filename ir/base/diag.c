@@ -107,6 +107,9 @@ place(char *s, size_t n, Loc loc)
                     node);
 }
 
+static char *compose(Loc loc, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
 static char *
 compose(Loc loc, const char *format, va_list args)
 {
@@ -124,6 +127,9 @@ compose(Loc loc, const char *format, va_list args)
     vsnprintf(s + head, (size_t)body + 1, format, args);
     return s;
 }
+
+static void note(Status status, Loc loc, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 static void
 note(Status status, Loc loc, const char *format, va_list args)

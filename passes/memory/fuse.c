@@ -120,7 +120,17 @@ feeds_leader(const Fuse *f, const Cluster *p, const Cluster *m)
     return false;
 }
 
-/* Is every result of p read only by m, and none an output of the graph? */
+/* The last version of a store inside the cluster must come out even if nobody
+   reads it. */
+static bool
+is_final_version(const Fuse *f, ValueId v)
+{
+    return value_at(f->g, v)->over &&
+           value_at(f->g, graph_root(f->g, v))->kind == V_STORE &&
+           !f->replaced[v];
+}
+
+/* Is every result of p read only by m, and none to come out? */
 static bool
 only_for(const Fuse *f, const Cluster *p, const Cluster *m)
 {
@@ -132,6 +142,8 @@ only_for(const Fuse *f, const Cluster *p, const Cluster *m)
         for (int r = 0; r < n->nout; r++) {
             ValueId v = n->out[r];
 
+            if (is_final_version(f, v))
+                return false;
             for (uint32_t u = uses->use_of[v]; u < uses->use_of[v + 1];
                  u++) {
                 NodeId user = uses->use[u].node;
@@ -142,6 +154,52 @@ only_for(const Fuse *f, const Cluster *p, const Cluster *m)
         }
     }
     return true;
+}
+
+static bool
+same_dims(const Type *a, const Type *b)
+{
+    bool same = a->rank == b->rank;
+
+    for (int i = 0; same && i < a->rank; i++)
+        same = a->dim[i] == b->dim[i];
+    return same;
+}
+
+/* Does a member of c read the bytes of the update v elsewhere than where v is
+   written at that time? */
+static bool
+reads_across(const Fuse *f, const Cluster *c, ValueId v)
+{
+    const Graph *g = f->g;
+    const uint32_t *buffer_of = f->facts->buffer_of;
+
+    for (size_t i = 0; i < vec_len(c->member); i++) {
+        const Node *n = node_at(g, c->member[i]);
+
+        for (int k = 0; k < n->nin; k++)
+            if (buffer_of[n->in[k]] == buffer_of[v] &&
+                (c->leader == c->member[i] ||
+                 !same_dims(&value_at(g, n->in[k])->type,
+                            &value_at(g, v)->type)))
+                return true;
+    }
+    return false;
+}
+
+/* Does `reader` read across what `writer` updates? */
+static bool
+update_in_the_way(const Fuse *f, const Cluster *writer, const Cluster *reader)
+{
+    for (size_t i = 0; i < vec_len(writer->member); i++) {
+        const Node *n = node_at(f->g, writer->member[i]);
+
+        for (int r = 0; r < n->nout; r++)
+            if (value_at(f->g, n->out[r])->over &&
+                reads_across(f, reader, n->out[r]))
+                return true;
+    }
+    return false;
 }
 
 static int
@@ -194,6 +252,8 @@ try_join(Fuse *f, Cluster *p, Cluster *m)
         ports(f, p) + ports(f, m) > 2 * PORTS_MOST)
         return;
     if (joined.kind == CK_CLOSED && !only_for(f, p, m))
+        return;
+    if (update_in_the_way(f, p, m) || update_in_the_way(f, m, p))
         return;
     sink = can_sink(f, p, m);
     if (!sink && !can_hoist(f, p, m))
@@ -248,16 +308,6 @@ read_outside(const Fuse *f, const Cluster *c, ValueId v)
             return true;
     }
     return false;
-}
-
-/* The last version of a store inside the cluster must come out even if nobody
-   reads it. */
-static bool
-is_final_version(const Fuse *f, ValueId v)
-{
-    return value_at(f->g, v)->over &&
-           value_at(f->g, graph_root(f->g, v))->kind == V_STORE &&
-           !f->replaced[v];
 }
 
 static ValueId

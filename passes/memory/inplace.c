@@ -43,6 +43,19 @@ may_take(const Graph *g, const Node *n, ValueId operand, const Type *t)
            reads_by_element(g, n, operand, t);
 }
 
+/* Whatever n reads of v's bytes, under this name or as a view, it reads by
+   element. */
+static bool
+may_take_bytes(const Graph *g, const Facts *f, const Node *n, ValueId v,
+               const Type *t)
+{
+    for (int i = 0; i < n->nin; i++)
+        if (f->buffer_of[n->in[i]] == f->buffer_of[v] &&
+            !may_take(g, n, n->in[i], t))
+            return false;
+    return true;
+}
+
 /* The operand's buffer is a temporary that ends at this position. */
 static bool
 dies_here(const Graph *g, const Facts *f, ValueId v, int position)
@@ -66,7 +79,7 @@ take_operand(Graph *g, const Facts *f, NodeId id, int result, bool *taken)
         ValueId v = n->in[i];
 
         if (taken[f->buffer_of[v]] || !dies_here(g, f, v, f->position[id]) ||
-            !may_take(g, n, v, &r->type))
+            !may_take_bytes(g, f, n, v, &r->type))
             continue;
         r->over = v;
         taken[f->buffer_of[v]] = true;
@@ -83,6 +96,8 @@ inplace_graph(Graph *g, Arena *scratch)
     for (size_t v = 1; v < vec_len(g->value); v++)
         if (g->value[v].over && f->position[g->value[v].def] >= 0)
             taken[f->buffer_of[g->value[v].over]] = true;
+    for (size_t i = 0; i < vec_len(g->output); i++)
+        taken[f->buffer_of[g->output[i]]] = true;
     for (size_t k = 0; k < vec_len(g->order); k++) {
         const Node *n = node_at(g, g->order[k]);
 

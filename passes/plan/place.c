@@ -48,7 +48,8 @@ intervals(Graph *g, Arena *scratch, int64_t align, uint32_t **buffer)
         if (p->persistent || p->bytes == 0)
             continue;
         vec_push(scratch, x,
-                 (Interval){p->first, (int64_t)p->last + 1,
+                 (Interval){p->first, p->last < p->first ? p->first + 1
+                                                         : p->last + 1,
                             aligned(p->bytes, align), 0});
         vec_push(scratch, *buffer, (uint32_t)b);
     }
@@ -81,16 +82,14 @@ place_entry(PassRun *r, Graph *g, Sym space, Totals *t)
     int64_t align = r->machine->align, at = 0;
     uint32_t *buffer = NULL;
     Interval *x = intervals(g, r->scratch, align, &buffer);
-    int64_t capacity = r->budget > t->stores ? r->budget - t->stores : 0;
     Placement p;
 
-    (void)capacity;
     placement_bound(r->scratch, x, (int)vec_len(x), &at);
     p = placement_solve(r->scratch, x, (int)vec_len(x), 0,
                         opt_int(r, "nodes"));
     log_line("place", "%s: height %" PRId64 " bound %" PRId64 " nodes %" PRId64,
              g->name, p.height, p.bound, p.nodes);
-    if (p.bound >= t->bound) {
+    if (p.bound > t->bound && vec_len(g->order)) {
         t->bound = p.bound;
         t->bound_entry = g->name;
         t->bound_at = at;
@@ -152,8 +151,10 @@ tell(PassRun *r, const Totals *t)
 
     text_add(&at, "%s:%" PRId64, t->bound_entry, t->bound_at);
     set_number(r->m, "peak", t->stores + t->height);
-    set_number(r->m, "bound", t->stores + t->bound);
-    module_set(r->m, "bound_at", at.s);
+    if (t->bound >= 0) { /* some entry has nodes */
+        set_number(r->m, "bound", t->stores + t->bound);
+        module_set(r->m, "bound_at", at.s);
+    }
     if (r->budget)
         set_number(r->m, "budget", r->budget);
 }

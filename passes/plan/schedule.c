@@ -100,47 +100,72 @@ reorder(Graph *g, const Order *o)
     graph_touch(g);
 }
 
-static const char *
-proof_text(Arena *a, const Order *o)
-{
-    Text t = text_new(a);
+/* What is known of the order of the whole module: the largest of its
+   entries counts, stores included. */
+typedef struct Claim {
+    int64_t peak, bound;
+    OrderProof proof; /* of the entry with the largest bound */
+} Claim;
 
-    if (o->proof == ORDER_BOUND)
-        return "optimal (forced-live bound)";
-    if (o->proof == ORDER_SEARCH)
-        return "optimal (down-set search)";
-    if (o->bound == 0)
-        return "heuristic, without a bound";
-    text_add(&t, "heuristic, at most %.2f %% above the bound",
-             100 * ((double)o->peak / (double)o->bound - 1));
-    return t.s;
+static int64_t
+store_bytes(const Module *m, int64_t align)
+{
+    int64_t bytes = 0;
+
+    for (size_t i = 1; i < vec_len(m->store); i++)
+        bytes += (type_bytes(&m->store[i].type) + align - 1) / align * align;
+    return bytes;
 }
 
-/* The worst-proven of the entries speaks for the module, train first. */
 static void
-tell(PassRun *r, const Graph *g, const Order *o)
+claim_entry(PassRun *r, Graph *g, const Order *o, Claim *c)
 {
-    char bytes[32];
+    int64_t align = r->machine->align;
+    int64_t *live = live_bytes(r->scratch, g, align);
+    int64_t bound = o->bound ? o->bound + store_bytes(r->m, align) : 0;
 
     log_line("schedule", "%s: peak %" PRId64 " bound %" PRId64
                          " states %" PRId64,
              g->name, o->peak, o->bound, o->states);
-    if (g != r->m->entry[0] && g != module_entry(r->m, "train"))
-        return;
-    snprintf(bytes, sizeof bytes, "%" PRId64, o->bound);
-    module_set(r->m, "order", proof_text(r->scratch, o));
-    module_set(r->m, "order_bound", bytes);
+    for (size_t k = 0; k < vec_len(live); k++)
+        c->peak = live[k] > c->peak ? live[k] : c->peak;
+    if (bound > c->bound) {
+        c->bound = bound;
+        c->proof = o->proof;
+    }
+}
+
+static const char *
+claim_text(Arena *a, const Claim *c)
+{
+    Text t = text_new(a);
+
+    if (c->bound == 0)
+        return "heuristic, without a bound";
+    if (c->bound < c->peak) {
+        text_add(&t, "heuristic, at most %.2f %% above the bound",
+                 100 * ((double)c->peak / (double)c->bound - 1));
+        return text_str(&t);
+    }
+    return c->proof == ORDER_SEARCH ? "optimal (down-set search)"
+                                    : "optimal (forced-live bound)";
 }
 
 void
 pass_schedule(PassRun *r)
 {
+    Claim c = {0};
+    char bytes[32];
+
     for (size_t i = 0; i < vec_len(r->m->entry); i++) {
         Graph *g = r->m->entry[i];
         OrderProblem p = problem_of(g, r->machine->align, r->scratch);
         Order o = order_solve(r->scratch, &p, opt_int(r, "states"));
 
         reorder(g, &o);
-        tell(r, g, &o);
+        claim_entry(r, g, &o, &c);
     }
+    snprintf(bytes, sizeof bytes, "%" PRId64, c.bound);
+    module_set(r->m, "order", claim_text(r->scratch, &c));
+    module_set(r->m, "order_bound", bytes);
 }

@@ -30,19 +30,30 @@ mkdir folder
 go "data is a folder" 1 "folder" --data folder --steps 1
 
 csv() { # FILE LAST-FIELDS: a csv of 64 rows of 64 numbers and a label
-    awk -v last="$2" 'BEGIN { for (i = 0; i < 64; i++) printf "p%d,", i
+    awk -v last="$2" 'BEGIN {
+        for (i = 0; i < 64; i++) printf "p%d,", i
         print "labels"
-        for (r = 0; r < 64; r++) { for (i = 0; i < 64; i++)
-            printf "%s,", (r == 9 && i == 5 && last == "nan") ? "nan" :
-                (r == 9 && i == 5 && last == "word") ? "seven" : (i + r) % 7 / 7
-            print (r == 9 && last == "label") ? 10 :
-                (r == 9 && last == "negative") ? -1 :
-                (r == 9 && last == "half") ? 1.5 : r % 10 } }' >"$1"
+        for (r = 0; r < 64; r++) {
+            for (i = 0; i < 64; i++) {
+                cell = (i + r) % 7 / 7
+                if (r == 9 && i == 5 && last == "nan") cell = "nan"
+                if (r == 9 && i == 5 && last == "word") cell = "seven"
+                printf "%s,", cell
+            }
+            cell = r % 10
+            if (r == 9 && last == "label") cell = 10
+            if (r == 9 && last == "negative") cell = -1
+            if (r == 9 && last == "half") cell = 1.5
+            print cell
+        }
+    }' >"$1"
 }
 csv good.csv ""
 check "train: csv" ./train --data good.csv --steps 2 --quiet
 csv label.csv label
 go "label out of range" 1 "label.csv.*10" --data label.csv --steps 1
+csv half.csv half
+go "half a label" 1 "half.csv.*row 9.*not a whole number" --data half.csv --steps 1
 csv negative.csv negative
 go "negative label" 1 "negative.csv.*-1" --data negative.csv --steps 1
 csv nan.csv nan
@@ -93,4 +104,4 @@ if mount -t tmpfs -o size=1m tmpfs small 2>/dev/null; then
         bad "full disk left a temporary file"
     umount small
 fi
-(ulimit -v 4000; go "too little memory" 4 "memory" --data "$data" --steps 1)
+(ulimit -v 4000; go "too little memory" 1 "out of memory" --data "$data" --steps 1)
