@@ -99,6 +99,10 @@ placed(Import *I, Op op, ValueId x, int64_t size, Placing *p)
     p->start[0] = 0;
     p->start[p->axis] = start;
     to.dim[p->axis] = size;
+    if (!type_make(to.dtype, to.rank, to.dim, &to)) {
+        lower_fault(I, "asks for more elements than there can be");
+        return x;
+    }
     n = build_node(&I->b, op, 1, &x, 1, &to,
                    op == OP_slice ? set_slice : set_pad, p, NULL);
     return node_at(I->g, n)->out[0];

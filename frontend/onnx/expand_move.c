@@ -404,3 +404,41 @@ lower_Size(Import *I)
     tensor_set_integer(&made, 0, type_elements(t));
     bind_constant(I, 0, made);
 }
+
+/* One axis cut or padded around its middle. */
+static ValueId
+centered(Import *I, ValueId x, int axis, int64_t size)
+{
+    int64_t now = type_of(I, x).dim[axis];
+
+    if (size < now)
+        return slice_axis(I, x, axis, (now - size) / 2, size);
+    return size > now ? pad_axis(I, x, axis, (size - now) / 2, size, 0) : x;
+}
+
+void
+lower_CenterCropPad(Import *I)
+{
+    const Type *t = input_type(I, 0);
+    int64_t size[MAXRANK], axes[MAXRANK], axis;
+    ValueId x = input(I, 0);
+    int n, count;
+
+    if (!t || !input_integers(I, 1, MAXRANK, size, &n))
+        return;
+    attr_ints(I, "axes", MAXRANK, axes, &count);
+    if (n != (attr_given(I, "axes") ? count : t->rank)) {
+        lower_fault(I, "has %d sizes for %d axes", n, count ? count : t->rank);
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        if (!normal_axis(I, count ? axes[i] : i, t->rank, &axis))
+            return;
+        if (size[i] < 0) {
+            lower_fault(I, "asks for a size of %lld", (long long)size[i]);
+            return;
+        }
+        x = centered(I, x, (int)axis, size[i]);
+    }
+    bind_output(I, 0, build_map1(&I->b, OP_copy, x, NULL));
+}

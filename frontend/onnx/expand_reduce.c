@@ -207,3 +207,37 @@ lower_CumProd(Import *I)
 {
     running(I, OP_mul, 1);
 }
+
+/* The first (or last) index along an axis of what is largest or smallest: the
+   least (or greatest) of the indices where the element equals it. */
+static void
+index_of(Import *I, const char *extreme)
+{
+    const Type *t = input_type(I, 0);
+    bool last = attr_int(I, "select_last_index", 0) != 0;
+    bool keep = attr_int(I, "keepdims", 1) != 0;
+    ValueId x = input(I, 0), best, at;
+    int64_t axis, size;
+
+    if (!t || !normal_axis(I, attr_int(I, "axis", 0), t->rank, &axis))
+        return;
+    size = t->dim[axis];
+    best = build_reduce(&I->b, extreme, x, 1, &axis, NULL);
+    at = counting(I, DT_I64, t->rank, (int)axis, size);
+    at = compose(I, DT_I64, 3, (ValueId[]){x, best, at},
+                 "where(a==b,c,(%lld))", last ? -1 : (long long)size);
+    at = build_reduce(&I->b, last ? "max" : "min", at, 1, &axis, NULL);
+    bind_output(I, 0, keep ? at : without_axes(I, at, &axis, 1));
+}
+
+void
+lower_ArgMax(Import *I)
+{
+    index_of(I, "max");
+}
+
+void
+lower_ArgMin(Import *I)
+{
+    index_of(I, "min");
+}

@@ -16,20 +16,22 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.backend.test.loader import load_node_model_tests
 from onnx.reference import ReferenceEvaluator
 
-OPERATORS = """Acos Acosh Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot
-BitwiseOr BitwiseXor CastLike Celu Clip ConstantOfShape Cosh CumProd CumSum
-DepthToSpace Einsum EyeLike Expand GlobalMaxPool GroupNormalization Hardmax
-HardSwish InstanceNormalization IsInf IsNaN LRN LayerNormalization LogSoftmax
-LpNormalization Mean MeanVarianceNormalization Mish Mod
-NegativeLogLikelihoodLoss OneHot PRelu RMSNormalization Range ReduceL1 ReduceL2
-ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd
-ReduceSum ReduceSumSquare Selu Shrink Sinh Size Softmax SoftmaxCrossEntropyLoss
-Softsign SpaceToDepth Split SwiGLU Swish Tan ThresholdedRelu Tile Trilu
+OPERATORS = """
+Acos Acosh ArgMax ArgMin Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot
+BitwiseOr BitwiseXor CastLike Celu CenterCropPad Clip ConstantOfShape Cosh
+CumProd CumSum DepthToSpace Einsum Expand EyeLike GlobalMaxPool
+GroupNormalization HardSwish Hardmax InstanceNormalization IsInf IsNaN LRN
+LayerNormalization LogSoftmax LpNormalization Mean MeanVarianceNormalization
+Mish Mod NegativeLogLikelihoodLoss OneHot PRelu RMSNormalization Range
+ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin
+ReduceProd ReduceSum ReduceSumSquare Selu Shrink Sinh Size Softmax
+SoftmaxCrossEntropyLoss Softsign SpaceToDepth Split SwiGLU Swish Tan
+ThresholdedRelu Tile Trilu
 """.split()
 
 # Inputs that the compiler has to know.
-CONSTANT = {"CumSum": [1], "CumProd": [1], "ConstantOfShape": [0],
-            "Expand": [1], "OneHot": [1], "Range": [0, 1, 2], "Split": [1],
+CONSTANT = {"CenterCropPad": [1], "CumSum": [1], "CumProd": [1],
+            "ConstantOfShape": [0], "Expand": [1], "OneHot": [1], "Range": [0, 1, 2], "Split": [1],
             "Tile": [1], "Trilu": [1]}
 TYPES = {np.dtype(t): name for t, name in (
     ("float64", "f64"), ("float32", "f32"), ("int64", "i64"),
@@ -135,10 +137,13 @@ def older():
     yield "sce_sum_weights", one("SoftmaxCrossEntropyLoss", 12,
                                  [f(3, 4, 2), labels, np.abs(f(4))], 2,
                                  reduction="sum", ignore_index=1)
-    yield "nll_none", one("NegativeLogLikelihoodLoss", 13, [f(3, 4), i(0, 3, 1)],
-                          reduction="none")
+    yield "nll_none", one("NegativeLogLikelihoodLoss", 13,
+                          [f(3, 4), i(0, 3, 1)], reduction="none")
     yield "layer_norm_3", one("LayerNormalization", 17,
                               [x, f(4, 2), f(4, 2)], 3, axis=1)
+    yield "cast_like_int", one("CastLike", 19, [5 * x, i(1)])
+    yield "cast_like_float", one("CastLike", 15, [labels, x])
+    yield "cast_like_double", one("CastLike", 15, [x, np.zeros(1)])
     yield "mish", one("Mish", 18, [x])
     yield "tile", one("Tile", 13, [x, i(2, 1, 3)])
     yield "mod_floats", one("Mod", 13, [f(5), np.abs(f(5)) + 1], fmod=1)
