@@ -1,6 +1,6 @@
 /* operators2_test: operators_test on the cases of tests/operators2 (made by
    tests/reference/operators2.py): windows, resampling, recurrent operators and
-   those that pick elements. */
+   the largest elements. */
 #include <stddef.h>
 
 #define CASES          "operators2"

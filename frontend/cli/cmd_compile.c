@@ -1,12 +1,4 @@
 /* compile: model -> plan -> object -> program. */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
-
 #include "codegen/emit.h"
 #include "codegen/link.h"
 #include "frontend/cli/commands.h"
@@ -14,16 +6,34 @@
 #include "ir/base/output.h"
 #include "ir/text.h"
 
-typedef enum Kind { K_EXE, K_LIB, K_SO, K_OBJ, K_ASM, K_LLVM, K_PLAN, K_IR } Kind;
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef enum Kind {
+    K_EXE,
+    K_LIB,
+    K_SO,
+    K_OBJ,
+    K_ASM,
+    K_LLVM,
+    K_PLAN,
+    K_IR
+} Kind;
 
 typedef struct KindRow {
     const char *name, *ending;
 } KindRow;
 
 static const KindRow kinds[] = {
-    [K_EXE] = {"exe", ""},    [K_LIB] = {"lib", ".a"},
-    [K_SO] = {"so", ".so"},   [K_OBJ] = {"obj", ".o"},
-    [K_ASM] = {"asm", ".s"},  [K_LLVM] = {"llvm", ".ll"},
+    [K_EXE] = {"exe", ""},        [K_LIB] = {"lib", ".a"},
+    [K_SO] = {"so", ".so"},       [K_OBJ] = {"obj", ".o"},
+    [K_ASM] = {"asm", ".s"},      [K_LLVM] = {"llvm", ".ll"},
     [K_PLAN] = {"plan", ".snug"}, [K_IR] = {"ir", ".snug"},
 };
 
@@ -97,8 +107,8 @@ emit_options(const Args *args, Module *m, const char *path)
 
     o.weights = beside(args->arena, base_name(path), ".safetensors");
     if (module_get(m, "onnx"))
-        o.piece = export_pieces(args->arena, m, module_get(m, "onnx"),
-                                &o.pieces);
+        o.piece =
+            export_pieces(args->arena, m, module_get(m, "onnx"), &o.pieces);
     raise_if_complained();
     return o;
 }
@@ -108,8 +118,8 @@ static void
 write_code(const Args *args, Module *m, Kind kind, const char *path)
 {
     bool stream = strcmp(path, "-") == 0 || output_is_stream(path);
-    const char *to = stream ? temporary_file(args->arena)
-                            : output_file(args->arena, path);
+    const char *to =
+        stream ? temporary_file(args->arena) : output_file(args->arena, path);
     EmitOptions o = emit_options(args, m, path);
 
     emit_module(m, &o, kind == K_LLVM ? EMIT_LLVM : EMIT_ASM, to);
@@ -129,6 +139,24 @@ refuse_own_input(const Args *args, const char *path)
                                       "-o");
 }
 
+/* The runtime library and cc are this machine's, unless the user names
+   others. */
+static void
+refuse_foreign(const char *target)
+{
+    struct utsname here;
+    const char *runtime = getenv("SNUG_RUNTIME");
+
+    if (strcmp(target, "native") == 0 || (runtime && *runtime) ||
+        uname(&here) != 0 || strncmp(target, here.machine, 3) == 0)
+        return;
+    raise_at(NOWHERE,
+             "--target %s: a program can be linked for this machine only, "
+             "which is %s\nuse --emit obj; or name a cross compiler in CC and "
+             "the folder of its runtime library in SNUG_RUNTIME",
+             target, here.machine);
+}
+
 /* A program or library and its weights: neither replaces an older one before
    both are whole. */
 static void
@@ -140,6 +168,8 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
     const char *object;
     EmitOptions o;
 
+    if (linked)
+        refuse_foreign(option(args, OPT_target, "native"));
     path = output_file(a, path);
     o = emit_options(args, m, path);
     text_add(&made, "%s.tmp-%d", path, (int)getpid());
@@ -156,8 +186,7 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
     if (kind == K_LIB || kind == K_SO)
         link_header(a, path);
     if (rename(made.s, path) != 0)
-        raise_at((Loc){.file = path}, "cannot be written: %s",
-                 strerror(errno));
+        raise_at((Loc){.file = path}, "cannot be written: %s", strerror(errno));
 }
 
 static int64_t
@@ -204,8 +233,7 @@ tell(const Args *args, const Module *m, const char *path, double seconds)
         fprintf(stderr,
                 "peak       %12s planned (%s bytes)\n"
                 "bound      %12s, gap %.2f %%, order %s\n",
-                meta_bytes(args, m, "peak"), peak,
-                meta_bytes(args, m, "bound"),
+                meta_bytes(args, m, "peak"), peak, meta_bytes(args, m, "bound"),
                 100 * (strtod(peak, NULL) / strtod(bound, NULL) - 1),
                 order ? order : "as given");
     fprintf(stderr, "wrote      %s (%s) in %.2f s\n", path,

@@ -1,11 +1,11 @@
 /* eval: an entry by the reference interpreter, arrays in and out. */
-#include <stdio.h>
-#include <string.h>
-
 #include "frontend/cli/commands.h"
 #include "frontend/cli/npy.h"
 #include "ir/eval.h"
 #include "ir/text.h"
+
+#include <stdio.h>
+#include <string.h>
 
 /* The file that --input gives for this name, or NULL. */
 static const char *
@@ -89,8 +89,8 @@ static Graph *
 entry_of(const Args *args, Module *m)
 {
     const char *name = option(args, OPT_entry, NULL);
-    Graph *g = name ? module_entry(m, name)
-                    : (vec_len(m->entry) ? m->entry[0] : NULL);
+    Graph *g =
+        name ? module_entry(m, name) : (vec_len(m->entry) ? m->entry[0] : NULL);
 
     if (!g)
         raise_at((Loc){.file = m->file}, "has no entry %s", name ? name : "");

@@ -1,10 +1,10 @@
 /* help: told from the tables themselves. */
-#include <stdio.h>
-#include <string.h>
-
 #include "frontend/cli/commands.h"
 #include "ir/base/embedded.h"
 #include "ir/machine.h"
+
+#include <stdio.h>
+#include <string.h>
 
 typedef struct Row {
     const char *name, *options, *doc;
@@ -32,8 +32,8 @@ print_passes(void)
     }
     printf("\npresets:\n");
     for (size_t i = 0; i < sizeof presets / sizeof *presets; i++)
-        printf("  %-10s %s\n             %s\n", presets[i].name,
-               presets[i].doc, presets[i].options);
+        printf("  %-10s %s\n             %s\n", presets[i].name, presets[i].doc,
+               presets[i].options);
 }
 
 static void

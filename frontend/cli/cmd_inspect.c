@@ -1,9 +1,9 @@
 /* inspect: what a model file holds: inputs, outputs, tensors, operators. */
-#include <stdio.h>
-#include <string.h>
-
 #include "frontend/cli/commands.h"
 #include "ir/text.h"
+
+#include <stdio.h>
+#include <string.h>
 
 static void
 print_ports(const Args *args, const Graph *g, const char *what,

@@ -1,9 +1,9 @@
 /* ops: the operators of the IR and of ONNX, from the tables themselves. */
-#include <stdio.h>
-#include <string.h>
-
 #include "frontend/cli/commands.h"
 #include "frontend/onnx/operators.h"
+
+#include <stdio.h>
+#include <string.h>
 
 static const char *
 gradient_of(const OpInfo *o)
@@ -39,8 +39,9 @@ print_json(Arena *a)
     for (Op op = OP_NONE + 1; op < OP_COUNT; op++) {
         const OpInfo *o = op_info(op);
 
-        text_add(&t, "%s\n  {\"name\": \"%s\", \"operands\": \"%s\", "
-                     "\"gradient\": \"%s\"}",
+        text_add(&t,
+                 "%s\n  {\"name\": \"%s\", \"operands\": \"%s\", "
+                 "\"gradient\": \"%s\"}",
                  comma, o->name, o->input_names, gradient_of(o));
         comma = ",";
     }

@@ -1,12 +1,12 @@
 /* pack: the allocator by itself, on the public format id,lower,upper,size. */
+#include "frontend/cli/commands.h"
+#include "passes/tools/placement.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "frontend/cli/commands.h"
-#include "passes/tools/placement.h"
 
 enum { SEARCH_NODES = 4000000, COLUMNS = 4 };
 
@@ -113,8 +113,9 @@ cmd_pack(const Args *args)
     t = read_table(a, args->operand[0]);
     p = placement_solve(a, t.interval, (int)vec_len(t.interval), capacity,
                         SEARCH_NODES);
-    fprintf(stderr, "%zu buffers: height %" PRId64 ", bound %" PRId64
-                    ", gap %.2f %%%s\n",
+    fprintf(stderr,
+            "%zu buffers: height %" PRId64 ", bound %" PRId64
+            ", gap %.2f %%%s\n",
             vec_len(t.interval), p.height, p.bound,
             p.bound ? 100 * ((double)p.height / (double)p.bound - 1) : 0,
             p.proven ? ", optimal" : "");

@@ -1,10 +1,10 @@
 /* plan: what training would take, without compiling; `plan check FILE`. */
-#include <stdio.h>
-#include <string.h>
-
 #include "frontend/cli/commands.h"
 #include "ir/check.h"
 #include "passes/tools/report.h"
+
+#include <stdio.h>
+#include <string.h>
 
 static int
 check_file(const Args *args)
@@ -28,14 +28,16 @@ cmd_plan(const Args *args)
     if (args->operand && strcmp(args->operand[0], "check") == 0)
         return check_file(args);
     if (args->operand && strcmp(args->operand[0], "diff") == 0)
-        raise_status(ST_USAGE, NOWHERE, "plan diff is not available yet; both "
-                                        "plans are text: diff(1) shows it");
+        raise_status(ST_USAGE, NOWHERE,
+                     "plan diff is not available yet; both "
+                     "plans are text: diff(1) shows it");
     expect_operands(args, 1);
     m = load_model(args, args->operand[0]);
     run_passes(args, m, passes_left(m));
     if (m->stage != ST_PLACED)
-        raise_status(ST_USAGE, NOWHERE, "the passes end before a plan is "
-                                        "made: let them end with ...,place");
+        raise_status(ST_USAGE, NOWHERE,
+                     "the passes end before a plan is "
+                     "made: let them end with ...,place");
     require_good_plan(args, m);
     if (option_on(args, OPT_json))
         report_json(&t, m, machine_of(args));

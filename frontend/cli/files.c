@@ -1,4 +1,10 @@
 /* files: models by their ending, texts in and out. */
+#include "frontend/cli/commands.h"
+#include "frontend/onnx/import.h"
+#include "ir/base/output.h"
+#include "ir/text.h"
+#include "ir/verify.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -7,12 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "frontend/cli/commands.h"
-#include "frontend/onnx/import.h"
-#include "ir/base/output.h"
-#include "ir/text.h"
-#include "ir/verify.h"
 
 enum { TEXT_MOST = 1 << 30 };
 
@@ -78,8 +78,7 @@ finish_stdout(void)
 
     errno = 0;
     bad = fflush(stdout) != 0 || bad;
-    if (!bad || errno == EPIPE ||
-        (poll(&p, 1, 0) > 0 && (p.revents & POLLERR)))
+    if (!bad || errno == EPIPE || (poll(&p, 1, 0) > 0 && (p.revents & POLLERR)))
         return;
     raise_at(NOWHERE, "the standard output cannot be written: %s",
              errno ? strerror(errno) : "is its disk full?");
@@ -172,7 +171,6 @@ load_model(const Args *args, const char *path)
     if (ends_with(path, ".snug") || strcmp(path, "-") == 0)
         return parse_file(args, path);
     if (!ends_with(path, ".onnx"))
-        raise_at((Loc){.file = path},
-                 "is neither .onnx nor .snug by its name");
+        raise_at((Loc){.file = path}, "is neither .onnx nor .snug by its name");
     return import_onnx(args->arena, path, dims, (int)vec_len(dims));
 }

@@ -1,12 +1,12 @@
 /* main: one command, many verbs; the guard behind which they run. */
+#include "frontend/cli/commands.h"
+#include "ir/base/diag.h"
+#include "ir/base/output.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "frontend/cli/commands.h"
-#include "ir/base/diag.h"
-#include "ir/base/output.h"
 
 typedef struct Verb {
     const char *name;

@@ -2,6 +2,8 @@
    accepted. The zip holds stored members only. */
 #include "frontend/cli/npy.h"
 
+#include "ir/base/output.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,8 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "ir/base/output.h"
 
 typedef struct Code {
     const char *text; /* numpy's descr */
@@ -104,8 +104,10 @@ read_head(int fd, const char *path, char *head)
         skip = 12;
     }
     if (n >= HEAD_MOST)
-        raise_at((Loc){.file = path}, "has a header of %zu bytes, more than "
-                                      "any array needs", n);
+        raise_at((Loc){.file = path},
+                 "has a header of %zu bytes, more than "
+                 "any array needs",
+                 n);
     read_exactly(fd, path, head, n, (int64_t)skip);
     head[n] = 0;
     return (int64_t)(skip + n);
@@ -161,8 +163,9 @@ make_head(Arena *a, const Type *t, size_t *length)
     text_add(&dict, "), }");
     total = (10 + dict.len + 1 + 63) / 64 * 64;
     text_add_n(&head, "\x93NUMPY\x01\x00", 8);
-    text_add_n(&head, (char[]){(char)((total - 10) & 255),
-                               (char)((total - 10) >> 8)}, 2);
+    text_add_n(&head,
+               (char[]){(char)((total - 10) & 255), (char)((total - 10) >> 8)},
+               2);
     text_add(&head, "%s%*s\n", dict.s, (int)(total - 11 - dict.len), "");
     *length = head.len;
     return head.s;
@@ -202,8 +205,8 @@ static void
 put_entry(Text *t, const Member *m)
 {
     put(t, 20, 2);
-    put(t, 0, 2); /* flags */
-    put(t, 0, 2); /* stored */
+    put(t, 0, 2);          /* flags */
+    put(t, 0, 2);          /* stored */
     put(t, 0x00210000, 4); /* 1980-01-01 */
     put(t, m->crc, 4);
     put(t, m->size, 4);
@@ -288,8 +291,7 @@ npz_write(Arena *a, const char *path, int count, const char *const *name,
     output_temporary(a, temporary.s);
     f = fopen(temporary.s, "wb");
     if (!f)
-        raise_at((Loc){.file = path}, "cannot be written: %s",
-                 strerror(errno));
+        raise_at((Loc){.file = path}, "cannot be written: %s", strerror(errno));
     if (alone) {
         const char *head = make_head(a, &tensor[0].type, &length);
 
@@ -301,6 +303,5 @@ npz_write(Arena *a, const char *path, int count, const char *const *name,
     bad = ferror(f) != 0;
     bad = fclose(f) != 0 || bad;
     if (bad || rename(temporary.s, path) != 0)
-        raise_at((Loc){.file = path}, "cannot be written: %s",
-                 strerror(errno));
+        raise_at((Loc){.file = path}, "cannot be written: %s", strerror(errno));
 }

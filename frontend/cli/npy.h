@@ -10,7 +10,7 @@ Tensor npy_read(Arena *a, const char *path);
 
 /* Writes an .npz of stored members NAME.npy (or one .npy if the path ends so
    and there is one array), atomically. */
-void npz_write(Arena *a, const char *path, int count,
-               const char *const *name, const Tensor *tensor);
+void npz_write(Arena *a, const char *path, int count, const char *const *name,
+               const Tensor *tensor);
 
 #endif

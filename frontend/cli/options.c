@@ -2,12 +2,12 @@
    names are the same; abbreviations are not accepted. */
 #include "frontend/cli/options.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "ir/base/diag.h"
 #include "ir/base/str.h"
 #include "ir/base/vec.h"
+
+#include <stdio.h>
+#include <string.h>
 
 typedef struct VerbRow {
     const char *name, *arguments, *doc;
@@ -85,9 +85,11 @@ unknown_verb(const char *verb)
     for (int i = 0; i < VERBS; i++)
         names[i] = verbs[i].name;
     near = nearest_name(verb, names);
-    raise_status(ST_USAGE, NOWHERE, "snug: there is no verb '%s'%s%s%s; see "
-                 "snug help", verb, near ? ", did you mean '" : "",
-                 near ? near : "", near ? "'?" : "");
+    raise_status(ST_USAGE, NOWHERE,
+                 "snug: there is no verb '%s'%s%s%s; see "
+                 "snug help",
+                 verb, near ? ", did you mean '" : "", near ? near : "",
+                 near ? "'?" : "");
 }
 
 static void
@@ -107,7 +109,8 @@ unknown_option(const Args *args, const char *text, size_t n, int dashes)
     raise_status(ST_USAGE, NOWHERE,
                  "snug %s: there is no option %.*s%s%s%s; see "
                  "snug help %s",
-                 args->verb, (int)n + dashes, text - dashes, near ? ", did you mean --" : "",
+                 args->verb, (int)n + dashes, text - dashes,
+                 near ? ", did you mean --" : "",
                  near ? spelled(near, row, sizeof row) : "", near ? "?" : "",
                  args->verb);
 }

@@ -2,9 +2,9 @@
 #ifndef SNUG_OPTIONS_H
 #define SNUG_OPTIONS_H
 
-#include <stdbool.h>
-
 #include "ir/base/arena.h"
+
+#include <stdbool.h>
 
 typedef enum Option {
 #define VERB(name, arguments, doc)

@@ -1,11 +1,11 @@
 /* run: the options that every verb with a pipeline shares. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "codegen/emit.h"
 #include "frontend/cli/commands.h"
 #include "ir/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 const Machine *
 machine_of(const Args *args)
@@ -39,8 +39,7 @@ pass_settings(const Args *args)
         const char *s = args->given[OPT_set][i], *equals = strchr(s, '=');
 
         if (!equals)
-            raise_status(ST_USAGE, NOWHERE, "--set %s: NAME=VALUE expected",
-                         s);
+            raise_status(ST_USAGE, NOWHERE, "--set %s: NAME=VALUE expected", s);
         if (memchr(s, '.', (size_t)(equals - s)))
             vec_push(args->arena, set, s);
         else
@@ -96,9 +95,9 @@ read_printing(const Args *args, PipelineOptions *o)
 #define PASS(name, from, to, options, doc) #name,
 #include "passes/pass.def"
 #undef PASS
-        NULL};
-    static const char *const topics[] = {"contract", "place",
-                                         "schedule", NULL};
+        NULL
+    };
+    static const char *const topics[] = {"contract", "place", "schedule", NULL};
     const char *log = option(args, OPT_log, NULL);
 
     o->print_after = option(args, OPT_print_after, NULL);

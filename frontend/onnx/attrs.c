@@ -7,7 +7,15 @@
 #include "frontend/onnx/lower.h"
 #include "ir/eval.h"
 
-enum AttrType { A_FLOAT = 1, A_INT, A_STRING, A_TENSOR, A_FLOATS = 6, A_INTS, A_STRINGS };
+enum AttrType {
+    A_FLOAT = 1,
+    A_INT,
+    A_STRING,
+    A_TENSOR,
+    A_FLOATS = 6,
+    A_INTS,
+    A_STRINGS
+};
 
 Loc
 lower_loc(const Import *I)
@@ -27,6 +35,24 @@ lower_fault(Import *I, const char *format, ...)
     complain(lower_loc(I), "%s", text);
 }
 
+/* Does it hold values of its own type at most? None at all means zero or an
+   empty list: some writers leave those out. */
+static bool
+holds(const Onnx__AttributeProto *p)
+{
+    unsigned there = (p->has_f ? 1u << A_FLOAT : 0) |
+                     (p->has_i ? 1u << A_INT : 0) |
+                     (p->has_s ? 1u << A_STRING : 0) |
+                     (p->t ? 1u << A_TENSOR : 0) |
+                     (p->n_floats ? 1u << A_FLOATS : 0) |
+                     (p->n_ints ? 1u << A_INTS : 0) |
+                     (p->n_strings ? 1u << A_STRINGS : 0);
+
+    if (p->type < A_FLOAT || p->type > A_STRINGS)
+        return false;
+    return (there & ~(1u << p->type)) == 0;
+}
+
 static const Onnx__AttributeProto *
 find(Import *I, const char *name, int type)
 {
@@ -41,7 +67,7 @@ find(Import *I, const char *name, int type)
             lower_fault(I, "attribute %s refers to one of a function", name);
             return NULL;
         }
-        if (type && p->type && p->type != type) {
+        if ((type && p->type != type) || !holds(p)) {
             lower_fault(I, "attribute %s has the wrong type", name);
             return NULL;
         }
@@ -130,7 +156,7 @@ attr_list(Import *I, const char *name, int64_t *count)
 
     if (!p)
         return NULL;
-    if (p->type != A_INTS && p->type != A_FLOATS) {
+    if (p->type != (strcmp(name, "value_ints") == 0 ? A_INTS : A_FLOATS)) {
         lower_fault(I, "attribute %s has the wrong type", name);
         return NULL;
     }

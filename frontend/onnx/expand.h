@@ -7,7 +7,7 @@
 #define same(op)
 #define compare(op)
 #define expand(f) LowerNode lower_##f;
-#define ONNX(name, since, what, doc) what
+#define ONNX(name, since, least, most, outputs, first, what, doc) what
 #include "frontend/onnx/onnx.def"
 #undef ONNX
 #undef same
@@ -16,6 +16,8 @@
 
 /* The node's inputs, which must be n; false after a fault. */
 bool take_operands(Import *I, int n, ValueId *in);
+/* Have all values the same element type? False after a fault. */
+bool same_types(Import *I, int n, const ValueId *in);
 const char *number_text(Import *I, double x); /* of a formula */
 ValueId scaled(Import *I, ValueId x, double factor);
 /* y times or plus v, which must broadcast to the shape of y; 0 after a fault,

@@ -161,14 +161,14 @@ crop(Import *I, ValueId x, int64_t pads[2][MAXRANK])
     for (int i = 0; i < to.rank; i++) {
         step[i] = 1;
         for (int end = 0; end < 2; end++) {
-            int64_t off = pads[end][i] < 0 ? -pads[end][i] : 0;
+            int64_t off = pads[end][i] < 0 ? pads[end][i] : 0;
 
-            if (off >= to.dim[i] || off < 0) {
+            if (off <= -to.dim[i]) {
                 lower_fault(I, "cuts all of axis %d off", i);
                 return 0;
             }
-            to.dim[i] -= off;
-            start[i] = end ? start[i] : off;
+            to.dim[i] += off;
+            start[i] = end ? start[i] : -off;
             pads[end][i] = off ? 0 : pads[end][i];
             cut = cut || off;
         }

@@ -67,8 +67,12 @@ lower_Gelu(Import *I)
     if (strcmp(form, "tanh") == 0)
         formula1(I, "0.5*a*(1+tanh(0.7978845608028654*"
                     "(a+0.044715*a*a*a)))");
-    else
+    else if (strcmp(form, "none") == 0)
         formula1(I, "gelu(a)");
+    else
+        lower_fault(I, "its approximation '%s' is not known: none and tanh "
+                       "are",
+                    form);
 }
 
 /* The result has the element type of the base. */
@@ -93,7 +97,9 @@ chain(Import *I, Op op)
     for (int i = 1; x && i < input_count(I); i++) {
         ValueId y = input(I, i);
 
-        x = y ? build_map2(&I->b, op, x, y, NULL) : 0;
+        if (!y || !same_types(I, 2, (ValueId[]){x, y}))
+            return;
+        x = build_map2(&I->b, op, x, y, NULL);
     }
     if (x && input_count(I) == 1)
         x = build_map1(&I->b, OP_copy, x, NULL);
@@ -132,7 +138,7 @@ scaled(Import *I, ValueId x, double factor)
 ValueId
 affine(Import *I, Op op, ValueId y, ValueId v)
 {
-    if (!v || !y)
+    if (!v || !y || !same_types(I, 2, (ValueId[]){y, v}))
         return 0;
     if (!type_broadcasts_to(&value_at(I->g, v)->type,
                             &value_at(I->g, y)->type)) {

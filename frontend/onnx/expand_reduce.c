@@ -32,7 +32,8 @@ reduce_axes(Import *I, int since, const Type *t, int64_t *axes, int *n)
         if (!normal_axis(I, given[i], t->rank, &axes[i]))
             return false;
         if (seen >> axes[i] & 1) {
-            lower_fault(I, "names axis %lld twice", (long long)axes[i]);
+            lower_fault(I, "names axis %lld twice in its axes",
+                        (long long)axes[i]);
             return false;
         }
         seen |= 1u << axes[i];

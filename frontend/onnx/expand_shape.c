@@ -205,6 +205,8 @@ set_int(Node *n, const void *from, Builder *b)
     n->attr[0].i = *(const int64_t *)from;
 }
 
+enum { CONSTANT_MOST = 65536 }; /* elements: chains of it could double on */
+
 /* Constant integers joined along their only axis: shape arithmetic. */
 static bool
 concat_constants(Import *I)
@@ -219,7 +221,7 @@ concat_constants(Import *I)
             return false;
         total += c->type.dim[0];
     }
-    if (!type_make(DT_I64, 1, &total, &t.type))
+    if (total > CONSTANT_MOST || !type_make(DT_I64, 1, &total, &t.type))
         return false;
     t.data = NEWN(I->a, int64_t, total + 1);
     for (int i = 0; i < input_count(I); i++) {
@@ -248,7 +250,9 @@ lower_Concat(Import *I)
         if (!in[i])
             return;
     }
-    if (n == 0 ||
+    if (!attr_given(I, "axis"))
+        lower_fault(I, "has no axis");
+    if (!same_types(I, n, in) ||
         !normal_axis(I, axis, value_at(I->g, in[0])->type.rank, &axis))
         return;
     made = build_node(&I->b, OP_concat, n, in, 1, NULL, set_int, &axis, NULL);
@@ -305,6 +309,10 @@ lower_Cast(Import *I)
     ValueId x;
 
     attr_int(I, "saturate", 1);
+    if (!attr_given(I, "to")) {
+        lower_fault(I, "has no attribute to");
+        return;
+    }
     if (to == DT_NONE) {
         lower_fault(I, "casts to %s, which is not supported",
                     onnx_type_name((int32_t)attr_int(I, "to", 0)));

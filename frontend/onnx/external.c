@@ -138,6 +138,13 @@ external_place(Arena *a, const char *file, const Onnx__TensorProto *t,
     Text full = text_new(a);
     int64_t size, bytes = type_bytes(type);
 
+    if (t->data_location != 1 || t->has_raw_data || t->n_float_data ||
+        t->n_int32_data || t->n_int64_data || t->n_double_data) {
+        complain(loc, "tensor '%s' has its data in two places, or a location "
+                      "without saying that it is external",
+                 t->name);
+        return false;
+    }
     if (!read_entries(t, loc, &e))
         return false;
     size = checked_size(a, file, e.location, loc, t->name);
@@ -167,7 +174,7 @@ tensor_place(Arena *a, const char *file, const Onnx__TensorProto *t,
     *offset = 0;
     if (!tensor_type(t, loc, &type))
         return false;
-    if (t->data_location == 1 || t->n_external_data)
+    if (t->data_location || t->n_external_data)
         return external_place(a, file, t, &type, loc, path, offset);
     if (data.offset > 0 && data.length == type_bytes(&type) &&
         (t->has_raw_data || type.dtype == DT_F32)) {

@@ -8,13 +8,14 @@
 
 #include "frontend/onnx/lower.h"
 #include "frontend/onnx/operators.h"
-#include "ir/eval.h"
 
 enum {
     IR_VERSION_MOST = 14,
     OPSET_LEAST = 7,
     OPSET_MOST = 28
 };
+
+/* ---- the model -------------------------------------------------------- */
 
 static void
 check_versions(Import *I)
@@ -45,6 +46,18 @@ check_versions(Import *I)
         complain(here(I), "holds training_info, which is not supported yet");
 }
 
+/* Also of those that no node reads. */
+static void
+check_initializer(Import *I, const Known *k)
+{
+    const char *path;
+    int64_t offset;
+
+    if (tensor_place(I->a, I->file, k->proto, k->data, &path, &offset) &&
+        !path)
+        tensor_content(I->a, k->proto, here(I));
+}
+
 static void
 take_initializers(Import *I, const Wire *wire)
 {
@@ -66,6 +79,7 @@ take_initializers(Import *I, const Wire *wire)
         k->proto = t;
         if (i < vec_len(wire->initializer))
             k->data = wire->initializer[i];
+        check_initializer(I, k);
     }
     if (g->n_sparse_initializer)
         complain(here(I), "holds sparse initializers, which are not supported "
@@ -154,8 +168,8 @@ take_inputs(Import *I)
 static void
 check_attributes(Import *I)
 {
-    for (size_t i = 0; i < I->node->n_attribute && i < 64; i++)
-        if (!(I->used >> i & 1))
+    for (size_t i = 0; i < I->node->n_attribute; i++)
+        if (i >= 64 || !(I->used >> i & 1))
             lower_fault(I, "has the attribute '%s', which is not known here",
                         I->node->attribute[i]->name
                             ? I->node->attribute[i]->name
@@ -169,11 +183,79 @@ inputs_are_known(Import *I)
         const char *name = I->node->input[i];
 
         if (*name && !is_known(know(I, name))) {
-            lower_fault(I, "reads '%s', which nothing before it makes", name);
+            lower_fault(I, "reads '%s', which nothing before it makes\nhint: "
+                           "nodes must stand in the order in which they run",
+                        name);
             return false;
         }
     }
     return true;
+}
+
+static bool
+counts_fit(Import *I)
+{
+    const OnnxRow *r = I->row;
+    int n = input_count(I), outputs = (int)I->node->n_output;
+
+    for (int i = 0; i < r->least; i++)
+        if (!has_input(I, i)) {
+            lower_fault(I, "input %d is missing", i);
+            return false;
+        }
+    if (n > r->most)
+        lower_fault(I, "has %d inputs, at most %d are expected", n, r->most);
+    else if (outputs < 1 || outputs > r->outputs)
+        lower_fault(I, "has %d outputs, 1 to %d are expected", outputs,
+                    r->outputs);
+    else
+        return true;
+    return false;
+}
+
+static bool
+first_fits(Import *I)
+{
+    const Tensor *c = I->row->least > 0 ? input_constant(I, 0) : NULL;
+    const Type *t = c ? &c->type : I->row->least > 0 ? input_type(I, 0) : NULL;
+    Holds first = I->row->first;
+
+    if (!t)
+        return I->row->least == 0;
+    if (first == HOLDS_ANY || (first == HOLDS_FLOAT && dtype_float(t->dtype)) ||
+        (first == HOLDS_BOOL && t->dtype == DT_I1) ||
+        (first == HOLDS_NUMBER && t->dtype != DT_I1))
+        return true;
+    lower_fault(I, "its first input is %s, which this operator does not take",
+                dtype_name(t->dtype));
+    return false;
+}
+
+/* What onnx.def says of opset, counts and element type. */
+static bool
+form_is_known(Import *I)
+{
+    if (I->opset < I->row->since) {
+        lower_fault(I, "is read in its form of opset %d and later, the model "
+                       "uses %d\nhint: export it with a newer opset_version",
+                    I->row->since, I->opset);
+        return false;
+    }
+    return counts_fit(I) && first_fits(I);
+}
+
+/* No attribute may stand twice. */
+static void
+check_doubles(Import *I)
+{
+    for (size_t i = 0; i < I->node->n_attribute && i < 64; i++)
+        for (size_t k = 0; k < i; k++) {
+            const char *a = I->node->attribute[i]->name;
+            const char *b = I->node->attribute[k]->name;
+
+            if (a && b && strcmp(a, b) == 0)
+                lower_fault(I, "has the attribute '%s' twice", a);
+        }
 }
 
 static void
@@ -237,8 +319,9 @@ lower_node(Import *I)
                     domain);
     else if (!I->row)
         unknown_operator(I);
-    else if (!reads_forgiven(I) && inputs_are_known(I)) {
+    else if (!reads_forgiven(I) && inputs_are_known(I) && form_is_known(I)) {
         I->row->lower(I);
+        check_doubles(I);
         if (complaints() == before)
             check_attributes(I);
     }
@@ -273,6 +356,26 @@ output_value(Import *I, const char *name)
     return build_map1(&I->b, OP_copy, k->value, name);
 }
 
+/* What the file says of the type of an output must be true where it says it;
+   axes with a name may have any size. */
+static void
+check_said(Import *I, const Onnx__ValueInfoProto *v, const Type *is)
+{
+    const Onnx__TypeProto__Tensor *t = v->type ? v->type->tensor_type : NULL;
+    const Onnx__TensorShapeProto *s = t ? t->shape : NULL;
+    bool same = !t || !t->elem_type || onnx_dtype(t->elem_type) == is->dtype;
+
+    if (s && s->n_dim != (size_t)is->rank)
+        same = false;
+    for (int i = 0; same && s && i < is->rank; i++)
+        same = !s->dim[i]->has_dim_value || s->dim[i]->dim_value == is->dim[i];
+    if (!same)
+        complain(here(I), "output '%s' is %s, but the file says otherwise "
+                          "(%s of %zu axes)",
+                 v->name, type_text(I->a, is), onnx_type_name(t->elem_type),
+                 s ? s->n_dim : 0);
+}
+
 static bool
 is_output(const Graph *g, ValueId v)
 {
@@ -293,6 +396,8 @@ take_outputs(Import *I)
 
         if (v && is_output(I->g, v))
             complain(here(I), "output '%s' is there twice", name);
+        else if (v)
+            check_said(I, g->output[i], &value_at(I->g, v)->type);
         vec_push(I->a, I->g->output, v);
     }
     if (g->n_output == 0)

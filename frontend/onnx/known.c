@@ -36,12 +36,29 @@ is_known(const Known *k)
 
 /* ---- constants and initializers into the IR --------------------------- */
 
+/* A name that we gave to an intermediate value gives way to the model's. */
+static void
+make_way(Import *I, Sym name)
+{
+    ValueId v = graph_find(I->g, name);
+    Sym other = name;
+
+    if (!v || value_at(I->g, v)->kind != V_TEMP)
+        return;
+    for (int i = 2; graph_find(I->g, other); i++)
+        other = sym_format(I->m->syms, "%s.%d", name, i);
+    map_put_ptr(I->g->by_name, name, 0);
+    map_put_ptr(I->g->by_name, other, v);
+    value_at(I->g, v)->name = other;
+}
+
 static ValueId
 add_store(Import *I, Known *k, Type type, StoreKind kind, Init init)
 {
     Store s = {.name = k->name, .type = type, .kind = kind, .init = init};
     uint32_t known = module_store(I->m, k->name);
 
+    make_way(I, k->name);
     if (known) /* made for the other form */
         return graph_store(I->g, known);
     return graph_store(I->g, module_add_store(I->m, s));
@@ -57,7 +74,7 @@ list_init(Import *I, const Tensor *t)
     return init;
 }
 
-/* A floating initializer with axes is a parameter; anything else is constant. */
+/* A floating initializer with axes is a parameter; all others are constant. */
 static ValueId
 initializer_value(Import *I, Known *k)
 {
@@ -175,6 +192,16 @@ input_state(Import *I, int i)
     return v;
 }
 
+/* A name of ours that the model has as well? */
+static void
+check_own(Import *I, const char *name)
+{
+    if (is_known(know(I, name)))
+        lower_fault(I, "needs the name '%s', which the model has\nhint: rename "
+                       "that tensor in the export",
+                    name);
+}
+
 ValueId
 own_state(Import *I, const char *name, Type t)
 {
@@ -182,14 +209,20 @@ own_state(Import *I, const char *name, Type t)
     uint32_t known = module_store(I->m, s);
     Store store = {.name = s, .type = t, .kind = SK_STATE};
 
+    check_own(I, name);
+    make_way(I, s);
     return graph_store(I->g, known ? known : module_add_store(I->m, store));
 }
 
 ValueId
 own_input(Import *I, const char *name, Type t)
 {
-    ValueId v = graph_find(I->g, sym(I->m->syms, name));
+    Sym s = sym(I->m->syms, name);
+    ValueId v;
 
+    check_own(I, name);
+    make_way(I, s);
+    v = graph_find(I->g, s);
     return v ? v : graph_input(I->g, name, t);
 }
 

@@ -116,9 +116,13 @@ bool tensor_place(Arena *a, const char *file, const Onnx__TensorProto *t,
 
 /* ---- onnx.def --------------------------------------------------------- */
 
+typedef enum Holds { HOLDS_ANY, HOLDS_NUMBER, HOLDS_FLOAT, HOLDS_BOOL } Holds;
+
 typedef struct OnnxRow {
     const char *name;
     int since;
+    int least, most, outputs;
+    Holds first;
     LowerNode *lower;
     Op op; /* of `same` rows */
     const char *doc;

@@ -132,6 +132,11 @@ tensor_type(const Onnx__TensorProto *t, Loc loc, Type *out)
     }
     for (size_t i = 0; i < t->n_dims; i++)
         dim[i] = t->dims[i];
+    if (t->segment) {
+        complain(loc, "tensor '%s' is a segment, which is not supported",
+                 t->name ? t->name : "");
+        return false;
+    }
     if (onnx_dtype(t->data_type) == DT_NONE) {
         complain(loc, "tensor '%s' has element type %s (%d), which is not "
                       "supported",
@@ -148,7 +153,7 @@ tensor_type(const Onnx__TensorProto *t, Loc loc, Type *out)
     return true;
 }
 
-/* How many elements each of the typed fields holds, summed. */
+/* How many elements the typed fields hold, summed. */
 static size_t
 typed_count(const Onnx__TensorProto *t)
 {
@@ -156,13 +161,22 @@ typed_count(const Onnx__TensorProto *t)
            t->n_int64_data + t->n_uint64_data;
 }
 
+/* How many the field of the tensor's own element type holds. */
+static size_t
+own_count(const Onnx__TensorProto *t, DType d)
+{
+    return d == DT_F32   ? t->n_float_data
+           : d == DT_F64 ? t->n_double_data
+           : d == DT_I64 ? t->n_int64_data
+                         : t->n_int32_data;
+}
+
 static double
 typed_element(const Onnx__TensorProto *t, size_t i)
 {
     return t->n_float_data    ? (double)t->float_data[i]
            : t->n_double_data ? t->double_data[i]
-           : t->n_int32_data  ? (double)t->int32_data[i]
-                              : (double)t->uint64_data[i];
+                              : (double)t->int32_data[i];
 }
 
 static bool
@@ -170,6 +184,12 @@ data_fits(const Onnx__TensorProto *t, const Type *type, Loc loc)
 {
     int64_t want = type_elements(type);
     size_t typed = typed_count(t);
+
+    if (typed != own_count(t, type->dtype) || t->n_string_data) {
+        complain(loc, "tensor '%s' of %s has data of another type",
+                 t->name ? t->name : "", dtype_name(type->dtype));
+        return false;
+    }
 
     if (t->has_raw_data && typed) {
         complain(loc, "tensor '%s' has raw data and typed data",
@@ -196,7 +216,7 @@ tensor_content(Arena *a, const Onnx__TensorProto *t, Loc loc)
 
     if (!tensor_type(t, loc, &x->type))
         return NULL;
-    if (t->n_external_data || t->data_location == 1 || t->segment) {
+    if (t->n_external_data || t->data_location) {
         complain(loc, "tensor '%s' must have its data inline here",
                  t->name ? t->name : "");
         return NULL;

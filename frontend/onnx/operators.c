@@ -1,6 +1,7 @@
 /* operators: onnx.def made usable. */
 #include "frontend/onnx/operators.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "frontend/onnx/expand.h"
@@ -12,9 +13,12 @@
 static LowerNode lower_same, lower_compare;
 
 static const OnnxRow rows[] = {
-#define ONNX(name, since, what, doc) {#name, since, what, doc},
+#define ANY INT_MAX
+#define ONNX(name, since, least, most, outputs, first, what, doc)              \
+    {#name, since, least, most, outputs, HOLDS_##first, what, doc},
 #include "frontend/onnx/onnx.def"
 #undef ONNX
+#undef ANY
     {0},
 };
 
@@ -35,15 +39,33 @@ take_operands(Import *I, int n, ValueId *in)
     return true;
 }
 
+bool
+same_types(Import *I, int n, const ValueId *in)
+{
+    for (int i = 1; i < n; i++) {
+        DType a = value_at(I->g, in[0])->type.dtype;
+        DType b = value_at(I->g, in[i])->type.dtype;
+
+        if (a == b)
+            continue;
+        lower_fault(I, "mixes %s and %s\nhint: a Cast before it makes them "
+                       "equal",
+                    dtype_name(a), dtype_name(b));
+        return false;
+    }
+    return true;
+}
+
 /* A row of op.def on the same operands. */
 static void
 lower_same(Import *I)
 {
     ValueId in[3];
     int n = op_info(I->row->op)->inputs;
+    int choice = I->row->op == OP_where; /* its condition is boolean */
     NodeId made;
 
-    if (!take_operands(I, n, in))
+    if (!take_operands(I, n, in) || !same_types(I, n - choice, in + choice))
         return;
     made = build_node(&I->b, I->row->op, n, in, 1, NULL, NULL, NULL, NULL);
     bind_output(I, 0, node_at(I->g, made)->out[0]);
@@ -57,7 +79,7 @@ lower_compare(Import *I)
     ValueId in[2];
     NodeId made;
 
-    if (!take_operands(I, 2, in))
+    if (!take_operands(I, 2, in) || !same_types(I, 2, in))
         return;
     if (!type_broadcast(&value_at(I->g, in[0])->type,
                         &value_at(I->g, in[1])->type, &t)) {

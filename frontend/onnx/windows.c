@@ -17,6 +17,11 @@ windows_begin(Import *I, const Type *x, Windows *w)
                     type_text(I->a, x));
         return false;
     }
+    for (int i = 2; i < x->rank; i++)
+        if (x->dim[i] > INT32_MAX) {
+            lower_fault(I, "is larger than 2^31 - 1 along axis %d", i);
+            return false;
+        }
     for (int i = 0; i < 3; i++) {
         int axis = i - (3 - w->axes);
 
@@ -103,11 +108,14 @@ windows_take(Import *I, Windows *w)
         return true;
     memset(w->before, 0, sizeof w->before);
     memset(w->after, 0, sizeof w->after);
-    if (strncmp(pad, "SAME_", 5) == 0)
+    if (strcmp(pad, "VALID") == 0)
+        return true;
+    if (strcmp(pad, "SAME_UPPER") == 0 || strcmp(pad, "SAME_LOWER") == 0) {
         same_pads(w, strcmp(pad, "SAME_UPPER") == 0);
-    else if (strcmp(pad, "VALID") != 0)
-        lower_fault(I, "auto_pad '%s' is not known", pad);
-    return strncmp(pad, "SAME_", 5) == 0 || strcmp(pad, "VALID") == 0;
+        return true;
+    }
+    lower_fault(I, "auto_pad '%s' is not known", pad);
+    return false;
 }
 
 Windows
@@ -218,6 +226,11 @@ kernel_agrees(Import *I, const Windows *w, const Type *weight)
 
     if (!windows_list(I, "kernel_shape", 1, given.kernel, w))
         return false;
+    for (int i = 0; i < 3; i++)
+        if (w->kernel[i] > INT32_MAX) {
+            lower_fault(I, "its weight is larger than 2^31 - 1 along an axis");
+            return false;
+        }
     if (memcmp(given.kernel, w->kernel, sizeof w->kernel) == 0)
         return true;
     lower_fault(I, "kernel_shape differs from the weight %s",

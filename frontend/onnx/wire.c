@@ -151,6 +151,8 @@ read_bytes(Scan *s, const Field *f, uint32_t number, size_t end)
         return fault(s, "a length reaches past the end");
     if (f->content == C_MESSAGE)
         return open_message(s, f->inner, number, s->at + (size_t)length);
+    if (f->content == C_STRING && length > WIRE_NAME_MOST)
+        return fault(s, "a name is longer than 1 MiB");
     if (f->content == C_STRING && memchr(s->bytes + s->at, 0, (size_t)length))
         return fault(s, "a name holds a NUL byte");
     note_data(s, number, (size_t)length);

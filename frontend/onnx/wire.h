@@ -13,6 +13,7 @@
 /* Limits, named in the messages. */
 enum {
     WIRE_NESTING_MOST = 100,
+    WIRE_NAME_MOST = 1 << 20,
     WIRE_NODES_MOST = 1000000,
     WIRE_MESSAGES_MOST = 4000000
 };

@@ -2,6 +2,9 @@
    handler may read nothing else; what does not fit goes with the arena only. */
 #include "ir/base/output.h"
 
+#include "ir/base/diag.h"
+#include "ir/base/str.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -9,9 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "ir/base/diag.h"
-#include "ir/base/str.h"
 
 enum { MOST = 64 };
 
@@ -84,8 +84,7 @@ output_file(Arena *a, const char *path)
     Text t = text_new(a);
 
     if (!*path)
-        raise_status(ST_USAGE, NOWHERE,
-                     "the name of the output file is empty");
+        raise_status(ST_USAGE, NOWHERE, "the name of the output file is empty");
     if (stat(path, &st) != 0)
         return path;
     if (S_ISDIR(st.st_mode))

@@ -3,9 +3,9 @@
 #ifndef SNUG_OUTPUT_H
 #define SNUG_OUTPUT_H
 
-#include <stdbool.h>
-
 #include "ir/base/arena.h"
+
+#include <stdbool.h>
 
 /* The file that a rename to `path` shall replace: `path`, or what it links to.
    Raised if it is empty, a folder, or there and not a regular file. */

@@ -33,11 +33,14 @@ images() { # SHAPE FILE: an input made by formula
 images 64,64 mlp.npy
 images 64,1,28,28 lenet.npy
 
-for model in mlp.legacy lenet.legacy mlp.dynamo lenet.dynamo; do
-    kind=${model%.*}
+for model in mlp.legacy lenet.legacy mlp.dynamo lenet.dynamo \
+    mlp.dynamo.external lenet.dynamo.external; do
+    kind=${model%%.*}
+    path=$digits/$model.onnx
+    [ -f "$path" ] || path=$root/tests/reference/$model.onnx
     data=$digits/digits-train.npz
     [ "$kind" = lenet ] && data=$digits/digits28-train.npz
-    "$snug" compile "$digits/$model.onnx" --quiet -o train || bad "$model"
+    "$snug" compile "$path" --quiet -o train || bad "$model"
     ./train --data "$data" --steps 30 --seed 2 --quiet \
         --save saved.safetensors --export-onnx trained.onnx ||
         bad "$model: trains"

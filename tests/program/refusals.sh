@@ -72,6 +72,9 @@ model "dimension 0" 2 "NAME=SIZE expected" "$mlp" --dim batch=0
 cp "$root/tests/reference/mlp.dynamo.external.onnx" external.onnx
 model "external data missing" 1 "cannot be opened below the model's folder" external.onnx
 
+cp "$mlp" good.onnx
+"$snug" opt "$mlp" -o good.onnx.snug || bad "opt"
+
 # ---- budgets and options
 model "budget too small" 3 "no plan fits in 100.00 KiB" "$mlp" --memory 100KiB
 model "budget of one byte less" 3 "would fit" "$mlp" --memory 1MB
@@ -86,6 +89,16 @@ model "unknown loss" 2 "hinge" "$mlp" --loss hinge
 model "unknown rule" 2 "did you mean .adamw" "$mlp" --optimizer adamv
 model "unknown hyper-parameter" 2 "beta1" "$mlp" --set beta1=0.9
 model "unknown target" 2 "pdp11" "$mlp" --target pdp11
+model "a program of another machine" 1 "linked for this machine only" "$mlp" --target riscv64
+model "empty output name" 2 "name of the output file is empty" "$mlp" -o ""
+model "output is a folder" 1 "it is a folder" "$mlp" -o folder.onnx
+model "output is the model" 1 "is the model itself" good.onnx -o good.onnx
+model "unknown pass to print after" 2 "there is no 'foldd'" "$mlp" --print-after fold,foldd
+model "unknown topic" 2 "there is no 'plaice'" "$mlp" --log plaice
+model "dimension past 64 bits" 2 "NAME=SIZE expected" "$mlp" --dim batch=99999999999999999999
+refuse "eval with an input of no name" 1 "has no input inptu" "$snug" eval good.onnx.snug --input inptu=x.npy
+refuse "eval with half an option" 2 "NAME=FILE.npy expected" "$snug" eval good.onnx.snug --input input
+refuse "two topics" 2 "one topic expected, 2 given" "$snug" help ops passes
 model "unknown emit" 2 "exe, lib, so, obj" "$mlp" --emit elf
 model "method" 2 "not available yet" "$mlp" --method sublinear
 model "output in no folder" 1 "nowhere/train" "$mlp" -o nowhere/train

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the cases of tests/operators2 in the form of operators.py: windows,
-resampling, recurrent operators and those that pick elements.
-The results of forms that the suite leaves out are ONNX Runtime's.
+resampling, recurrent operators and the largest elements. The results of forms
+that the suite leaves out are ONNX Runtime's.
 usage: operators2.py FOLDER   (needs onnx, onnxruntime and numpy)"""
 import sys
 
@@ -11,7 +11,7 @@ import onnxruntime
 
 import operators as base
 
-base.OPERATORS = """ArgMax ArgMin AveragePool Conv ConvTranspose GRU
+base.OPERATORS = """AveragePool Conv ConvTranspose GRU
 GlobalAveragePool LSTM LpPool MaxPool RNN Resize TopK Upsample""".split()
 base.CONSTANT = {"Resize": [1, 2, 3], "Upsample": [1], "TopK": [1]}
 base.LARGEST = 30000

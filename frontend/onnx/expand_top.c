@@ -1,62 +1,19 @@
-/* expand_pick: operators that find the largest or smallest element and its
-   index: ArgMax, ArgMin and a TopK of few. */
+/* expand_top: TopK of few, which are looked for one after the other. */
 #include "frontend/onnx/compose.h"
 #include "frontend/onnx/expand.h"
 
 enum { TOP_MOST = 16 };
 
-/* The index along an axis where x equals best, the first or the last one; 0
-   where it does so nowhere. alive (may be 0): where it counts. */
+/* The first index along an axis where x is alive and equals best. */
 static ValueId
-index_of(Import *I, ValueId x, ValueId best, ValueId alive, int axis,
-         bool last)
+index_of(Import *I, ValueId x, ValueId best, ValueId alive, ValueId count,
+         int64_t axis)
 {
-    const Type t = type_of(I, x);
-    int64_t axes[1] = {axis}, none = last ? 0 : t.dim[axis] - 1;
-    ValueId in[4] = {x, best, counting(I, DT_I64, t.rank, axis, t.dim[axis]),
-                     alive};
-    ValueId at = compose(I, DT_I64, alive ? 4 : 3, in,
-                         alive ? "where(a==b and d!=0,c,%lld)"
-                               : "where(a==b,c,%lld)",
-                         (long long)none);
+    ValueId at = compose(I, DT_I64, 4, (ValueId[]){x, best, count, alive},
+                         "where(a==b and d!=0,c,%lld)",
+                         (long long)type_of(I, x).dim[axis] - 1);
 
-    return build_reduce(&I->b, last ? "max" : "min", at, 1, axes, NULL);
-}
-
-static void
-pick(Import *I, const char *best)
-{
-    ValueId x = input(I, 0), index;
-    bool keep = attr_int(I, "keepdims", 1) != 0;
-    bool last = attr_int(I, "select_last_index", 0) != 0;
-    int64_t axis;
-    Type t;
-
-    if (!x)
-        return;
-    t = type_of(I, x);
-    if (!normal_axis(I, attr_int(I, "axis", 0), t.rank, &axis))
-        return;
-    if (t.dim[axis] < 1) {
-        lower_fault(I, "has no elements along axis %lld: at least 1 is needed",
-                    (long long)axis);
-        return;
-    }
-    index = index_of(I, x, build_reduce(&I->b, best, x, 1, &axis, NULL), 0,
-                     (int)axis, last);
-    bind_output(I, 0, keep ? index : without_axes(I, index, &axis, 1));
-}
-
-void
-lower_ArgMax(Import *I)
-{
-    pick(I, "max");
-}
-
-void
-lower_ArgMin(Import *I)
-{
-    pick(I, "min");
+    return build_reduce(&I->b, "min", at, 1, &axis, NULL);
 }
 
 /* k, known at import and small. */
@@ -103,7 +60,7 @@ lower_TopK(Import *I)
         ValueId best = build_reduce(&I->b, largest ? "max" : "min", left, 1,
                                     &axis, NULL);
 
-        index[i] = index_of(I, x, best, alive, (int)axis, false);
+        index[i] = index_of(I, x, best, alive, count, axis);
         value[i] = build_reduce(
             &I->b, "sum",
             compose3(I, count, index[i], x, "where(a==b,c,0)"), 1, &axis,
