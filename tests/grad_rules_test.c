@@ -160,6 +160,11 @@ Test(gradient, windows)
 {
     check("input %x : f64[2,4,5,6]\ninput %w : f64[6,2,2,3]\n",
           "conv %x, %w " ATTRIBUTES " groups=2 : f64[2,6,3,3]");
+    check("input %g : f64[2,6,3,3]\ninput %w : f64[6,2,2,3]\n",
+          "conv_grad_input %g, %w " ATTRIBUTES " groups=2 : f64[2,4,5,6]");
+    check("input %x : f64[2,4,5,6]\ninput %g : f64[2,6,3,3]\n",
+          "conv_grad_weight %x, %g " ATTRIBUTES
+          " groups=2 split=1 : f64[6,2,2,3]");
     check("input %x : f64[2,2,5,6]\n",
           "window %x op=max kernel=[2,3] " ATTRIBUTES
           " count_pad=0 : f64[2,2,3,3]");

@@ -7,7 +7,15 @@
 #include "frontend/onnx/lower.h"
 #include "ir/eval.h"
 
-enum AttrType { A_FLOAT = 1, A_INT, A_STRING, A_TENSOR, A_FLOATS = 6, A_INTS };
+enum AttrType {
+    A_FLOAT = 1,
+    A_INT,
+    A_STRING,
+    A_TENSOR,
+    A_FLOATS = 6,
+    A_INTS,
+    A_STRINGS
+};
 
 Loc
 lower_loc(const Import *I)
@@ -37,9 +45,10 @@ holds(const Onnx__AttributeProto *p)
                      (p->has_s ? 1u << A_STRING : 0) |
                      (p->t ? 1u << A_TENSOR : 0) |
                      (p->n_floats ? 1u << A_FLOATS : 0) |
-                     (p->n_ints ? 1u << A_INTS : 0);
+                     (p->n_ints ? 1u << A_INTS : 0) |
+                     (p->n_strings ? 1u << A_STRINGS : 0);
 
-    if (p->type < A_FLOAT || p->type > A_INTS)
+    if (p->type < A_FLOAT || p->type > A_STRINGS)
         return false;
     return (there & ~(1u << p->type)) == 0;
 }
@@ -101,6 +110,25 @@ attr_text(Import *I, const char *name, const char *otherwise)
     if (memchr(t.s, 0, p->s.len))
         lower_fault(I, "attribute %s holds a NUL byte", name);
     return t.s;
+}
+
+int
+attr_texts(Import *I, const char *name, int most, const char **text)
+{
+    const Onnx__AttributeProto *p = find(I, name, A_STRINGS);
+
+    if (p && p->n_strings > (size_t)most) {
+        lower_fault(I, "attribute %s has %zu texts, at most %d make sense",
+                    name, p->n_strings, most);
+        return 0;
+    }
+    for (size_t i = 0; p && i < p->n_strings; i++) {
+        Text t = text_new(I->a);
+
+        text_add_n(&t, (const char *)p->strings[i].data, p->strings[i].len);
+        text[i] = t.s;
+    }
+    return p ? (int)p->n_strings : 0;
 }
 
 void

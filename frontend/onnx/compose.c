@@ -60,20 +60,22 @@ without_axes(Import *I, ValueId x, const int64_t *axes, int n)
 
 typedef struct Placing {
     int64_t start[MAXRANK];
-    int rank;
+    int axis, rank;
+    int64_t step; /* along the axis */
     double value;
 } Placing;
 
 static void
 set_slice(Node *n, const void *from, Builder *b)
 {
-    static const int64_t ones[MAXRANK] = {1, 1, 1, 1, 1, 1, 1, 1};
+    int64_t steps[MAXRANK] = {1, 1, 1, 1, 1, 1, 1, 1};
     const Placing *p = from;
 
+    steps[p->axis] = p->step;
     node_attr_set(n, "starts")->list =
         list_new(b->g->module->arena, p->rank, p->start);
     node_attr_set(n, "steps")->list =
-        list_new(b->g->module->arena, p->rank, ones);
+        list_new(b->g->module->arena, p->rank, steps);
 }
 
 static void
@@ -87,35 +89,66 @@ set_pad(Node *n, const void *from, Builder *b)
 }
 
 static ValueId
-placed(Import *I, Op op, ValueId x, int axis, int64_t start, int64_t size,
-       double value)
+placed(Import *I, Op op, ValueId x, int64_t size, Placing *p)
 {
     Type to = type_of(I, x);
-    Placing p = {.rank = to.rank, .value = value};
+    int64_t start = p->start[0];
     NodeId n;
 
-    p.start[axis] = start;
-    to.dim[axis] = size;
+    p->rank = to.rank;
+    p->start[0] = 0;
+    p->start[p->axis] = start;
+    to.dim[p->axis] = size;
     if (!type_make(to.dtype, to.rank, to.dim, &to)) {
         lower_fault(I, "asks for more elements than there can be");
         return x;
     }
     n = build_node(&I->b, op, 1, &x, 1, &to,
-                   op == OP_slice ? set_slice : set_pad, &p, NULL);
+                   op == OP_slice ? set_slice : set_pad, p, NULL);
     return node_at(I->g, n)->out[0];
+}
+
+ValueId
+slice_steps(Import *I, ValueId x, int axis, int64_t start, int64_t step,
+            int64_t size)
+{
+    return placed(I, OP_slice, x, size,
+                  &(Placing){.start = {start}, .axis = axis, .step = step});
 }
 
 ValueId
 slice_axis(Import *I, ValueId x, int axis, int64_t start, int64_t size)
 {
-    return placed(I, OP_slice, x, axis, start, size, 0);
+    return slice_steps(I, x, axis, start, 1, size);
+}
+
+static void
+set_concat(Node *n, const void *from, Builder *b)
+{
+    (void)b;
+    node_attr_set(n, "axis")->i = *(const int *)from;
+}
+
+ValueId
+joined(Import *I, int n, const ValueId *x, int axis)
+{
+    NodeId made;
+
+    for (int i = 0; i < n; i++)
+        if (!x[i])
+            return 0;
+    if (n == 1)
+        return x[0];
+    made = build_node(&I->b, OP_concat, n, x, 1, NULL, set_concat, &axis, NULL);
+    return node_at(I->g, made)->out[0];
 }
 
 ValueId
 pad_axis(Import *I, ValueId x, int axis, int64_t start, int64_t size,
          double value)
 {
-    return placed(I, OP_pad, x, axis, start, size, value);
+    return placed(I, OP_pad, x, size,
+                  &(Placing){.start = {start}, .axis = axis, .value = value});
 }
 
 ValueId

@@ -24,7 +24,13 @@ ValueId normalized(Import *I, ValueId x, int naxes, const int64_t *axes,
 /* x without its axes (of size 1) axes[n]. */
 ValueId without_axes(Import *I, ValueId x, const int64_t *axes, int n);
 /* `size` elements from start on along one axis. */
-ValueId slice_axis(Import *I, ValueId x, int axis, int64_t start, int64_t size);
+ValueId slice_axis(Import *I, ValueId x, int axis, int64_t start,
+                   int64_t size);
+/* The same, every step-th element. */
+ValueId slice_steps(Import *I, ValueId x, int axis, int64_t start,
+                    int64_t step, int64_t size);
+/* x[0] ... x[n-1] along an axis. */
+ValueId joined(Import *I, int n, const ValueId *x, int axis);
 /* x placed at start along an axis of `size`, the rest filled with value. */
 ValueId pad_axis(Import *I, ValueId x, int axis, int64_t start, int64_t size,
                  double value);

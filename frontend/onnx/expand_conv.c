@@ -1,131 +1,22 @@
-/* expand_conv: convolution and pooling over two spatial axes. */
-#include <string.h>
-
+/* expand_conv: convolution over one to three spatial axes. */
+#include "frontend/onnx/compose.h"
 #include "frontend/onnx/expand.h"
-
-/* The window of a convolution or pooling, all lists of two or four numbers. */
-typedef struct Window {
-    const char *op; /* pooling: max or mean */
-    int64_t kernel[2], strides[2], dilations[2], pads[4];
-    int64_t groups, count_pad;
-} Window;
-
-static void
-take_pair(Import *I, const char *name, int64_t otherwise, int64_t x[2])
-{
-    int n;
-
-    x[0] = x[1] = otherwise;
-    attr_ints(I, name, 2, x, &n);
-    if (n == 1)
-        lower_fault(I, "%s has one number; two spatial axes are supported",
-                    name);
-    for (int i = 0; i < 2; i++) {
-        if (x[i] < 1 || x[i] > INT32_MAX) {
-            lower_fault(I, "%s is %lld, must be at least 1", name,
-                        (long long)x[i]);
-            x[i] = 1;
-        }
-    }
-}
-
-/* auto_pad SAME: the output is ceil(size/stride); the odd row goes to the end
-   (UPPER) or the beginning (LOWER). */
-static void
-same_pads(const Type *x, Window *w, bool upper)
-{
-    for (int i = 0; i < 2; i++) {
-        int64_t size = x->dim[2 + i];
-        int64_t out = (size + w->strides[i] - 1) / w->strides[i];
-        int64_t total = (out - 1) * w->strides[i] +
-                        (w->kernel[i] - 1) * w->dilations[i] + 1 - size;
-
-        total = total > 0 ? total : 0;
-        w->pads[i] = upper ? total / 2 : total - total / 2;
-        w->pads[2 + i] = total - w->pads[i];
-    }
-}
+#include "frontend/onnx/windows.h"
 
 static bool
-take_window(Import *I, const Type *x, Window *w)
+conv_fits(Import *I, const Type *x, const Type *k, Windows *w)
 {
-    const char *pad = attr_text(I, "auto_pad", "NOTSET");
-    int before = complaints(), n;
-
-    take_pair(I, "strides", 1, w->strides);
-    take_pair(I, "dilations", 1, w->dilations);
-    memset(w->pads, 0, sizeof w->pads);
-    attr_ints(I, "pads", 4, w->pads, &n);
-    if (n != 0 && n != 4)
-        lower_fault(I, "pads has %d numbers, four are expected", n);
-    for (int i = 0; i < 4; i++)
-        if (w->pads[i] < 0 || w->pads[i] > INT32_MAX)
-            lower_fault(I, "pads[%d] is %lld, must be at least 0", i,
-                        (long long)w->pads[i]);
-    for (int i = 0; i < 2; i++)
-        if (w->kernel[i] > INT32_MAX || x->dim[2 + i] > INT32_MAX)
-            lower_fault(I, "is larger than 2^31 - 1 along axis %d", 2 + i);
-    if (complaints() != before)
+    if (!windows_begin(I, x, w))
         return false;
-    if (strcmp(pad, "SAME_UPPER") == 0 || strcmp(pad, "SAME_LOWER") == 0)
-        same_pads(x, w, strcmp(pad, "SAME_UPPER") == 0);
-    else if (strcmp(pad, "NOTSET") != 0 && strcmp(pad, "VALID") != 0)
-        lower_fault(I, "auto_pad '%s' is not known", pad);
-    return complaints() == before;
-}
-
-/* ceil_mode: the end is padded until the last window that begins within the
-   data or the padding before it is whole. */
-static void
-ceil_pads(Import *I, const Type *x, Window *w)
-{
-    for (int i = 0; i < 2; i++) {
-        int64_t size = x->dim[2 + i] + w->pads[i] + w->pads[2 + i];
-        int64_t reach = (w->kernel[i] - 1) * w->dilations[i] + 1;
-        int64_t out = (size - reach + w->strides[i] - 1) / w->strides[i] + 1;
-        int64_t more;
-
-        if (reach > size)
-            continue; /* refused later */
-        out -= (out - 1) * w->strides[i] >= x->dim[2 + i] + w->pads[i];
-        more = (out - 1) * w->strides[i] + reach - size;
-        if (more > 0 && w->count_pad)
-            lower_fault(I, "ceil_mode with count_include_pad is not supported "
-                           "yet");
-        w->pads[2 + i] += more > 0 ? more : 0;
-    }
-}
-
-static void
-set_conv(Node *n, const void *from, Builder *b)
-{
-    const Window *w = from;
-    Arena *a = b->g->module->arena;
-
-    node_attr_set(n, "strides")->list = list_new(a, 2, w->strides);
-    node_attr_set(n, "pads")->list = list_new(a, 4, w->pads);
-    node_attr_set(n, "dilations")->list = list_new(a, 2, w->dilations);
-    node_attr_set(n, "groups")->i = w->groups;
-}
-
-static bool
-conv_fits(Import *I, const Type *x, const Type *k, const Window *w)
-{
-    int64_t shape[2];
-    int n;
-
-    if (x->rank != 4 || k->rank != 4) {
-        lower_fault(I, "has input %s and weight %s; two spatial axes (rank 4) "
-                       "are supported",
+    if (k->rank != x->rank) {
+        lower_fault(I, "has input %s and weight %s of another rank",
                     type_text(I->a, x), type_text(I->a, k));
         return false;
     }
-    attr_ints(I, "kernel_shape", 2, shape, &n);
-    if (n == 2 && (shape[0] != k->dim[2] || shape[1] != k->dim[3])) {
-        lower_fault(I, "kernel_shape differs from the weight %s",
-                    type_text(I->a, k));
+    for (int i = 0; i < w->axes; i++)
+        w->kernel[3 - w->axes + i] = k->dim[2 + i];
+    if (!kernel_agrees(I, w, k))
         return false;
-    }
     if (w->groups < 1 || x->dim[1] % w->groups || k->dim[0] % w->groups ||
         x->dim[1] / w->groups != k->dim[1]) {
         lower_fault(I, "channels of input %s and weight %s do not go with "
@@ -137,107 +28,89 @@ conv_fits(Import *I, const Type *x, const Type *k, const Window *w)
     return true;
 }
 
+/* The planes that the taps of the first axis see, each tap as channels of its
+   own: (n, c, d, h, w) becomes (n*od, c*kd, h, w). */
+static ValueId
+depth_as_channels(Import *I, ValueId x, const Windows *w, int64_t *depth)
+{
+    const Type t = type_of(I, x);
+    int64_t reach = (w->kernel[0] - 1) * w->dilations[0] + 1;
+    int64_t padded = w->size[0] + w->before[0] + w->after[0];
+    int64_t out = (padded - reach) / w->strides[0] + 1;
+    int64_t dim[6] = {t.dim[0], t.dim[1], 1, out, t.dim[3], t.dim[4]};
+    ValueId *tap = NEWN(I->a, ValueId, w->kernel[0] + 1);
+
+    *depth = out;
+    if (reach > padded || w->kernel[0] > INT16_MAX) {
+        lower_fault(I, "its window is larger than the padded input %s",
+                    type_text(I->a, &t));
+        return 0;
+    }
+    if (padded != w->size[0])
+        x = pad_axis(I, x, 2, w->before[0], padded, 0);
+    for (int64_t k = 0; k < w->kernel[0]; k++)
+        tap[k] = build_view(&I->b,
+                            slice_steps(I, x, 2, k * w->dilations[0],
+                                        w->strides[0], out),
+                            6, dim, NULL);
+    x = joined(I, (int)w->kernel[0], tap, 2);
+    x = build_transpose(&I->b, x, (int64_t[]){0, 3, 1, 2, 4, 5}, NULL);
+    return build_view(&I->b, x, 4,
+                      (int64_t[]){t.dim[0] * out, t.dim[1] * w->kernel[0],
+                                  t.dim[3], t.dim[4]},
+                      NULL);
+}
+
+static ValueId
+conv_planes(Import *I, ValueId x, ValueId k, const Windows *w)
+{
+    NodeId n = build_node(&I->b, OP_conv, 2, (ValueId[]){x, k}, 1, NULL,
+                          set_windows, w, NULL);
+
+    return node_at(I->g, n)->out[0];
+}
+
+/* Three spatial axes: the taps of the first one are channels, which stand in
+   the weight side by side. */
+static ValueId
+conv_deep(Import *I, ValueId x, ValueId k, const Windows *w)
+{
+    const Type kt = type_of(I, k);
+    int64_t images = type_of(I, x).dim[0], depth;
+    Type t;
+
+    x = depth_as_channels(I, x, w, &depth);
+    if (!x)
+        return 0;
+    k = build_view(&I->b, k, 4,
+                   (int64_t[]){kt.dim[0], kt.dim[1] * kt.dim[2], kt.dim[3],
+                               kt.dim[4]},
+                   NULL);
+    x = conv_planes(I, x, k, w);
+    t = type_of(I, x);
+    if (t.rank != 4)
+        return 0;
+    x = build_view(&I->b, x, 5,
+                   (int64_t[]){images, depth, t.dim[1], t.dim[2], t.dim[3]},
+                   NULL);
+    return build_transpose(&I->b, x, (int64_t[]){0, 2, 1, 3, 4}, NULL);
+}
+
 void
 lower_Conv(Import *I)
 {
     const Type *x = input_type(I, 0), *k = input_type(I, 1);
-    Window w = {.groups = attr_int(I, "group", 1)};
-    ValueId in[2], y;
-    NodeId made;
+    Windows w = {.groups = attr_int(I, "group", 1)};
+    ValueId y;
 
-    if (!x || !k || !conv_fits(I, x, k, &w))
+    if (!x || !k || !conv_fits(I, x, k, &w) || !windows_take(I, &w))
         return;
-    w.kernel[0] = k->dim[2];
-    w.kernel[1] = k->dim[3];
-    if (!take_window(I, x, &w))
-        return;
-    in[0] = input(I, 0);
-    in[1] = input(I, 1);
-    made = build_node(&I->b, OP_conv, 2, in, 1, NULL, set_conv, &w, NULL);
-    y = node_at(I->g, made)->out[0];
-    if (has_input(I, 2)) {
-        ValueId bias = input(I, 2);
-        int64_t dim[4] = {1, 0, 1, 1};
-
-        if (!bias)
-            return;
-        if (value_at(I->g, bias)->type.rank != 1) {
-            lower_fault(I, "its bias is %s, one axis is expected",
-                        type_text(I->a, &value_at(I->g, bias)->type));
-            return;
-        }
-        dim[1] = value_at(I->g, bias)->type.dim[0];
-        bias = build_view(&I->b, bias, 4, dim, NULL);
-        y = affine(I, OP_add, y, bias);
-    }
-    bind_output(I, 0, y);
-}
-
-static void
-set_window(Node *n, const void *from, Builder *b)
-{
-    const Window *w = from;
-    Arena *a = b->g->module->arena;
-
-    node_attr_set(n, "op")->s = sym(b->g->module->syms, w->op);
-    node_attr_set(n, "kernel")->list = list_new(a, 2, w->kernel);
-    node_attr_set(n, "strides")->list = list_new(a, 2, w->strides);
-    node_attr_set(n, "pads")->list = list_new(a, 4, w->pads);
-    node_attr_set(n, "dilations")->list = list_new(a, 2, w->dilations);
-    node_attr_set(n, "count_pad")->i = w->count_pad;
-}
-
-static void
-pooling(Import *I, const char *op, bool global)
-{
-    const Type *x = input_type(I, 0);
-    ValueId in = input(I, 0);
-    Window w = {.op = op};
-    NodeId made;
-
-    if (!x)
-        return;
-    if (x->rank != 4) {
-        lower_fault(I, "pools %s; two spatial axes (rank 4) are supported",
-                    type_text(I->a, x));
-        return;
-    }
-    if (reads_output(I, 1)) {
-        lower_fault(I, "its index output is not supported yet");
-        return;
-    }
-    attr_int(I, "storage_order", 0);
-    w.count_pad = attr_int(I, "count_include_pad", 0);
-    if (global) {
-        w.kernel[0] = x->dim[2];
-        w.kernel[1] = x->dim[3];
-    } else {
-        if (!attr_given(I, "kernel_shape"))
-            lower_fault(I, "has no kernel_shape");
-        take_pair(I, "kernel_shape", 1, w.kernel);
-    }
-    if (!take_window(I, x, &w))
-        return;
-    if (attr_int(I, "ceil_mode", 0))
-        ceil_pads(I, x, &w);
-    made = build_node(&I->b, OP_window, 1, &in, 1, NULL, set_window, &w, NULL);
-    bind_output(I, 0, node_at(I->g, made)->out[0]);
-}
-
-void
-lower_MaxPool(Import *I)
-{
-    pooling(I, "max", false);
-}
-
-void
-lower_AveragePool(Import *I)
-{
-    pooling(I, "mean", false);
-}
-
-void
-lower_GlobalAveragePool(Import *I)
-{
-    pooling(I, "mean", true);
+    if (w.axes == 3)
+        y = conv_deep(I, input(I, 0), input(I, 1), &w);
+    else
+        y = from_planes(I,
+                        conv_planes(I, as_planes(I, input(I, 0)),
+                                    as_planes(I, input(I, 1)), &w),
+                        &w);
+    bind_output(I, 0, plus_bias(I, y, 2));
 }

@@ -62,6 +62,8 @@ bool input_integers(Import *I, int i, int most, int64_t *x, int *count);
 int64_t attr_int(Import *I, const char *name, int64_t otherwise);
 double attr_float(Import *I, const char *name, double otherwise);
 const char *attr_text(Import *I, const char *name, const char *otherwise);
+/* A list of at most `most` texts; how many, 0 after a fault. */
+int attr_texts(Import *I, const char *name, int most, const char **text);
 bool attr_given(Import *I, const char *name);
 /* Element j of `from` into element i of `to`, exactly; one element type. */
 void copy_element(Tensor *to, int64_t i, const Tensor *from, int64_t j);

@@ -103,12 +103,23 @@ set_conv(Node *n, const void *from, Builder *b)
 }
 
 static ValueId
-build_one(Builder *b, Op op, const ValueId in[2], const Type *to,
+conv_build(Builder *b, Op op, const ValueId in[2], const Type *to,
           const GradFrom *from)
 {
     NodeId n = build_node(b, op, 2, in, 1, to, set_conv, from, NULL);
 
     return b->g->node[n].out[0];
+}
+
+/* Of conv(x, w) for its weight, y being the type of its result. */
+static ValueId
+weight_gradient(Builder *b, const Node *node, ValueId x, ValueId dy,
+                const Type *w, const Type *y)
+{
+    int64_t mn = type_elements(w) / node_int(node, "groups");
+    GradFrom from = {node, split_of(mn, y->dim[0] * y->dim[2] * y->dim[3])};
+
+    return conv_build(b, OP_conv_grad_weight, (ValueId[]){x, dy}, w, &from);
 }
 
 void
@@ -118,15 +129,13 @@ grad_conv(Builder *b, NodeId n, const ValueId *dy, const bool *want,
     Node node = *node_at(b->g, n);
     Type x = *operand_type(b->g, n, 0), w = *operand_type(b->g, n, 1);
     Type y = *result_type(b->g, n, 0);
-    int64_t mn = type_elements(&w) / node_int(&node, "groups");
-    GradFrom from = {&node, split_of(mn, y.dim[0] * y.dim[2] * y.dim[3])};
 
     if (want[0])
-        dx[0] = build_one(b, OP_conv_grad_input, (ValueId[]){dy[0], node.in[1]},
-                          &x, &from);
+        dx[0] = conv_build(b, OP_conv_grad_input,
+                           (ValueId[]){dy[0], node.in[1]}, &x,
+                           &(GradFrom){.node = &node});
     if (want[1])
-        dx[1] = build_one(b, OP_conv_grad_weight,
-                          (ValueId[]){node.in[0], dy[0]}, &w, &from);
+        dx[1] = weight_gradient(b, &node, node.in[0], dy[0], &w, &y);
 }
 
 /* x among zeros, as large as the padded input. */
@@ -239,9 +248,14 @@ void
 grad_conv_grad_input(Builder *b, NodeId n, const ValueId *dy, const bool *want,
                      ValueId *dx)
 {
-    (void)dy;
-    (void)want;
-    no_gradient(b, n, dx, "no second derivative");
+    Node node = *node_at(b->g, n);
+    Type y = *operand_type(b->g, n, 0), w = *operand_type(b->g, n, 1);
+
+    if (want[0])
+        dx[0] = conv_build(b, OP_conv, (ValueId[]){dy[0], node.in[1]}, NULL,
+                           &(GradFrom){.node = &node});
+    if (want[1])
+        dx[1] = weight_gradient(b, &node, dy[0], node.in[0], &w, &y);
 }
 
 /* Copies one plane of dy with stride - 1 zeros between its elements; what no
@@ -344,9 +358,16 @@ void
 grad_conv_grad_weight(Builder *b, NodeId n, const ValueId *dy, const bool *want,
                       ValueId *dx)
 {
-    (void)dy;
-    (void)want;
-    no_gradient(b, n, dx, "no second derivative");
+    Node node = *node_at(b->g, n);
+    Type x = *operand_type(b->g, n, 0);
+    GradFrom from = {.node = &node};
+
+    if (want[0])
+        dx[0] = conv_build(b, OP_conv_grad_input,
+                           (ValueId[]){node.in[1], dy[0]}, &x, &from);
+    if (want[1])
+        dx[1] = conv_build(b, OP_conv, (ValueId[]){node.in[0], dy[0]}, NULL,
+                           &from);
 }
 
 void
