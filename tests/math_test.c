@@ -35,7 +35,11 @@ static const Reference references[] = {
     {"tanh", tanh, tanhl, 0},    {"sigmoid", sigmoid64, sigmoid_wide, 0},
     {"erf", erf, erfl, 0},       {"sin", sin, sinl, 9.99e8},
     {"cos", cos, cosl, 9.99e8},     {"exp2", exp2, exp2l, 0},
-    {"log2", log2, log2l, 0},
+    {"log2", log2, log2l, 0},    {"tan", tan, tanl, 9.99e8},
+    {"atan", atan, atanl, 0},    {"asin", asin, asinl, 0},
+    {"acos", acos, acosl, 0},    {"sinh", sinh, sinhl, 0},
+    {"cosh", cosh, coshl, 0},    {"asinh", asinh, asinhl, 0},
+    {"acosh", acosh, acoshl, 0}, {"atanh", atanh, atanhl, 0},
 };
 
 enum { REFERENCES = sizeof references / sizeof *references };

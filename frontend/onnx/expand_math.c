@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "frontend/onnx/expand.h"
-#include "ir/eval.h"
 
 /* One value through a formula in `a`. */
 static void
@@ -74,52 +73,6 @@ lower_Gelu(Import *I)
         lower_fault(I, "its approximation '%s' is not known: none and tanh "
                        "are",
                     form);
-}
-
-/* A bound of Clip: an attribute before opset 11, then a constant input. */
-static bool
-clip_bound(Import *I, const char *name, int i, double *x, bool *given)
-{
-    const Tensor *t;
-
-    *given = I->opset < 11 ? attr_given(I, name) : has_input(I, i);
-    if (!*given)
-        return true;
-    if (I->opset < 11) {
-        *x = attr_float(I, name, 0);
-        return true;
-    }
-    t = input_constant(I, i);
-    if (!t || type_elements(&t->type) != 1) {
-        lower_fault(I, "its bound %s must be a constant number", name);
-        return false;
-    }
-    *x = tensor_get(t, 0);
-    return true;
-}
-
-void
-lower_Clip(Import *I)
-{
-    double low = 0, high = 0;
-    bool has_low, has_high;
-    Text t = text_new(I->a);
-
-    if (!clip_bound(I, "min", 1, &low, &has_low) ||
-        !clip_bound(I, "max", 2, &high, &has_high))
-        return;
-    text_add(&t, "a");
-    if (has_low) {
-        t = text_new(I->a);
-        text_add(&t, "max(a,%s)", number_text(I, low));
-    }
-    if (has_high) {
-        Text outer = text_new(I->a);
-
-        text_add(&outer, "min(%s,%s)", t.s, number_text(I, high));
-        t = outer;
-    }
-    formula1(I, t.s);
 }
 
 /* The result has the element type of the base. */
