@@ -9,6 +9,9 @@
 
 #include "passes/tools/placement.h"
 
+/* Buffers whose search gets all of its nodes. */
+enum { MANY_BUFFERS = 128 };
+
 /* What the plan of the module comes to. */
 typedef struct Totals {
     int64_t stores, height, bound;
@@ -76,6 +79,15 @@ write_places(Graph *g, Sym space, int64_t base, const Interval *x,
     }
 }
 
+/* A node takes the longer the more buffers there are: time is limited, not
+   their product. */
+static int64_t
+search_nodes(int64_t most, size_t buffers)
+{
+    return buffers <= MANY_BUFFERS ? most
+                                   : most / (int64_t)buffers * MANY_BUFFERS;
+}
+
 static void
 place_entry(PassRun *r, Graph *g, Sym space, Totals *t)
 {
@@ -86,7 +98,7 @@ place_entry(PassRun *r, Graph *g, Sym space, Totals *t)
 
     placement_bound(r->scratch, x, (int)vec_len(x), &at);
     p = placement_solve(r->scratch, x, (int)vec_len(x), 0,
-                        opt_int(r, "nodes"));
+                        search_nodes(opt_int(r, "nodes"), vec_len(x)));
     log_line("place", "%s: height %" PRId64 " bound %" PRId64 " nodes %" PRId64,
              g->name, p.height, p.bound, p.nodes);
     if (p.bound > t->bound && vec_len(g->order)) {
