@@ -5,7 +5,7 @@ set -eu
 
 wanted="gcc cmake ninja-build pkg-config llvm-19-dev protobuf-c-compiler
 libprotobuf-c-dev libglpk-dev libjansson-dev libxxhash-dev zlib1g-dev
-libcriterion-dev"
+libcriterion-dev clang-14 libclang-rt-14-dev"
 
 missing=""
 for p in $wanted; do

@@ -20,16 +20,29 @@ enum { PARTS = 2 };
 
 /* ---- which kernels ------------------------------------------------------ */
 
+/* Does the node do anything? A view does not, nor what makes no element. */
+static bool
+has_work(const Graph *g, NodeId id)
+{
+    const Node *n = node_at(g, id);
+
+    if (op_info(n->op)->kernel == KK_none)
+        return false;
+    for (int i = 0; i < n->nout; i++)
+        if (type_elements(&value_at(g, n->out[i])->type) > 0)
+            return true;
+    return false;
+}
+
 int
 kernel_row(Arena *a, const KernelTable *t, const Graph *g, NodeId n)
 {
     uint64_t row;
 
-    if (op_info(node_at(g, n)->op)->kernel == KK_none)
+    if (!has_work(g, n))
         return -1;
-    if (!map_get(t->by_text, hash_bytes(node_fingerprint(a, g, n),
-                                        strlen(node_fingerprint(a, g, n))),
-                 &row))
+    if (!map_get_ptr(t->by_text,
+                     sym(g->module->syms, node_fingerprint(a, g, n)), &row))
         return -1;
     return (int)row;
 }
@@ -44,14 +57,11 @@ kernel_table(Arena *a, const Module *m)
 
         for (size_t k = 0; k < vec_len(g->order); k++) {
             NodeId n = g->order[k];
-            const char *text;
 
-            if (op_info(node_at(g, n)->op)->kernel == KK_none ||
-                kernel_row(a, &t, g, n) >= 0)
+            if (!has_work(g, n) || kernel_row(a, &t, g, n) >= 0)
                 continue;
-            text = node_fingerprint(a, g, n);
-            map_put(t.by_text, hash_bytes(text, strlen(text)),
-                    vec_len(t.row));
+            map_put_ptr(t.by_text, sym(m->syms, node_fingerprint(a, g, n)),
+                        vec_len(t.row));
             vec_push(a, t.row, (KernelRow){g, n});
         }
     }
@@ -105,6 +115,8 @@ lower_of(const Node *n)
         return lower_window;
     case KK_move:
         return lower_move;
+    case KK_gather:
+        return lower_gather;
     default:
         return lower_rows;
     }

@@ -70,6 +70,18 @@ module_set(Module *m, const char *key, const char *value)
     vec_push(m->arena, m->meta, (Meta){k, sym(m->syms, value)});
 }
 
+void
+module_unset(Module *m, const char *key)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < vec_len(m->meta); i++)
+        if (strcmp(m->meta[i].key, key) != 0)
+            m->meta[kept++] = m->meta[i];
+    if (m->meta)
+        VEC_HEAD(m->meta)->len = kept;
+}
+
 const char *
 module_get(const Module *m, const char *key)
 {

@@ -140,6 +140,7 @@ Graph *module_add_entry(Module *m, const char *name);
 uint32_t module_add_store(Module *m, Store s); /* name must be new: ASSERT */
 uint32_t module_store(const Module *m, Sym name); /* 0: there is none */
 void module_set(Module *m, const char *key, const char *value);
+void module_unset(Module *m, const char *key);
 const char *module_get(const Module *m, const char *key); /* NULL: not set */
 
 Graph *graph_new(Module *m, const char *name); /* belongs to nothing yet */

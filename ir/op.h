@@ -28,6 +28,7 @@ typedef enum KernelKind {
     KK_contract,
     KK_window,
     KK_move,
+    KK_gather,
     KK_group,
 } KernelKind;
 

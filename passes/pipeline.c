@@ -438,6 +438,14 @@ verify_after(Module *m, const char *pass)
                      pass);
 }
 
+/* What was found out about the order holds for the nodes that were there. */
+static void
+forget_order(Module *m)
+{
+    module_unset(m, "order");
+    module_unset(m, "order_bound");
+}
+
 static void
 run_call(PassRun *r, const Call *c, bool verify)
 {
@@ -447,6 +455,8 @@ run_call(PassRun *r, const Call *c, bool verify)
     raise_if_complained();
     if (c->row->to != SAME)
         r->m->stage = (Stage)c->row->to;
+    else
+        forget_order(r->m);
     compact_module(r->m);
     if (verify)
         verify_after(r->m, c->row->name);

@@ -140,7 +140,8 @@ read_string(Reader *r, char *into, int64_t *length)
         else
             *place++ = c;
         *length += place - start;
-        to += into ? place - start : 0;
+        if (into)
+            to = place;
     }
     if (into)
         *to = 0;

@@ -76,6 +76,19 @@ static const Model models[] = {
      "f %s = reduce %e op=\"sum\" axes=[1] : f64[3,1]\n"
      "f %y = div %e, %s : f64[3,4]\n"
      "output %y\n}\n"},
+    {"embedding, columns gathered and scattered", "cross-entropy",
+     "param %e : f64[5,4] = random 11 0.9\n"
+     "const %k : i32[3] = [-1,0,-1]\n"
+     "graph forward {\n"
+     "input %i : i64[3,2]\n"
+     "f %x = gather %e, %i axis=0 : f64[3,2,4]\n"
+     "f %t = tanh %x : f64[3,2,4]\n"
+     "f %c = gather %t, %k axis=2 : f64[3,2,3]\n"
+     "f %s = scatter_add %c, %k axis=2 : f64[3,2,4]\n"
+     "f %q = map %s, %t \"a*a+b\" : f64[3,2,4]\n"
+     "f %r = reduce %q op=\"sum\" axes=[1] : f64[3,1,4]\n"
+     "f %y = view %r : f64[3,4]\n"
+     "output %y\n}\n"},
 };
 
 static void

@@ -362,30 +362,6 @@ lower_Shape(Import *I)
 }
 
 void
-lower_Gather(Import *I)
-{
-    const Tensor *x = input_constant(I, 0), *i = input_constant(I, 1);
-    Tensor made;
-
-    if (!x || !i || x->type.rank != 1 || dtype_float(i->type.dtype) ||
-        attr_int(I, "axis", 0) != 0) {
-        lower_fault(I, "gathering is supported for constant shapes only yet");
-        return;
-    }
-    made.type = i->type;
-    made.type.dtype = x->type.dtype;
-    made = tensor_new(I->a, made.type);
-    for (int64_t k = 0; k < type_elements(&made.type); k++) {
-        int64_t at = tensor_get_integer(i, k);
-
-        if (!normal_axis(I, at, (int)x->type.dim[0], &at))
-            return;
-        copy_element(&made, k, x, at);
-    }
-    bind_constant(I, 0, made);
-}
-
-void
 lower_Expand(Import *I)
 {
     const Type *t = input_type(I, 0);

@@ -216,13 +216,14 @@ counts_fit(Import *I)
 static bool
 first_fits(Import *I)
 {
-    const Tensor *c = I->row->least > 0 ? input_constant(I, 0) : NULL;
-    const Type *t = c ? &c->type : I->row->least > 0 ? input_type(I, 0) : NULL;
     Holds first = I->row->first;
+    bool any = first == HOLDS_ANY || I->row->least == 0;
+    const Tensor *c = any ? NULL : input_constant(I, 0);
+    const Type *t = c ? &c->type : any ? NULL : input_type(I, 0);
 
-    if (!t)
-        return I->row->least == 0;
-    if (first == HOLDS_ANY || (first == HOLDS_FLOAT && dtype_float(t->dtype)) ||
+    if (any || !t)
+        return any;
+    if ((first == HOLDS_FLOAT && dtype_float(t->dtype)) ||
         (first == HOLDS_BOOL && t->dtype == DT_I1) ||
         (first == HOLDS_NUMBER && t->dtype != DT_I1))
         return true;
@@ -320,7 +321,8 @@ lower_node(Import *I)
     else if (!I->row)
         unknown_operator(I);
     else if (!reads_forgiven(I) && inputs_are_known(I) && form_is_known(I)) {
-        I->row->lower(I);
+        if (!fold_node(I))
+            I->row->lower(I);
         check_doubles(I);
         if (complaints() == before)
             check_attributes(I);

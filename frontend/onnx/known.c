@@ -31,7 +31,7 @@ know(Import *I, const char *name)
 bool
 is_known(const Known *k)
 {
-    return k->value || k->proto || k->constant;
+    return k->value || k->proto || k->constant || k->sequence;
 }
 
 /* ---- constants and initializers into the IR --------------------------- */
@@ -151,6 +151,8 @@ input(Import *I, int i)
         lower_fault(I, "input %d is missing", i);
         return 0;
     }
+    if (know(I, I->node->input[i])->sequence)
+        lower_fault(I, "input %d is a sequence, not a tensor", i);
     return known_value(I, know(I, I->node->input[i]));
 }
 

@@ -16,6 +16,7 @@ typedef struct Known {
     const Onnx__TensorProto *proto; /* an initializer, or NULL */
     WireData data;                  /* of the initializer */
     Tensor *constant;               /* content known at import, or NULL */
+    ValueId *sequence; /* vector: what a sequence holds, or NULL */
     bool forgiven; /* its node failed: who reads it says nothing */
 } Known;
 
@@ -96,6 +97,9 @@ Loc here(const Import *I);
 Known *know(Import *I, const char *name); /* made if it is new */
 bool is_known(const Known *k);
 ValueId known_value(Import *I, Known *k); /* 0 after a complaint */
+/* Runs a node all of whose inputs are known at import; false: it must be
+   lowered. */
+bool fold_node(Import *I);
 
 /* ---- model.c ---------------------------------------------------------- */
 

@@ -116,7 +116,8 @@ void
 text_add_n(Text *t, const char *s, size_t len)
 {
     reserve(t, len + 1);
-    memcpy(t->s + t->len, s, len);
+    if (len)
+        memcpy(t->s + t->len, s, len);
     t->len += len;
     t->s[t->len] = 0;
 }

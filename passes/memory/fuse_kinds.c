@@ -29,6 +29,17 @@ row_space(const Shape *s)
     return t;
 }
 
+/* Is the innermost axis reduced, of those that are reduced or longer than 1? */
+static bool
+ends_reduced(const Shape *s)
+{
+    int k = s->space.rank - 1;
+
+    while (k >= 0 && !(s->axes >> k & 1) && s->space.dim[k] == 1)
+        k--;
+    return k >= 0 && (s->axes >> k & 1);
+}
+
 /* Are the reduced axes the innermost ones (axes of size 1 aside), the rows
    several and short? */
 static bool
@@ -48,7 +59,8 @@ short_rows(const Shape *s)
         else
             rows *= s->space.dim[i];
     }
-    return length <= ROW_MOST && (rows > 1 || length <= 64);
+    return ends_reduced(s) && length <= ROW_MOST &&
+           (rows > 1 || length <= 64);
 }
 
 static Shape

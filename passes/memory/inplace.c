@@ -35,7 +35,8 @@ may_take(const Graph *g, const Node *n, ValueId operand, const Type *t)
 {
     const Value *v = value_at(g, operand);
 
-    if (dtype_bytes(v->type.dtype) != dtype_bytes(t->dtype))
+    if (dtype_bytes(v->type.dtype) != dtype_bytes(t->dtype) ||
+        type_bytes(&v->type) != type_bytes(t)) /* perhaps nothing reads it */
         return false;
     if (n->op == OP_group)
         return body_reads_by_element(n->body, graph_find(n->body, v->name), t);

@@ -144,12 +144,33 @@ refuse(const PassRun *r, const Totals *t)
                  format_bytes(a, r->budget), peak, bound, peak);
 }
 
+/* A text can claim anything of its order; what this plan disproves goes. */
+static void
+check_order_claim(Module *m, int64_t bound)
+{
+    const char *order = module_get(m, "order");
+    const char *text = module_get(m, "order_bound");
+    char *end = NULL;
+    int64_t least = text ? strtoll(text, &end, 10) : -1;
+    bool optimal = order && strncmp(order, "optimal", 7) == 0;
+
+    if ((text && (*end || least < 0 || least > bound)) ||
+        (optimal && least != bound)) {
+        module_unset(m, "order");
+        module_unset(m, "order_bound");
+    }
+}
+
 static void
 tell(PassRun *r, const Totals *t)
 {
     Text at = text_new(r->scratch);
 
     text_add(&at, "%s:%" PRId64, t->bound_entry, t->bound_at);
+    module_unset(r->m, "bound");
+    module_unset(r->m, "bound_at");
+    module_unset(r->m, "budget");
+    check_order_claim(r->m, t->bound < 0 ? -1 : t->stores + t->bound);
     set_number(r->m, "peak", t->stores + t->height);
     if (t->bound >= 0) { /* some entry has nodes */
         set_number(r->m, "bound", t->stores + t->bound);

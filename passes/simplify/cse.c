@@ -22,6 +22,12 @@ mark_values(Seen *s)
 
     for (size_t i = 0; i < vec_len(g->output); i++)
         s->fixed[g->output[i]] = true;
+    for (size_t k = 0; k < vec_len(g->order); k++) {
+        const Node *n = &g->node[g->order[k]];
+
+        for (int i = 0; n->body && i < n->nin; i++)
+            s->fixed[n->in[i]] = true; /* a body reads it by its name */
+    }
     for (ValueId v = 1; v < vec_len(g->value); v++)
         if (g->value[v].over)
             s->fixed[v] = changed[f->buffer_of[v]] = true;

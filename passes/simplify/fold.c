@@ -296,6 +296,12 @@ mark_values(Fold *f)
         f->changing[v] = changed[fact->buffer_of[v]];
     for (size_t i = 0; i < vec_len(g->output); i++)
         f->output[g->output[i]] = true;
+    for (size_t k = 0; k < vec_len(g->order); k++) {
+        const Node *n = &g->node[g->order[k]];
+
+        for (int i = 0; n->body && i < n->nin; i++)
+            f->output[n->in[i]] = true; /* a body reads it by its name */
+    }
 }
 
 static void

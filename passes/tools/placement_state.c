@@ -319,7 +319,7 @@ fit_begin(FitSearch *s, int64_t height)
     vec_clear(s->undo);
     vec_clear(s->stale);
     s->height = height;
-    s->random = 1;
+    s->random = 3;
     s->work = 0;
     memset(s->section, 0, ((size_t)s->sections + 1) * sizeof *s->section);
     for (int i = 0; i < s->count; i++) {

@@ -3,7 +3,10 @@
    batch: `loss_sum` and `correct`). Every loss is a composition of element-wise
    and reduce nodes:
 
-     cross-entropy  l_i = log(sum_c exp z_ic) - z_i[label], z = x - max_c x
+     cross-entropy  l_i = log(sum_c exp z_ic) - z_i[label], z = x - max_c x;
+                    classes are the last axis; of logits with axes between
+                    batch and classes (positions of a text) a sample's loss is
+                    the mean over them
      bce            l   = max(x,0) - x*y + log1p(exp(-|x|)), x logits
      mse            l   = (x - y)^2                                          */
 #include "passes/pass.h"
@@ -101,43 +104,69 @@ append_bce(Loss *l, bool counting)
     finish_elements(l, each, right);
 }
 
-/* A sample is right if no other class has a larger logit, and none of lower
+static int64_t
+classes_of(const Type *logits)
+{
+    return logits->dim[logits->rank - 1];
+}
+
+/* [rows,1] -> [N]: the mean over the rows of a sample. */
+static ValueId
+mean_of_rows(Loss *l, ValueId v, int64_t rows, const char *sum,
+             const char *name)
+{
+    static const int64_t axis = 1;
+    int64_t n = l->type.dim[0];
+
+    if (rows == n)
+        return flatten(l, v, name);
+    v = build_view(&l->b, v, 2, (int64_t[]){n, rows / n}, NULL);
+    v = flatten(l, build_reduce(&l->b, "sum", v, 1, &axis, NULL), sum);
+    return divided(l, v, rows / n, name);
+}
+
+/* A row is right if no other class has a larger logit, and none of lower
    number an equal one; NaN is never right. */
-static void
+static ValueId
 count_classes(Loss *l, ValueId classes, ValueId label, ValueId z,
               ValueId picked)
 {
+    static const int64_t axis = 1;
     ValueId in[] = {classes, label, z, picked};
     ValueId right = formula(l, "where(a<b,d>c,d>=c)", 4, in, "hit.each");
 
-    l->hit = over_sample(l, "min", right, "hit");
+    return build_reduce(&l->b, "min", right, 1, &axis, "hit");
 }
 
 static void
 append_cross_entropy(Loss *l, bool counting)
 {
     Builder *b = &l->b;
-    int64_t n = l->type.dim[0], c = l->type.dim[1], axis = 1;
+    int64_t c = classes_of(&l->type), axis = 1;
+    int64_t rows = type_elements(&l->type) / c;
+    ValueId x = l->x, max, z, e, sum, classes, label, picked;
     Type row;
-    ValueId max = build_reduce(b, "max", l->x, 1, &axis, "loss.max");
-    ValueId z, e, sum, classes, label, picked;
 
     type_make(DT_I64, 2, (int64_t[]){1, c}, &row);
+    if (l->type.rank > 2)
+        x = build_view(b, x, 2, (int64_t[]){rows, c}, "loss.rows");
+    max = build_reduce(b, "max", x, 1, &axis, "loss.max");
     if (!counting)
         max = build_map1(b, OP_detach, max, "loss.top");
-    z = build_map2(b, OP_sub, l->x, max, "loss.z");
+    z = build_map2(b, OP_sub, x, max, "loss.z");
     e = build_map1(b, OP_exp, z, "loss.exp");
     sum = build_reduce(b, "sum", e, 1, &axis, "loss.sum");
     classes = build_iota(b, row, 1, "loss.class");
-    label = build_view(b, l->labels, 2, (int64_t[]){n, 1}, "loss.label");
+    label = build_view(b, l->labels, 2, (int64_t[]){rows, 1}, "loss.label");
     picked = formula(l, "where(a==b,c,0)", 3, (ValueId[]){classes, label, z},
                      "loss.pick");
     picked = build_reduce(b, "sum", picked, 1, &axis, "loss.picked");
     l->sample =
         formula(l, "log(a)-b", 2, (ValueId[]){sum, picked}, "loss.each");
-    l->sample = flatten(l, l->sample, "loss.sample");
+    l->sample = mean_of_rows(l, l->sample, rows, "loss.part", "loss.sample");
     if (counting)
-        count_classes(l, classes, label, z, picked);
+        l->hit = mean_of_rows(l, count_classes(l, classes, label, z, picked),
+                              rows, "hit.part", "hit");
 }
 
 static const LossKind kinds[] = {
@@ -181,7 +210,7 @@ choose_output(const Graph *g, const LossKind *kind)
              "loss '%s': the model has no f32 or f64 output of rank %d or "
              "more%s",
              kind->name, kind->classes ? 2 : 1,
-             kind->classes ? ": it takes logits [batch, classes]" : "");
+             kind->classes ? ": it takes logits [batch, ..., classes]" : "");
 }
 
 static const char *const reserved[] = {
@@ -227,11 +256,6 @@ check_output(const Graph *g, const LossKind *kind, ValueId x)
     if (type_elements(&v->type) == 0)
         raise_at(loc, "output '%s' is empty: %s", v->name,
                  type_text(g->module->arena, &v->type));
-    if (kind->classes && v->type.rank != 2)
-        raise_at(loc,
-                 "cross-entropy takes logits [batch, classes], but output "
-                 "'%s' is %s",
-                 v->name, type_text(g->module->arena, &v->type));
     if (kind->classes && v->def && g->node[v->def].source_op &&
         strstr(g->node[v->def].source_op, "Softmax"))
         warn_at(loc, "the model ends in a softmax, but cross-entropy takes "
@@ -256,8 +280,7 @@ begin_entry(Module *m, const char *name, size_t output, const LossKind *kind)
     l.type = labels = g->value[l.x].type;
     if (kind->classes) {
         labels.dtype = DT_I64;
-        labels.rank = 1;
-        labels.dim[1] = 0;
+        labels.dim[--labels.rank] = 0;
     }
     l.labels = graph_input(g, "labels", labels);
     vec_clear(g->output);
@@ -343,7 +366,7 @@ pass_loss(PassRun *r)
     if (kind->classes) {
         Text t = text_new(r->scratch);
 
-        text_add(&t, "%lld", (long long)forward->value[x].type.dim[1]);
+        text_add(&t, "%lld", (long long)classes_of(&forward->value[x].type));
         module_set(m, "classes", text_str(&t));
     }
 }

@@ -1,0 +1,178 @@
+/* milp_helper: a child process at the other end of a socket, which is its
+   standard input and output. GLPK ends its process on bad arguments and where
+   memory ends: here that is only a child that died. */
+#include "passes/tools/milp_helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ANSWER_MOST = 1 << 28, GRACE = 2 /* seconds to write the answer */ };
+
+static double
+now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* $SNUG_MILP, or beside this program, or where it is installed. */
+static const char *
+find_helper(Arena *a, const char *given)
+{
+    static const char *const places[] = {"snug-milp",
+                                         "../libexec/snug/snug-milp"};
+    char own[4096];
+    ssize_t n = readlink("/proc/self/exe", own, sizeof own - 1);
+    char *slash;
+
+    given = given ? given : getenv("SNUG_MILP");
+    if (given)
+        return given;
+    own[n > 0 ? n : 0] = 0;
+    slash = strrchr(own, '/');
+    if (slash)
+        slash[1] = 0;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        Text t = text_new(a);
+
+        text_add(&t, "%s%s", own, places[i]);
+        if (access(text_str(&t), X_OK) == 0)
+            return text_str(&t);
+    }
+    return NULL;
+}
+
+/* In the child: only what is safe behind fork. */
+static void
+become_helper(const char *path, const MilpLimits *limits, int fd)
+{
+    char *const argv[] = {(char[]){"snug-milp"}, NULL};
+    char *const environment[] = {NULL};
+    rlim_t seconds = (rlim_t)ceil(limits->seconds) + GRACE;
+    struct rlimit memory = {(rlim_t)limits->bytes, (rlim_t)limits->bytes};
+    struct rlimit time = {seconds, seconds}, core = {0, 0};
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (dup2(fd, 0) < 0 || dup2(fd, 1) < 0 || null < 0 || dup2(null, 2) < 0 ||
+        setrlimit(RLIMIT_AS, &memory) || setrlimit(RLIMIT_CPU, &time) ||
+        setrlimit(RLIMIT_CORE, &core))
+        _exit(127);
+    execve(path, argv, environment);
+    _exit(127);
+}
+
+/* One way of the talk, as far as it goes now. False: the socket is broken. */
+static bool
+send_some(int fd, const Text *question, size_t *sent)
+{
+    ssize_t n = send(fd, question->s + *sent, question->len - *sent,
+                     MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR;
+    *sent += (size_t)n;
+    if (*sent == question->len)
+        shutdown(fd, SHUT_WR);
+    return true;
+}
+
+/* 1: go on; 0: the answer is whole; -1: broken. */
+static int
+receive_some(int fd, Text *answer)
+{
+    char part[65536];
+    ssize_t n = recv(fd, part, sizeof part, MSG_DONTWAIT);
+
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? 1 : -1;
+    if (n == 0)
+        return 0;
+    text_add_n(answer, part, (size_t)n);
+    return answer->len > ANSWER_MOST ? -1 : 1;
+}
+
+static const char *
+talk(int fd, const Text *question, Text *answer, double end)
+{
+    size_t sent = 0;
+
+    for (;;) {
+        bool sending = sent < question->len;
+        struct pollfd p = {fd, (short)(POLLIN | (sending ? POLLOUT : 0)), 0};
+        double left = end - now();
+        int heard;
+
+        if (left <= 0)
+            return "the solver's time is over";
+        if (poll(&p, 1, (int)(1000 * left) + 1) < 0 && errno != EINTR)
+            return "the solver cannot be heard";
+        if ((p.revents & POLLOUT) && !send_some(fd, question, &sent))
+            return "the solver does not listen";
+        if (!(p.revents & (POLLIN | POLLHUP | POLLERR)))
+            continue;
+        heard = receive_some(fd, answer);
+        if (heard <= 0)
+            return heard ? "the solver cannot be heard" : NULL;
+    }
+}
+
+/* What became of the child; NULL: it ended well. */
+static const char *
+await(Arena *a, pid_t child)
+{
+    Text t = text_new(a);
+    int status = 0;
+
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            return "the solver is lost";
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return NULL;
+    if (WIFSIGNALED(status))
+        text_add(&t, "the solver died of signal %d", WTERMSIG(status));
+    else
+        text_add(&t, "the solver ended with status %d", WEXITSTATUS(status));
+    return text_str(&t);
+}
+
+const char *
+helper_ask(Arena *a, const MilpLimits *limits, const Text *question,
+           Text *answer)
+{
+    const char *path = find_helper(a, limits->helper), *fault, *end;
+    int fd[2];
+    pid_t child;
+
+    if (!path)
+        return "the solver snug-milp is not installed";
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
+        return "no socket to the solver";
+    child = fork();
+    if (child == 0)
+        become_helper(path, limits, fd[1]);
+    close(fd[1]);
+    if (child < 0) {
+        close(fd[0]);
+        return "the solver cannot be started";
+    }
+    fault = talk(fd[0], question, answer, now() + limits->seconds + GRACE);
+    if (fault)
+        kill(child, SIGKILL);
+    close(fd[0]);
+    end = await(a, child);
+    return fault ? fault : end;
+}

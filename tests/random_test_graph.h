@@ -1,0 +1,14 @@
+/* random_test_graph: random graphs and random lists of passes, as texts. */
+#ifndef SNUG_TESTS_RANDOM_GRAPH_H
+#define SNUG_TESTS_RANDOM_GRAPH_H
+
+#include "ir/base/arena.h"
+
+#include <stdint.h>
+
+/* A module of stage train: the entry g is the graph of this seed. */
+const char *random_graph(Arena *a, uint64_t seed);
+/* A list of passes that ends in `place`. */
+const char *random_passes(Arena *a, uint64_t seed);
+
+#endif
