@@ -28,9 +28,6 @@ static const struct Refusal {
 } refusals[] = {
     {"Cast to FLOAT16", "casts to float16, which is not supported"},
     {"Cast to BFLOAT16", "casts to bfloat16, which is not supported"},
-    {"test_averagepool_1d_default", "two spatial axes (rank 4)"},
-    {"test_averagepool_3d_dilations_small", "two spatial axes (rank 4)"},
-    {"test_maxpool_1d_default", "two spatial axes (rank 4)"},
     {"test_maxpool_with_argmax_2d_precomputed_pads", "index output"},
     {"test_maxpool_with_argmax_2d_precomputed_strides", "index output"},
     {"test_edge_pad", "mode 'edge'"},

@@ -1,5 +1,5 @@
 /* expand_pool: pooling over one to three spatial axes. Three are pooled in two
-   steps: the largest, the mean and the sum of a box are those of its planes'. */
+   steps: largest, mean and sum of a box are those of its planes'. */
 #include <string.h>
 
 #include "frontend/onnx/compose.h"

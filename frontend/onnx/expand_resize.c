@@ -451,6 +451,10 @@ lower_Upsample(Import *I)
     const float *list = NULL;
     Type t;
 
+    if (I->opset >= 10) {
+        lower_fault(I, "is not supported from opset 10 on, which has Resize");
+        return;
+    }
     if (!x)
         return;
     t = type_of(I, x);
