@@ -72,6 +72,8 @@ fold_numbers(Graph *g)
             continue;
         for (int i = 0; i < 2 && !number; i++) {
             number = number_formula(g, n->in[i]);
+            if (value_at(g, n->out[0])->over == n->in[i])
+                number = NULL; /* its bytes are taken */
             if (number && !number_formula(g, n->in[1 - i]))
                 take_number(g, id, i, number);
         }
