@@ -207,7 +207,8 @@ Test(op, f32_is_near_f64)
 
 /* -- structured ops ------------------------------------------------------- */
 
-/* One node on parameters %a, %b, ...: the gradient of sum(y * weights). */
+/* One node on parameters %a, %b, ... and indices %i, one of them twice: the
+   gradient of sum(y * weights). */
 typedef struct Case {
     const char *params; /* types, space separated */
     const char *node;   /* "op operands attributes : type" */
@@ -248,6 +249,9 @@ static const Case cases[] = {
     {"[2,3]", "pad %a starts=[1,0] value=0.5 : f64[4,5]"},
     {"[2,3] [2,1] [2,2]", "concat %a, %b, %c axis=1 : f64[2,6]"},
     {"[3,1] [4]", "mul %a, %b : f64[3,4]"},
+    {"[4,3]", "gather %a, %i axis=0 : f64[3,3]"},
+    {"[2,5]", "gather %a, %i axis=1 : f64[2,3]"},
+    {"[3,4]", "scatter_add %a, %i axis=0 : f64[5,4]"},
     {"[3] [2,3] []", "map %a, %b, %c \"tanh(a*b)+c*a\" : f64[2,3]"},
 };
 
@@ -257,7 +261,7 @@ case_module(Arena *a, const Case *c, int *params)
     Text t = text_new(a);
     const char *s = c->params;
 
-    text_add(&t, "snug 1 stage=model\n");
+    text_add(&t, "snug 1 stage=model\nconst %%i : i64[3] = [1, 0, 1]\n");
     for (*params = 0; *s; ++*params) {
         size_t n = strcspn(s, " ");
 
