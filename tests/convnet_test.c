@@ -5,26 +5,14 @@
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "runtime/safetensors.h"
+#include "tests/shell.h"
 
 static const double tolerance = 1e-4; /* relative */
-
-static int
-shell(const char *format, ...)
-{
-    char command[2048];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    return system(command);
-}
 
 static json_t *
 runs(void)

@@ -4,30 +4,17 @@
 #include <criterion/parameterized.h>
 #include <jansson.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { COMMAND = 2048 };
+#include "tests/shell.h"
 
 static const double tolerance = 1e-4; /* relative */
 
 static int shell(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
-
-static int
-shell(const char *format, ...)
-{
-    char command[COMMAND];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    return system(command);
-}
 
 static json_t *
 runs(void)

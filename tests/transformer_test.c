@@ -3,28 +3,15 @@
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { COMMAND = 2048 };
+#include "tests/shell.h"
 
 #define REFERENCE TEST_SOURCE_DIR "/tests/reference/"
 
 static const double tolerance = 1e-5; /* relative */
-
-static int __attribute__((format(printf, 1, 2)))
-shell(const char *format, ...)
-{
-    char command[COMMAND];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    return system(command);
-}
 
 static void
 compare(const json_t *expected, const char *dir)
