@@ -115,7 +115,8 @@ check "the last lines tell planned and measured" grep -q \
     'planned \([0-9]*\) bytes.*measured \1 ' plain.err
 ./train --data rows.npz --epochs 2 --quiet >quiet 2>&1
 check "quiet is quiet" sh -c '[ ! -s quiet ]'
-if command -v script >/dev/null; then
+# where script(1) is and there are pseudo-terminals
+if script -qec true /dev/null </dev/null >/dev/null 2>&1; then
     script -qec "./train --data rows.npz --epochs 400" /dev/null \
         </dev/null >pty 2>&1
     check "terminal: the bar is drawn over itself" grep -q \
