@@ -49,13 +49,6 @@ build_map2(Builder *b, Op op, ValueId x, ValueId y, const char *name)
     return plain(b, op, 2, (ValueId[]){x, y}, name);
 }
 
-ValueId
-build_map3(Builder *b, Op op, ValueId x, ValueId y, ValueId z,
-           const char *name)
-{
-    return plain(b, op, 3, (ValueId[]){x, y, z}, name);
-}
-
 static void
 set_formula(Node *n, const void *from, Builder *b)
 {
@@ -248,7 +241,6 @@ build_unbroadcast(Builder *b, ValueId x, Type to, const char *name)
     for (int i = 0; i < from.rank; i++)
         if (from.dim[i] != 1 && (i < skip || to.dim[i - skip] == 1))
             axes[naxes++] = i;
-
     if (naxes)
         x = build_reduce(b, "sum", x, naxes, axes, view || cast ? NULL : name);
     if (view)

@@ -233,15 +233,6 @@ graph_root(const Graph *g, ValueId v)
     return v;
 }
 
-ValueId
-graph_latest(const Graph *g, ValueId v)
-{
-    for (ValueId w = v + 1; w < vec_len(g->value); w++)
-        if (g->value[w].over == v)
-            v = w;
-    return v;
-}
-
 void
 graph_replace(Graph *g, ValueId from, ValueId to)
 {

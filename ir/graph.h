@@ -157,9 +157,6 @@ NodeId graph_node(Graph *g, Op op, char phase, int nin, const ValueId *in,
                   int nout);
 /* Makes result i of node n. */
 ValueId graph_result(Graph *g, NodeId n, int i, const char *name, Type t);
-/* The last value of the over-chain that begins at v (v itself if none);
-   linear in the values of g. */
-ValueId graph_latest(const Graph *g, ValueId v);
 /* The V_STORE, V_INPUT or own value at the root of v's over-chain. */
 ValueId graph_root(const Graph *g, ValueId v);
 /* Every use of `from` in the order and the outputs becomes `to`. */
@@ -209,11 +206,9 @@ typedef struct Builder {
     Sym source, source_op;
 } Builder;
 
-/* A MAP row on 1 to 3 operands. */
+/* A MAP row on one or two operands. */
 ValueId build_map1(Builder *b, Op op, ValueId x, const char *name);
 ValueId build_map2(Builder *b, Op op, ValueId x, ValueId y, const char *name);
-ValueId build_map3(Builder *b, Op op, ValueId x, ValueId y, ValueId z,
-                   const char *name);
 /* `map` with a formula over a, b, c, ...; result type dtype (DT_NONE: as
    promoted). One result. */
 ValueId build_formula(Builder *b, const char *formula, int nin,
