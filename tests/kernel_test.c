@@ -1,37 +1,7 @@
 /* kernel_test: every kernel but products gives the interpreter's bits, alone
    and fused, whatever the tiles and their order. */
 #include "tests/compiled.h"
-
-#define PLAIN "workspace,schedule,place"
-#define FUSED "fuse,inplace,workspace,schedule,place"
-
-typedef struct Source {
-    Text text;
-    int graphs;
-} Source;
-
-static Source
-source_new(Arena *a)
-{
-    Source s = {text_new(a), 0};
-
-    text_add(&s.text, "snug 1 stage=train\nmodule \"test\"\n"
-                      "graph train {\ninput %%x : f32[]\n"
-                      "f %%loss = copy %%x : f32[]\noutput %%loss\n}\n");
-    return s;
-}
-
-static void __attribute__((format(printf, 2, 3)))
-add_graph(Source *s, const char *format, ...)
-{
-    char body[8192];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(body, sizeof body, format, args);
-    va_end(args);
-    text_add(&s->text, "graph g%d {\n%s}\n", s->graphs++, body);
-}
+#include "tests/source.h"
 
 static void
 check(const Source *s, const char *passes)
