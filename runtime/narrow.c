@@ -94,7 +94,7 @@ rounded(const Format *f, double size)
     double part = frexp(size, &exponent);
     if (f->special == SPECIAL_SCALE) {
         exponent += f->bias - (part <= 0.5);
-        return exponent < 0 || size == 0 ? 0 : exponent;
+        return size == 0 ? 0 : exponent < 1 ? 1 : exponent;
     }
     if (size == 0 || exponent < 2 - f->bias)
         exponent = 2 - f->bias;
