@@ -41,9 +41,12 @@ void
 lower_Identity(Import *I)
 {
     const Tensor *c = input_constant(I, 0);
+    Known *k = know(I, I->node->input[0]);
 
     if (c)
         bind_constant(I, 0, *c);
+    else if (k->sequence || k->none)
+        bind_known(I, 0, k);
     else if (input(I, 0))
         bind_output(I, 0, build_map1(&I->b, OP_copy, input(I, 0), NULL));
 }
