@@ -125,7 +125,8 @@ import_case(Arena *a, const Case *c, const char **problem)
     Module *volatile m = NULL;
     Guard guard;
 
-    cr_assert_eq(write(file, c->model, c->bytes), (ssize_t)c->bytes, "%s", path);
+    cr_assert_eq(write(file, c->model, c->bytes), (ssize_t)c->bytes, "%s",
+                 path);
     close(file);
     *problem = NULL;
     if (guarded(&guard)) {

@@ -1,5 +1,6 @@
 /* expect: Criterion's assertions for tests; for the tools of tests, which are
-   programs of their own, ones (always with a message) that say what is wrong and end the process. */
+   programs of their own, ones (always with a message) that say what is wrong
+   and end the process. */
 #ifndef SNUG_TESTS_EXPECT_H
 #define SNUG_TESTS_EXPECT_H
 
