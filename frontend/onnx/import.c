@@ -8,6 +8,7 @@
 
 #include "frontend/onnx/lower.h"
 #include "frontend/onnx/operators.h"
+#include "frontend/onnx/signature.h"
 
 enum {
     IR_VERSION_MOST = 14,
@@ -470,6 +471,7 @@ import_onnx(Arena *a, const char *path, const DimBinding *dim, int dims)
     module_set(I->m, "onnx", path);
     check_versions(I);
     check_bindings(I);
+    I->signature = signature_read(I);
     import_form(I, &wire, "forward");
     raise_if_complained();
     if (I->modes) {
@@ -477,5 +479,6 @@ import_onnx(Arena *a, const char *path, const DimBinding *dim, int dims)
         import_form(I, &wire, "forward_train");
         raise_if_complained();
     }
+    signature_warn(I);
     return I->m;
 }

@@ -20,6 +20,8 @@ typedef struct Known {
     bool forgiven; /* its node failed: who reads it says nothing */
 } Known;
 
+typedef struct Signature Signature; /* signature.h */
+
 typedef struct Import {
     Arena *a;
     Module *m;
@@ -37,6 +39,7 @@ typedef struct Import {
     bool training; /* the form for training is being made (see import.h) */
     bool modes;    /* some node has two forms */
     int draws;     /* random streams so far */
+    Signature *signature; /* what the file says of its parameters, or NULL */
 } Import;
 
 typedef void LowerNode(Import *I);

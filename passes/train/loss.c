@@ -122,7 +122,7 @@ as_rows(Loss *l, ValueId v, int64_t c, const char *name)
 
     if (l->axis != l->type.rank - 1)
         return build_view(&l->b, v, 3, (int64_t[]){n, c, all / n / c}, name);
-    if (value_at(l->b.g, v)->type.rank == 2)
+    if (value_at(l->b.g, v)->type.rank == 2 && n * c == all)
         return v;
     return build_view(&l->b, v, 2, (int64_t[]){all / c, c}, name);
 }
