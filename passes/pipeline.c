@@ -538,7 +538,7 @@ run_calls(const Pipeline *p, Module *m, const PipelineOptions *o)
 void
 pipeline_run(Module *m, const char *text, const PipelineOptions *o)
 {
-    Pipeline p = {.arena = m->arena};
+    Pipeline p = {.arena = m->owner};
     bool stops = !o->stop_after;
 
     read_calls(&p, text);
