@@ -92,7 +92,7 @@ def worst(a, b):
 def passes(text):
     """-> seconds of the passes, of those above a tenth of a second by name"""
     seconds = {}
-    for number, word in re.findall(r"^\s*([0-9.]+) ms +(\w+)$", text, re.M):
+    for number, word in re.findall(r"^\s*([0-9.]+) ms +\(?(\w+)\)?$", text, re.M):
         seconds[word] = seconds.get(word, 0) + float(number) / 1e3
     return seconds
 
