@@ -4,6 +4,7 @@
 
 #include "frontend/onnx/lower.h"
 #include "ir/eval.h"
+#include "ir/narrow.h"
 
 enum { LIST_MOST = 65536 }; /* elements of a constant written out in the text */
 
@@ -74,7 +75,8 @@ list_init(Import *I, const Tensor *t)
     return init;
 }
 
-/* A floating initializer with axes is a parameter; all others are constant. */
+/* A floating initializer with axes is a parameter, if it has 16 bits at least;
+   all others are constant. */
 static ValueId
 initializer_value(Import *I, Known *k)
 {
@@ -87,7 +89,9 @@ initializer_value(Import *I, Known *k)
     if (!tensor_type(k->proto, here(I), &t) ||
         !tensor_place(I->a, I->file, k->proto, k->data, &path, &offset))
         return 0;
-    kind = dtype_float(t.dtype) && t.rank > 0 ? SK_PARAM : SK_CONST;
+    kind = dtype_float(t.dtype) && dtype_bits(t.dtype) >= 16 && t.rank > 0
+               ? SK_PARAM
+               : SK_CONST;
     if (path)
         return add_store(I, k, t, kind,
                          (Init){.kind = INIT_FILE,
@@ -290,7 +294,7 @@ bind_output(Import *I, int output, ValueId v)
     k = output_slot(I, output);
     if (!k)
         return;
-    k->value = v;
+    k->value = v = narrowed(I, v);
     rename_value(I->g, v, k->name);
 }
 
@@ -303,4 +307,10 @@ bind_constant(Import *I, int output, Tensor t)
         return;
     k->constant = NEW(I->a, Tensor);
     *k->constant = t;
+    if (I->narrow && t.type.dtype == DT_F32) {
+        t.type.dtype = I->narrow;
+        *k->constant = tensor_new(I->a, t.type);
+        narrow_pack(I->narrow, type_elements(&t.type), t.data,
+                    k->constant->data);
+    }
 }
