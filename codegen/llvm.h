@@ -39,6 +39,11 @@ LLVMValueRef unit_kernel(Unit *u, const char *name);
 /* In a kernel: arena + offset[i], loaded in the entry block. */
 LLVMValueRef kernel_pointer(Unit *u, LLVMValueRef kernel, int i);
 
+/* An internal function `void name(ptr ..., i64 ...)` for a part of kernels,
+   builder at its entry block; and a call of one. */
+LLVMValueRef unit_part(Unit *u, const char *name, int pointers, int integers);
+void unit_call(Unit *u, LLVMValueRef part, int count, LLVMValueRef *args);
+
 /* for (i = from; i < to; i += step) { ... }: returns i, builder in the body;
    loop_end closes it, builder behind it. Up to `carried` values pass from
    round to round: loop_phi(l, k) inside, loop_next(l, k, v) before the end;

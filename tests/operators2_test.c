@@ -17,6 +17,5 @@ static const char *const also_refused[] = {
     "test_top_k_same_values_largest",
     NULL,
 };
-static const char *const straight_through[] = {NULL};
 
 #include "tests/operators_test.c"

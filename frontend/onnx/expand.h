@@ -8,8 +8,10 @@
 #define compare(op)
 #define expand(f) LowerNode lower_##f;
 #define ONNX(name, since, least, most, outputs, first, what, doc) what
+#define ONNX_TRAINING(name, since, least, most, outputs, first, what, doc) what
 #include "frontend/onnx/onnx.def"
 #undef ONNX
+#undef ONNX_TRAINING
 #undef same
 #undef compare
 #undef expand
@@ -33,5 +35,12 @@ ValueId cast_to(Import *I, ValueId x, DType d, const char *round_mode);
 /* The largest finite number of an 8-bit float, 0: d is none. */
 double largest_of(DType d);
 ValueId mean(Import *I, ValueId x, int naxes, const int64_t *axes);
+
+/* The truth of a condition known at import; false after a fault. */
+bool take_truth(Import *I, const Tensor *t, bool *truth);
+/* The output is a sequence of these. */
+void bind_sequence(Import *I, int output, Known **item);
+/* NULL after a fault. */
+const Sequence *input_sequence(Import *I, int i);
 
 #endif

@@ -63,7 +63,7 @@ void
 lower_row(Import *I)
 {
     Was *was = NEWN(I->a, Was, I->node->n_input + 1);
-    DType narrow = DT_NONE;
+    DType narrow = DT_NONE, outer = I->narrow;
     int n = 0;
 
     for (size_t i = 0; !takes_narrow(I->row) && i < I->node->n_input; i++) {
@@ -78,7 +78,7 @@ lower_row(Import *I)
     }
     I->narrow = narrow;
     I->row->lower(I);
-    I->narrow = DT_NONE;
+    I->narrow = outer;
     while (n-- > 0) {
         was[n].known->value = was[n].value;
         was[n].known->constant = was[n].constant;
