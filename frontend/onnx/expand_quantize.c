@@ -27,6 +27,8 @@ take_grid(Import *I, const Type *x, Grid *g)
         g->axis = -1; /* read by no scale of a single number */
     else
         g->axis += g->axis < 0 ? x->rank : 0;
+    if (g->axis >= 0 && g->block > x->dim[g->axis])
+        g->block = x->dim[g->axis]; /* one block */
     if (g->block >= 0)
         return true;
     lower_fault(I, "its block_size %lld is negative", (long long)g->block);
@@ -423,10 +425,10 @@ bind_requantized(Import *I, ValueId y, ValueId a, ValueId b, int c, int z)
     bind_output(I, 0, compose(I, d, 1, &y, "a"));
 }
 
-/* A scale that is one number, or one for each element of an axis of a result
-   of this rank. */
+/* Input i, one number, or one for each element of an axis of a result of this
+   rank. */
 static ValueId
-scale_along(Import *I, int i, int rank, int axis)
+input_along(Import *I, int i, int rank, int axis)
 {
     ValueId v = input(I, i);
     Type t;
@@ -438,8 +440,9 @@ scale_along(Import *I, int i, int rank, int axis)
         return build_view(&I->b, v, 0, NULL, NULL);
     if (t.rank == 1 && axis >= 0 && axis < rank)
         return along_axis(I, v, rank, axis);
-    lower_fault(I, "its scale %s is neither one number nor one an axis",
-                type_text(I->a, &t));
+    lower_fault(I, "its input %d is %s, neither one number nor a vector along "
+                   "an axis",
+                i, type_text(I->a, &t));
     return 0;
 }
 
@@ -454,8 +457,8 @@ lower_QLinearMatMul(Import *I)
     if (!y)
         return;
     rank = type_of(I, y).rank;
-    bind_requantized(I, y, scale_along(I, 1, rank, rank - 2),
-                     scale_along(I, 4, rank, rank - 1), 6, 7);
+    bind_requantized(I, y, input_along(I, 1, rank, rank - 2),
+                     input_along(I, 4, rank, rank - 1), 6, 7);
 }
 
 void
@@ -470,10 +473,10 @@ lower_QLinearConv(Import *I)
         return;
     rank = type_of(I, y).rank;
     if (has_input(I, 8)) { /* integers of scale x * w */
-        bias = along_axis(I, input(I, 8), rank, 1);
+        bias = input_along(I, 8, rank, 1);
         y = compose(I, DT_F64, 2, (ValueId[]){y, bias}, "f64(a)+f64(b)");
     }
     if (y)
-        bind_requantized(I, y, scale_along(I, 1, rank, -1),
-                         scale_along(I, 4, rank, 1), 6, 7);
+        bind_requantized(I, y, input_along(I, 1, rank, -1),
+                         input_along(I, 4, rank, 1), 6, 7);
 }

@@ -68,8 +68,109 @@ def tensor(out, array, write=base.tensor):
         write(out, array)
 
 
+FLOATS = np.float16, ml_dtypes.bfloat16
+WHOLES = np.int16, np.uint16, np.uint32, np.uint64, np.int8, np.uint8
+
+
+def floating(f, i, one):
+    """Operators that compute, move or compare; operands near 1."""
+    for op in """Abs Acos Ceil Cos Elu Erf Exp Floor Gelu GlobalAveragePool
+            HardSigmoid Identity LeakyRelu Log LogSoftmax Neg Reciprocal Relu
+            Round Selu Sigmoid Sign Softmax Softplus Sqrt Tanh""".split():
+        opset = 20 if op == "Gelu" else 13
+        yield op.lower(), one(op, opset, [f(2, 3, 4, 2)])
+    for op in "Max Min Mean Sum Mul Sub Pow".split():
+        yield op.lower(), one(op, 13, [f(3, 4), f(4)])
+    for op in "L1 L2 LogSum LogSumExp Max Mean Min Prod Sum SumSquare".split():
+        yield "reduce_" + op.lower(), one("Reduce" + op, 13, [f(3, 4, 5)] + (
+            [i(1)] if op == "Sum" else []), keepdims=0,
+            **({} if op == "Sum" else {"axes": [1]}))
+    yield "matmul", one("MatMul", 13, [f(3, 40), f(40, 5)])
+    yield "gemm", one("Gemm", 13, [f(40, 3), f(40, 5), f(5)], transA=1)
+    yield "conv", one("Conv", 11, [f(1, 3, 6, 5), f(4, 3, 3, 3), f(4)])
+    yield "max_pool", one("MaxPool", 12, [f(1, 2, 6, 5)], kernel_shape=[2, 2])
+    yield "average_pool", one("AveragePool", 11, [f(1, 2, 6, 5)],
+                              kernel_shape=[2, 2])
+    yield "layer_norm", one("LayerNormalization", 17,
+                            [f(3, 8) ** 3, f(8), f(8)])
+    yield "batch_norm", one("BatchNormalization", 15, [
+        f(2, 3, 4), f(3), f(3), f(3), f(3)])
+    yield "clip", one("Clip", 13, [f(3, 4), f()[()] * 1, None])
+    yield "where", one("Where", 16, [f(3, 4) > f(3, 4), f(3, 4), f(4)])
+    yield "einsum", one("Einsum", 12, [f(3, 4), f(4, 5)], equation="ij,jk->ki")
+    yield "cumsum", one("CumSum", 14, [f(7), np.array(0)])
+
+
+def moving(x, i, one):
+    """Operators that leave elements as they are."""
+    yield "concat", one("Concat", 13, [x, x], axis=1)
+    yield "transpose", one("Transpose", 13, [x], perm=[1, 0])
+    yield "gather", one("Gather", 13, [x, i(2, 0)], axis=1)
+    yield "slice", one("Slice", 13, [x, i(1), i(9), i(1), i(2)])
+    yield "pad", one("Pad", 13, [x, i(1, 0, 0, 2), x[0, 0] * 1])
+    yield "tile", one("Tile", 13, [x, i(2, 1)])
+    yield "split", one("Split", 13, [x, i(1, 3)], 2, axis=1)
+    yield "expand", one("Expand", 13, [x[:1], i(2, 3, 4)])
+    yield "reshape", one("Reshape", 14, [x, i(-1, 2)])
+
+
+def counting(x, i, one):
+    """Integers, which wrap."""
+    one_like = np.ones((), x.dtype)
+    for op in "Add Sub Mul Div Max Min Mod".split():
+        yield op.lower(), one(op, 14, [x, x[::-1] | 1])
+    for op in "Max Min Sum".split():
+        yield "reduce_" + op.lower(), one("Reduce" + op, 13, [x] + (
+            [i(0)] if op == "Sum" else []),
+            **({} if op == "Sum" else {"axes": [0]}))
+    yield "clip", one("Clip", 13, [x, one_like * 3, one_like * 100])
+    yield "where", one("Where", 16, [x > x[::-1], x, x[::-1]])
+    yield "less", one("Less", 13, [x, x[::-1]])
+    yield "sign", one("Sign", 13, [x])
+    yield "to_f32", one("Cast", 13, [x], to=1)
+
+
+def own():
+    rng = np.random.default_rng(5)
+
+    def i(*values):
+        return np.array(values, np.int64)
+
+    for kind in FLOATS:
+        def f(*shape):
+            return (rng.uniform(.25, .95, size=shape)).astype(kind)
+
+        name = base.TYPES[np.dtype(kind)]
+        for cases in floating(f, i, base.one), moving(f(3, 4), i, base.one):
+            for case, model in cases:
+                yield "%s_%s" % (case, name), model
+    for kind in WHOLES:
+        x = rng.integers(0, 2**63, (3, 4), dtype=np.uint64).astype(kind)
+        name = base.TYPES[np.dtype(kind)]
+        for cases in counting(x, i, base.one), moving(x, i, base.one):
+            for case, model in cases:
+                yield "%s_%s" % (case, name), model
+
+
+def run(model, inputs, known=base.run):
+    """Narrow floats in f64, rounded at the end."""
+    narrow = [a.dtype for a in inputs if a.dtype in
+              (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))]
+    if not narrow:
+        return known(model, inputs)
+    model = type(model).FromString(model.SerializeToString())
+    numbers = {TensorProto.FLOAT16, TensorProto.BFLOAT16}
+    for value in model.graph.input:
+        if value.type.tensor_type.elem_type in numbers:
+            value.type.tensor_type.elem_type = TensorProto.DOUBLE
+    wide = [a.astype(np.float64) if a.dtype in narrow else a for a in inputs]
+    return [a.astype(narrow[0]) if a.dtype.kind == "f" else a for a in
+            known(model, wide)]
+
+
 base.suite = suite
 base.tensor = tensor
-base.older = lambda: ()
+base.older = own
+base.run = run
 if __name__ == "__main__":
     base.main(sys.argv[1])
