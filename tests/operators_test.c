@@ -65,7 +65,7 @@ count_operators(const Case *list, const int *count, const char *what)
 static bool
 near(DType d, double got, double want)
 {
-    double relative = d == DT_BF16 ? 0x1p-7 : d == DT_F16 ? 0x1p-9 : 2e-5;
+    double relative = d == DT_BF16 ? 0x1p-6 : d == DT_F16 ? 0x1p-9 : 2e-5;
 
     return (isnan(got) && isnan(want)) || got == want ||
            fabs(got - want) <= 1e-6 + relative * fabs(want);

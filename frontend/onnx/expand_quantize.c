@@ -1,6 +1,6 @@
 /* expand_quantize: quantized tensors. The rounding of QuantizeLinear has a
-   straight-through gradient: within the range of the integers that of x divided
-   by the scale, outside 0. It flows through pairs of QuantizeLinear and
+   straight-through gradient: where the rounded number is in the range of the
+   integers that of x divided by the scale, elsewhere 0. It flows through pairs of QuantizeLinear and
    DequantizeLinear, the second reading directly what the first has made; an
    operator between them that computes with the integers ends it. Scales and
    zero points are constants. */
@@ -163,16 +163,16 @@ rounded(Import *I, ValueId x)
 }
 
 /* q = x / scale, rounded and shifted into the range of the integer type d;
-   NaN becomes 0. */
+   NaN becomes 0. Infinities would not survive the rounding. */
 static ValueId
 to_integers(Import *I, ValueId q, ValueId zero, DType d)
 {
     double high = integer_most(d), low = dtype_unsigned(d) ? 0 : -high - 1;
 
-    q = compose(I, DT_F32, 2, (ValueId[]){q, zero},
-                "min(max(a,(%g)-b),(%g)-b)", low, high);
+    q = compose(I, DT_F32, 1, &q, "min(max(a,-1e9),1e9)");
     q = rounded(I, q);
-    return compose2(I, q, zero, "where(a==a,a+b,0)");
+    return compose2(I, q, zero,
+                    "y = min(max(a+b,%g),%g); where(y==y,y,0)", low, high);
 }
 
 /* The same as a narrow float. */

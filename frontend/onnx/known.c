@@ -244,8 +244,9 @@ input_constant(Import *I, int i)
 ValueId
 input_state(Import *I, int i)
 {
-    ValueId v = input(I, i);
+    ValueId v = input(I, i), narrow = v ? know(I, I->node->input[i])->narrow : 0;
 
+    v = narrow ? narrow : v;
     if (v && value_at(I->g, v)->kind != V_STORE) {
         lower_fault(I, "input %d must be an initializer: training updates it",
                     i);

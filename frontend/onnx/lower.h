@@ -25,6 +25,7 @@ struct Known {
     WireData data;                  /* of the initializer */
     Tensor *constant;               /* content known at import, or NULL */
     Sequence *sequence;
+    ValueId narrow; /* of which `value` is the f32 form in this node, or 0 */
     bool none;     /* an optional that holds nothing */
     bool absent;   /* an input that the caller of a function left out */
     bool forgiven; /* its node failed: who reads it says nothing */

@@ -55,6 +55,7 @@ widen(Import *I, int i, Was *was)
     *was = (Was){k, k->value, k->constant, k->proto};
     k->value = compose(I, DT_F32, 1, &x, "a"); /* 0 where x is */
     k->constant = c ? widened_constant(I, c) : NULL;
+    k->narrow = x;
     if (number)
         k->proto = NULL;
 }
@@ -83,13 +84,16 @@ lower_row(Import *I)
         was[n].known->value = was[n].value;
         was[n].known->constant = was[n].constant;
         was[n].known->proto = was[n].proto;
+        was[n].known->narrow = 0;
     }
 }
 
+/* A state keeps its own type. */
 ValueId
 narrowed(Import *I, ValueId v)
 {
-    return v && I->narrow && type_of(I, v).dtype == DT_F32
-               ? compose(I, I->narrow, 1, &v, "a")
-               : v;
+    if (!v || !I->narrow || type_of(I, v).dtype != DT_F32 ||
+        value_at(I->g, v)->over)
+        return v;
+    return compose(I, I->narrow, 1, &v, "a");
 }
