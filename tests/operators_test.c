@@ -12,7 +12,7 @@
 static const char *const also_refused[] = {NULL};
 #endif
 
-enum { TENSORS_MOST = 8, COMPILED_TOGETHER = 24, CHECKED_ELEMENTS = 40 };
+enum { TENSORS_MOST = 12, COMPILED_TOGETHER = 24, CHECKED_ELEMENTS = 40 };
 
 typedef struct Case {
     const char *name, *op;
