@@ -196,6 +196,17 @@ channel_mean(Import *I, const Norm *n, ValueId x)
     return build_formula(&I->b, t.s, 1, &x, DT_NONE, NULL);
 }
 
+/* What a store holds after the updates that are there: a node may run several
+   times, or share its statistics. */
+static ValueId
+latest(const Import *I, ValueId v)
+{
+    for (ValueId later = v + 1; later < vec_len(I->g->value); later++)
+        if (value_at(I->g, later)->over == v)
+            v = later;
+    return v;
+}
+
 /* running' = momentum*running + (1-momentum)*batch, over the store. */
 static void
 update_running(Import *I, const Norm *n, ValueId running, ValueId batch,
@@ -204,9 +215,10 @@ update_running(Import *I, const Norm *n, ValueId running, ValueId batch,
     Builder update = I->b;
     const Type t = value_at(I->g, running)->type;
     Text formula = text_new(I->a);
-    ValueId in[2] = {running, 0}, next;
+    ValueId in[2], next;
 
     update.phase = 'u';
+    in[0] = latest(I, running);
     in[1] = build_map1(&update, OP_detach, batch, NULL);
     in[1] = build_view(&update, in[1], 1, t.dim, NULL);
     text_add(&formula, "a*");
@@ -216,7 +228,7 @@ update_running(Import *I, const Norm *n, ValueId running, ValueId batch,
     next = build_formula(
         &update, formula.s, 2, in, t.dtype,
         sym_format(I->m->syms, "%s'", value_at(I->g, running)->name));
-    value_at(I->g, next)->over = running;
+    value_at(I->g, next)->over = in[0];
     bind_output(I, output, next);
 }
 
