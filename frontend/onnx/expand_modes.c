@@ -1,6 +1,7 @@
 /* expand_modes: operators that act differently in training: dropout draws,
    batch normalization takes the batch's statistics and updates the running
    ones. */
+#include <math.h>
 #include <string.h>
 
 #include "frontend/onnx/expand.h"
@@ -9,7 +10,7 @@
 /* ---- dropout ---------------------------------------------------------- */
 
 /* The row-major index of every element as the text of a sum over one iota an
-   axis, operands from `b` on; the iotas are appended to in[]. */
+   axis, operands from *nin on; the iotas are appended to in[]. */
 static void
 index_text(Import *I, const Type *t, Text *text, ValueId *in, int *nin)
 {
@@ -74,6 +75,33 @@ dropped(Import *I, ValueId x, double rate)
 
 /* Written without a mode it is what the exporters make of dropout inside
    attention: the model drew there, so training does. */
+ValueId
+drawn(Import *I, Type t, double seed)
+{
+    ValueId in[MAXRANK + 2];
+    Text text = text_new(I->a);
+    int nin = 0;
+
+    I->modes = true;
+    text_add(&text, "uniform(");
+    index_text(I, &t, &text, in, &nin);
+    if (I->training) {
+        in[nin] = draw_count(I);
+        in[nin + 1] = own_input(I, "seed", type_scalar(DT_I64));
+        text_add(&text, ",%s,%s+", formula_letter(I->a, nin),
+                 formula_letter(I->a, nin + 1));
+        nin += 2;
+    } else {
+        I->draws++;
+        text_add(&text, ",0,");
+    }
+    text_add(&text, "%lld)",
+             (long long)I->draws * 40503 + (long long)(fmod(seed, 65536)));
+    return build_broadcast(
+        &I->b, build_formula(&I->b, text.s, nin, in, DT_F32, NULL), t.rank,
+        t.dim, NULL);
+}
+
 static bool
 dropout_rate(Import *I, double *rate)
 {
