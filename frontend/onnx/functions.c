@@ -6,7 +6,7 @@
 
 enum {
     CALLS_MOST = 60,        /* one in another */
-    FUNCTION_MOST = 250000, /* nodes that come of one call */
+    FUNCTION_MOST = 100000, /* nodes that come of one call */
 };
 
 static Sym

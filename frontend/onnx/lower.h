@@ -25,6 +25,7 @@ struct Known {
     WireData data;                  /* of the initializer */
     Tensor *constant;               /* content known at import, or NULL */
     Sequence *sequence;
+    bool loose;    /* its value has no name of the model yet */
     bool none;     /* an optional that holds nothing */
     bool absent;   /* an input that the caller of a function left out */
     bool forgiven; /* its node failed: who reads it says nothing */
