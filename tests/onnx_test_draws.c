@@ -203,3 +203,37 @@ Test(onnx_draws, differ)
     imported_free(&got);
     arena_free(a);
 }
+
+/* A mask that the model reads says what dropout keeps. */
+Test(onnx_draws, dropout_mask)
+{
+    Arena *a = arena_new();
+    Model m = good_model(a);
+    Onnx__NodeProto *n = only_draws(&m, "Dropout", true);
+    Tensor in[2] = {filled(a, 2, (int64_t[]){200, 100}, 3)}, out[2];
+    int64_t kept = 0;
+    Imported got;
+    Stores s;
+    Bytes b;
+
+    APPEND(&m, n, output, text_of(a, "mask"));
+    APPEND(&m, m.graph, output, value_info(&m, "mask", 2,
+                                           (int64_t[]){200, 100}));
+    m.graph->output[1]->type->tensor_type->elem_type = 9;
+    b = packed(&m);
+    got = import_bytes(b.at, b.size);
+    cr_assert(got.module, "%s", got.problems);
+    in[1] = tensor_new(a, type_scalar(DT_I64));
+    cr_assert(eval_init_stores(a, got.module, &s));
+    eval_graph(a, module_entry(got.module, "forward_train"), &s, in, out);
+    for (int64_t i = 0; i < DRAWN; i++) {
+        bool keeps = tensor_get(&out[1], i) != 0;
+
+        kept += keeps;
+        cr_assert_float_eq(tensor_get(&out[0], i), keeps ? 6 : 0, 1e-6);
+    }
+    cr_expect(llabs((long long)kept - DRAWN / 2) < 300, "%lld",
+              (long long)kept);
+    imported_free(&got);
+    arena_free(a);
+}

@@ -73,8 +73,6 @@ dropped(Import *I, ValueId x, double rate)
     return build_formula(&I->b, text.s, nin + 2, in, t.dtype, NULL);
 }
 
-/* Written without a mode it is what the exporters make of dropout inside
-   attention: the model drew there, so training does. */
 ValueId
 drawn(Import *I, Type t, double seed)
 {
@@ -97,11 +95,11 @@ drawn(Import *I, Type t, double seed)
     }
     text_add(&text, "%lld)",
              (long long)I->draws * 40503 + (long long)(fmod(seed, 65536)));
-    return build_broadcast(
-        &I->b, build_formula(&I->b, text.s, nin, in, DT_F32, NULL), t.rank,
-        t.dim, NULL);
+    return build_formula(&I->b, text.s, nin, in, DT_F32, NULL);
 }
 
+/* Written without a mode it is what the exporters make of dropout inside
+   attention: the model drew there, so training does. */
 static bool
 dropout_rate(Import *I, double *rate)
 {
@@ -128,27 +126,55 @@ dropout_rate(Import *I, double *rate)
     return true;
 }
 
+/* A mask is boolean from opset 10 on. */
+static DType
+mask_type(const Import *I, DType of_data)
+{
+    return I->opset < 10 ? of_data : DT_I1;
+}
+
+/* The same where the model reads what is kept: that is a tensor then. */
+static void
+bind_mask(Import *I, ValueId x, double rate)
+{
+    Type t = value_at(I->g, x)->type;
+    ValueId u = drawn(I, t, 0), mask;
+    Text text = text_new(I->a);
+
+    text_add(&text, "a>=");
+    text_add_double(&text, rate);
+    mask = build_formula(&I->b, text.s, 1, &u, mask_type(I, t.dtype), NULL);
+    text = text_new(I->a);
+    text_add(&text, "where(b!=0,a*");
+    text_add_double(&text, 1 / (1 - rate));
+    text_add(&text, ",0)");
+    bind_output(I, 0, build_formula(&I->b, text.s, 2, (ValueId[]){x, mask},
+                                    t.dtype, NULL));
+    bind_output(I, 1, mask);
+}
+
 void
 lower_Dropout(Import *I)
 {
     ValueId x = input(I, 0);
+    bool masked;
     double rate;
 
     if (!x || !dropout_rate(I, &rate))
         return;
-    if (rate > 0 && reads_output(I, 1)) {
-        lower_fault(I, "its mask is read, which is not supported yet");
-        return;
-    }
+    masked = reads_output(I, 1);
     I->modes = I->modes || rate > 0;
     if (I->training && rate > 0) {
-        bind_output(I, 0, dropped(I, x, rate));
+        if (masked)
+            bind_mask(I, x, rate);
+        else
+            bind_output(I, 0, dropped(I, x, rate));
         return;
     }
     bind_output(I, 0, build_map1(&I->b, OP_copy, x, NULL));
-    if (reads_output(I, 1)) { /* all elements are kept */
+    if (masked) { /* all elements are kept */
         const Type t = value_at(I->g, x)->type;
-        ValueId one = build_number(&I->b, 1, DT_I1, NULL);
+        ValueId one = build_number(&I->b, 1, mask_type(I, t.dtype), NULL);
 
         bind_output(I, 1,
                     build_broadcast(&I->b, one, t.rank, t.dim, NULL));
