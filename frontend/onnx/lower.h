@@ -165,7 +165,8 @@ bool scope_results(Import *I, Scope *s, Known **out);
 
 /* ---- functions.c ------------------------------------------------------- */
 
-void take_functions(Import *I);
+/* False after a complaint. */
+bool take_functions(Import *I);
 /* The model's own function that this node calls; NULL: none. */
 const Onnx__FunctionProto *called_function(Import *I,
                                            const Onnx__NodeProto *n);
