@@ -383,8 +383,8 @@ import_onnx(Arena *a, const char *path, const DimBinding *dim, int dims)
     check_versions(I);
     check_bindings(I);
     reserve_names(I);
-    take_functions(I);
-    raise_if_complained();
+    if (!take_functions(I))
+        raise_if_complained(); /* they may have no end */
     I->signature = signature_read(I);
     import_form(I, &wire, "forward");
     raise_if_complained();
