@@ -370,6 +370,7 @@ bind_known(Import *I, int output, Known *k)
     if (!slot)
         return;
     map_put_ptr(I->scope->known, slot->name, (uintptr_t)k);
-    if (k->value && k->path && !I->scope->path)
+    if (k->value && (k->loose || (k->path && !I->scope->path)))
         rename_value(I, k->value, slot->name);
+    k->loose = false;
 }

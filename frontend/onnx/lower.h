@@ -26,6 +26,7 @@ struct Known {
     Tensor *constant;               /* content known at import, or NULL */
     Sequence *sequence;
     ValueId narrow; /* of which `value` is the f32 form in this node, or 0 */
+    bool loose;    /* its value has no name of the model yet */
     bool none;     /* an optional that holds nothing */
     bool absent;   /* an input that the caller of a function left out */
     bool forgiven; /* its node failed: who reads it says nothing */
@@ -181,7 +182,8 @@ bool scope_results(Import *I, Scope *s, Known **out);
 
 /* ---- functions.c ------------------------------------------------------- */
 
-void take_functions(Import *I);
+/* False after a complaint. */
+bool take_functions(Import *I);
 /* The model's own function that this node calls; NULL: none. */
 const Onnx__FunctionProto *called_function(Import *I,
                                            const Onnx__NodeProto *n);
