@@ -24,5 +24,6 @@ Lower lower_contract; /* contract, conv*, and groups led by one */
 Lower lower_window;
 Lower lower_move;     /* transpose, slice, pad, concat */
 Lower lower_gather;   /* gather, scatter */
+Lower lower_sort;
 
 #endif
