@@ -69,14 +69,16 @@ take_tensor(Arena *a, const char **at)
 }
 
 static Case *
-read_cases(Arena *a)
+read_cases_of(Arena *a, const char *file)
 {
     Case *list = NULL;
+    Text path = text_new(a);
     size_t size;
-    const char *at =
-        read_whole(a, TEST_SOURCE_DIR "/tests/" CASES "/cases.bin", &size);
-    const char *end = at + size;
+    const char *at, *end;
 
+    text_add(&path, TEST_SOURCE_DIR "/tests/" CASES "/%s", file);
+    at = read_whole(a, text_str(&path), &size);
+    end = at + size;
     while (at < end) {
         char *line = take_line(a, &at), *rest = line;
         Case c = {.name = NULL};
@@ -97,6 +99,12 @@ read_cases(Arena *a)
         vec_push(a, list, c);
     }
     return list;
+}
+
+static Case *
+read_cases(Arena *a)
+{
+    return read_cases_of(a, "cases.bin");
 }
 
 /* The case's module; NULL with *problem where it is refused. */
