@@ -119,6 +119,8 @@ lower_of(const Node *n)
         return lower_gather;
     case KK_sort:
         return lower_sort;
+    case KK_attention:
+        return lower_attention;
     default:
         return lower_rows;
     }

@@ -30,6 +30,7 @@ typedef enum KernelKind {
     KK_move,
     KK_gather,
     KK_sort,
+    KK_attention,
     KK_group,
 } KernelKind;
 

@@ -3,6 +3,7 @@
 
 #include "ir/contraction.h"
 #include "ir/ops/sort.h"
+#include "ir/tiling_attention.h"
 #include "ir/tiling_rows.h"
 
 static bool
@@ -24,6 +25,8 @@ tiling_scratch(const Graph *g, NodeId n, const Machine *m)
 
     if (op_info(node_at(g, n)->op)->kernel == KK_sort)
         return (Scratch){.each = sort_scratch(g, n)};
+    if (op_info(node_at(g, n)->op)->kernel == KK_attention)
+        return attention_tiling(g, n).scratch;
     if (!has_leader(node_at(g, n)))
         return (Scratch){.shared = rows_scratch(g, n)};
     a = arena_new();

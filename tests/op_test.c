@@ -369,7 +369,8 @@ Test(op, cases_cover_the_table)
 {
     static const char *const without[] = {
         "iota", "group", "conv_grad_input", "conv_grad_weight",
-        "window_grad_max", "window_grad_mean",
+        "window_grad_max", "window_grad_mean", "attention",
+        "attention_grad", /* attention_test */
     };
 
     for (Op op = OP_NONE + 1; op < OP_COUNT; op++) {

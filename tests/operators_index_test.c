@@ -56,7 +56,8 @@ check_reference(Arena *a, const Case *c)
 Test(operators, gradients_equal_reference)
 {
     Arena *a = arena_new();
-    Case *list = read_cases_of(a, "gradients.bin");
+    Case *list = read_cases(a, TEST_SOURCE_DIR
+                                     "/tests/" CASES "/gradients.bin");
 
     cr_assert(vec_len(list) > 20);
     for (size_t i = 0; i < vec_len(list); i++)

@@ -25,5 +25,6 @@ Lower lower_window;
 Lower lower_move;     /* transpose, slice, pad, concat */
 Lower lower_gather;   /* gather, scatter */
 Lower lower_sort;
+Lower lower_attention; /* attention, attention_grad */
 
 #endif

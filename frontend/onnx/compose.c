@@ -58,6 +58,17 @@ without_axes(Import *I, ValueId x, const int64_t *axes, int n)
     return build_view(&I->b, x, rank, dim, NULL);
 }
 
+ValueId
+with_axis(Import *I, ValueId x, int axis)
+{
+    const Type t = type_of(I, x);
+    int64_t dim[MAXRANK];
+
+    for (int i = 0; i <= t.rank; i++)
+        dim[i] = i < axis ? t.dim[i] : i == axis ? 1 : t.dim[i - 1];
+    return build_view(&I->b, x, t.rank + 1, dim, NULL);
+}
+
 typedef struct Placing {
     int64_t start[MAXRANK];
     int axis, rank;

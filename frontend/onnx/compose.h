@@ -23,6 +23,8 @@ ValueId normalized(Import *I, ValueId x, int naxes, const int64_t *axes,
                    double epsilon);
 /* x without its axes (of size 1) axes[n]. */
 ValueId without_axes(Import *I, ValueId x, const int64_t *axes, int n);
+/* x with a new axis of size 1 at `axis`; its rank is below MAXRANK. */
+ValueId with_axis(Import *I, ValueId x, int axis);
 /* `size` elements from start on along one axis. */
 ValueId slice_axis(Import *I, ValueId x, int axis, int64_t start,
                    int64_t size);
