@@ -1,6 +1,6 @@
 /* operators_index_test: operators_test on the cases of tests/operators_index
-   (made by tests/reference/operators_index.py), and gradients against those of
-   PyTorch. */
+   (made by tests/reference/operators_index.py), gradients against those of
+   PyTorch, and what must be refused. */
 #include <stddef.h>
 
 #define CASES          "operators_index"
@@ -62,5 +62,23 @@ Test(operators, gradients_equal_reference)
     cr_assert(vec_len(list) > 20);
     for (size_t i = 0; i < vec_len(list); i++)
         check_reference(a, &list[i]);
+    arena_free(a);
+}
+
+/* Each by a message that names the operator. */
+Test(operators, hostile_models_are_refused)
+{
+    Arena *a = arena_new();
+    Case *list =
+        read_cases(a, TEST_SOURCE_DIR "/tests/" CASES "/hostile.bin");
+
+    cr_assert(vec_len(list) > 100);
+    for (size_t i = 0; i < vec_len(list); i++) {
+        const char *problem;
+        Module *m = import_case(a, &list[i], &problem);
+
+        cr_expect(!m && problem && strstr(problem, list[i].op), "%s (%s): %s",
+                  list[i].name, list[i].op, problem ? problem : "is taken");
+    }
     arena_free(a);
 }

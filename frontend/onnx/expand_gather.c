@@ -109,7 +109,7 @@ take_sequences(Import *I, const Type *t, int64_t *time, int64_t *batch)
     *batch = attr_int(I, "batch_axis", 1);
     if (!length)
         return false;
-    if (t->rank >= 2 && *time + *batch == 1 && (*time == 0 || *time == 1) &&
+    if (t->rank >= 2 && (*time == 0 || *time == 1) && *batch == 1 - *time &&
         length->rank == 1 && length->dim[0] == t->dim[*batch] &&
         !dtype_float(length->dtype))
         return true;

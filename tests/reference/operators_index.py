@@ -3,7 +3,8 @@
 operators that pick, put, sort and sample by computed places. cases.bin holds
 the node suite's cases and ONNX Runtime's results of forms that it leaves out;
 gradients.bin holds models in f64 whose "outputs" are PyTorch's gradients, for
-the floating inputs, of the sum of cos(1 + i) * y[i].
+the floating inputs, of the sum of cos(1 + i) * y[i]; hostile.bin holds models
+that must be refused.
 usage: operators_index.py FOLDER  (needs onnx, onnxruntime, torch, torchvision)
 """
 import sys
@@ -258,6 +259,130 @@ def write_gradients(out):
             base.tensor(out, array)
 
 
+# ---- what must be refused ----------------------------------------------------
+
+HUGE = 2**62
+
+
+def hostile():
+    """(operator, opset, types and shapes of the inputs or arrays that are known,
+    attributes)"""
+    def f(*shape):
+        return ("f32", shape)
+
+    def n(*shape):
+        return ("i64", shape)
+
+    def known(*values):
+        return np.array(values, np.int64)
+
+    x, least = f(3, 4), -2**63
+    for axis in 2, -3, HUGE, least:
+        yield "GatherElements", 13, [x, n(3, 4)], {"axis": axis}
+        yield "ScatterElements", 18, [x, n(2, 2), f(2, 2)], {"axis": axis}
+        yield "TopK", 11, [x, known(1)], {"axis": axis}
+        yield "TensorScatter", 24, [f(2, 3), f(2, 1)], {"axis": axis}
+        yield "Compress", 11, [x, known(1, 0)], {"axis": axis}
+        yield "Unique", 11, [known(1, 2)], {"axis": axis}
+        yield "ReverseSequence", 10, [x, n(4)], {"time_axis": axis,
+                                                 "batch_axis": axis}
+    for k in 0, -1, 5, HUGE, least:
+        yield "TopK", 11, [x, known(k)], {}
+    yield "TopK", 11, [x, known(1, 1)], {}
+    yield "TopK", 11, [x, n(1)], {}
+    yield "TopK", 7, [x], {"k": 0}
+    yield "GatherElements", 13, [x, n(4, 4)], {"axis": 1}
+    yield "GatherElements", 13, [x, n(3)], {}
+    yield "GatherElements", 13, [x, f(3, 4)], {}
+    yield "GatherElements", 13, [x, known(7).reshape(1, 1)], {}
+    yield "GatherElements", 13, [x, known(least).reshape(1, 1)], {}
+    for batch in 1, 2, -1, HUGE, least:
+        yield "GatherND", 13, [x, n(2, 2)], {"batch_dims": batch}
+    yield "GatherND", 13, [x, n(2, 3)], {}
+    yield "GatherND", 13, [x, n(2, 0)], {}
+    yield "GatherND", 13, [f(2, 2, 2, 2, 2, 2, 2, 2), n(2, 2, 1)], {}
+    yield "ScatterElements", 18, [x, n(2, 2), f(2, 3)], {}
+    yield "ScatterElements", 18, [x, n(2, 5), f(2, 5)], {"axis": 0}
+    yield "ScatterElements", 18, [x, n(2, 2), n(2, 2)], {}
+    yield "ScatterElements", 18, [x, n(2, 2), f(2, 2)], {"reduction": "sub"}
+    yield "ScatterND", 18, [x, n(2, 1), f(2, 3)], {}
+    yield "ScatterND", 18, [x, n(2, 3), f(2)], {}
+    yield "ScatterND", 18, [x, n(2, 1), f(2, 4)], {"reduction": "\n"}
+    yield "TensorScatter", 24, [f(2, 3, 4), f(2, 4, 4)], {}
+    yield "TensorScatter", 24, [f(2, 3, 4), f(2, 1, 4), n(3)], {}
+    yield "TensorScatter", 24, [f(2, 3, 4), f(2, 1, 4)], {"mode": "round"}
+    yield "Compress", 11, [x, known(1, 1, 1, 1, 1)], {"axis": 1}
+    yield "Compress", 11, [x, ("i1", (3,))], {"axis": 0}
+    yield "NonZero", 13, [x], {}
+    yield "NonZero", 13, [np.array(3)], {}
+    yield "Unique", 11, [x], {}
+    yield "ReverseSequence", 10, [x, n(3)], {}
+    image = f(1, 2, 6, 6)
+    for size in 0, -1, HUGE, least:
+        yield "MaxUnpool", 11, [f(1, 1, 2, 2), n(1, 1, 2, 2)], {
+            "kernel_shape": [2, size]}
+        yield "MaxUnpool", 11, [f(1, 1, 2, 2), n(1, 1, 2, 2)], {
+            "kernel_shape": [2, 2], "strides": [1, size]}
+        yield "MaxUnpool", 11, [f(1, 1, 2, 2), n(1, 1, 2, 2),
+                                known(1, 1, 2, size)], {"kernel_shape": [2, 2]}
+        yield "Col2Im", 18, [f(1, 4, 9), known(4, size), known(2, 2)], {}
+        yield "Col2Im", 18, [f(1, 4, 9), known(4, 4), known(2, size)], {}
+        yield "Col2Im", 18, [f(1, 4, 9), known(4, 4), known(2, 2)], {
+            "dilations": [1, size]}
+        yield "AffineGrid", 20, [f(1, 2, 3), known(1, 1, 2, size)], {}
+        yield "MaxRoiPool", 7, [image, f(1, 5)], {"pooled_shape": [size, 1]}
+        yield "RoiAlign", 16, [image, f(1, 4), n(1)], {
+            "output_height": size, "sampling_ratio": 1}
+        yield "DeformConv", 19, [image, f(2, 2, 1, 1), f(1, 2, 6, 6)], {
+            "group": size}
+        yield "DeformConv", 19, [image, f(2, 2, 1, 1), f(1, 2, 6, 6)], {
+            "offset_group": size}
+        yield "DeformConv", 19, [image, f(2, 2, 1, 1), f(1, 2, 6, 6)], {
+            "strides": [1, size]}
+    for ratio in 0, -1, HUGE, least:
+        yield "RoiAlign", 16, [image, f(1, 4), n(1)], {"sampling_ratio": ratio}
+    yield "RoiAlign", 16, [image, f(2, 4), n(1)], {"sampling_ratio": 1}
+    yield "RoiAlign", 16, [image, f(2, 5), n(2)], {"sampling_ratio": 1}
+    yield "RoiAlign", 16, [image, f(1, 4), n(1)], {"sampling_ratio": 1,
+                                                   "mode": "least"}
+    yield "MaxUnpool", 11, [f(1, 1, 2, 2), n(1, 1, 2, 2)], {
+        "kernel_shape": [2, 2], "pads": [9, 9, 9, 9]}
+    yield "MaxUnpool", 11, [f(1, 1, 2, 2), n(1, 1, 2, 3)], {
+        "kernel_shape": [2, 2]}
+    yield "MaxUnpool", 11, [f(1, 1, 2, 2), n(1, 1, 2, 2)], {}
+    yield "Col2Im", 18, [f(1, 4, 8), known(4, 4), known(2, 2)], {}
+    yield "Col2Im", 18, [f(1, 3, 9), known(4, 4), known(2, 2)], {}
+    yield "GridSample", 20, [image, f(1, 2, 2, 3)], {}
+    yield "GridSample", 20, [image, f(2, 2, 2, 2)], {}
+    yield "GridSample", 20, [image, f(1, 2, 2, 2)], {"mode": "bilinear"}
+    yield "GridSample", 16, [image, f(1, 2, 2, 2)], {"padding_mode": "wrap"}
+    yield "GridSample", 20, [f(1, 1, 2, 2, 2, 2), f(1, 2, 2, 2, 2, 4)], {}
+    yield "AffineGrid", 20, [f(1, 3, 3), known(1, 1, 2, 2)], {}
+    yield "AffineGrid", 20, [f(2, 2, 3), known(1, 1, 2, 2)], {}
+    yield "DeformConv", 19, [image, f(2, 2, 3, 3), f(1, 18, 4, 5)], {}
+    yield "DeformConv", 19, [image, f(2, 2, 9, 9), f(1, 162, 1, 1)], {}
+    yield "Pad", 19, [x, known(0, 0, 1, 0)], {"mode": "mirror"}
+    for size in HUGE, least, -9:
+        for mode in "edge", "reflect", "wrap":
+            yield "Pad", 19, [x, known(0, size, 0, 0)], {"mode": mode}
+
+
+def write_hostile(out):
+    for k, (op, opset, inputs, attributes) in enumerate(hostile()):
+        zeros = [np.zeros(a[1], {"f32": np.float32, "i1": bool}.get(
+            a[0], np.int64)) if isinstance(a, tuple) else a for a in inputs]
+        model, _ = base.one(op, opset, zeros, 1, **attributes)
+        for name, a in list(zip([v.name for v in model.graph.input], inputs)):
+            if not isinstance(a, tuple):
+                model.graph.initializer.append(
+                    onnx.numpy_helper.from_array(a, name))
+                model.graph.input.remove(next(
+                    v for v in model.graph.input if v.name == name))
+        data = model.SerializeToString()
+        out.write(("case hostile_%d %s %d 0 0\n" % (k, op, len(data))).encode())
+        out.write(data)
+
+
 base.suite = suite
 base.older = older
 base.run = run
@@ -265,3 +390,5 @@ if __name__ == "__main__":
     base.main(sys.argv[1])
     with open(sys.argv[1] + "/gradients.bin", "wb") as gradients:
         write_gradients(gradients)
+    with open(sys.argv[1] + "/hostile.bin", "wb") as refused:
+        write_hostile(refused)
