@@ -405,7 +405,72 @@ make_const(Maker *k, Item x)
     return true;
 }
 
+/* Some indices, out of range on both sides, too; the item's index. */
+static int
+make_indices(Maker *k, int64_t count)
+{
+    Item i = {.dtype = DT_I32, .rank = 1, .dim = {count}};
+    char s[LINE];
+
+    snprintf(s, sizeof s, "map %%%s \"a*%d-%d\"",
+             k->pool[emit(k, i, "iota axis=0")].name, draw(k, 4), draw(k, 6));
+    return emit(k, i, s);
+}
+
+static bool
+make_gather(Maker *k, Item x)
+{
+    static const char *const ops[] = {"add", "mul", "max", "min"};
+    int axis = x.rank ? draw(k, x.rank) : 0;
+    bool back = draw(k, 2);
+    int64_t count = 1 + draw(k, 6);
+    char s[LINE];
+
+    if (!x.rank || k->count + 3 > POOL)
+        return false;
+    if (back)
+        snprintf(s, sizeof s, "scatter %%%s, %%%s op=\"%s\" axis=%d", x.name,
+                 k->pool[make_indices(k, x.dim[axis])].name, ops[draw(k, 4)],
+                 axis);
+    else
+        snprintf(s, sizeof s, "gather %%%s, %%%s axis=%d", x.name,
+                 k->pool[make_indices(k, count)].name, axis);
+    x.dim[axis] = count;
+    emit(k, x, s);
+    return true;
+}
+
+/* Both results: the indices as i32. */
+static bool
+make_sort(Maker *k, Item x)
+{
+    int axis = x.rank ? draw(k, x.rank) : 0, y;
+    Item index = x, wide;
+    char s[LINE];
+
+    if (!x.rank || k->count + 2 > POOL)
+        return false;
+    index.dim[axis] = 1 + draw(k, (int)x.dim[axis]);
+    index.dtype = DT_I32;
+    wide = index;
+    wide.dtype = DT_I64;
+    snprintf(s, sizeof s, "sort %%%s axis=%d count=%d descending=%d", x.name,
+             axis, (int)index.dim[axis], draw(k, 2));
+    x.dim[axis] = index.dim[axis];
+    y = keep(k, x);
+    text_add(&k->body, "f %%%s, %%%s.i = %s : ", k->pool[y].name,
+             k->pool[y].name, s);
+    add_type(&k->body, &x);
+    text_add(&k->body, ", ");
+    add_type(&k->body, &wide);
+    text_add(&k->body, "\n");
+    snprintf(s, sizeof s, "map %%%s.i \"a\"", k->pool[y].name);
+    emit(k, index, s);
+    return true;
+}
+
 static bool (*const makers[])(Maker *k, Item x) = {
+    make_gather, make_gather,    make_sort,
     make_map1,   make_map1,      make_map2,  make_map2,   make_map2,
     make_cast,   make_reduce,    make_reduce, make_contract, make_contract,
     make_view,   make_transpose, make_slice, make_pad,    make_concat,
