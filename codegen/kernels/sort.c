@@ -34,13 +34,6 @@ key_constant(Lines *m, unsigned long long x)
     return LLVMConstInt(m->key, x, false);
 }
 
-static bool
-is_signed(DType d)
-{
-    return dtype_float(d) || d == DT_I64 || d == DT_I32 || d == DT_I16 ||
-           d == DT_I8;
-}
-
 /* The largest bits of a number's magnitude: those of infinity. */
 static unsigned long long
 infinity_bits(DType d)
@@ -82,7 +75,7 @@ word_of(Lines *m, LLVMValueRef v, LLVMValueRef i)
 
     if (dtype_float(m->dtype))
         v = float_key(m, v);
-    else if (is_signed(m->dtype))
+    else if (!dtype_unsigned(m->dtype))
         v = LLVMBuildXor(b, v, key_constant(m, 1ull << (key_bits(m) - 1)), "");
     if (m->s.descending)
         v = LLVMBuildNot(b, v, "");
