@@ -219,10 +219,51 @@ def gradient_cases():
         yield "torch_pad_" + name, one("Pad", 19, [
             f(2, 3, 4, 5), np.array([0, 0, 1, 2, 0, 0, 2, 1])], mode=name), (
             lambda x, p, mode=mode: functional.pad(x, (2, 1, 1, 2), mode))
+    parts = [f(6, 4), f(4, 3), f(3, 4, 5)]
+    yield "torch_mixture", (mixture_model(*parts), parts), mixture
     image = f(2, 12, 18)
     yield "torch_fold", one("Col2Im", 18, [
         image, np.array([5, 6]), np.array([2, 2])], pads=[0, 1, 1, 0],
         strides=[2, 1]), None
+
+
+def mixture_model(x, gate, experts):
+    """Each token goes to the two best of the experts, by their weights."""
+    node = onnx.helper.make_node
+
+    def known(name, *values):
+        return onnx.numpy_helper.from_array(np.array(values, np.int64), name)
+
+    nodes = [
+        node("MatMul", ["x0", "x1"], ["logits"]),
+        node("Softmax", ["logits"], ["p"], axis=1),
+        node("TopK", ["p", "two"], ["best", "which"], axis=1),
+        node("ReduceSum", ["best", "one"], ["sum"]),
+        node("Div", ["best", "sum"], ["share"]),
+        node("ConstantOfShape", ["shape"], ["zeros"],
+             value=onnx.numpy_helper.from_array(np.zeros(1))),
+        node("ScatterElements", ["zeros", "which", "share"], ["weight"],
+             axis=1),
+        node("Einsum", ["weight", "x0", "x2"], ["y"],
+             equation="te,td,edf->tf")]
+    graph = onnx.helper.make_graph(
+        nodes, "mixture",
+        [onnx.helper.make_tensor_value_info(
+            "x%d" % i, onnx.TensorProto.DOUBLE, a.shape)
+         for i, a in enumerate((x, gate, experts))],
+        [onnx.helper.make_tensor_value_info(
+            "y", onnx.TensorProto.DOUBLE, [x.shape[0], experts.shape[2]])],
+        [known("two", 2), known("one", 1),
+         known("shape", x.shape[0], experts.shape[0])])
+    return onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
+
+
+def mixture(x, gate, experts):
+    best, which = torch.topk(torch.softmax(x @ gate, 1), 2, 1)
+    weight = torch.zeros(x.shape[0], gate.shape[1], dtype=x.dtype)
+    weight = weight.scatter(1, which, best / best.sum(1, keepdim=True))
+    return torch.einsum("te,td,edf->tf", weight, x, experts)
 
 
 def deform(x, w, offset, b, mask):
