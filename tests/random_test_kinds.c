@@ -137,30 +137,33 @@ make_window(Maker *k, Item x)
     return true;
 }
 
-/* Indices below `most`, n of them; the item's name. */
+/* n indices below `most`, or out of range on both sides, too; the item's
+   name. */
 static const char *
 add_indices(Maker *k, int64_t n, int64_t most)
 {
     Item x = {.dtype = DT_I32, .rank = 1, .dim = {n}};
+    const char *i = k->pool[emit(k, x, "iota axis=0")].name;
     char s[LINE];
-    int i = emit(k, x, "iota axis=0");
 
-    snprintf(s, sizeof s, "map %%%s \"(a*%d+%d)%%%d\"", k->pool[i].name,
-             1 + draw(k, 3), draw(k, 4), (int)most);
+    if (k->smooth)
+        snprintf(s, sizeof s, "map %%%s \"(a*%d+%d)%%%d\"", i, 1 + draw(k, 3),
+                 draw(k, 4), (int)most);
+    else
+        snprintf(s, sizeof s, "map %%%s \"a*%d-%d\"", i, draw(k, 4),
+                 draw(k, 6));
     return k->pool[emit(k, x, s)].name;
 }
 
 bool
 make_gather(Maker *k, Item x)
 {
+    int axis = x.rank ? draw(k, x.rank) : 0;
+    int64_t n = 1 + draw(k, 6);
     char s[LINE];
-    int axis;
-    int64_t n;
 
     if (!x.rank || elements(&x) > 1000)
         return false;
-    axis = draw(k, x.rank);
-    n = 1 + draw(k, 6);
     snprintf(s, sizeof s, "gather %%%s, %%%s axis=%d", x.name,
              add_indices(k, n, x.dim[axis]), axis);
     x.dim[axis] = n;
@@ -171,18 +174,47 @@ make_gather(Maker *k, Item x)
 bool
 make_scatter(Maker *k, Item x)
 {
+    static const char *const ops[] = {"add", "mul", "max", "min"};
+    int axis = x.rank ? draw(k, x.rank) : 0;
+    int64_t n = 1 + draw(k, 6);
     char s[LINE];
-    int axis;
-    int64_t n;
 
-    if (!x.rank || elements(&x) > 1000 || !is_float(&x))
+    if (!x.rank || elements(&x) > 1000)
         return false;
-    axis = draw(k, x.rank);
-    n = 1 + draw(k, 6);
-    snprintf(s, sizeof s, "scatter %%%s, %%%s op=\"add\" axis=%d", x.name,
-             add_indices(k, x.dim[axis], n), axis);
+    snprintf(s, sizeof s, "scatter %%%s, %%%s op=\"%s\" axis=%d", x.name,
+             add_indices(k, x.dim[axis], n), ops[k->smooth ? 0 : draw(k, 4)],
+             axis);
     x.dim[axis] = n;
     emit(k, x, s);
+    return true;
+}
+
+/* Both results: the indices as i32. */
+bool
+make_sort(Maker *k, Item x)
+{
+    int axis = x.rank ? draw(k, x.rank) : 0, y;
+    Item index = x, wide;
+    char s[LINE];
+
+    if (!x.rank)
+        return false;
+    index.dim[axis] = 1 + draw(k, (int)x.dim[axis]);
+    index.dtype = DT_I32;
+    wide = index;
+    wide.dtype = DT_I64;
+    snprintf(s, sizeof s, "sort %%%s axis=%d count=%d descending=%d", x.name,
+             axis, (int)index.dim[axis], draw(k, 2));
+    x.dim[axis] = index.dim[axis];
+    y = keep(k, x);
+    text_add(&k->body, "f %%%s, %%%s.i = %s : ", k->pool[y].name,
+             k->pool[y].name, s);
+    add_type(&k->body, &x);
+    text_add(&k->body, ", ");
+    add_type(&k->body, &wide);
+    text_add(&k->body, "\n");
+    snprintf(s, sizeof s, "map %%%s.i \"a\"", k->pool[y].name);
+    emit(k, index, s);
     return true;
 }
 

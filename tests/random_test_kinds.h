@@ -10,6 +10,7 @@ bool make_conv(Maker *k, Item x);
 bool make_window(Maker *k, Item x);
 bool make_gather(Maker *k, Item x);
 bool make_scatter(Maker *k, Item x);
+bool make_sort(Maker *k, Item x);
 bool make_attention(Maker *k, Item x);
 
 #endif

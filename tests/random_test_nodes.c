@@ -278,7 +278,7 @@ static bool (*const makers[])(Maker *k, Item x) = {
     make_contract, make_view,     make_transpose, make_slice, make_pad,
     make_concat,  make_window,    make_window,   make_number, make_again,
     make_const,   make_broadcast, make_conv,     make_conv,   make_gather,
-    make_scatter, make_attention};
+    make_scatter, make_sort,      make_attention};
 
 enum { MAKERS = sizeof makers / sizeof *makers };
 
