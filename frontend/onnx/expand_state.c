@@ -180,7 +180,7 @@ at_step(Import *I, ValueId x, int64_t step)
 
 /* With one more axis of size 1: at the end, or before the last one. */
 static ValueId
-with_axis(Import *I, ValueId x, bool end)
+one_more_axis(Import *I, ValueId x, bool end)
 {
     const Type t = type_of(I, x);
 
@@ -198,7 +198,8 @@ write_state(Import *I, Linear *l, int64_t step)
 
     if (l->decay && l->state)
         l->state = build_map2(&I->b, OP_mul, l->state,
-                              with_axis(I, at_step(I, l->decay, step), true),
+                              one_more_axis(I, at_step(I, l->decay, step),
+                                            true),
                               NULL);
     if (l->beta) {
         ValueId beta = at_step(I, l->beta, step);
@@ -209,8 +210,8 @@ write_state(Import *I, Linear *l, int64_t step)
         v = known ? compose3(I, v, known, beta, "c*(a-b)")
                   : build_map2(&I->b, OP_mul, v, beta, NULL);
     }
-    in[0] = with_axis(I, k, true);
-    in[1] = with_axis(I, v, false);
+    in[0] = one_more_axis(I, k, true);
+    in[1] = one_more_axis(I, v, false);
     in[2] = l->state;
     l->state = compose(I, DT_NONE, l->state ? 3 : 2, in,
                        l->state ? "c+a*b" : "a*b");
