@@ -221,6 +221,7 @@ typedef struct OnnxRow {
 } OnnxRow;
 
 #define TRAINING_DOMAIN "ai.onnx.preview.training"
+#define PREVIEW_DOMAIN  "ai.onnx.preview"
 
 /* NULL: there is none. */
 const OnnxRow *onnx_row(const char *domain, const char *op_type);

@@ -9,7 +9,7 @@ import numpy as np
 
 import operators as base
 
-base.OPERATORS = """Attention CausalConvWithState LinearAttention
+base.OPERATORS = """Attention CausalConvWithState FlexAttention LinearAttention
 RotaryEmbedding""".split()
 base.CONSTANT = {}
 
