@@ -118,7 +118,10 @@ listed_axes(Import *I, int rank, unsigned *set, int *n)
             return false;
         *set |= 1u << axis;
     }
-    return true;
+    if (__builtin_popcount(*set) == *n)
+        return true;
+    lower_fault(I, "names an axis twice");
+    return false;
 }
 
 const Type *
@@ -172,10 +175,6 @@ lower_Unsqueeze(Import *I)
     }
     if (!listed_axes(I, rank, &set, &n))
         return;
-    if (__builtin_popcount(set) != n) {
-        lower_fault(I, "names an axis twice");
-        return;
-    }
     for (int i = 0; i < rank; i++)
         dim[i] = set >> i & 1 ? 1 : t->dim[from++];
     bind_view(I, rank, dim);
