@@ -99,6 +99,24 @@ take_initializers(Import *I, const Onnx__GraphProto *g, const Wire *wire)
                           "yet");
 }
 
+/* Is the input there only to tell CastLike an element type? */
+static bool
+tells_only_its_type(const Import *I, const char *name)
+{
+    const Onnx__GraphProto *g = I->model->graph;
+    bool told = false, read = false;
+
+    for (size_t i = 0; i < g->n_node; i++)
+        for (size_t k = 0; k < g->node[i]->n_input; k++) {
+            const char *op = g->node[i]->op_type;
+            bool like = k == 1 && op && strcmp(op, "CastLike") == 0;
+
+            if (strcmp(g->node[i]->input[k], name) == 0)
+                *(like ? &told : &read) = true;
+        }
+    return told && !read;
+}
+
 static int64_t
 bound_dim(Import *I, const Onnx__TensorShapeProto__Dimension *d,
           const char *input_name, int axis)
@@ -106,7 +124,8 @@ bound_dim(Import *I, const Onnx__TensorShapeProto__Dimension *d,
     const char *name = d->dim_param;
 
     if (d->has_dim_value) {
-        if (d->dim_value < 1)
+        if (d->dim_value < 0 ||
+            (d->dim_value == 0 && !tells_only_its_type(I, input_name)))
             complain(here(I), "input '%s': axis %d has size %" PRId64
                               ", at least 1 is needed",
                      input_name, axis, d->dim_value);
