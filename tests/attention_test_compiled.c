@@ -30,6 +30,89 @@ add_form(Source *s, const Form *form, const char *dtype)
     add_graph(s, "%s", text);
 }
 
+/* Nothing to look at, nobody who looks, nothing to say. */
+static const Form empty[] = {
+    {"", 1, 2, 2, 5, 0, 3, 3, 1, 0, NULL},
+    {"", 1, 2, 1, 0, 5, 3, 3, 1, 1, NULL},
+    {"", 1, 2, 1, 5, 5, 0, 3, 1, 1, NULL},
+    {"", 1, 2, 1, 5, 5, 3, 0, 1, 0, NULL},
+    {"", 0, 2, 1, 5, 5, 3, 3, 1, 0, NULL},
+    {"", 1, 0, 2, 5, 5, 3, 3, 1, 0, NULL},
+    {"", 1, 0, 0, 5, 5, 3, 3, 1, 0, NULL},
+    {"", 1, 0, 0, 0, 0, 0, 0, 1, 1, NULL},
+};
+
+Test(attention, compiled_empty)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++)
+        add_form(&s, &empty[i], "f32");
+    compiled_check_all(text_str(&s.text), PLAIN);
+    arena_free(a);
+}
+
+/* Infinities, NaN and numbers that overflow: what is skipped in one is skipped
+   in the other. */
+static void
+fill_wild(Tensor *t, uint64_t seed)
+{
+    static const double x[] = {0,    -0.0,     1e38,      -1e38,      1e-40,
+                               -3e5, HUGE_VAL, -HUGE_VAL, (double)NAN};
+
+    compiled_fill(t, seed);
+    for (int64_t i = 0; i < type_elements(&t->type); i++) {
+        double u = philox_uniform(seed + 1000, (uint64_t)i);
+
+        if (u < 0.02)
+            tensor_set(t, i, x[(int)(u * 450) % 9]);
+    }
+}
+
+Test(attention, compiled_on_wild_numbers)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+    Compiled c;
+
+    for (size_t i = 0; i < form_count; i++)
+        add_form(&s, &forms[i], "f32");
+    c = compiled_new(text_str(&s.text), PLAIN, "native");
+    for (int k = 0; k < c.program->entries; k++)
+        for (uint64_t seed = 0; seed < 8; seed++) {
+            const Graph *g = c.module->entry[k];
+            Tensor in[8];
+
+            for (size_t i = 0; i < vec_len(g->input); i++) {
+                in[i] = tensor_new(c.arena, value_at(g, g->input[i])->type);
+                if (seed >> i % 3 & 1)
+                    fill_wild(&in[i], seed * 10 + i);
+                else
+                    compiled_fill(&in[i], seed * 10 + i);
+            }
+            compiled_check_on(&c, k, in, seed);
+        }
+    compiled_free(&c);
+    arena_free(a);
+}
+
+/* Other vectors and registers. */
+Test(attention, compiled_for_v3)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+    Compiled c;
+
+    for (size_t i = 0; i < more_count; i++)
+        add_form(&s, &more[i], i % 2 ? "f32" : "f64");
+    c = compiled_new(text_str(&s.text), PLAIN, "x86-64-v3");
+    for (int k = 0; k < c.program->entries; k++)
+        compiled_check(&c, k, 5);
+    compiled_free(&c);
+    arena_free(a);
+}
+
 static void
 check_forms(const char *dtype)
 {

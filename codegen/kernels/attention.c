@@ -215,6 +215,14 @@ attend_new(Unit *u, const AttentionTiling *t, const char *name)
     return k;
 }
 
+/* Of results without elements. */
+static void
+make_nothing(Unit *u, const char *name, Lowered *out)
+{
+    out->kernel[out->phases++] = unit_kernel(u, name);
+    LLVMBuildRetVoid(u->b);
+}
+
 void
 lower_attention(Unit *u, const Graph *g, NodeId id, const char *name,
                 Lowered *out)
@@ -226,6 +234,10 @@ lower_attention(Unit *u, const Graph *g, NodeId id, const char *name,
 
     *out = (Lowered){0};
     ASSERT(QUERY_BLOCK % m.k.width == 0);
+    if (a->batch * (a->back ? a->groups : a->heads * a->blocks) == 0) {
+        make_nothing(u, name, out);
+        return;
+    }
     make_parts(&m);
     if (!a->back) {
         make_phase(&m, g, id, "rows", emit_forward,
