@@ -178,18 +178,6 @@ at_step(Import *I, ValueId x, int64_t step)
     return without_axes(I, slice_axis(I, x, 1, step, 1), (int64_t[]){1}, 1);
 }
 
-/* With one more axis of size 1: at the end, or before the last one. */
-static ValueId
-with_axis(Import *I, ValueId x, bool end)
-{
-    const Type t = type_of(I, x);
-
-    return build_view(&I->b, x, 4,
-                      (int64_t[]){t.dim[0], t.dim[1], end ? t.dim[2] : 1,
-                                  end ? 1 : t.dim[2]},
-                      NULL);
-}
-
 /* The state after a step: what it forgets, and what key and value write. */
 static void
 write_state(Import *I, Linear *l, int64_t step)
@@ -198,7 +186,7 @@ write_state(Import *I, Linear *l, int64_t step)
 
     if (l->decay && l->state)
         l->state = build_map2(&I->b, OP_mul, l->state,
-                              with_axis(I, at_step(I, l->decay, step), true),
+                              with_axis(I, at_step(I, l->decay, step), 3),
                               NULL);
     if (l->beta) {
         ValueId beta = at_step(I, l->beta, step);
@@ -209,8 +197,8 @@ write_state(Import *I, Linear *l, int64_t step)
         v = known ? compose3(I, v, known, beta, "c*(a-b)")
                   : build_map2(&I->b, OP_mul, v, beta, NULL);
     }
-    in[0] = with_axis(I, k, true);
-    in[1] = with_axis(I, v, false);
+    in[0] = with_axis(I, k, 3);
+    in[1] = with_axis(I, v, 2);
     in[2] = l->state;
     l->state = compose(I, DT_NONE, l->state ? 3 : 2, in,
                        l->state ? "c+a*b" : "a*b");

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "frontend/onnx/lower.h"
+#include "frontend/onnx/operators.h"
+#include "frontend/onnx/signature.h"
 
 enum {
     IR_VERSION_MOST = 14,
@@ -348,6 +350,7 @@ import_onnx(Arena *a, const char *path, const DimBinding *dim, int dims)
     reserve_names(I);
     take_functions(I);
     raise_if_complained();
+    I->signature = signature_read(I);
     import_form(I, &wire, "forward");
     raise_if_complained();
     if (I->modes) {
@@ -355,5 +358,6 @@ import_onnx(Arena *a, const char *path, const DimBinding *dim, int dims)
         import_form(I, &wire, "forward_train");
         raise_if_complained();
     }
+    signature_warn(I);
     return I->m;
 }

@@ -2,7 +2,7 @@
    when they are read, outputs are bound to the values that nodes make. */
 #include <string.h>
 
-#include "frontend/onnx/lower.h"
+#include "frontend/onnx/signature.h"
 #include "ir/eval.h"
 
 enum { LIST_MOST = 65536 }; /* elements of a constant written out in the text */
@@ -85,7 +85,8 @@ list_init(Import *I, const Tensor *t)
     return init;
 }
 
-/* A floating initializer with axes is a parameter; all others are constant. */
+/* A floating initializer with axes is a parameter, unless the file says that
+   it is none; all others are constant. */
 static ValueId
 initializer_value(Import *I, Known *k)
 {
@@ -103,7 +104,10 @@ initializer_value(Import *I, Known *k)
     if (!tensor_type(k->proto, here(I), &t) ||
         !tensor_place(I->a, I->file, k->proto, k->data, &path, &offset))
         return 0;
-    kind = dtype_float(t.dtype) && t.rank > 0 ? SK_PARAM : SK_CONST;
+    kind = dtype_float(t.dtype) && t.rank > 0 &&
+                   signature_trains(I->signature, k->name)
+               ? SK_PARAM
+               : SK_CONST;
     if (path) {
         init = (Init){.kind = INIT_FILE, .path = sym(I->m->syms, path),
                       .offset = offset};

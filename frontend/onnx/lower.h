@@ -48,6 +48,8 @@ typedef struct Scope {
     int depth;
 } Scope;
 
+typedef struct Signature Signature; /* signature.h */
+
 typedef struct Import {
     Arena *a;
     Module *m;
@@ -70,6 +72,7 @@ typedef struct Import {
     Map *inner_store; /* proto or hash of a constant -> store */
     Map *checked;     /* TensorProto: what is wrong with it was said */
     Map *functions;   /* Sym of domain, name and overload -> FunctionProto */
+    Signature *signature; /* what the file says of its parameters, or NULL */
 } Import;
 
 typedef void LowerNode(Import *I);
