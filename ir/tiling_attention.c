@@ -3,7 +3,8 @@
 
 enum {
     PAD = 16, /* rows of a panel are a multiple: it is filled by squares */
-    ROWS = 3
+    ROWS = 3,
+    LANES = 32 /* of a row of register tiles, at most */
 };
 
 /* Beyond this no scratch is made: passes/plan/workspace refuses it. */
@@ -34,7 +35,7 @@ static int64_t
 panel(AttentionTiling *t, int64_t rows)
 {
     int64_t at = t->scratch.each;
-    int64_t bytes = times((rows + PAD - 1) / PAD, PAD * QUERY_BLOCK * t->bytes);
+    int64_t bytes = times((rows + PAD - 1) / PAD, PAD * t->stride * t->bytes);
 
     t->scratch.each = least(at + bytes, most);
     return at;
@@ -45,18 +46,21 @@ attention_tiling(const Graph *g, NodeId n)
 {
     AttentionTiling t = {.a = attention_of(g, n)};
     const Attention *a = &t.a;
-    int64_t bias = attention_turns_bias(a) ? KEY_BLOCK : 0;
+    int64_t keys = least(a->keys, KEY_BLOCK);
+    int64_t bias = attention_turns_bias(a) ? keys : 0;
     int64_t partial;
 
     t.bytes = dtype_bytes(a->dtype);
+    t.stride = (a->queries + LANES - 1) / LANES * LANES;
+    t.stride = larger(least(t.stride, QUERY_BLOCK), LANES);
     t.query = panel(&t, a->depth);
     t.sum = panel(&t, a->back ? a->depth : a->width);
-    t.score = panel(&t, KEY_BLOCK);
+    t.score = panel(&t, keys);
     t.rows = panel(&t, ROWS);
     t.turned = panel(&t, a->back ? larger(bias, a->width) : bias);
     if (!a->back)
         return t;
-    t.slope = panel(&t, KEY_BLOCK);
+    t.slope = panel(&t, keys);
     t.given = panel(&t, a->width);
     if (a->parts > 1) {
         partial = times(a->batch * a->groups * a->keys, a->parts);
