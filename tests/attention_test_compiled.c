@@ -97,6 +97,75 @@ Test(attention, compiled_on_wild_numbers)
     arena_free(a);
 }
 
+/* One of x, by chance. */
+static int64_t
+pick(uint64_t key, uint64_t at, int count, const int64_t *x)
+{
+    return x[(int)(philox_uniform(key, at) * count)];
+}
+
+static Form
+random_form(uint64_t key)
+{
+    static const int64_t few[] = {1, 2, 3},
+                         lengths[] = {1, 7, 16, 33, 63, 65, 96, 131};
+    static const int64_t features[] = {1, 4, 12, 16, 31, 32, 48, 80, 100, 128};
+    static const char *const bias[] = {NULL, "[1,1,1,1]", "[1]"};
+    Form f = {.dtype = "f32", .groups = pick(key, 0, 3, few)};
+
+    f.batch = pick(key, 1, 3, few);
+    f.heads = f.groups * pick(key, 2, 3, few);
+    f.queries = pick(key, 3, 8, lengths);
+    f.keys = pick(key, 4, 8, lengths);
+    f.depth = pick(key, 5, 10, features);
+    f.width = pick(key, 6, 10, features);
+    f.scale = 1 / sqrt((double)f.depth);
+    f.causal = philox_uniform(key, 7) < 0.5;
+    f.bias = bias[pick(key, 8, 3, (const int64_t[]){0, 1, 2})];
+    return f;
+}
+
+Test(attention, compiled_random)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    for (uint64_t key = 1; key <= 12; key++) {
+        Form f = random_form(key);
+
+        add_form(&s, &f, key % 4 ? "f32" : "f64");
+    }
+    compiled_check_all(text_str(&s.text), PLAIN);
+    arena_free(a);
+}
+
+/* Maps before and behind are fused among themselves, and results may take the
+   bytes of what is read no more. */
+Test(attention, compiled_among_maps)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    add_graph(&s,
+              "input %%a : f32[2,3,70,16]\ninput %%b : f32[16]\n"
+              "f %%q1 = mul %%a, %%b : f32[2,3,70,16]\n"
+              "f %%q = add %%q1, %%b : f32[2,3,70,16]\n"
+              "f %%k = tanh %%a : f32[2,3,70,16]\n"
+              "f %%y, %%s = attention %%q, %%k, %%a scale=0.25 causal=1 : "
+              "f32[2,3,70,16], f32[2,3,70]\n"
+              "f %%z1 = mul %%y, %%b : f32[2,3,70,16]\n"
+              "f %%z = add %%z1, %%q : f32[2,3,70,16]\n"
+              "b %%dq, %%dk, %%dv = attention_grad %%q, %%k, %%a, %%y, %%s, "
+              "%%z scale=0.25 causal=1 : f32[2,3,70,16], f32[2,3,70,16], "
+              "f32[2,3,70,16]\n"
+              "b %%d1 = mul %%dq, %%b : f32[2,3,70,16]\n"
+              "b %%d2 = mul %%d1, %%dk : f32[2,3,70,16]\n"
+              "b %%d = add %%d2, %%dv : f32[2,3,70,16]\n"
+              "output %%z\noutput %%d\n");
+    compiled_check_all(text_str(&s.text), FUSED);
+    arena_free(a);
+}
+
 /* Other vectors and registers. */
 Test(attention, compiled_for_v3)
 {
