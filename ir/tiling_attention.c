@@ -3,8 +3,7 @@
 
 enum {
     PAD = 16, /* rows of a panel are a multiple: it is filled by squares */
-    ROWS = 3,
-    LANES = 32 /* of a row of register tiles, at most */
+    ROWS = 3
 };
 
 /* Beyond this no scratch is made: passes/plan/workspace refuses it. */
@@ -35,7 +34,7 @@ static int64_t
 panel(AttentionTiling *t, int64_t rows)
 {
     int64_t at = t->scratch.each;
-    int64_t bytes = times((rows + PAD - 1) / PAD, PAD * t->stride * t->bytes);
+    int64_t bytes = times((rows + PAD - 1) / PAD, PAD * QUERY_BLOCK * t->bytes);
 
     t->scratch.each = least(at + bytes, most);
     return at;
@@ -51,8 +50,6 @@ attention_tiling(const Graph *g, NodeId n)
     int64_t partial;
 
     t.bytes = dtype_bytes(a->dtype);
-    t.stride = (a->queries + LANES - 1) / LANES * LANES;
-    t.stride = larger(least(t.stride, QUERY_BLOCK), LANES);
     t.query = panel(&t, a->depth);
     t.sum = panel(&t, a->back ? a->depth : a->width);
     t.score = panel(&t, keys);

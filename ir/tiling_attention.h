@@ -1,5 +1,5 @@
 /* tiling_attention: what a worker keeps while it computes an attention. A panel
-   holds a row of `stride` queries for each feature or key. */
+   holds a row of QUERY_BLOCK elements for each feature or key. */
 #ifndef SNUG_TILING_ATTENTION_H
 #define SNUG_TILING_ATTENTION_H
 
@@ -11,7 +11,6 @@
 typedef struct AttentionTiling {
     Attention a;
     int64_t bytes;  /* of an element */
-    int64_t stride; /* elements of a panel's row */
     int64_t query;  /* panel: scaled queries */
     int64_t sum;    /* panel: y, or dq */
     int64_t score;  /* panel: scores of a block of keys, then p */

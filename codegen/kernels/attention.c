@@ -46,8 +46,8 @@ by_keys(const Kernel *m, const char *name, int64_t features)
                  .sum = SUM_NEW,
                  .row = features,
                  .step = 1,
-                 .b = m->k.t->stride,
-                 .c = m->k.t->stride,
+                 .b = QUERY_BLOCK,
+                 .c = QUERY_BLOCK,
                  .rows_by = keys_by(m->k.a),
                  .depth_by = features};
 
@@ -62,8 +62,8 @@ by_features(const Kernel *m, const char *name, int64_t features, Sum sum)
                  .sum = sum,
                  .row = 1,
                  .step = features,
-                 .b = m->k.t->stride,
-                 .c = m->k.t->stride,
+                 .b = QUERY_BLOCK,
+                 .c = QUERY_BLOCK,
                  .rows_by = features,
                  .depth_by = keys_by(m->k.a)};
 
@@ -76,7 +76,7 @@ by_queries(const Kernel *m, const char *name, int64_t features)
 {
     Product p = {.name = name,
                  .sum = SUM_ON,
-                 .row = m->k.t->stride,
+                 .row = QUERY_BLOCK,
                  .step = 1,
                  .b = features,
                  .c = features,
@@ -92,16 +92,16 @@ make_parts(Kernel *m)
 {
     const Attention *a = m->k.a;
     Turn out = {.name = "out",
-                .row = m->k.t->stride,
+                .row = QUERY_BLOCK,
                 .step = 1,
                 .to = a->width,
                 .factored = true};
 
-    m->turn_query = turn_scaled(m, "query", a->depth, m->k.t->stride);
+    m->turn_query = turn_scaled(m, "query", a->depth, QUERY_BLOCK);
     m->score = by_keys(m, "score", a->depth);
     if (attention_turns_bias(a))
         m->turn_bias =
-            turn(m, "bias", a->bias_at[2], a->bias_at[3], m->k.t->stride);
+            turn(m, "bias", a->bias_at[2], a->bias_at[3], QUERY_BLOCK);
     if (!a->back) {
         m->soften = attend_soften(&m->k);
         m->sum = by_features(m, "sum", a->width, SUM_SCALED);
@@ -109,14 +109,14 @@ make_parts(Kernel *m)
         m->turn_out = attend_turn(&m->k, &out);
         return;
     }
-    m->turn_in = turn(m, "in", a->width, 1, m->k.t->stride);
+    m->turn_in = turn(m, "in", a->width, 1, QUERY_BLOCK);
     m->delta = attend_delta(&m->k);
     m->slope = by_keys(m, "slope", a->width);
     m->soften = attend_slopes(&m->k);
     m->sum = by_features(m, "sum", a->depth, SUM_ON);
     m->add_value = a->width ? by_queries(m, "value", a->width) : NULL;
     m->add_key = a->depth ? by_queries(m, "key", a->depth) : NULL;
-    m->turn_out = turn_scaled(m, "out", m->k.t->stride, a->depth);
+    m->turn_out = turn_scaled(m, "out", QUERY_BLOCK, a->depth);
 }
 
 /* ---- forward ------------------------------------------------------------ */
@@ -131,8 +131,8 @@ begin_rows(const Kernel *m)
 
     attend_clear_panel(m, k->t->sum, k->a->width);
     attend_clear_panel(m, k->t->rows, 2);
-    at = loop_begin(u, &l, const_i64(u, 0), const_i64(u, k->t->stride),
-                    k->lanes, 0, NULL);
+    at = loop_begin(u, &l, const_i64(u, 0), const_i64(u, QUERY_BLOCK), k->lanes,
+                    0, NULL);
     store(u, vector_of(k, -HUGE_VAL), element_at(k, rows, at),
           (unsigned)(k->lanes * k->t->bytes));
     loop_end(u, &l);
@@ -250,7 +250,7 @@ lower_attention(Unit *u, const Graph *g, NodeId id, const char *name,
     int64_t owners = a->batch * a->groups;
 
     *out = (Lowered){0};
-    ASSERT(t.stride % m.k.width == 0);
+    ASSERT(QUERY_BLOCK % m.k.width == 0);
     if (a->batch * (a->back ? a->groups : a->heads * a->blocks) == 0) {
         make_nothing(u, name, out);
         return;

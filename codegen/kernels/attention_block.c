@@ -58,7 +58,7 @@ void
 attend_clear_panel(const Kernel *m, int64_t offset, int64_t rows)
 {
     attend_clear(m, attend_panel(m, offset),
-                 const_i64(m->k.u, rows * m->k.t->stride));
+                 const_i64(m->k.u, rows * QUERY_BLOCK));
 }
 
 void
@@ -144,7 +144,7 @@ attend_fill(const Kernel *m, LLVMValueRef function, const Block *b,
                            b->count, const_i64(u, features)};
 
     cut = LLVMBuildICmp(u->b, LLVMIntNE, b->count, b->columns, "");
-    size = LLVMBuildSelect(u->b, cut, const_i64(u, features * m->k.t->stride),
+    size = LLVMBuildSelect(u->b, cut, const_i64(u, features * QUERY_BLOCK),
                            const_i64(u, 0), "");
     if (m->k.a->queries % m->k.width)
         attend_clear(m, to, size);
@@ -157,7 +157,7 @@ attend_empty(const Kernel *m, const Block *b, LLVMValueRef tensor,
 {
     Unit *u = m->k.u;
     LLVMValueRef factor = attend_panel(
-        m, m->k.t->rows + m->k.t->stride * m->k.t->bytes); /* 1/l, if used */
+        m, m->k.t->rows + QUERY_BLOCK * m->k.t->bytes); /* 1/l, if used */
     LLVMValueRef args[] = {attend_panel(m, m->k.t->sum),
                            attend_row(m, tensor, b->queries, features), factor,
                            const_i64(u, features), b->count};
@@ -191,7 +191,7 @@ attend_multiply(const Kernel *m, LLVMValueRef function, LLVMValueRef x,
                 LLVMValueRef y, LLVMValueRef to, LLVMValueRef rows,
                 LLVMValueRef columns, LLVMValueRef depth)
 {
-    int64_t third = 2 * m->k.t->stride * m->k.t->bytes;
+    int64_t third = 2 * QUERY_BLOCK * m->k.t->bytes;
     LLVMValueRef args[] = {
         x, y, to, attend_panel(m, m->k.t->rows + third), rows, columns, depth};
 

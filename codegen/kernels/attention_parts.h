@@ -1,7 +1,7 @@
 /* attention_parts: the parts of the attention kernels: products of tiles,
    panels filled and emptied, scores made weights. Private to attention*.c.
 
-   Lanes of vectors are queries: a panel has a row of `stride` elements for
+   Lanes of vectors are queries: a panel has a row of QUERY_BLOCK elements for
    each feature or key, so maxima and sums over keys, and all that differs from
    query to query, are plain vector operations. */
 #ifndef SNUG_ATTENTION_PARTS_H

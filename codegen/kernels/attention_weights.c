@@ -84,7 +84,7 @@ finite_or_zero(const Attend *k, LLVMValueRef x)
 static LLVMValueRef
 spot(const Attend *k, LLVMValueRef panel, LLVMValueRef row, LLVMValueRef column)
 {
-    return element_at(k, address(k->u, panel, row, k->t->stride * k->t->bytes),
+    return element_at(k, address(k->u, panel, row, QUERY_BLOCK * k->t->bytes),
                       column);
 }
 
