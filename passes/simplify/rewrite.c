@@ -204,7 +204,7 @@ take_results(Rewriter *w, NodeId root, NodeId last)
 {
     Node *n = node_at(w->g, last), *old = node_at(w->g, root);
 
-    for (int i = 0; i < n->nout; i++) {
+    for (int i = 0; i < old->nout; i++) {
         n->out[i] = old->out[i];
         value_at(w->g, n->out[i])->def = last;
     }

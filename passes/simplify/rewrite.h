@@ -124,7 +124,7 @@ typedef struct RewriteRule {
     Sym name;
     const char *file;
     int line;
-    double within; /* how far results may move; 0: not one bit */
+    double within; /* how far results may move, relative; -1: not one bit */
     RewriteVariable *variable; /* vectors */
     Sym *rest;                 /* groups of operands */
     RewriteTerm *term;         /* [0] is none */

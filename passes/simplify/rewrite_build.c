@@ -143,31 +143,42 @@ written_type(const Making *x, const Node *n, Type *out)
            type_make(d, (int)vec_len(x->node->dim), dim, out);
 }
 
-/* Result types: as written; those of the root for the last node. */
+/* What is given for the results of a node: the types of the root's for the
+   last node, or as written. False if what is written is no type; *given is
+   NULL where nothing is said. */
+static bool
+given_types(const Making *x, NodeId id, bool last, Type **given)
+{
+    const Node *root = node_at(x->b.g, x->m->root), *n = node_at(x->b.g, id);
+
+    if (last && root->nout == n->nout)
+        for (int i = 0; i < n->nout; i++)
+            (*given)[i] = value_at(x->b.g, root->out[i])->type;
+    else if (!x->node->typed)
+        *given = NULL;
+    else if (!written_type(x, n, &(*given)[0]))
+        return false;
+    return true;
+}
+
+/* The last node may have more results than the root, of the same types. */
 static bool
 set_types(const Making *x, NodeId id, bool last)
 {
     Graph *g = x->b.g;
     const Node *root = node_at(g, x->m->root);
-    Node *n = node_at(g, id);
+    const Node *n = node_at(g, id);
     Type *given = NEWN(x->m->scratch, Type, n->nout);
     Type *type = NEWN(x->m->scratch, Type, n->nout);
-    bool known = x->node->typed || last;
 
-    if (last && root->nout != n->nout)
+    if ((last && n->nout < root->nout) || !given_types(x, id, last, &given) ||
+        !infer_node(g, id, given, type))
         return false;
+    for (int i = 0; last && i < root->nout; i++)
+        if (!type_equal(&type[i], &value_at(g, root->out[i])->type))
+            return false;
     for (int i = 0; i < n->nout; i++)
-        if (last)
-            given[i] = value_at(g, root->out[i])->type;
-        else if (x->node->typed && !written_type(x, n, &given[i]))
-            return false;
-    if (!infer_node(g, id, known ? given : NULL, type))
-        return false;
-    for (int i = 0; i < n->nout; i++) {
-        if (last && !type_equal(&type[i], &given[i]))
-            return false;
         graph_result(g, id, i, op_info(n->op)->name, type[i]);
-    }
     return true;
 }
 

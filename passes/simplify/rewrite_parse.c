@@ -349,7 +349,7 @@ read_head(RewriteReader *r, const RewriteRule *rules)
 static void
 read_rule(RewriteReader *r, RewriteRule **rules)
 {
-    RewriteRule rule = {.file = r->file};
+    RewriteRule rule = {.file = r->file, .within = -1};
 
     r->rule = &rule;
     vec_push(r->arena, rule.term, (RewriteTerm){0});
