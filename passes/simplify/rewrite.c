@@ -433,6 +433,7 @@ pass_rewrite(PassRun *r)
                      "pass 'rewrite' comes before the nodes are ordered\n"
                      "leave it out");
     index_rules(&w);
+    rewrite_constants(r->m, r->scratch);
     for (size_t i = 0; i < vec_len(r->m->entry); i++) {
         w.g = r->m->entry[i];
         w.dead = NULL;

@@ -154,8 +154,8 @@ learn_number(Knowledge *k, const Node *n)
 
 /* -- gradients ----------------------------------------------------------- */
 
-static bool
-compares(const Node *n)
+bool
+is_comparing(const Node *n)
 {
     const Formula *f = n->nout == 1 && (op_info(n->op)->flags & OF_MAP)
                            ? node_formula(n)
@@ -170,7 +170,7 @@ learn_gradient(Knowledge *k, const Node *n)
 {
     bool trained = false;
 
-    if (n->op != OP_detach && !compares(n))
+    if (n->op != OP_detach && !is_comparing(n))
         for (int i = 0; i < n->nin; i++)
             trained |= k->trained[n->in[i]];
     for (int i = 0; i < n->nout; i++)
