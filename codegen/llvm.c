@@ -156,10 +156,6 @@ unit_type(Unit *u, DType d)
         return u->f64;
     case DT_F32:
         return u->f32;
-    case DT_BF16:
-        return LLVMBFloatTypeInContext(u->context);
-    case DT_F16:
-        return LLVMHalfTypeInContext(u->context);
     case DT_NONE:
     case DT_COUNT:
         UNREACHABLE();

@@ -1,8 +1,8 @@
 /* attention_test: attention and its gradient: against the plain formula, by
    central differences, rows without keys, and what is refused. */
-#include <math.h>
-
 #include "tests/attention_test.h"
+
+#include <math.h>
 
 /* ---- the plain formula -------------------------------------------------- */
 
@@ -145,9 +145,8 @@ gradient_graph(const Small *s)
 {
     Graph *d = graph_clone(s->graph, "gradient");
     NodeId n = d->order[0];
-    ValueId dy[2] = {graph_input(
-                         d, "g", value_at(d, node_at(d, n)->out[0])->type),
-                     0};
+    ValueId dy[2] = {
+        graph_input(d, "g", value_at(d, node_at(d, n)->out[0])->type), 0};
     ValueId dx[4] = {0};
     bool want[4] = {true, true, true, false};
     Builder b = {.g = d, .phase = 'b'};
@@ -246,40 +245,33 @@ Test(attention, bias_masks_a_row)
 
 /* ---- what is refused ---------------------------------------------------- */
 
-#define OF(q, k, v, attributes)                                                \
-    "input %q : " q "\ninput %k : " k "\ninput %v : " v "\n"                   \
-    "f %y, %s = attention %q, %k, %v " attributes " : f32[], f32[]\n"          \
+#define OF(q, k, v, attributes)                                       \
+    "input %q : " q "\ninput %k : " k "\ninput %v : " v "\n"          \
+    "f %y, %s = attention %q, %k, %v " attributes " : f32[], f32[]\n" \
     "output %y\n"
 
 Test(attention, refuses)
 {
     small_refused("q is f32[2,4]", OF("f32[2,4]", "f32[1,1,2,4]",
                                       "f32[1,1,2,4]", "scale=1 causal=0"));
-    small_refused("k is f64", OF("f32[1,1,2,4]", "f64[1,1,2,4]",
-                                 "f32[1,1,2,4]", "scale=1 causal=0"));
+    small_refused("k is f64", OF("f32[1,1,2,4]", "f64[1,1,2,4]", "f32[1,1,2,4]",
+                                 "scale=1 causal=0"));
     small_refused("works on f32", OF("i64[1,1,2,4]", "i64[1,1,2,4]",
                                      "i64[1,1,2,4]", "scale=1 causal=0"));
-    small_refused("do not go together",
-                  OF("f32[1,1,2,4]", "f32[1,1,2,5]", "f32[1,1,2,4]",
-                     "scale=1 causal=0"));
-    small_refused("do not go together",
-                  OF("f32[1,1,2,4]", "f32[1,1,2,4]", "f32[1,1,3,4]",
-                     "scale=1 causal=0"));
-    small_refused("cannot share",
-                  OF("f32[1,3,2,4]", "f32[1,2,2,4]", "f32[1,2,2,4]",
-                     "scale=1 causal=0"));
-    small_refused("cannot share",
-                  OF("f32[1,3,2,4]", "f32[1,0,2,4]", "f32[1,0,2,4]",
-                     "scale=1 causal=0"));
-    small_refused("causal is 0 or 1",
-                  OF("f32[1,1,2,4]", "f32[1,1,2,4]", "f32[1,1,2,4]",
-                     "scale=1 causal=2"));
-    small_refused("not finite",
-                  OF("f32[1,1,2,4]", "f32[1,1,2,4]", "f32[1,1,2,4]",
-                     "scale=inf causal=0"));
-    small_refused("too large",
-                  OF("f32[1,1,1000000000000,0]", "f32[1,1,0,0]",
-                     "f32[1,1,0,1000000000]", "scale=1 causal=0"));
+    small_refused("do not go together", OF("f32[1,1,2,4]", "f32[1,1,2,5]",
+                                           "f32[1,1,2,4]", "scale=1 causal=0"));
+    small_refused("do not go together", OF("f32[1,1,2,4]", "f32[1,1,2,4]",
+                                           "f32[1,1,3,4]", "scale=1 causal=0"));
+    small_refused("cannot share", OF("f32[1,3,2,4]", "f32[1,2,2,4]",
+                                     "f32[1,2,2,4]", "scale=1 causal=0"));
+    small_refused("cannot share", OF("f32[1,3,2,4]", "f32[1,0,2,4]",
+                                     "f32[1,0,2,4]", "scale=1 causal=0"));
+    small_refused("causal is 0 or 1", OF("f32[1,1,2,4]", "f32[1,1,2,4]",
+                                         "f32[1,1,2,4]", "scale=1 causal=2"));
+    small_refused("not finite", OF("f32[1,1,2,4]", "f32[1,1,2,4]",
+                                   "f32[1,1,2,4]", "scale=inf causal=0"));
+    small_refused("too large", OF("f32[1,1,1000000000000,0]", "f32[1,1,0,0]",
+                                  "f32[1,1,0,1000000000]", "scale=1 causal=0"));
 }
 
 Test(attention, refuses_other_biases)

@@ -2,9 +2,9 @@
 #ifndef SNUG_TESTS_ATTENTION_H
 #define SNUG_TESTS_ATTENTION_H
 
-#include <inttypes.h>
-
 #include "tests/small.h"
+
+#include <inttypes.h>
 
 typedef struct Form {
     const char *dtype;

@@ -21,11 +21,11 @@
    +0, by fma, ascending; that of p[j] is of plain additions. */
 #include "ir/ops/attention.h"
 
-#include <math.h>
-#include <string.h>
-
 #include "ir/expr_eval.h"
 #include "ir/ops/ops.h"
+
+#include <math.h>
+#include <string.h>
 
 enum { UNITS = 8 }; /* tiles that attention_grad has at least, if it can */
 
@@ -91,8 +91,7 @@ attention_of(const Graph *g, NodeId n)
 static bool
 heads_fit(const Graph *g, NodeId n, const Type *q, const Type *k)
 {
-    if (k->dim[1] == q->dim[1] ||
-        (k->dim[1] > 0 && q->dim[1] % k->dim[1] == 0))
+    if (k->dim[1] == q->dim[1] || (k->dim[1] > 0 && q->dim[1] % k->dim[1] == 0))
         return true;
     return REFUSE(g, n,
                   "%s: %" PRId64 " heads of queries cannot share %" PRId64
@@ -148,16 +147,18 @@ bias_fits(const Graph *g, NodeId n, int own)
     const Node *node = &g->node[n];
     const char *name = op_info(node->op)->name;
     const Type *q = operand_type(g, n, 0), *bias;
-    Type scores = {q->dtype, 4,
-                   {q->dim[0], q->dim[1], q->dim[2],
-                    operand_type(g, n, 1)->dim[2]}};
+    Type scores = {
+        q->dtype,
+        4,
+        {q->dim[0], q->dim[1], q->dim[2], operand_type(g, n, 1)->dim[2]}};
 
     if (node->nin == own)
         return true;
     bias = operand_type(g, n, own);
     if (bias->dtype != q->dtype || !type_broadcasts_to(bias, &scores))
-        return REFUSE(g, n, "%s: the bias is %s, which does not broadcast to "
-                            "%s",
+        return REFUSE(g, n,
+                      "%s: the bias is %s, which does not broadcast to "
+                      "%s",
                       name, type_text(g->module->arena, bias),
                       type_text(g->module->arena, &scores));
     return true;
@@ -169,8 +170,9 @@ operands_fit(const Graph *g, NodeId n, int own)
     const Node *node = &g->node[n];
 
     if (node->nin != own && node->nin != own + 1)
-        return REFUSE(g, n, "%s: takes %d operands and at most one bias, "
-                            "not %d",
+        return REFUSE(g, n,
+                      "%s: takes %d operands and at most one bias, "
+                      "not %d",
                       op_info(node->op)->name, own, node->nin);
     return tensors_fit(g, n) && attributes_fit(g, n) && bias_fits(g, n, own);
 }
@@ -206,10 +208,10 @@ infer_attention_grad(const Graph *g, NodeId n, const Type *given, Type *out)
         return false;
     for (int i = 0; i < 3; i++)
         if (!type_equal(operand_type(g, n, 3 + i), wanted[i]))
-            return REFUSE(g, n, "attention_grad: %s is %s, not %s", names[i],
-                          type_text(g->module->arena,
-                                    operand_type(g, n, 3 + i)),
-                          type_text(g->module->arena, wanted[i]));
+            return REFUSE(
+                g, n, "attention_grad: %s is %s, not %s", names[i],
+                type_text(g->module->arena, operand_type(g, n, 3 + i)),
+                type_text(g->module->arena, wanted[i]));
     for (int i = 0; i < 3; i++)
         out[i] = *operand_type(g, n, i);
     return true;
@@ -232,8 +234,8 @@ grad_attention(Builder *b, NodeId n, const ValueId *dy, const bool *want,
                ValueId *dx)
 {
     Node node = *node_at(b->g, n);
-    ValueId in[7] = {node.in[0],  node.in[1],  node.in[2], node.out[0],
-                     node.out[1], dy[0]};
+    ValueId in[7] = {node.in[0],  node.in[1],  node.in[2],
+                     node.out[0], node.out[1], dy[0]};
     NodeId made;
 
     if (dy[1]) {
@@ -241,9 +243,10 @@ grad_attention(Builder *b, NodeId n, const ValueId *dy, const bool *want,
         return;
     }
     if (node.nin == 4 && want[3]) {
-        no_gradient(b, n, dx, "the bias has no gradient\n"
-                              "leave the attention unfused where its bias "
-                              "is trained");
+        no_gradient(b, n, dx,
+                    "the bias has no gradient\n"
+                    "leave the attention unfused where its bias "
+                    "is trained");
         return;
     }
     if (node.nin == 4)
