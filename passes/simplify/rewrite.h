@@ -186,4 +186,11 @@ RewriteResult rewrite_call(const RewriteMatch *m, int function,
    it cannot be built here (types do not fit). */
 NodeId rewrite_build(const RewriteMatch *m);
 
+/* -- running ------------------------------------------------------------- */
+
+/* The rules that ship, behind those given. */
+RewriteRule *rewrite_builtin(Arena *a, Syms *s, RewriteRule *rules);
+/* Applies the rules until nothing changes; how many matches were taken. */
+int rewrite_graph(Graph *g, Arena *scratch, const RewriteRule *rules);
+
 #endif

@@ -37,7 +37,9 @@ set_attr(const Making *x, Node *n, const RewriteAttr *a)
         attr->i = (int64_t)v.number;
         return fabs(v.number) <= 0x1p53 && v.number == (double)attr->i;
     case 'f': attr->f = v.number; return true;
-    case 's': attr->s = v.text; return true;
+    case 's':
+        attr->s = sym(x->b.g->module->syms, v.text ? v.text : "");
+        return true;
     default:
         attr->list = list_new(x->b.g->module->arena, (int)vec_len(v.list),
                               v.list);

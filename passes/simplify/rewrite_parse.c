@@ -171,7 +171,8 @@ read_made_operand(RewriteReader *r)
 static bool
 begins_operand(const RewriteReader *r)
 {
-    return r->kind == RW_VALUE || rewrite_is(r, "(");
+    return r->kind == RW_VALUE || r->kind == RW_VARIABLE ||
+           r->kind == RW_NUMBER || rewrite_is(r, "(");
 }
 
 static void
@@ -235,7 +236,8 @@ check_formula(RewriteReader *r, const RewriteNode *n)
     f = r->failed ? NULL
                   : formula_parse(r->arena, r->syms, text, text_str(&names), 0,
                                   (Loc){.file = r->file, .line = r->at});
-    r->failed |= !f;
+    if (!f)
+        rewrite_stop(r);
     if (f && vec_len(f->result) != 1)
         rewrite_fault(r, "a formula of rules has one result");
 }

@@ -254,7 +254,8 @@ map_terms(RewriteReader *r, const RewriteNode *n)
     f = r->failed ? NULL
                   : formula_parse(r->arena, r->syms, text, text_str(&names), 0,
                                   (Loc){.file = r->file, .line = r->at});
-    r->failed |= !f;
+    if (!f)
+        rewrite_stop(r);
     if (f && vec_len(f->result) != 1)
         rewrite_fault(r, "a formula of rules has one result");
     return r->failed ? 0 : formula_terms(r, f, operand);

@@ -373,7 +373,7 @@ same(const RewriteResult *x, const RewriteResult *y)
     if (x->kind == RK_NUMBER)
         return x->number == y->number;
     if (x->kind == RK_TEXT)
-        return x->text == y->text;
+        return strcmp(x->text ? x->text : "", y->text ? y->text : "") == 0;
     if (vec_len(x->list) != vec_len(y->list))
         return false;
     for (size_t i = 0; i < vec_len(x->list); i++)
