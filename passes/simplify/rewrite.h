@@ -92,6 +92,7 @@ typedef struct RewriteNode {
     int rest;     /* index of the group `%r...`, -1: none */
     RewriteAttr *attr;
     const char *formula; /* replacement of `map`, with its $variables */
+    uint32_t like;       /* element type of this term; 0: as inferred */
     bool typed;          /* `: type` follows */
     DType dtype;         /* DT_NONE: that of the first operand */
     RewriteExpr **dim;

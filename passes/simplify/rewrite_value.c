@@ -55,7 +55,7 @@ call_rank(const RewriteMatch *m, const RewriteResult *arg)
 {
     const Type *t = type_of(m, arg[0]);
 
-    return t ? number(t->rank) : none;
+    return number(t ? t->rank : 0); /* of nothing, too */
 }
 
 static RewriteResult
