@@ -77,9 +77,14 @@ lessen(Maker *k, Shape s)
     for (int i = 0; i < s.rank; i++)
         if (draw(k, 2))
             s.dim[i] = 1;
+    while (s.rank > 1 && s.dim[0] == 1 && draw(k, 2)) {
+        memmove(s.dim, s.dim + 1, sizeof s.dim - sizeof *s.dim);
+        s.rank--;
+    }
     return s;
 }
 
+/* The size of a label, which is that of the variable of the same name. */
 static int64_t
 label_size(Maker *k, char c)
 {
@@ -88,6 +93,14 @@ label_size(Maker *k, char c)
     if (!*size)
         *size = 1 + draw(k, 4);
     return *size;
+}
+
+static int64_t
+variable_size(Maker *k, int i)
+{
+    Sym name = k->rule->variable[i].name;
+
+    return strlen(name) == 1 ? label_size(k, *name) : 1 + draw(k, 4);
 }
 
 static Shape
@@ -144,7 +157,8 @@ take_conditions(Maker *k)
                 variable(k, e->variable)->kind == RK_NONE)
                 *variable(k, e->variable) =
                     (RewriteResult){.kind = RK_NUMBER,
-                                    .number = (double)(1 + draw(k, 4))};
+                                    .number =
+                                        (double)variable_size(k, e->variable)};
             s->dim[d] = (int64_t)rewrite_value(&k->match, e).number;
         }
     }
@@ -284,7 +298,9 @@ plan(Maker *k, uint32_t t, Shape s)
     case RT_SCALAR:
         k->x->arm[t] = 1;
         for (int i = 0; i < term->args; i++)
-            plan(k, term->arg[i], i && !draw(k, 3) ? lessen(k, s) : s);
+            plan(k, term->arg[i],
+                 (i || term->op == EX_WHERE) && !draw(k, 3) ? lessen(k, s)
+                                                            : s);
         break;
     case RT_RESULT:
         k->x->arm[t] = 1;
@@ -341,15 +357,70 @@ make_mask(Maker *k, Shape s)
     return build_formula(&k->b, formula, 2, in, k->dtype, NULL);
 }
 
+static bool
+is_number_term(const RewriteTerm *t)
+{
+    return t->kind == RT_NUMBER || t->kind == RT_VARIABLE;
+}
+
+/* What chooses in a `where`; *low: its second operand is a number. */
+static bool
+is_chooser(const Maker *k, uint32_t t, bool *low)
+{
+    for (uint32_t i = 1; i < k->rule->terms; i++) {
+        const RewriteTerm *x = &k->rule->term[i];
+
+        if (x->kind != RT_SCALAR || x->op != EX_WHERE || x->arg[0] != t)
+            continue;
+        *low = is_number_term(&k->rule->term[x->arg[1]]);
+        return true;
+    }
+    return false;
+}
+
+/* 0 or 1 at random, but the first of each row is kept, not filled. */
+static ValueId
+make_chooser(Maker *k, Type type, bool low)
+{
+    Module *m = k->x->module;
+    Store s = {.type = type, .kind = SK_CONST, .init.kind = INIT_LIST};
+    int64_t row = type.rank ? type.dim[type.rank - 1] : 1;
+
+    s.name = sym_format(m->syms, "x%d", (int)vec_len(m->store));
+    s.type.dtype = DT_I1;
+    for (int64_t i = 0; i < type_elements(&type); i++)
+        vec_push(m->arena, s.init.list,
+                 i % row ? (double)draw(k, 2) : low ? 0 : 1);
+    return graph_store(k->b.g, module_add_store(m, s));
+}
+
 static ValueId
 make_leaf(Maker *k, uint32_t t)
 {
     Shape s = k->hint[t];
+    bool low;
+
+    if (is_chooser(k, t, &low))
+        return make_chooser(k, type_of_shape(k, s), low);
 
     if (asks(k, "causal", t))
         return make_mask(k, s);
     return make_store(k, asks(k, "untrained", t) ? SK_CONST : SK_PARAM,
                       type_of_shape(k, s));
+}
+
+/* A number that the condition `$x <= bound` allows, if there is one. */
+static double
+allowed_number(Maker *k, int i)
+{
+    for (size_t c = 0; c < vec_len(k->rule->condition); c++) {
+        const RewriteExpr *e = k->rule->condition[c].value;
+
+        if (e && e->form == RF_OPERATOR && strcmp(e->sign, "<=") == 0 &&
+            e->arg[0]->form == RF_VARIABLE && e->arg[0]->variable == i)
+            return 2 * rewrite_value(&k->match, e->arg[1]).number;
+    }
+    return draw_number(k);
 }
 
 static double
@@ -361,7 +432,8 @@ number_of(Maker *k, const RewriteTerm *t)
         return t->number;
     v = variable(k, t->variable);
     if (v->kind == RK_NONE)
-        *v = (RewriteResult){.kind = RK_NUMBER, .number = draw_number(k)};
+        *v = (RewriteResult){.kind = RK_NUMBER,
+                             .number = allowed_number(k, t->variable)};
     return v->number;
 }
 
@@ -387,12 +459,6 @@ set_scalar(Node *n, const void *from, Builder *b)
 {
     (void)b;
     node_attr_set(n, "formula")->formula = ((const ScalarNode *)from)->formula;
-}
-
-static bool
-is_number_term(const RewriteTerm *t)
-{
-    return t->kind == RT_NUMBER || t->kind == RT_VARIABLE;
 }
 
 /* One `map` a primitive; numbers stand in it or are operands. */
