@@ -76,7 +76,7 @@ learn_store(Knowledge *k, ValueId v)
         k->uniform[v] = true;
         k->number[v] = s->init.fill;
     } else if (type_elements(&s->type) <= 64 &&
-               constant_tensor(k->scratch, k->g->module, value->store, &t)) {
+               constant_if_readable(k->scratch, k->g->module, value->store, &t)) {
         k->uniform[v] = all_equal(&t, &k->number[v]);
     }
 }
@@ -301,7 +301,7 @@ operand_content(const Knowledge *k, ValueId v, Arena *a, Map *of, Tensor *out)
         Tensor *t = NEW(a, Tensor);
 
         if (x->kind != V_STORE ||
-            !constant_tensor(a, k->g->module, x->store, t))
+            !constant_if_readable(a, k->g->module, x->store, t))
             return false;
         at = (uint64_t)(uintptr_t)t;
         map_put(of, v, at);
