@@ -253,7 +253,8 @@ refused(const char *text, const char *words)
 
 Test(rewrite, problems_are_told_with_their_lines)
 {
-    refused("rule a: neg %x", "own.rw:1: expected the end of the line, found the end");
+    refused("rule a: neg %x",
+            "own.rw:1: expected the end of the line, found the end");
     refused("\nrule a: nag (neg %x) => %x", "own.rw:2: there is no op 'nag'");
     refused("rule a: neg %x %y => %x", "expected the end of the line");
     refused("rule a: neg %x => %y", "there is no %y");

@@ -1,5 +1,5 @@
-/* rewrite_knowledge: knowledge is gathered node by node in the order of the graph;
-   only a mask's content is computed, when it is asked for. */
+/* rewrite_knowledge: what is known is gathered node by node in the order of the
+   graph; only a mask's content is computed, when it is asked for. */
 #include "passes/simplify/rewrite_knowledge.h"
 
 #include "ir/eval.h"
@@ -76,7 +76,8 @@ learn_store(Knowledge *k, ValueId v)
         k->uniform[v] = true;
         k->number[v] = s->init.fill;
     } else if (type_elements(&s->type) <= 64 &&
-               constant_if_readable(k->scratch, k->g->module, value->store, &t)) {
+               constant_if_readable(k->scratch, k->g->module, value->store,
+                                    &t)) {
         k->uniform[v] = all_equal(&t, &k->number[v]);
     }
 }

@@ -244,7 +244,8 @@ map_terms(RewriteReader *r, const RewriteNode *n)
         return 0;
     }
     for (size_t i = 0; i < vec_len(n->in); i++) {
-        text_add(&names, "%s%s", i ? " " : "", formula_letter(r->arena, (int)i));
+        text_add(&names, "%s%s", i ? " " : "",
+                 formula_letter(r->arena, (int)i));
         vec_push(r->arena, operand, n->in[i]);
     }
     text = rewrite_plain_formula(r->arena, r->syms, n->formula, &names,
