@@ -11,6 +11,7 @@
 
 enum {
     MASK_MOST = 1 << 24, /* elements of a mask, or of what it is made from */
+    MASK_ALL = 1 << 26,  /* of all that is computed for it */
     MASK_NODES = 64      /* nodes that make it */
 };
 
@@ -248,6 +249,15 @@ knowledge_new(Graph *g, Arena *scratch)
 
 /* -- masks --------------------------------------------------------------- */
 
+/* Work that does not grow faster than what is read and made. */
+static bool
+is_cheap(const Node *n)
+{
+    KernelKind k = op_info(n->op)->kernel;
+
+    return k == KK_none || k == KK_rows || k == KK_move || k == KK_gather;
+}
+
 /* The nodes that make v, operands first; false: too many, or too large. */
 static bool
 makers(const Knowledge *k, ValueId v, Arena *a, NodeId **order)
@@ -255,6 +265,7 @@ makers(const Knowledge *k, ValueId v, Arena *a, NodeId **order)
     Map *seen = map_new(a);
     NodeId *open = NULL;
     uint64_t state;
+    int64_t all = 0;
 
     if (type_elements(&value_at(k->g, v)->type) > MASK_MOST)
         return false;
@@ -285,7 +296,8 @@ makers(const Knowledge *k, ValueId v, Arena *a, NodeId **order)
             continue;
         map_put(seen, id, 1);
         vec_push(a, *order, id);
-        if (vec_len(*order) > MASK_NODES)
+        all += type_elements(&value_at(k->g, n->out[0])->type);
+        if (vec_len(*order) > MASK_NODES || all > MASK_ALL || !is_cheap(n))
             return false;
     }
     return true;
