@@ -18,7 +18,7 @@ typedef struct Case {
 } Case;
 
 static inline char *
-read_whole(Arena *a, const char *path, size_t *size)
+read_cases_file(Arena *a, const char *path, size_t *size)
 {
     FILE *f = fopen(path, "rb");
     char *text;
@@ -105,7 +105,7 @@ read_cases(Arena *a, const char *path)
 {
     Case *list = NULL;
     size_t size;
-    const char *at = read_whole(a, path, &size);
+    const char *at = read_cases_file(a, path, &size);
     const char *end = at + size;
 
     while (at < end) {
