@@ -116,7 +116,8 @@ read_cases(Arena *a, const char *path)
     return list;
 }
 
-/* The case's module; NULL with *problem where it is refused. */
+/* The case's module; NULL with *problem where it is refused. Its file, which
+   stores may refer to, is there until first_stores. */
 static inline Module *
 import_case(Arena *a, const Case *c, const char **problem)
 {
@@ -140,8 +141,8 @@ import_case(Arena *a, const Case *c, const char **problem)
         *problem = t.s;
         free(text);
         diag_free(&guard);
+        unlink(path);
     }
-    unlink(path);
     return m;
 }
 
@@ -152,6 +153,7 @@ first_stores(Arena *a, const Module *m)
     Stores s;
 
     cr_assert(eval_init_stores(a, m, &s), "stores");
+    unlink(m->file);
     return s;
 }
 

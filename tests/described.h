@@ -146,7 +146,7 @@ onnx_number(DType dtype)
 static inline void
 describe_input(Model *m, Onnx__NodeProto *n, Case *c, char *text, int j)
 {
-    char name[8];
+    char name[16];
     Tensor t;
 
     snprintf(name, sizeof name, "x%d", j);
@@ -177,7 +177,7 @@ describe_outputs(Model *m, Onnx__NodeProto *n, int count)
     for (int i = 0; i < count; i++) {
         Onnx__ValueInfoProto *v =
             MAKE(m, Onnx__ValueInfoProto, ONNX__VALUE_INFO_PROTO__INIT);
-        char name[8];
+        char name[16];
 
         snprintf(name, sizeof name, "y%d", i);
         v->name = text_of(m->a, name);

@@ -1,7 +1,6 @@
 /* operator_gradients_test: the single-operator models of
    tests/operators/gradients.txt in f64: the loss and its gradients against
-   central differences, and against PyTorch's where the line holds them.
-   SNUG_OPERATORS=1 prints counts by operator. */
+   central differences, and against PyTorch's where the line holds them. */
 #include "tests/described.h"
 #include "tests/probe.h"
 
@@ -39,30 +38,104 @@ check_sums(const Described *d, const char *name, const Tensor *g,
     expect_equal(d, name, q, want[1], size);
 }
 
-/* An input whose gradient is identically zero has none among the outputs. */
-static const Tensor *
-gradient_of(Arena *a, const Probe *p, const Tensor *out, int input)
-{
-    Sym of = value_at(p->objective, p->input[input])->name;
-
-    for (size_t i = 1; i < vec_len(p->gradient->output); i++)
-        if (p->m->store[probe_store(p, i)].name == of)
-            return &out[i];
-    {
-        Tensor zero = tensor_new(a, p->c->in[input].type);
-
-        return (Tensor *)memcpy(NEW(a, Tensor), &zero, sizeof zero);
-    }
-}
-
 static void
 check_pytorch(Arena *a, const Described *d, Probe *p)
 {
-    const Tensor *out = probe_gradients(a, p);
-    double loss = tensor_get(&out[0], 0);
+    const Tensor *gradient = probe_gradients(a, p);
 
-    expect_equal(d, "loss", loss, d->loss, 1 + fabs(d->loss));
+    expect_equal(d, "loss", loss_of(p), d->loss, 1 + fabs(d->loss));
     for (int i = 0; i < d->c.inputs; i++)
-        if (d->c.in[i].type.dtype == DT_F64 && !isnan(d->dot[i][0]))
-            check_sums(d, "gradient", gradient_of(a, p, out, i), d->dot[i]);
+        if (p->param[i] && !isnan(d->dot[i][0]))
+            check_sums(d, d->c.in[i].type.rank ? "gradient" : "derivative",
+                       &gradient[p->param[i]], d->dot[i]);
+}
+
+static void
+check_line(const char *line)
+{
+    Arena *a = arena_new();
+    Described d = described(a, line);
+    Probe p;
+
+    if (make_probe(a, &d.c, &p)) {
+        p.checked = d.has_results ? 5 : 24;
+        cr_expect(isfinite(loss_of(&p)), "%s: loss %g", line, loss_of(&p));
+        if (d.has_results)
+            check_pytorch(a, &d, &p);
+        if (!probe_differences(a, &p))
+            cr_expect_fail("%s", line);
+    } else {
+        cr_expect_fail("%s: %s", line, p.problem ? p.problem : "no floats");
+    }
+    arena_free(a);
+}
+
+/* The lines of the file, comments aside. */
+static char **
+read_lines(Arena *a)
+{
+    size_t size;
+    char *text = read_cases_file(a, path, &size), *rest = text, **list = NULL;
+
+    for (char *line; (line = strtok_r(rest, "\n", &rest));)
+        if (*line != '#')
+            vec_push(a, list, line);
+    return list;
+}
+
+static void
+check_part(char **line, size_t part)
+{
+    Guard guard;
+
+    if (!guarded(&guard)) {
+        diag_print(&guard, stderr);
+        cr_assert_fail("problems were raised");
+    }
+    for (size_t i = part; i < vec_len(line); i += PARTS)
+        check_line(line[i]);
+    guard_leave(&guard);
+}
+
+ParameterizedTestParameters(operator_gradients, equal_differences_and_pytorch)
+{
+    static size_t part[PARTS];
+
+    for (size_t i = 0; i < PARTS; i++)
+        part[i] = i;
+    return cr_make_param_array(size_t, part, PARTS);
+}
+
+ParameterizedTest(size_t *part, operator_gradients,
+                  equal_differences_and_pytorch, .timeout = 300)
+{
+    Arena *a = arena_new();
+
+    check_part(read_lines(a), *part);
+    arena_free(a);
+}
+
+/* Does an earlier line have this line's operator? */
+static bool
+seen_before(char **line, size_t i)
+{
+    size_t n = strcspn(line[i], " ") + 1;
+
+    for (size_t k = 0; k < i; k++)
+        if (strncmp(line[k], line[i], n) == 0)
+            return true;
+    return false;
+}
+
+Test(operator_gradients, are_many)
+{
+    Arena *a = arena_new();
+    char **line = read_lines(a);
+    int operators = 0;
+
+    for (size_t i = 0; i < vec_len(line); i++)
+        operators += !seen_before(line, i);
+    cr_expect(vec_len(line) >= 1500, "%zu lines", vec_len(line));
+    cr_expect(operators >= 110, "%d operators", operators);
+    arena_free(a);
 }

@@ -194,7 +194,8 @@ check_gradients(const Case *c)
     Arena *a = arena_new();
     Case off_kinks = moved(a, c);
     Probe p;
-    bool good = make_probe(a, &off_kinks, &p) && probe_differences(a, &p);
+    bool good = make_probe(a, &off_kinks, &p) && has_gradient(&p) &&
+                probe_differences(a, &p);
 
     arena_free(a);
     return good;

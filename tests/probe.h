@@ -5,15 +5,16 @@
 
 #include "tests/cases.h"
 
-enum { CHECKED_ELEMENTS = 40 };
-
 /* A case made ready: its graph in f64, floating inputs as parameters. */
 typedef struct Probe {
     const Case *c;
     Module *m;
     Graph *objective, *gradient; /* the loss; the loss and its gradients */
     Stores stores;
-    Tensor in[TENSORS_MOST]; /* of the inputs that are left */
+    uint32_t param[TENSORS_MOST]; /* the store that input i is, or 0 */
+    Tensor in[TENSORS_MOST];      /* of the inputs that are left */
+    const char *problem;          /* why m is NULL */
+    int64_t checked; /* elements of a parameter that are tried one by one */
 } Probe;
 
 static inline void
@@ -28,25 +29,22 @@ widen(Module *m, Graph *g)
     graph_touch(g);
 }
 
-/* param[i]: the store that case input i has become, or 0. */
 static inline void
-inputs_to_params(Probe *p, Graph *g, uint32_t *param)
+inputs_to_params(Probe *p, Graph *g)
 {
     ValueId *kept = NULL;
 
     for (size_t i = 0; i < vec_len(g->input); i++) {
         Value *v = value_at(g, g->input[i]);
 
-        param[i] = 0;
         if (!dtype_float(v->type.dtype)) {
             p->in[vec_len(kept)] = p->c->in[i];
             vec_push(p->m->arena, kept, g->input[i]);
             continue;
         }
-        param[i] = module_add_store(
+        v->store = p->param[i] = module_add_store(
             p->m, (Store){.name = v->name, .type = v->type, .kind = SK_PARAM});
         v->kind = V_STORE;
-        v->store = param[i];
     }
     g->input = kept;
 }
@@ -98,13 +96,15 @@ add_loss(Graph *g)
 
 /* The stores that inputs have become hold the case's numbers. */
 static inline void
-fill_params(Probe *p, const uint32_t *param)
+fill_params(Probe *p)
 {
-    for (int i = 0; i < p->c->inputs; i++)
-        for (int64_t k = 0; param[i] && k < type_elements(&p->c->in[i].type);
-             k++)
-            tensor_set(&p->stores.tensor[param[i]], k,
+    for (int i = 0; i < p->c->inputs; i++) {
+        int64_t n = p->param[i] ? type_elements(&p->c->in[i].type) : 0;
+
+        for (int64_t k = 0; k < n; k++)
+            tensor_set(&p->stores.tensor[p->param[i]], k,
                        tensor_get(&p->c->in[i], k));
+    }
 }
 
 /* False where there is nothing to differentiate. */
@@ -112,29 +112,30 @@ static inline bool
 make_probe(Arena *a, const Case *c, Probe *p)
 {
     PipelineOptions o = {.machine = machine_named("x86-64-v3")};
-    uint32_t param[TENSORS_MOST];
-    const char *problem;
     bool any = false;
     Graph *g;
 
-    *p = (Probe){.c = c, .m = import_case(a, c, &problem)};
+    *p = (Probe){.c = c, .checked = 40};
+    p->m = import_case(a, c, &p->problem);
     if (!p->m)
         return false;
     g = module_entry(p->m, "forward");
     widen(p->m, g);
-    inputs_to_params(p, g, param);
+    inputs_to_params(p, g);
     for (int i = 0; i < c->inputs; i++)
-        any |= param[i] != 0;
+        any |= p->param[i] != 0;
     free_loss_name(g);
-    if (!any || !add_loss(g))
+    if (!any || !add_loss(g)) {
+        unlink(p->m->file);
         return false;
+    }
     g->name = sym(p->m->syms, "train");
     p->objective = graph_clone(g, "objective");
     p->gradient = g;
     pipeline_run(p->m, "grad", &o);
     p->stores = first_stores(a, p->m);
-    fill_params(p, param);
-    return vec_len(g->output) > 1;
+    fill_params(p);
+    return true;
 }
 
 static inline double
@@ -150,24 +151,54 @@ loss_of(Probe *p)
     return loss;
 }
 
-/* Central differences of some elements against the gradient. */
-static inline bool
-check_param(Probe *p, Tensor *w, const Tensor *gradient)
+/* The central difference of element i of w, or, i < 0, along a direction that
+   all elements have part in. */
+static inline double
+difference_of(Probe *p, Tensor *w, int64_t i)
 {
     const double eps = 1e-6;
     int64_t n = type_elements(&w->type);
-    int64_t stride = n / CHECKED_ELEMENTS + 1;
+    double side[2], *x = NEWN(p->m->arena, double, n);
 
-    for (int64_t i = 0; i < n; i += stride) {
-        double x = tensor_get(w, i), up, down, want;
-        double got = tensor_get(gradient, i);
+    for (int64_t k = 0; k < n; k++)
+        x[k] = tensor_get(w, k);
+    for (int s = 0; s < 2; s++) {
+        for (int64_t k = i < 0 ? 0 : i; k < (i < 0 ? n : i + 1); k++) {
+            double d = i < 0 ? cos(1.7 * (double)k) : 1;
 
-        tensor_set(w, i, x + eps);
-        up = loss_of(p);
-        tensor_set(w, i, x - eps);
-        down = loss_of(p);
-        tensor_set(w, i, x);
-        want = (up - down) / (2 * eps);
+            tensor_set(w, k, s ? x[k] - eps * d : x[k] + eps * d);
+        }
+        side[s] = loss_of(p);
+    }
+    for (int64_t k = 0; k < n; k++)
+        tensor_set(w, k, x[k]);
+    return (side[0] - side[1]) / (2 * eps);
+}
+
+/* The gradient along difference_of's direction. */
+static inline double
+along_direction(const Tensor *gradient)
+{
+    double sum = 0;
+
+    for (int64_t k = 0; k < type_elements(&gradient->type); k++)
+        sum += tensor_get(gradient, k) * cos(1.7 * (double)k);
+    return sum;
+}
+
+/* Central differences of some elements, and of all together, against the
+   gradient. */
+static inline bool
+check_param(Probe *p, Tensor *w, const Tensor *gradient)
+{
+    int64_t n = type_elements(&w->type);
+    int64_t stride = n / p->checked + 1;
+
+    for (int64_t i = -1; i < n; i += i < 0 ? 1 : stride) {
+        double want = difference_of(p, w, i);
+        double got = i < 0 ? along_direction(gradient)
+                           : tensor_get(gradient, i);
+
         if (isnan(want)) /* outside the domain */
             continue;
         if (!(fabs(got - want) <= 1e-5 + 1e-3 * fabs(want))) {
@@ -179,34 +210,42 @@ check_param(Probe *p, Tensor *w, const Tensor *gradient)
     return true;
 }
 
-/* The gradients, in the order of gradient->output; [0] is the loss. */
+static inline bool
+has_gradient(const Probe *p)
+{
+    return vec_len(p->gradient->output) > 1;
+}
+
+/* The gradient of every store; zeros where it is identically zero. */
 static inline Tensor *
 probe_gradients(Arena *a, Probe *p)
 {
-    Tensor *out = NEWN(a, Tensor, vec_len(p->gradient->output));
+    const Graph *g = p->gradient;
+    Tensor *out = NEWN(a, Tensor, vec_len(g->output));
+    Tensor *gradient = NEWN(a, Tensor, vec_len(p->m->store));
 
-    eval_graph(a, p->gradient, &p->stores, p->in, out);
-    return out;
-}
+    eval_graph(a, g, &p->stores, p->in, out);
+    for (uint32_t s = 1; s < vec_len(p->m->store); s++)
+        gradient[s] = tensor_new(a, p->m->store[s].type);
+    for (size_t i = 1; i < vec_len(g->output); i++) {
+        const char *name = value_at(g, g->output[i])->name; /* NAME.g */
+        Sym of = sym_n(p->m->syms, name, strlen(name) - 2);
 
-/* The store whose gradient output i is. */
-static inline uint32_t
-probe_store(const Probe *p, size_t i)
-{
-    const char *name = p->gradient->value[p->gradient->output[i]].name;
-
-    return module_store(p->m, sym_n(p->m->syms, name, strlen(name) - 2));
+        gradient[module_store(p->m, of)] = out[i];
+    }
+    return gradient;
 }
 
 /* Are all gradients those of central differences? */
 static inline bool
 probe_differences(Arena *a, Probe *p)
 {
-    Tensor *out = probe_gradients(a, p);
+    Tensor *gradient = probe_gradients(a, p);
     bool good = true;
 
-    for (size_t i = 1; i < vec_len(p->gradient->output); i++)
-        good &= check_param(p, &p->stores.tensor[probe_store(p, i)], &out[i]);
+    for (uint32_t s = 1; s < vec_len(p->m->store); s++)
+        if (p->m->store[s].kind == SK_PARAM)
+            good &= check_param(p, &p->stores.tensor[s], &gradient[s]);
     return good;
 }
 

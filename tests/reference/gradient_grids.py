@@ -52,11 +52,11 @@ def unary():
 def activations():
     grids = {
         ("LeakyRelu", 16): [{}, {"alpha": 0.2}, {"alpha": 0.0}],
-        ("Elu", 6): [{}, {"alpha": 0.5}, {"alpha": 2.0}],
-        ("Selu", 6): [{}, {"alpha": 2.0, "gamma": 3.0}],
+        ("Elu", 7): [{}, {"alpha": 0.5}, {"alpha": 2.0}],
+        ("Selu", 7): [{}, {"alpha": 2.0, "gamma": 3.0}],
         ("Celu", 12): [{}, {"alpha": 0.5}, {"alpha": 2.0}],
         ("Gelu", 20): [{}, {"approximate": "tanh"}, {"approximate": "none"}],
-        ("HardSigmoid", 6): [{}, {"alpha": 0.5, "beta": 0.6}],
+        ("HardSigmoid", 7): [{}, {"alpha": 0.5, "beta": 0.6}],
         ("Swish", 24): [{}, {"alpha": 0.5}, {"alpha": 2.0}],
         ("ThresholdedRelu", 10): [{}, {"alpha": 0.4}],
         ("Shrink", 9): [{"lambd": 0.6}, {"lambd": 0.6, "bias": 0.3}],
@@ -83,7 +83,7 @@ def activations():
         while inputs[-1] == "-":
             inputs.pop()
         yield "Clip", 13, {}, inputs, 1
-        yield "Clip", 6, given(min=low, max=high), [f(2, 5)], 1
+        yield "Clip", 7, given(min=low, max=high), [f(2, 5)], 1
 
 
 PAIRS = [((), ()), ((3,), (3,)), ((2, 3), (3,)), ((3,), (2, 3)),
@@ -223,7 +223,7 @@ def pools():
     for op, shape in itertools.product(
             ("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"),
             ((1, 2, 5), (2, 2, 3, 4), (1, 2, 2, 3, 2), (2, 3, 1, 1))):
-        yield op, 2, {}, [f(*shape)], 1
+        yield op, 7, {}, [f(*shape)], 1
     for indices in ([0, 3, 6, 11], [5, 2, 15, 8]):
         yield "MaxUnpool", 11, dict(kernel_shape=[2, 2], strides=[2, 2]), [
             f(1, 1, 2, 2), "=i64[1,1,2,2]{%s}" % sizes(indices)], 1
@@ -238,9 +238,9 @@ def normalizations():
                 f(*shape), f(channels), f(channels), "=" + f(channels),
                 "=" + f(channels, **ranges)], 1
         if len(shape) > 2:
-            yield "InstanceNormalization", 6, {}, [
+            yield "InstanceNormalization", 7, {}, [
                 f(*shape), f(channels), f(channels)], 1
-            yield "InstanceNormalization", 6, {"epsilon": 0.1}, [
+            yield "InstanceNormalization", 7, {"epsilon": 0.1}, [
                 f(*shape), f(channels), f(channels)], 1
     for shape in ((3, 4), (2, 3, 4), (2, 2, 3, 2)):
         for axis in range(-len(shape), len(shape)):
@@ -400,7 +400,7 @@ def movement():
         yield "Slice", 13, {}, [f(4, 5), i(*starts), i(*ends), i(*axes),
                                 i(*steps)], 1
     for mode, pads in itertools.product(
-            ("constant", "reflect", "edge", "wrap"),
+            ("constant",),
             ([0, 1, 2, 0], [1, 1, 1, 1], [2, 0, 0, 2])):
         yield "Pad", 19, {"mode": mode}, [f(3, 4), i(*pads)], 1
     yield "Pad", 13, {}, [f(3, 4), i(1, 0, 0, 2), "=f64[]{1.5}"], 1

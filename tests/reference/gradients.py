@@ -90,6 +90,13 @@ def model_of(op, opset, attributes, arrays, outputs):
         graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
 
 
+def rounded(value):
+    """Attributes of ONNX are f32."""
+    if isinstance(value, list):
+        return [rounded(v) for v in value]
+    return float(np.float32(value)) if isinstance(value, float) else value
+
+
 def by_torch(op, opset, attributes, arrays, outputs):
     """(results, loss, projections), or None where PyTorch lacks it."""
     function = getattr(torch_operators, op, None)
@@ -101,7 +108,7 @@ def by_torch(op, opset, attributes, arrays, outputs):
                torch.tensor(a[1], requires_grad=a[1].dtype == np.float64
                             and not a[0])
                for a in arrays]
-    result = function(tensors, dict(attributes))
+    result = function(tensors, {k: rounded(v) for k, v in attributes.items()})
     if result is None:
         return None
     results = result if isinstance(result, (list, tuple)) else [result]

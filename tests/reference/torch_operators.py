@@ -72,8 +72,9 @@ def Celu(x, a):
 
 
 def Selu(x, a):
-    return F.selu(x[0]) if not a else a["gamma"] * torch.where(
-        x[0] > 0, x[0], a["alpha"] * torch.expm1(x[0]))
+    alpha = a.get("alpha", 1.67326319217681884765625)
+    return a.get("gamma", 1.05070102214813232421875) * torch.where(
+        x[0] > 0, x[0], alpha * torch.expm1(x[0]))
 
 
 def Gelu(x, a):
@@ -260,8 +261,8 @@ def LRN(x, a):
 
 def MeanVarianceNormalization(x, a):
     axes = tuple(a.get("axes", [0, 2, 3]))
-    return (x[0] - x[0].mean(axes, True)) / x[0].std(
-        axes, unbiased=False, keepdim=True)
+    return (x[0] - x[0].mean(axes, True)) / (1e-9 + x[0].std(
+        axes, unbiased=False, keepdim=True))
 
 
 # ---- reductions
