@@ -3,15 +3,23 @@
 
 #include <string.h>
 
+static void
+free_content(void *module)
+{
+    arena_free(((Module *)module)->arena);
+}
+
 Module *
 module_new(Arena *a, const char *name)
 {
     Module *m = NEW(a, Module);
 
-    m->arena = a;
+    m->owner = a;
+    m->arena = arena_new();
+    arena_defer(a, free_content, m);
     m->syms = syms_new(a);
     m->name = sym(m->syms, name);
-    vec_push(a, m->store, (Store){0});
+    vec_push(m->arena, m->store, (Store){0});
     return m;
 }
 
@@ -94,7 +102,7 @@ module_get(const Module *m, const char *key)
 Graph *
 graph_new(Module *m, const char *name)
 {
-    Graph *g = NEW(m->arena, Graph);
+    Graph *g = NEW(m->owner, Graph); /* its address lasts, see module_renew */
 
     g->module = m;
     g->name = sym(m->syms, name);

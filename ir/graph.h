@@ -2,7 +2,8 @@
 
    A Module holds the stores (parameters, states, constant tensors) and the
    entries; an entry is a Graph, whose order[] is the schedule. Indices, not
-   pointers; index 0 is none. Everything lives in the module's arena.
+   pointers; index 0 is none. Everything lives in the module's
+   own arena, which module_renew replaces.
 
    Reading a store in a graph is a value of kind V_STORE. Updating it is a value
    whose `over` chain ends at that V_STORE value; the last of the chain is what
@@ -121,7 +122,8 @@ typedef struct Meta {
 } Meta;
 
 struct Module {
-    Arena *arena;
+    Arena *arena; /* of the content */
+    Arena *owner; /* of the module, its names and its entries' addresses */
     Syms *syms;
     Sym name;
     const char *file; /* where it came from, for messages; may be NULL */
@@ -135,6 +137,9 @@ struct Module {
 };
 
 Module *module_new(Arena *a, const char *name);
+/* Moves the content into a new arena: what passes left behind is given back.
+   Module, names and entries stay where they are; any other pointer is void. */
+void module_renew(Module *m);
 Graph *module_entry(Module *m, const char *name); /* NULL: there is none */
 Graph *module_add_entry(Module *m, const char *name);
 uint32_t module_add_store(Module *m, Store s); /* name must be new: ASSERT */

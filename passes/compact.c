@@ -111,13 +111,8 @@ compact_graph(Graph *g, Arena *scratch)
     rename_ids(&r, g->input, vec_len(g->input));
     rename_ids(&r, g->output, vec_len(g->output));
     g->value = r.value;
-    g->by_name = map_new(g->module->arena);
-    g->suffix = NULL;
-    for (ValueId v = 1; v < vec_len(g->value); v++) {
+    for (ValueId v = 1; v < vec_len(g->value); v++)
         g->value[v].over = r.to[g->value[v].over];
-        map_put_ptr(g->by_name, g->value[v].name, v);
-    }
-    graph_touch(g);
 }
 
 void
@@ -128,4 +123,5 @@ compact_module(Module *m)
     for (size_t i = 0; i < vec_len(m->entry); i++)
         compact_graph(m->entry[i], scratch);
     arena_free(scratch);
+    module_renew(m);
 }

@@ -492,13 +492,19 @@ guard_call(const Pipeline *p, PassRun *r, size_t k, bool verify)
     raise_status(g.status, NOWHERE, "%s", text ? text : "out of memory");
 }
 
-static double
+double
 seconds_now(void)
 {
     struct timespec t;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void
+tell_seconds(const char *what, double since)
+{
+    fprintf(stderr, "%10.3f ms  %s\n", 1e3 * (seconds_now() - since), what);
 }
 
 static void
@@ -514,7 +520,7 @@ run_step(const Pipeline *p, Module *m, const PipelineOptions *o, size_t k)
 
     guard_call(p, &r, k, !o->no_verify_each);
     if (o->time_passes)
-        fprintf(stderr, "%10.3f ms  %s\n", 1e3 * (seconds_now() - start), name);
+        tell_seconds(name, start);
     if (listed(o->print_after, name))
         fprintf(out, "# after %s\n%s", name, print_module(r.scratch, m));
     arena_free(r.scratch);
@@ -538,7 +544,7 @@ run_calls(const Pipeline *p, Module *m, const PipelineOptions *o)
 void
 pipeline_run(Module *m, const char *text, const PipelineOptions *o)
 {
-    Pipeline p = {.arena = m->arena};
+    Pipeline p = {.arena = m->owner};
     bool stops = !o->stop_after;
 
     read_calls(&p, text);

@@ -26,4 +26,9 @@ const char *preset_text(const char *name);
 /* "64MiB", "1.5G", "512k", "1000" -> bytes; false if it is none. */
 bool parse_bytes(const char *text, int64_t *bytes);
 
+/* A clock that never goes back; and what --time-passes prints of a part of the
+   work that began then. */
+double seconds_now(void);
+void tell_seconds(const char *what, double since);
+
 #endif

@@ -132,6 +132,7 @@ make_probe(Arena *a, const Case *c, Probe *p)
     g->name = sym(p->m->syms, "train");
     p->objective = graph_clone(g, "objective");
     p->gradient = g;
+    vec_push(p->m->arena, p->m->entry, p->objective);
     pipeline_run(p->m, "grad", &o);
     p->stores = first_stores(a, p->m);
     fill_params(p);

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 typedef enum Kind {
@@ -51,15 +50,6 @@ kind_of(const Args *args)
                  "--emit %s: exe, lib, so, obj, asm, llvm, plan or ir "
                  "expected",
                  name);
-}
-
-static double
-now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static const char *
@@ -163,7 +153,8 @@ static void
 write_object(const Args *args, Module *m, Kind kind, const char *path)
 {
     Arena *a = args->arena;
-    bool linked = kind != K_OBJ;
+    bool linked = kind != K_OBJ, timed = option_on(args, OPT_time_passes);
+    double start = seconds_now();
     Text made = text_new(a);
     const char *object;
     EmitOptions o;
@@ -176,6 +167,9 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
     output_temporary(a, made.s);
     object = linked ? temporary_file(a) : made.s;
     emit_module(m, &o, EMIT_OBJECT, object);
+    if (timed)
+        tell_seconds("(kernels)", start);
+    start = seconds_now();
     if (linked)
         link_object(a, object,
                     kind == K_EXE   ? LINK_PROGRAM
@@ -183,6 +177,8 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
                                     : LINK_SHARED,
                     made.s);
     write_weights(m, beside(a, path, ".safetensors"));
+    if (timed)
+        tell_seconds("(link)", start);
     if (kind == K_LIB || kind == K_SO)
         link_header(a, path);
     if (rename(made.s, path) != 0)
@@ -257,7 +253,7 @@ require_name(Kind kind, const char *path)
 int
 cmd_compile(const Args *args)
 {
-    double start = now();
+    double start = seconds_now();
     Kind kind = kind_of(args);
     Text path = text_new(args->arena);
     Module *m;
@@ -285,6 +281,6 @@ cmd_compile(const Args *args)
     else
         write_object(args, m, kind, path.s);
     if (!option_on(args, OPT_quiet) && strcmp(path.s, "-") != 0)
-        tell(args, m, path.s, now() - start);
+        tell(args, m, path.s, seconds_now() - start);
     return ST_OK;
 }

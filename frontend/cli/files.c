@@ -167,10 +167,15 @@ Module *
 load_model(const Args *args, const char *path)
 {
     DimBinding *dims = dim_bindings(args);
+    double start = seconds_now();
+    Module *m;
 
     if (ends_with(path, ".snug") || strcmp(path, "-") == 0)
         return parse_file(args, path);
     if (!ends_with(path, ".onnx"))
         raise_at((Loc){.file = path}, "is neither .onnx nor .snug by its name");
-    return import_onnx(args->arena, path, dims, (int)vec_len(dims));
+    m = import_onnx(args->arena, path, dims, (int)vec_len(dims));
+    if (option_on(args, OPT_time_passes))
+        tell_seconds("(import)", start);
+    return m;
 }

@@ -72,6 +72,8 @@ dropped(Import *I, ValueId x, double rate)
     return build_formula(&I->b, text.s, nin + 2, in, t.dtype, NULL);
 }
 
+/* Written without a mode it is what the exporters make of dropout inside
+   attention: the model drew there, so training does. */
 static bool
 dropout_rate(Import *I, double *rate)
 {
@@ -93,8 +95,8 @@ dropout_rate(Import *I, double *rate)
     }
     if (has_input(I, 2) && !mode)
         lower_fault(I, "its training_mode must be a constant");
-    if (!mode || tensor_get(mode, 0) == 0)
-        *rate = 0; /* inference form: nothing is dropped */
+    if (mode && tensor_get(mode, 0) == 0)
+        *rate = 0; /* nothing is dropped, the file says */
     return true;
 }
 

@@ -312,9 +312,8 @@ take_scales(Import *I, Resize *r, const Type *t, const double *scale, int n,
 /* Sizes, which keep_aspect_ratio_policy takes as bounds. */
 static bool
 take_sizes(Import *I, Resize *r, const Type *t, const double *size, int n,
-           const int64_t *axes)
+           const int64_t *axes, const char *policy)
 {
-    const char *policy = attr_text(I, "keep_aspect_ratio_policy", "stretch");
     bool smaller = is(policy, "not_smaller");
     double one = 0;
 
@@ -416,6 +415,8 @@ void
 lower_Resize(Import *I)
 {
     ValueId x = input(I, 0);
+    const char *policy =
+        attr_text(I, "keep_aspect_ratio_policy", "stretch");
     bool old = I->opset < 11;
     Resize r = {.mode = "nearest",
                 .coordinates = old ? "asymmetric" : "half_pixel",
@@ -437,7 +438,7 @@ lower_Resize(Import *I)
             !take_scales(I, &r, &t, given, n, axes))
             return;
     } else if (!take_numbers(I, 3, n, given) ||
-               !take_sizes(I, &r, &t, given, n, axes)) {
+               !take_sizes(I, &r, &t, given, n, axes, policy)) {
         return;
     }
     bind_output(I, 0, resize(I, &r, x));

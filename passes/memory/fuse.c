@@ -476,6 +476,10 @@ fuse_graph(Graph *g, Arena *scratch)
 void
 pass_fuse(PassRun *r)
 {
-    for (size_t i = 0; i < vec_len(r->m->entry); i++)
-        fuse_graph(r->m->entry[i], r->scratch);
+    for (size_t i = 0; i < vec_len(r->m->entry); i++) {
+        Arena *scratch = arena_new();
+
+        fuse_graph(r->m->entry[i], scratch);
+        arena_free(scratch);
+    }
 }

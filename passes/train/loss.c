@@ -4,9 +4,9 @@
    and reduce nodes:
 
      cross-entropy  l_i = log(sum_c exp z_ic) - z_i[label], z = x - max_c x;
-                    classes are the last axis; of logits with axes between
-                    batch and classes (positions of a text) a sample's loss is
-                    the mean over them
+                    classes are the last axis, or axis 1 where the last
+                    layer is a convolution; a sample's loss is the mean over
+                    the other axes (positions of a text, pixels)
      bce            l   = max(x,0) - x*y + log1p(exp(-|x|)), x logits
      mse            l   = (x - y)^2                                          */
 #include "passes/pass.h"
@@ -19,6 +19,7 @@ typedef struct Loss {
     Builder b;
     ValueId x;      /* the model's output */
     Type type;      /* of x */
+    int axis;       /* of the classes */
     ValueId labels; /* as given */
     ValueId sample; /* [N] loss of each sample */
     ValueId hit;    /* [N] 1 where the sample is right, or 0 if not counted */
@@ -31,6 +32,13 @@ typedef struct LossKind {
     bool classes; /* labels are class numbers */
     LossFunction *append;
 } LossKind;
+
+/* What of the model the loss is of. */
+typedef struct Target {
+    const LossKind *kind;
+    size_t output;
+    int axis; /* of the classes */
+} Target;
 
 static ValueId
 formula(Loss *l, const char *text, int n, const ValueId *in, const char *name)
@@ -104,13 +112,22 @@ append_bce(Loss *l, bool counting)
     finish_elements(l, each, right);
 }
 
-static int64_t
-classes_of(const Type *logits)
+/* Logits as [rows, C], or [N, C, places] where classes are not the last axis:
+   in both they are axis 1. With one class instead of C: what is summed. */
+static ValueId
+as_rows(Loss *l, ValueId v, int64_t c, const char *name)
 {
-    return logits->dim[logits->rank - 1];
+    int64_t all = type_elements(&value_at(l->b.g, v)->type);
+    int64_t n = l->type.dim[0];
+
+    if (l->axis != l->type.rank - 1)
+        return build_view(&l->b, v, 3, (int64_t[]){n, c, all / n / c}, name);
+    if (value_at(l->b.g, v)->type.rank == 2 && n * c == all)
+        return v;
+    return build_view(&l->b, v, 2, (int64_t[]){all / c, c}, name);
 }
 
-/* [rows,1] -> [N]: the mean over the rows of a sample. */
+/* One number a row -> [N]: the mean over the rows of a sample. */
 static ValueId
 mean_of_rows(Loss *l, ValueId v, int64_t rows, const char *sum,
              const char *name)
@@ -142,14 +159,13 @@ static void
 append_cross_entropy(Loss *l, bool counting)
 {
     Builder *b = &l->b;
-    int64_t c = classes_of(&l->type), axis = 1;
+    int64_t c = l->type.dim[l->axis], axis = 1;
     int64_t rows = type_elements(&l->type) / c;
-    ValueId x = l->x, max, z, e, sum, classes, label, picked;
+    ValueId x = as_rows(l, l->x, c, "loss.rows");
+    ValueId max, z, e, sum, classes, label, picked;
     Type row;
 
-    type_make(DT_I64, 2, (int64_t[]){1, c}, &row);
-    if (l->type.rank > 2)
-        x = build_view(b, x, 2, (int64_t[]){rows, c}, "loss.rows");
+    type_make(DT_I64, value_at(b->g, x)->type.rank, (int64_t[]){1, c, 1}, &row);
     max = build_reduce(b, "max", x, 1, &axis, "loss.max");
     if (!counting)
         max = build_map1(b, OP_detach, max, "loss.top");
@@ -157,7 +173,7 @@ append_cross_entropy(Loss *l, bool counting)
     e = build_map1(b, OP_exp, z, "loss.exp");
     sum = build_reduce(b, "sum", e, 1, &axis, "loss.sum");
     classes = build_iota(b, row, 1, "loss.class");
-    label = build_view(b, l->labels, 2, (int64_t[]){rows, 1}, "loss.label");
+    label = as_rows(l, l->labels, 1, "loss.label");
     picked = formula(l, "where(a==b,c,0)", 3, (ValueId[]){classes, label, z},
                      "loss.pick");
     picked = build_reduce(b, "sum", picked, 1, &axis, "loss.picked");
@@ -194,11 +210,23 @@ find_kind(const char *name)
                  near ? "'?" : "");
 }
 
+static size_t
+named_output(const Graph *g, const char *name)
+{
+    for (size_t i = 0; i < vec_len(g->output); i++)
+        if (strcmp(value_at(g, g->output[i])->name, name) == 0)
+            return i;
+    raise_at(model_loc(g->module), "the model has no output '%s' for the loss",
+             name);
+}
+
 /* The first floating-point output that has a batch axis and one more; for the
    element-wise losses a batch axis is enough. */
 static size_t
-choose_output(const Graph *g, const LossKind *kind)
+choose_output(const Graph *g, const LossKind *kind, const char *name)
 {
+    if (*name)
+        return named_output(g, name);
     for (int rank = 2; rank >= (kind->classes ? 2 : 1); rank--)
         for (size_t i = 0; i < vec_len(g->output); i++) {
             const Type *t = &g->value[g->output[i]].type;
@@ -253,6 +281,9 @@ check_output(const Graph *g, const LossKind *kind, ValueId x)
     const Value *v = &g->value[x];
     Loc loc = v->def ? graph_loc(g, v->def) : model_loc(g->module);
 
+    if (v->type.rank < 1 + kind->classes || !dtype_float(v->type.dtype))
+        raise_at(loc, "output '%s' is %s: loss '%s' cannot be of that", v->name,
+                 type_text(g->module->arena, &v->type), kind->name);
     if (type_elements(&v->type) == 0)
         raise_at(loc, "output '%s' is empty: %s", v->name,
                  type_text(g->module->arena, &v->type));
@@ -262,15 +293,53 @@ check_output(const Graph *g, const LossKind *kind, ValueId x)
                      "logits\nleave the last layer out of the export");
 }
 
+/* Is it a weight, whichever way round? */
+static bool
+is_weight(const Graph *g, ValueId v)
+{
+    const Node *n = node_at(g, value_at(g, v)->def);
+
+    while (value_at(g, v)->def && (n->op == OP_view || n->op == OP_transpose)) {
+        v = n->in[0];
+        n = node_at(g, value_at(g, v)->def);
+    }
+    return value_at(g, v)->kind == V_STORE &&
+           g->module->store[value_at(g, v)->store].kind == SK_PARAM;
+}
+
+/* The axis of the classes where none is asked for: that of the channels where
+   the last layer with weights is a convolution and no axes are permuted behind
+   it, else the last. */
+static int
+class_axis(const Graph *g, ValueId x)
+{
+    int rank = value_at(g, x)->type.rank;
+
+    while (rank > 2 && value_at(g, x)->def) {
+        const Node *n = node_at(g, value_at(g, x)->def);
+
+        if (n->op == OP_conv || n->op == OP_conv_grad_input)
+            return 1;
+        if (n->op == OP_transpose || n->nin == 0 ||
+            (n->op == OP_contract &&
+             (is_weight(g, n->in[0]) || is_weight(g, n->in[1]))))
+            break;
+        x = n->in[0];
+        for (int i = 1; i < n->nin && !value_at(g, x)->def; i++)
+            x = n->in[i];
+    }
+    return rank - 1;
+}
+
 /* A clone of `forward`, or of its form for training, with inputs for the
    target. */
 static Loss
-begin_entry(Module *m, const char *name, size_t output, const LossKind *kind)
+begin_entry(Module *m, const char *name, const Target *target)
 {
     Graph *form = module_entry(m, "forward_train");
     bool training = form && strcmp(name, "train") == 0;
     Graph *g = graph_clone(training ? form : module_entry(m, "forward"), name);
-    Loss l = {.b = {.g = g, .phase = 'f'}, .x = g->output[output]};
+    Loss l = {.b = {.g = g, .phase = 'f'}, .x = g->output[target->output]};
     Type labels;
 
     for (const char *const *r = reserved; *r; r++)
@@ -278,9 +347,13 @@ begin_entry(Module *m, const char *name, size_t output, const LossKind *kind)
             make_name_free(g, *r);
     vec_push(m->arena, m->entry, g);
     l.type = labels = g->value[l.x].type;
-    if (kind->classes) {
+    l.axis = target->axis;
+    if (target->kind->classes) {
         labels.dtype = DT_I64;
-        labels.dim[--labels.rank] = 0;
+        labels.rank--;
+        for (int i = l.axis; i < labels.rank; i++)
+            labels.dim[i] = labels.dim[i + 1];
+        labels.dim[labels.rank] = 0;
     }
     l.labels = graph_input(g, "labels", labels);
     vec_clear(g->output);
@@ -298,27 +371,27 @@ total(Loss *l, ValueId v, const char *name)
 }
 
 static void
-make_train(Module *m, size_t output, const LossKind *kind)
+make_train(Module *m, const Target *target)
 {
-    Loss l = begin_entry(m, "train", output, kind);
+    Loss l = begin_entry(m, "train", target);
     ValueId sum;
 
-    kind->append(&l, false);
+    target->kind->append(&l, false);
     sum = total(&l, l.sample, "loss.total");
     vec_push(m->arena, l.b.g->output, divided(&l, sum, l.type.dim[0], "loss"));
 }
 
 static void
-make_eval(Module *m, size_t output, const LossKind *kind)
+make_eval(Module *m, const Target *target)
 {
-    Loss l = begin_entry(m, "eval", output, kind);
+    Loss l = begin_entry(m, "eval", target);
     Graph *g = l.b.g;
     Type t;
     ValueId weight;
 
     type_make(DT_F32, 1, l.type.dim, &t);
     weight = graph_input(g, "weight", t);
-    kind->append(&l, true);
+    target->kind->append(&l, true);
     if (!l.hit)
         l.hit = build_number(&l.b, 0, DT_F32, "hit");
     l.sample = formula(&l, "where(b==0,0,a*b)", 2,
@@ -339,13 +412,28 @@ drop_entry(Module *m, const char *name)
     VEC_HEAD(m->entry)->len = kept;
 }
 
+static Target
+target_of(const PassRun *r, const Graph *forward, const LossKind *kind)
+{
+    size_t output = choose_output(forward, kind, opt_text(r, "output"));
+    ValueId x = forward->output[output];
+    int64_t axis = opt_int(r, "axis");
+    int rank = value_at(forward, x)->type.rank;
+
+    check_output(forward, kind, x);
+    if (axis < 0 || (axis && axis >= rank))
+        raise_at(model_loc(r->m), "loss: axis %lld of output '%s' of %d axes",
+                 (long long)axis, value_at(forward, x)->name, rank);
+    return (Target){kind, output, axis ? (int)axis : class_axis(forward, x)};
+}
+
 void
 pass_loss(PassRun *r)
 {
     Module *m = r->m;
     const LossKind *kind = find_kind(opt_text(r, "kind"));
     Graph *forward = module_entry(m, "forward");
-    size_t output;
+    Target target;
     ValueId x;
 
     if (!forward)
@@ -353,20 +441,20 @@ pass_loss(PassRun *r)
     if (module_entry(m, "train") || module_entry(m, "eval"))
         raise_at(model_loc(m),
                  "the entries 'train' and 'eval' are there already");
-    output = choose_output(forward, kind);
-    x = forward->output[output];
-    check_output(forward, kind, x);
+    target = target_of(r, forward, kind);
+    x = forward->output[target.output];
     check_names(m, forward);
     check_inputs(forward, &forward->value[x].type);
     raise_if_complained();
-    make_train(m, output, kind);
-    make_eval(m, output, kind);
+    make_train(m, &target);
+    make_eval(m, &target);
     drop_entry(m, "forward_train");
     module_set(m, "loss", kind->name);
     if (kind->classes) {
         Text t = text_new(r->scratch);
 
-        text_add(&t, "%lld", (long long)classes_of(&forward->value[x].type));
+        text_add(&t, "%lld",
+                 (long long)forward->value[x].type.dim[target.axis]);
         module_set(m, "classes", text_str(&t));
     }
 }
