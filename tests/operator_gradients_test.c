@@ -1,6 +1,7 @@
 /* operator_gradients_test: the single-operator models of
    tests/operators/gradients.txt in f64: the loss and its gradients against
    central differences, and against PyTorch's where the line holds them. */
+#include "frontend/onnx/operators.h"
 #include "tests/described.h"
 #include "tests/probe.h"
 
@@ -137,5 +138,83 @@ Test(operator_gradients, are_many)
         operators += !seen_before(line, i);
     cr_expect(vec_len(line) >= 1500, "%zu lines", vec_len(line));
     cr_expect(operators >= 110, "%d operators", operators);
+    arena_free(a);
+}
+
+/* ---- the table of `snug ops` -------------------------------------------- */
+
+/* A gradient flows through these; they need more than a line: other tests have
+   them. */
+static const char *const elsewhere[] = {
+    "Adagrad", "Adam", "CausalConvWithState", "ConcatFromSequence", "Gradient",
+    "If", "LinearAttention", "Loop", "Momentum", "Optional",
+    "OptionalGetElement", "Scan", "SequenceAt", "SequenceConstruct",
+    "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceMap",
+    "SplitToSequence", NULL
+};
+
+static bool
+is_elsewhere(const char *name)
+{
+    for (int i = 0; elsewhere[i]; i++)
+        if (strcmp(elsewhere[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Is some number of some gradient of the line's model not 0? */
+static bool
+flows(const char *line)
+{
+    Arena *a = arena_new();
+    Described d = described(a, line);
+    bool any = false;
+    Probe p;
+
+    if (make_probe(a, &d.c, &p)) {
+        Tensor *gradient = probe_gradients(a, &p);
+
+        for (uint32_t s = 1; s < vec_len(p.m->store); s++)
+            for (int64_t k = 0; k < type_elements(&gradient[s].type); k++)
+                any |= tensor_get(&gradient[s], k) != 0;
+    }
+    arena_free(a);
+    return any;
+}
+
+/* Lines of the operator, up to the first that a gradient flows through. */
+static int
+count_lines(char **line, const char *name, bool *flowing)
+{
+    size_t n = strlen(name);
+    int found = 0;
+
+    *flowing = false;
+    for (size_t i = 0; i < vec_len(line) && !*flowing; i++)
+        if (strncmp(line[i], name, n) == 0 && line[i][n] == ' ') {
+            found++;
+            *flowing = flows(line[i]);
+        }
+    return found;
+}
+
+Test(operator_gradients, flow_as_the_table_says, .timeout = 300)
+{
+    Arena *a = arena_new();
+    char **line = read_lines(a);
+
+    for (const OnnxOperator *o = onnx_operators(); o->name; o++) {
+        bool flowing;
+        int found = count_lines(line, o->name, &flowing);
+        bool yes = o->gradient == GRADIENT_YES ||
+                   o->gradient == GRADIENT_STRAIGHT;
+
+        cr_expect_eq(found == 0 && yes, is_elsewhere(o->name),
+                     "%s: gradient %s, %d lines", o->name,
+                     gradient_word(o->gradient), found);
+        cr_expect(!found || flowing == yes, "%s: gradient %s, but it %s",
+                  o->name, gradient_word(o->gradient),
+                  flowing ? "flows" : "does not flow");
+    }
     arena_free(a);
 }

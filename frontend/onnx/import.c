@@ -10,11 +10,7 @@
 #include "frontend/onnx/operators.h"
 #include "frontend/onnx/signature.h"
 
-enum {
-    IR_VERSION_MOST = 14,
-    OPSET_LEAST = 7,
-    OPSET_MOST = 28
-};
+enum { IR_VERSION_MOST = 14 };
 
 /* ---- the model -------------------------------------------------------- */
 
