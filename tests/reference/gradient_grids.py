@@ -237,6 +237,14 @@ def normalizations():
             yield "BatchNormalization", 15, given(epsilon=epsilon), [
                 f(*shape), f(channels), f(channels), "=" + f(channels),
                 "=" + f(channels, **ranges)], 1
+            for outputs in (1, 3):
+                yield "BatchNormalization", 15, given(
+                    epsilon=epsilon, training_mode=1, momentum=0.7), [
+                        f(*shape), f(channels), f(channels), f(channels),
+                        f(channels, **ranges)], outputs
+            yield "BatchNormalization", 15, given(epsilon=epsilon), [
+                f(*shape), f(channels), f(channels), f(channels),
+                f(channels, **ranges)], 1
         if len(shape) > 2:
             yield "InstanceNormalization", 7, {}, [
                 f(*shape), f(channels), f(channels)], 1

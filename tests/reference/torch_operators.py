@@ -218,8 +218,18 @@ def MaxUnpool(x, a):
 # ---- normalizations
 
 def BatchNormalization(x, a):
-    return F.batch_norm(x[0], x[3], x[4], x[1], x[2], False, 0.9,
-                        a.get("epsilon", 1e-5))
+    axes = (0,) + tuple(range(2, x[0].dim()))
+    shape = [-1 if k == 1 else 1 for k in range(x[0].dim())]
+    mean, var = x[3], x[4]
+    if a.get("training_mode"):
+        mean, var = x[0].mean(axes), x[0].var(axes, unbiased=False)
+    y = (x[0] - mean.reshape(shape)) / (
+        var.reshape(shape) + a.get("epsilon", 1e-5)).sqrt() * \
+        x[1].reshape(shape) + x[2].reshape(shape)
+    if OUTPUTS == 1:
+        return y
+    m = a["momentum"]
+    return y, m * x[3] + (1 - m) * mean, m * x[4] + (1 - m) * var
 
 
 def InstanceNormalization(x, a):
