@@ -100,9 +100,9 @@ bound_dim(Import *I, const Onnx__TensorShapeProto__Dimension *d,
     const char *name = d->dim_param;
 
     if (d->has_dim_value) {
-        if (d->dim_value < 1)
+        if (d->dim_value < 0)
             complain(here(I), "input '%s': axis %d has size %" PRId64
-                              ", at least 1 is needed",
+                              ", at least 0 is needed",
                      input_name, axis, d->dim_value);
         return d->dim_value;
     }
