@@ -18,7 +18,7 @@ typedef struct Case {
 } Case;
 
 static inline char *
-read_whole(Arena *a, const char *path, size_t *size)
+read_cases_file(Arena *a, const char *path, size_t *size)
 {
     FILE *f = fopen(path, "rb");
     char *text;
@@ -105,7 +105,7 @@ read_cases(Arena *a, const char *path)
 {
     Case *list = NULL;
     size_t size;
-    const char *at = read_whole(a, path, &size);
+    const char *at = read_cases_file(a, path, &size);
     const char *end = at + size;
 
     while (at < end) {
@@ -116,7 +116,8 @@ read_cases(Arena *a, const char *path)
     return list;
 }
 
-/* The case's module; NULL with *problem where it is refused. */
+/* The case's module; NULL with *problem where it is refused. Its file, which
+   stores may refer to, is there until first_stores. */
 static inline Module *
 import_case(Arena *a, const Case *c, const char **problem)
 {
@@ -140,8 +141,8 @@ import_case(Arena *a, const Case *c, const char **problem)
         *problem = t.s;
         free(text);
         diag_free(&guard);
+        unlink(path);
     }
-    unlink(path);
     return m;
 }
 
@@ -152,6 +153,7 @@ first_stores(Arena *a, const Module *m)
     Stores s;
 
     cr_assert(eval_init_stores(a, m, &s), "stores");
+    unlink(m->file);
     return s;
 }
 

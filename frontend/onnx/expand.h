@@ -7,6 +7,9 @@
 #define same(op)
 #define compare(op)
 #define expand(f) LowerNode lower_##f;
+#define stepped(f) LowerNode lower_##f;
+#define whole(f) LowerNode lower_##f;
+#define through(f) LowerNode lower_##f;
 #define ONNX(name, since, least, most, outputs, first, what, doc) what
 #define ONNX_TRAINING(name, since, least, most, outputs, first, what, doc) what
 #define ONNX_PREVIEW(name, since, least, most, outputs, first, what, doc) what
@@ -17,6 +20,9 @@
 #undef same
 #undef compare
 #undef expand
+#undef stepped
+#undef whole
+#undef through
 
 /* The node's inputs, which must be n; false after a fault. */
 bool take_operands(Import *I, int n, ValueId *in);

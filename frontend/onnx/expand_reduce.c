@@ -1,4 +1,7 @@
 /* expand_reduce: reductions over axes, running sums and products. */
+#include <math.h>
+#include <string.h>
+
 #include "frontend/onnx/compose.h"
 #include "frontend/onnx/expand.h"
 
@@ -44,6 +47,25 @@ reduce_axes(Import *I, int since, const Type *t, int64_t *axes, int *n)
     return true;
 }
 
+/* The largest or smallest ("max", "min") over the axes; of nothing it is what
+   any number would replace. */
+static ValueId
+extreme(Import *I, const char *op, ValueId x, int naxes, const int64_t *axes)
+{
+    Type t = type_of(I, x);
+    bool nothing = false, max = strcmp(op, "max") == 0;
+    double none = dtype_float(t.dtype) ? (max ? -INFINITY : INFINITY) : !max;
+
+    for (int i = 0; i < naxes; i++) {
+        nothing |= t.dim[axes[i]] == 0;
+        t.dim[axes[i]] = 1;
+    }
+    if (!nothing || (!dtype_float(t.dtype) && t.dtype != DT_I1))
+        return build_reduce(&I->b, op, x, naxes, axes, NULL);
+    return build_broadcast(&I->b, build_number(&I->b, none, t.dtype, NULL),
+                           t.rank, t.dim, NULL);
+}
+
 typedef struct Reduction {
     const char *op, *before, *after; /* formulas in `a`, NULL: none */
     bool mean;
@@ -62,8 +84,9 @@ reduction(Import *I, int since, Reduction r)
         return;
     if (r.before)
         x = compose1(I, x, "%s", r.before);
-    x = r.mean ? mean(I, x, n, axes)
-               : build_reduce(&I->b, r.op, x, n, axes, NULL);
+    x = r.mean             ? mean(I, x, n, axes)
+        : *r.op == 'm'     ? extreme(I, r.op, x, n, axes)
+                           : build_reduce(&I->b, r.op, x, n, axes, NULL);
     if (r.after)
         x = compose1(I, x, "%s", r.after);
     bind_output(I, 0, keep ? x : without_axes(I, x, axes, n));
@@ -151,7 +174,7 @@ lower_ReduceLogSumExp(Import *I)
 
     if (!t || !reduce_axes(I, 18, t, axes, &n))
         return;
-    top = build_reduce(&I->b, "max", x, n, axes, NULL);
+    top = extreme(I, "max", x, n, axes);
     top = build_map1(&I->b, OP_detach,
                      compose1(I, top, "where(a<inf and a>-inf,a,0)"), NULL);
     sum = build_reduce(&I->b, "sum", compose2(I, x, top, "exp(a-b)"), n, axes,

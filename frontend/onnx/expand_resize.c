@@ -116,18 +116,21 @@ beyond(const Resize *r, const Line *l, double x)
            (x < 0 || x > (double)(l->in - 1));
 }
 
-/* A constant of the importer's own. */
+/* A constant of the importer's own, f64 for values that are. */
 static ValueId
-constant(Import *I, int rank, const int64_t *dim, const double *content)
+constant(Import *I, DType of, int rank, const int64_t *dim,
+         const double *content)
 {
+    DType dtype = of == DT_F64 ? DT_F64 : DT_F32;
     Init init = {.kind = INIT_LIST};
     Store s = {.name = sym_format(I->m->syms, "resize.%zu",
                                   vec_len(I->m->store)),
                .kind = SK_CONST};
 
-    ASSERT(type_make(DT_F32, rank, dim, &s.type));
+    ASSERT(type_make(dtype, rank, dim, &s.type));
     for (int64_t i = 0; i < type_elements(&s.type); i++)
-        vec_push(I->m->arena, init.list, (double)(float)content[i]);
+        vec_push(I->m->arena, init.list,
+                 dtype == DT_F64 ? content[i] : (double)(float)content[i]);
     s.init = init;
     while (module_store(I->m, s.name))
         s.name = sym_format(I->m->syms, "%s_", s.name);
@@ -169,15 +172,15 @@ multiply(Import *I, const Resize *r, const Line *l, ValueId x)
             interpolate(r, l, at, matrix + o * l->in);
         }
     }
-    m = constant(I, 2, (int64_t[]){l->out, l->in}, matrix);
-    if (dtype != DT_F32)
+    m = constant(I, dtype, 2, (int64_t[]){l->out, l->in}, matrix);
+    if (type_of(I, m).dtype != dtype)
         m = compose(I, dtype, 1, &m, "a");
     y = build_contract(&I->b, "asb,os->aob", x, m, NULL);
     if (!filled)
         return y;
     return compose(I, dtype, 2,
-                   (ValueId[]){y, constant(I, 3, (int64_t[]){1, l->out, 1},
-                                           fill)},
+                   (ValueId[]){y, constant(I, dtype, 3,
+                                           (int64_t[]){1, l->out, 1}, fill)},
                    "a+b");
 }
 

@@ -11,11 +11,7 @@
 #include "frontend/onnx/signature.h"
 #include "ir/origin.h"
 
-enum {
-    IR_VERSION_MOST = 14,
-    OPSET_LEAST = 7,
-    OPSET_MOST = 28
-};
+enum { IR_VERSION_MOST = 14 };
 
 /* ---- the model -------------------------------------------------------- */
 
@@ -108,23 +104,6 @@ take_initializers(Import *I, const Onnx__GraphProto *g, const Wire *wire)
                           "yet");
 }
 
-/* Does no node read the elements of the input? CastLike asks for a type. */
-static bool
-tells_only_its_type(const Import *I, const char *name)
-{
-    const Onnx__GraphProto *g = I->model->graph;
-    bool read = false;
-
-    for (size_t i = 0; i < g->n_node; i++)
-        for (size_t k = 0; k < g->node[i]->n_input; k++) {
-            const char *op = g->node[i]->op_type;
-            bool like = k == 1 && op && strcmp(op, "CastLike") == 0;
-
-            read = read || (!like && strcmp(g->node[i]->input[k], name) == 0);
-        }
-    return !read;
-}
-
 static int64_t
 bound_dim(Import *I, const Onnx__TensorShapeProto__Dimension *d,
           const char *input_name, int axis)
@@ -132,10 +111,9 @@ bound_dim(Import *I, const Onnx__TensorShapeProto__Dimension *d,
     const char *name = d->dim_param;
 
     if (d->has_dim_value) {
-        if (d->dim_value < 0 ||
-            (d->dim_value == 0 && !tells_only_its_type(I, input_name)))
+        if (d->dim_value < 0)
             complain(here(I), "input '%s': axis %d has size %" PRId64
-                              ", at least 1 is needed",
+                              ", at least 0 is needed",
                      input_name, axis, d->dim_value);
         return d->dim_value;
     }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "frontend/onnx/import.h"
+#include "frontend/onnx/operators.h"
 #include "frontend/onnx/wire.h"
 #include "ir/ops/rules.h"
 #include "onnx.pb-c.h"
@@ -247,8 +248,12 @@ typedef struct OnnxRow {
     Holds first;
     LowerNode *lower;
     Op op; /* of `same` rows */
+    OnnxGradient gradient;
     const char *doc;
 } OnnxRow;
+
+/* Is this an element type of such a first input? */
+bool holds_type(Holds first, DType dtype);
 
 #define TRAINING_DOMAIN "ai.onnx.preview.training"
 #define PREVIEW_DOMAIN  "ai.onnx.preview"

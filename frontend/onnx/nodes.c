@@ -64,9 +64,7 @@ first_fits(Import *I)
 
     if (any || !t)
         return any;
-    if ((first == HOLDS_FLOAT && dtype_float(t->dtype)) ||
-        (first == HOLDS_BOOL && t->dtype == DT_I1) ||
-        (first == HOLDS_NUMBER && t->dtype != DT_I1))
+    if (holds_type(first, t->dtype))
         return true;
     lower_fault(I, "its first input is %s, which this operator does not take",
                 dtype_name(t->dtype));

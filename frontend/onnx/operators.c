@@ -6,9 +6,13 @@
 
 #include "frontend/onnx/expand.h"
 
-#define same(op) lower_same, OP_##op
-#define compare(op) lower_compare, OP_##op
-#define expand(f) lower_##f, OP_NONE
+/* The gradient of a `same` row is that of op.def's. */
+#define same(op)    lower_same, OP_##op, GRADIENT_YES
+#define compare(op) lower_compare, OP_##op, GRADIENT_NONE
+#define expand(f)   lower_##f, OP_NONE, GRADIENT_YES
+#define stepped(f)  lower_##f, OP_NONE, GRADIENT_ZERO
+#define whole(f)    lower_##f, OP_NONE, GRADIENT_NONE
+#define through(f)  lower_##f, OP_NONE, GRADIENT_STRAIGHT
 
 static LowerNode lower_same, lower_compare;
 
@@ -117,12 +121,62 @@ onnx_row(const char *domain, const char *op_type)
     return NULL;
 }
 
+bool
+holds_type(Holds first, DType dtype)
+{
+    switch (first) {
+    case HOLDS_FLOAT: return dtype_float(dtype);
+    case HOLDS_BOOL: return dtype == DT_I1;
+    case HOLDS_NUMBER: return dtype != DT_I1;
+    default: return true;
+    }
+}
+
+/* Formulas of op.def that are "0" for every operand: zero of a number, none of
+   a truth. */
+static OnnxGradient
+gradient_of(const OnnxRow *r)
+{
+    const char *s = r->lower == lower_same ? op_info(r->op)->gradients : "g";
+
+    if (strspn(s, "0; ") != strlen(s))
+        return r->gradient;
+    return r->first == HOLDS_BOOL ? GRADIENT_NONE : GRADIENT_ZERO;
+}
+
+static OnnxOperator
+told(const OnnxRow *r)
+{
+    bool own = *r->domain == 0;
+    OnnxOperator o = {
+        .domain = r->domain,
+        .name = r->name,
+        .since = own && r->since < OPSET_LEAST ? OPSET_LEAST : r->since,
+        .until = own ? OPSET_MOST : r->since,
+        .gradient = gradient_of(r),
+        .doc = r->doc,
+    };
+
+    for (DType d = DT_NONE + 1; d < DT_COUNT; d++)
+        o.takes[d] = holds_type(r->first, d);
+    return o;
+}
+
 const OnnxOperator *
 onnx_operators(void)
 {
     static OnnxOperator list[ROWS];
 
-    for (int i = 0; i < ROWS; i++)
-        list[i] = (OnnxOperator){rows[i].name, rows[i].since, rows[i].doc};
+    for (int i = 0; i + 1 < ROWS; i++)
+        list[i] = told(&rows[i]);
     return list;
+}
+
+const char *
+gradient_word(OnnxGradient g)
+{
+    static const char *const words[] = {"yes", "zero", "none",
+                                        "straight-through"};
+
+    return words[g];
 }
