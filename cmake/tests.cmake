@@ -48,6 +48,22 @@ endif()
 add_test(NAME layers COMMAND ${CMAKE_SOURCE_DIR}/tests/layers.sh
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 
+# Tools that scripts of tests/program run.
+file(GLOB tool_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/tools/*.c)
+foreach(source ${tool_sources})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source})
+  target_link_libraries(${name} ${test_rooms} Threads::Threads m)
+  target_compile_definitions(${name} PRIVATE TEST_TOOL)
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  if(SNUG_SANITIZE)
+    target_compile_options(${name} PRIVATE
+      -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+    target_link_options(${name} PRIVATE -fsanitize=address,undefined)
+  endif()
+endforeach()
+
 # Benchmarks: built when asked for by name.
 file(GLOB bench_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/bench/*.c)
 foreach(source ${bench_sources})

@@ -117,6 +117,8 @@ lower_of(const Node *n)
         return lower_move;
     case KK_gather:
         return lower_gather;
+    case KK_attention:
+        return lower_attention;
     default:
         return lower_rows;
     }

@@ -156,10 +156,6 @@ unit_type(Unit *u, DType d)
         return u->f64;
     case DT_F32:
         return u->f32;
-    case DT_BF16:
-        return LLVMBFloatTypeInContext(u->context);
-    case DT_F16:
-        return LLVMHalfTypeInContext(u->context);
     case DT_NONE:
     case DT_COUNT:
         UNREACHABLE();
@@ -198,22 +194,42 @@ add_text_attribute(Unit *u, LLVMValueRef f, const char *name,
 }
 
 LLVMValueRef
-unit_kernel(Unit *u, const char *name)
+unit_part(Unit *u, const char *name, int pointers, int integers)
 {
-    LLVMTypeRef in[] = {u->ptr, u->ptr, u->i64, u->i64, u->i64};
-    LLVMTypeRef type = LLVMFunctionType(u->void_, in, 5, false);
-    LLVMValueRef f = LLVMAddFunction(u->module, name, type);
+    LLVMTypeRef in[16];
+    LLVMValueRef f;
     char width[16];
 
+    ASSERT(pointers + integers <= 16);
+    for (int i = 0; i < pointers + integers; i++)
+        in[i] = i < pointers ? u->ptr : u->i64;
+    f = LLVMAddFunction(
+        u->module, name,
+        LLVMFunctionType(u->void_, in, (unsigned)(pointers + integers), false));
     snprintf(width, sizeof width, "%d", u->machine->vector_bytes * 8);
     LLVMSetLinkage(f, LLVMInternalLinkage);
     add_attribute(u, f, whole_function, "nounwind", 0);
-    add_attribute(u, f, 1, "align", (uint64_t)u->machine->align);
-    add_attribute(u, f, 2, "noalias", 0); /* nothing writes the offsets */
-    add_attribute(u, f, 2, "readonly", 0);
     add_text_attribute(u, f, "prefer-vector-width", width);
     LLVMPositionBuilderAtEnd(
         u->b, LLVMAppendBasicBlockInContext(u->context, f, "entry"));
+    return f;
+}
+
+void
+unit_call(Unit *u, LLVMValueRef part, int count, LLVMValueRef *args)
+{
+    LLVMBuildCall2(u->b, LLVMGlobalGetValueType(part), part, args,
+                   (unsigned)count, "");
+}
+
+LLVMValueRef
+unit_kernel(Unit *u, const char *name)
+{
+    LLVMValueRef f = unit_part(u, name, 2, 3);
+
+    add_attribute(u, f, 1, "align", (uint64_t)u->machine->align);
+    add_attribute(u, f, 2, "noalias", 0); /* nothing writes the offsets */
+    add_attribute(u, f, 2, "readonly", 0);
     return f;
 }
 

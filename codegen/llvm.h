@@ -29,7 +29,8 @@ Unit *unit_new(Arena *a, const Machine *m, const char *triple,
 void unit_free(Unit *u);
 void unit_optimize(Unit *u); /* verifies before */
 void unit_write(Unit *u, bool assembly, const char *path);
-LLVMTypeRef unit_type(Unit *u, DType d);              /* scalar; i1 is i8 */
+LLVMTypeRef unit_type(Unit *u, DType d);              /* scalar; i1 is i8, a
+                                     narrow float the integer of its size */
 LLVMTypeRef unit_vector(Unit *u, DType d, int lanes); /* lanes 1: scalar */
 
 /* An internal function `void name(ptr arena, ptr offset, i64 begin, i64 end,
@@ -37,6 +38,11 @@ LLVMTypeRef unit_vector(Unit *u, DType d, int lanes); /* lanes 1: scalar */
 LLVMValueRef unit_kernel(Unit *u, const char *name);
 /* In a kernel: arena + offset[i], loaded in the entry block. */
 LLVMValueRef kernel_pointer(Unit *u, LLVMValueRef kernel, int i);
+
+/* An internal function `void name(ptr ..., i64 ...)` for a part of kernels,
+   builder at its entry block; and a call of one. */
+LLVMValueRef unit_part(Unit *u, const char *name, int pointers, int integers);
+void unit_call(Unit *u, LLVMValueRef part, int count, LLVMValueRef *args);
 
 /* for (i = from; i < to; i += step) { ... }: returns i, builder in the body;
    loop_end closes it, builder behind it. Up to `carried` values pass from

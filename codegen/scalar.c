@@ -2,8 +2,7 @@
    on scalars or vectors alike. */
 #include "codegen/scalar.h"
 
-#include <string.h>
-
+#include "codegen/convert.h"
 #include "ir/base/diag.h"
 
 typedef struct Emit {
@@ -12,13 +11,6 @@ typedef struct Emit {
     DType dtype; /* of the node at hand */
     LLVMTypeRef type;
 } Emit;
-
-static bool
-is_unsigned(DType d)
-{
-    return d == DT_U64 || d == DT_U32 || d == DT_U16 || d == DT_U8 ||
-           d == DT_I1;
-}
 
 /* One number in all lanes. */
 static LLVMValueRef
@@ -29,6 +21,8 @@ number(Emit *e, DType d, double x)
 
     if (dtype_float(d))
         one = LLVMConstReal(t, d == DT_F32 ? (double)(float)x : x);
+    else if (x >= 0x1p63) /* of a u64 */
+        one = LLVMConstInt(t, (unsigned long long)x, false);
     else
         one = LLVMConstInt(t, (unsigned long long)(long long)x, true);
     if (e->lanes == 1)
@@ -46,33 +40,11 @@ vector(Emit *e, LLVMTypeRef scalar)
                          : LLVMVectorType(scalar, (unsigned)e->lanes);
 }
 
-/* <lanes x i1>: x is not 0 (a NaN is not). */
-static LLVMValueRef
-truth(Emit *e, DType d, LLVMValueRef x)
-{
-    LLVMValueRef zero = number(e, d, 0);
-
-    if (dtype_float(d))
-        return LLVMBuildFCmp(e->u->b, LLVMRealUNE, x, zero, "");
-    return LLVMBuildICmp(e->u->b, LLVMIntNE, x, zero, "");
-}
-
-/* An i1 as 0 or 1 of element type d. */
-static LLVMValueRef
-from_truth(Emit *e, DType d, LLVMValueRef x)
-{
-    LLVMTypeRef t = vector(e, unit_type(e->u, d));
-
-    if (dtype_float(d))
-        return LLVMBuildUIToFP(e->u->b, x, t, "");
-    return LLVMBuildZExt(e->u->b, x, t, "");
-}
-
 static LLVMValueRef
 compare(Emit *e, DType d, ExprOp op, LLVMValueRef x, LLVMValueRef y)
 {
     LLVMBuilderRef b = e->u->b;
-    bool plain = is_unsigned(d);
+    bool plain = dtype_unsigned(d);
 
     if (dtype_float(d))
         return LLVMBuildFCmp(b,
@@ -88,40 +60,6 @@ compare(Emit *e, DType d, ExprOp op, LLVMValueRef x, LLVMValueRef y)
     return LLVMBuildICmp(b, op == EX_EQ ? LLVMIntEQ : LLVMIntNE, x, y, "");
 }
 
-/* Float to integer: truncated, saturated, NaN to 0. */
-static LLVMValueRef
-to_integer(Emit *e, DType to, LLVMValueRef x)
-{
-    LLVMTypeRef t = vector(e, unit_type(e->u, to));
-    LLVMTypeRef overload[] = {t, LLVMTypeOf(x)};
-    const char *name =
-        is_unsigned(to) ? "llvm.fptoui.sat" : "llvm.fptosi.sat";
-    LLVMValueRef f = LLVMGetIntrinsicDeclaration(
-        e->u->module, LLVMLookupIntrinsicID(name, strlen(name)), overload, 2);
-
-    return LLVMBuildCall2(e->u->b, LLVMGlobalGetValueType(f), f, &x, 1, "");
-}
-
-static LLVMValueRef
-cast(Emit *e, DType from, DType to, LLVMValueRef x)
-{
-    LLVMBuilderRef b = e->u->b;
-    LLVMTypeRef t = vector(e, unit_type(e->u, to));
-
-    if (from == to)
-        return x;
-    if (to == DT_I1)
-        return from_truth(e, to, truth(e, from, x));
-    if (dtype_float(from) && dtype_float(to))
-        return LLVMBuildFPCast(b, x, t, "");
-    if (dtype_float(from))
-        return to_integer(e, to, x);
-    if (dtype_float(to))
-        return is_unsigned(from) ? LLVMBuildUIToFP(b, x, t, "")
-                                 : LLVMBuildSIToFP(b, x, t, "");
-    return LLVMBuildIntCast2(b, x, t, !is_unsigned(from), "");
-}
-
 /* Integers truncate; x/0 is 0; the smallest by -1 wraps. */
 static LLVMValueRef
 divide(Emit *e, LLVMValueRef x, LLVMValueRef y)
@@ -135,7 +73,7 @@ divide(Emit *e, LLVMValueRef x, LLVMValueRef y)
     one = number(e, e->dtype, 1);
     is_zero = LLVMBuildICmp(b, LLVMIntEQ, y, zero, "");
     safe = LLVMBuildSelect(b, is_zero, one, y, "");
-    if (is_unsigned(e->dtype)) {
+    if (dtype_unsigned(e->dtype)) {
         quotient = LLVMBuildUDiv(b, x, safe, "");
         return LLVMBuildSelect(b, is_zero, zero, quotient, "");
     }
@@ -203,7 +141,8 @@ bitwise(Emit *e, ExprOp op, LLVMValueRef x, LLVMValueRef y)
     case EX_SHR:
         return LLVMBuildLShr(b, x, y, "");
     case EX_SAR:
-        return LLVMBuildAShr(b, x, y, "");
+        return dtype_unsigned(e->dtype) ? LLVMBuildLShr(b, x, y, "")
+                                        : LLVMBuildAShr(b, x, y, "");
     case EX_BAND:
         return LLVMBuildAnd(b, x, y, "");
     case EX_BOR:
@@ -211,6 +150,12 @@ bitwise(Emit *e, ExprOp op, LLVMValueRef x, LLVMValueRef y)
     default:
         return LLVMBuildXor(b, x, y, "");
     }
+}
+
+static LLVMValueRef
+truth(Emit *e, LLVMValueRef x)
+{
+    return truth_as(e->u, e->dtype, e->lanes, x);
 }
 
 /* from: element type of the first argument, which decides for comparisons,
@@ -222,7 +167,7 @@ primitive(Emit *e, const ExprNode *x, DType from, const LLVMValueRef *v)
 
     switch (x->op) {
     case EX_CAST:
-        return cast(e, from, e->dtype, v[0]);
+        return convert(e->u, e->lanes, from, e->dtype, v[0]);
     case EX_NEG:
         return dtype_float(e->dtype) ? LLVMBuildFNeg(b, v[0], "")
                                      : LLVMBuildNeg(b, v[0], "");
@@ -236,17 +181,15 @@ primitive(Emit *e, const ExprNode *x, DType from, const LLVMValueRef *v)
     case EX_LE:
     case EX_EQ:
     case EX_NE:
-        return from_truth(e, e->dtype, compare(e, from, x->op, v[0], v[1]));
+        return truth(e, compare(e, from, x->op, v[0], v[1]));
     case EX_AND:
-        return from_truth(e, e->dtype,
-                          LLVMBuildAnd(b, truth(e, from, v[0]),
-                                       truth(e, from, v[1]), ""));
+        return truth(e, LLVMBuildAnd(b, truth_of(e->u, from, v[0]),
+                                     truth_of(e->u, from, v[1]), ""));
     case EX_OR:
-        return from_truth(e, e->dtype,
-                          LLVMBuildOr(b, truth(e, from, v[0]),
-                                      truth(e, from, v[1]), ""));
+        return truth(e, LLVMBuildOr(b, truth_of(e->u, from, v[0]),
+                                    truth_of(e->u, from, v[1]), ""));
     case EX_WHERE:
-        return LLVMBuildSelect(b, truth(e, from, v[0]), v[1], v[2], "");
+        return LLVMBuildSelect(b, truth_of(e->u, from, v[0]), v[1], v[2], "");
     case EX_BITS:
     case EX_FLOAT:
         return LLVMBuildBitCast(b, v[0], e->type, "");

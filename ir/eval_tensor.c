@@ -1,52 +1,9 @@
 /* eval_tensor: elements of tensors of any element type. */
 #include "ir/eval.h"
+#include "ir/narrow.h"
 
 #include <math.h>
 #include <string.h>
-
-/* A 16-bit floating format: bits of the fraction, and the bias. */
-typedef struct Half {
-    int fraction, bias;
-} Half;
-
-static const Half bfloat16 = {7, 127}, float16 = {10, 15};
-
-static double
-half_get(Half f, uint16_t bits)
-{
-    int exponent = (bits & 0x7fff) >> f.fraction;
-    int fraction = bits & ((1 << f.fraction) - 1);
-    int most = (1 << (15 - f.fraction)) - 1;
-    double x = exponent == most ? (fraction ? (double)NAN : (double)INFINITY)
-               : exponent == 0  ? ldexp(fraction, 1 - f.bias - f.fraction)
-                                : ldexp(fraction + (1 << f.fraction),
-                                        exponent - f.bias - f.fraction);
-
-    return bits & 0x8000 ? -x : x;
-}
-
-/* x rounded once to nearest, ties to even. The bits of a positive number count
-   up with it, so a carry out of the fraction is a carry into the exponent. */
-static uint16_t
-half_bits(Half f, double x)
-{
-    int most = (1 << (15 - f.fraction)) - 1, exponent;
-    double size = fabs(x), steps;
-    int bits;
-
-    frexp(size, &exponent);
-    if (size == 0 || exponent < 2 - f.bias)
-        exponent = 2 - f.bias; /* denormals */
-    if (isnan(x))
-        bits = (most << f.fraction) | (1 << (f.fraction - 1));
-    else if (exponent > f.bias + 1 || isinf(x))
-        bits = most << f.fraction;
-    else {
-        steps = rint(ldexp(size, f.fraction + 1 - exponent));
-        bits = (int)steps + ((exponent - 2 + f.bias) << f.fraction);
-    }
-    return (uint16_t)(bits | (signbit(x) ? 0x8000 : 0));
-}
 
 int64_t
 tensor_get_integer(const Tensor *t, int64_t i)
@@ -55,11 +12,15 @@ tensor_get_integer(const Tensor *t, int64_t i)
     case DT_I64: return ((const int64_t *)t->data)[i];
     case DT_I32: return ((const int32_t *)t->data)[i];
     case DT_I16: return ((const int16_t *)t->data)[i];
-    case DT_I8: return ((const int8_t *)t->data)[i];
+    case DT_I8:
+    case DT_I4:
+    case DT_I2: return ((const int8_t *)t->data)[i];
     case DT_U64: return (int64_t)((const uint64_t *)t->data)[i];
     case DT_U32: return ((const uint32_t *)t->data)[i];
     case DT_U16: return ((const uint16_t *)t->data)[i];
     case DT_U8:
+    case DT_U4:
+    case DT_U2:
     case DT_I1: return ((const uint8_t *)t->data)[i];
     default: UNREACHABLE();
     }
@@ -77,6 +38,10 @@ tensor_set_integer(Tensor *t, int64_t i, int64_t x)
     case DT_U16: ((uint16_t *)t->data)[i] = (uint16_t)x; return;
     case DT_I8:
     case DT_U8: ((uint8_t *)t->data)[i] = (uint8_t)x; return;
+    case DT_I4: ((int8_t *)t->data)[i] = (int8_t)(((x & 15) ^ 8) - 8); return;
+    case DT_I2: ((int8_t *)t->data)[i] = (int8_t)(((x & 3) ^ 2) - 2); return;
+    case DT_U4: ((uint8_t *)t->data)[i] = (uint8_t)(x & 15); return;
+    case DT_U2: ((uint8_t *)t->data)[i] = (uint8_t)(x & 3); return;
     case DT_I1: ((uint8_t *)t->data)[i] = x != 0; return;
     default: UNREACHABLE();
     }
@@ -85,20 +50,19 @@ tensor_set_integer(Tensor *t, int64_t i, int64_t x)
 double
 tensor_get(const Tensor *t, int64_t i)
 {
+    float x;
+
     switch (t->type.dtype) {
     case DT_F64: return ((const double *)t->data)[i];
     case DT_F32: return (double)((const float *)t->data)[i];
-    case DT_BF16: return half_get(bfloat16, ((const uint16_t *)t->data)[i]);
-    case DT_F16: return half_get(float16, ((const uint16_t *)t->data)[i]);
     case DT_U64: return (double)((const uint64_t *)t->data)[i];
-    default: return (double)tensor_get_integer(t, i);
+    default: break;
     }
-}
-
-static bool
-is_signed(DType d)
-{
-    return d == DT_I64 || d == DT_I32 || d == DT_I16 || d == DT_I8;
+    if (!dtype_float(t->type.dtype))
+        return (double)tensor_get_integer(t, i);
+    narrow_unpack(t->type.dtype, 1,
+                  (const char *)t->data + i * dtype_bytes(t->type.dtype), &x);
+    return (double)x;
 }
 
 /* Truncates and saturates to the type; a NaN is 0. */
@@ -106,9 +70,10 @@ static void
 set_saturated(Tensor *t, int64_t i, double x)
 {
     DType d = t->type.dtype;
-    int bits = (int)dtype_bytes(d) * 8;
-    double top = ldexp(1, is_signed(d) ? bits - 1 : bits);
-    double low = is_signed(d) ? -top : 0;
+    bool is_signed = !dtype_unsigned(d);
+    int bits = dtype_bits(d);
+    double top = ldexp(1, is_signed ? bits - 1 : bits);
+    double low = is_signed ? -top : 0;
 
     if (d == DT_I1)
         tensor_set_integer(t, i, x != 0);
@@ -116,7 +81,7 @@ set_saturated(Tensor *t, int64_t i, double x)
         tensor_set_integer(t, i, 0);
     else if (x >= top)
         tensor_set_integer(
-            t, i, is_signed(d) ? (int64_t)(UINT64_MAX >> (65 - bits)) : -1);
+            t, i, is_signed ? (int64_t)(UINT64_MAX >> (65 - bits)) : -1);
     else if (x <= low)
         tensor_set_integer(t, i, (int64_t)low);
     else
@@ -127,13 +92,20 @@ set_saturated(Tensor *t, int64_t i, double x)
 void
 tensor_set(Tensor *t, int64_t i, double x)
 {
-    switch (t->type.dtype) {
+    DType d = t->type.dtype;
+    float middle;
+
+    switch (d) {
     case DT_F64: ((double *)t->data)[i] = x; return;
     case DT_F32: ((float *)t->data)[i] = (float)x; return;
-    case DT_BF16: ((uint16_t *)t->data)[i] = half_bits(bfloat16, x); return;
-    case DT_F16: ((uint16_t *)t->data)[i] = half_bits(float16, x); return;
-    default: set_saturated(t, i, x);
+    default: break;
     }
+    if (!dtype_float(d)) {
+        set_saturated(t, i, x);
+        return;
+    }
+    middle = narrow_middle(x);
+    narrow_pack(d, 1, &middle, (char *)t->data + i * dtype_bytes(d));
 }
 
 Tensor

@@ -7,6 +7,7 @@
 
 #include "ir/base/vec.h"
 #include "ir/expr_rows.h"
+#include "ir/narrow.h"
 
 /* What a node's loop reads: the arguments' lanes. */
 typedef struct Args {
@@ -86,7 +87,7 @@ FLOATS(double, )
     {                                                                          \
         if (y == 0)                                                            \
             return 0;                                                          \
-        if (y == (T)-1 && (T)-1 < 0)                                           \
+        if (y == (T)-1 && (T)-1 < 1)                                           \
             return (T)(0 - U(x));                                              \
         return (T)(x / y);                                                     \
     }                                                                          \
@@ -129,7 +130,11 @@ FLOATS(double, )
 
 INTEGERS(int64_t, uint64_t)
 INTEGERS(int32_t, uint32_t)
+INTEGERS(int16_t, uint16_t)
 INTEGERS(int8_t, uint8_t)
+INTEGERS(uint64_t, uint64_t)
+INTEGERS(uint32_t, uint32_t)
+INTEGERS(uint16_t, uint16_t)
 INTEGERS(uint8_t, uint8_t)
 
 /* -- choice --------------------------------------------------------------- */
@@ -144,13 +149,23 @@ truths(DType t, int n, const void *lane, uint8_t *truth)
 {
     switch (t) {
     case DT_F64:
-        TRUTHS(double);
+        for (int i = 0; i < n; i++)
+            truth[i] = ((const double *)lane)[i] != 0;
+        return;
     case DT_F32:
-        TRUTHS(float);
-    case DT_I64:
-        TRUTHS(int64_t);
-    case DT_I32:
-        TRUTHS(int32_t);
+        for (int i = 0; i < n; i++)
+            truth[i] = ((const float *)lane)[i] != 0;
+        return;
+    default:
+        break;
+    }
+    switch (dtype_bytes(t)) {
+    case 8:
+        TRUTHS(uint64_t);
+    case 4:
+        TRUTHS(uint32_t);
+    case 2:
+        TRUTHS(uint16_t);
     default:
         TRUTHS(uint8_t);
     }
@@ -174,6 +189,8 @@ choose(DType t, int n, void *to, const Args *a)
         CHOOSE(uint64_t);
     case 4:
         CHOOSE(uint32_t);
+    case 2:
+        CHOOSE(uint16_t);
     default:
         CHOOSE(uint8_t);
     }
@@ -198,10 +215,20 @@ widen(DType t, int n, const void *from, Wide *w)
             w->f[i] = (double)((const float *)from)[i];
         break;
     case DT_I64:
-        WIDEN(int64_t, i);
+    case DT_U64:
+        memcpy(w->i, from, (size_t)n * sizeof(int64_t));
+        break;
     case DT_I32:
         WIDEN(int32_t, i);
+    case DT_U32:
+        WIDEN(uint32_t, i);
+    case DT_I16:
+        WIDEN(int16_t, i);
+    case DT_U16:
+        WIDEN(uint16_t, i);
     case DT_I8:
+    case DT_I4:
+    case DT_I2:
         WIDEN(int8_t, i);
     default:
         WIDEN(uint8_t, i);
@@ -220,19 +247,20 @@ saturate(double x, double low, double high, int64_t least, int64_t most)
 static void
 float_to_integer(DType t, int n, Wide *w)
 {
+    int bits = dtype_bits(t);
+    bool plain = dtype_unsigned(t);
+    double high = ldexp(1, plain ? bits : bits - 1), low = plain ? 0 : -high;
+    int64_t most = (int64_t)(UINT64_MAX >> (plain ? 64 - bits : 65 - bits));
+
     for (int i = 0; i < n; i++) {
         double x = w->f[i];
 
-        if (t == DT_I64)
-            w->i[i] = saturate(x, -0x1p63, 0x1p63, INT64_MIN, INT64_MAX);
-        else if (t == DT_I32)
-            w->i[i] = saturate(x, -0x1p31, 0x1p31, INT32_MIN, INT32_MAX);
-        else if (t == DT_I8)
-            w->i[i] = saturate(x, -128, 128, -128, 127);
-        else if (t == DT_U8)
-            w->i[i] = saturate(x, 0, 256, 0, 255);
-        else
+        if (t == DT_I1)
             w->i[i] = x != 0;
+        else if (x >= 0x1p63 && x < high) /* of a u64 */
+            w->i[i] = (int64_t)(uint64_t)x;
+        else
+            w->i[i] = saturate(x, low, high, (int64_t)low, most);
     }
 }
 
@@ -241,24 +269,58 @@ float_to_integer(DType t, int n, Wide *w)
         ((T *)to)[i] = (T)w->field[i];                                         \
     break
 
+/* As integers wrap: the lowest bits stay, the highest of them is the sign. */
+#define KEEP(T, bits)                                                          \
+    for (int i = 0; i < n; i++)                                                \
+        ((T *)to)[i] = (T)((T)((uint64_t)w->i[i] << (8 - (bits))) /            \
+                           (1 << (8 - (bits))));                               \
+    break
+
 static void
 integer_to(DType t, int n, const Wide *w, void *to)
 {
     switch (t) {
-    case DT_F64:
-        NARROW(double, i);
-    case DT_F32:
-        NARROW(float, i);
     case DT_I64:
-        NARROW(int64_t, i);
+    case DT_U64:
+        memcpy(to, w->i, (size_t)n * sizeof(int64_t));
+        break;
     case DT_I32:
-        NARROW(int32_t, i);
+    case DT_U32:
+        NARROW(uint32_t, i);
+    case DT_I16:
+    case DT_U16:
+        NARROW(uint16_t, i);
+    case DT_I4:
+        KEEP(int8_t, 4);
+    case DT_I2:
+        KEEP(int8_t, 2);
+    case DT_U4:
+        KEEP(uint8_t, 4);
+    case DT_U2:
+        KEEP(uint8_t, 2);
     case DT_I1:
         for (int i = 0; i < n; i++)
             ((uint8_t *)to)[i] = w->i[i] != 0;
         break;
     default:
         NARROW(uint8_t, i);
+    }
+}
+
+/* `large`: the integers are without sign. */
+#define TO_FLOAT(T)                                                            \
+    for (int i = 0; i < n; i++)                                                \
+        ((T *)to)[i] = large ? (T)(uint64_t)w->i[i] : (T)w->i[i];              \
+    break
+
+static void
+integer_to_float(DType t, bool large, int n, const Wide *w, void *to)
+{
+    switch (t) {
+    case DT_F64:
+        TO_FLOAT(double);
+    default:
+        TO_FLOAT(float);
     }
 }
 
@@ -273,14 +335,43 @@ float_to(DType t, int n, const Wide *w, void *to)
     }
 }
 
+static void cast(DType from, DType t, int n, void *to, const void *lane);
+
+/* Through f32; a double leaves a mark there of what it lost. */
+static void
+cast_narrow(DType from, DType t, int n, void *to, const void *lane)
+{
+    float middle[EXPR_BLOCK];
+
+    if (narrow_of(from))
+        narrow_unpack(from, n, lane, middle);
+    else if (from == DT_F64)
+        for (int i = 0; i < n; i++)
+            middle[i] = narrow_middle(((const double *)lane)[i]);
+    else
+        cast(from, DT_F32, n, middle, lane);
+    if (narrow_of(t))
+        narrow_pack(t, n, middle, to);
+    else
+        cast(DT_F32, t, n, to, middle);
+}
+
 static void
 cast(DType from, DType t, int n, void *to, const void *lane)
 {
     Wide w;
 
+    if (narrow_of(from) || narrow_of(t)) {
+        cast_narrow(from, t, n, to, lane);
+        return;
+    }
     widen(from, n, lane, &w);
     if (dtype_float(from) && dtype_float(t)) {
         float_to(t, n, &w, to);
+        return;
+    }
+    if (dtype_float(t)) {
+        integer_to_float(t, from == DT_U64, n, &w, to);
         return;
     }
     if (dtype_float(from))
@@ -306,8 +397,20 @@ compute(ExprOp op, DType t, int n, void *to, const Args *a)
     case DT_I32:
         integers_int32_t(op, n, to, a);
         break;
+    case DT_I16:
+        integers_int16_t(op, n, to, a);
+        break;
     case DT_I8:
         integers_int8_t(op, n, to, a);
+        break;
+    case DT_U64:
+        integers_uint64_t(op, n, to, a);
+        break;
+    case DT_U32:
+        integers_uint32_t(op, n, to, a);
+        break;
+    case DT_U16:
+        integers_uint16_t(op, n, to, a);
         break;
     default:
         integers_uint8_t(op, n, to, a);
@@ -342,8 +445,8 @@ scalar_of(DType t, const void *lane)
 
     if (t == DT_F64)
         memcpy(&s.f64, lane, sizeof s.f64);
-    else if (t == DT_F32)
-        memcpy(&s.f32, lane, sizeof s.f32);
+    else if (dtype_float(t))
+        cast(t, DT_F32, 1, &s.f32, lane);
     else {
         widen(t, 1, lane, &w);
         s.i64 = w.i[0];
@@ -354,8 +457,10 @@ scalar_of(DType t, const void *lane)
 static void
 lane_of(DType t, Scalar s, void *to)
 {
-    if (dtype_float(t))
-        memcpy(to, &s, (size_t)dtype_bytes(t));
+    if (t == DT_F64)
+        memcpy(to, &s.f64, sizeof s.f64);
+    else if (dtype_float(t))
+        cast(DT_F32, t, 1, to, &s.f32);
     else
         cast(DT_I64, t, 1, to, &s.i64);
 }

@@ -10,6 +10,11 @@
 
 #include "ir/base/vec.h"
 
+/* Of the integers that a weak node may be; low > high: of none. */
+typedef struct Range {
+    double low, high;
+} Range;
+
 typedef struct Typer {
     Arena *arena;
     const Formula *f;
@@ -17,6 +22,7 @@ typedef struct Typer {
     const uint32_t *in; /* input -> node of out */
     DType *own;         /* node -> its type, DT_NONE: weak */
     DType *least;       /* weak node -> least type that holds it */
+    Range *range;       /* weak node -> what it lies in */
     uint32_t (*made)[DT_COUNT]; /* node, type -> node of out + 1 */
     Loc loc;
     bool *failed;
@@ -27,6 +33,8 @@ typedef struct Typer {
 static DType
 least_type(double x)
 {
+    if (x > 0x1p63 && x < 0x1p64)
+        return DT_U64;
     if (x != floor(x) || fabs(x) > 0x1p63)
         return DT_F32; /* also nan */
     if (x == 0 || x == 1)
@@ -49,23 +57,48 @@ decides(ExprOp op, int k)
     return !(op == EX_WHERE && k == 0) && !(shifts(op) && k == 1);
 }
 
+static Range
+joined(Range a, Range b)
+{
+    return (Range){fmin(a.low, b.low), fmax(a.high, b.high)};
+}
+
+/* Does the integer type d hold all of r? */
+static bool
+holds(DType d, Range r)
+{
+    int bits = dtype_bits(d);
+    bool plain = dtype_unsigned(d);
+    double high = ldexp(1, plain ? bits : bits - 1);
+
+    if (d == DT_I1)
+        return r.low >= 0 && r.high <= 1;
+    return r.low >= (plain ? 0 : -high) && r.high < high;
+}
+
 /* What op computes in: the arguments' promotion; numbers widen an integer
    type that cannot hold them. */
 static DType
-join(const DType *own, const DType *least, const ExprNode *n)
+join(const DType *own, const DType *least, const Range *range,
+     const ExprNode *n)
 {
     DType strong = DT_NONE, weak = DT_NONE;
+    Range all = {INFINITY, -INFINITY};
 
     for (int k = 0; k < formula_node_args(n); k++) {
         if (!decides(n->op, k))
             continue;
         strong = dtype_promote(strong, own[n->arg[k]]);
-        if (own[n->arg[k]] == DT_NONE)
-            weak = dtype_promote(weak, least[n->arg[k]]);
+        if (own[n->arg[k]] != DT_NONE)
+            continue;
+        weak = dtype_promote(weak, least[n->arg[k]]);
+        all = joined(all, range[n->arg[k]]);
     }
-    if (strong == DT_NONE || dtype_float(strong))
+    if (strong == DT_NONE || dtype_float(strong) || weak == DT_NONE)
         return strong;
-    return dtype_promote(strong, weak);
+    return !dtype_float(weak) && holds(strong, all)
+               ? strong
+               : dtype_promote(strong, weak);
 }
 
 static DType
@@ -78,6 +111,22 @@ least_of(const DType *least, const ExprNode *n)
             t = dtype_promote(t, least[n->arg[k]]);
     return n->op == EX_MATH || n->op == EX_SQRT || n->op == EX_DIV ? DT_F32
                                                                    : t;
+}
+
+/* A result of arithmetic on numbers: whatever an i32 may be. */
+static Range
+range_of(const Range *range, const ExprNode *n)
+{
+    Range r = {INFINITY, -INFINITY};
+
+    if (n->op == EX_NUMBER)
+        return (Range){n->number, n->number};
+    if (n->op != EX_WHERE)
+        r = (Range){-0x1p31, 0x1p31 - 1};
+    for (int k = 0; k < formula_node_args(n); k++)
+        if (decides(n->op, k))
+            r = joined(r, range[n->arg[k]]);
+    return r;
 }
 
 static bool
@@ -97,7 +146,7 @@ other_view(ExprOp op, DType t)
 
 static DType
 own_type(const DType *input, const DType *own, const DType *least,
-         const ExprNode *n)
+         const Range *range, const ExprNode *n)
 {
     DType t;
 
@@ -105,22 +154,25 @@ own_type(const DType *input, const DType *own, const DType *least,
         return input[n->arg[0]];
     if (n->op == EX_NUMBER || n->op == EX_CAST)
         return n->dtype; /* DT_NONE for a number */
-    t = join(own, least, n);
+    t = join(own, least, range, n);
     if (n->op == EX_BITS || n->op == EX_FLOAT)
         return other_view(n->op, t);
     return t != DT_NONE && !dtype_float(t) && !has_integers(n) ? DT_F32 : t;
 }
 
 static void
-own_types(const Formula *f, const DType *input, DType *own, DType *least)
+own_types(const Formula *f, const DType *input, DType *own, DType *least,
+          Range *range)
 {
     for (size_t i = 0; i < vec_len(f->node); i++) {
         const ExprNode *n = &f->node[i];
 
-        own[i] = own_type(input, own, least, n);
-        if (own[i] == DT_NONE)
-            least[i] = n->op == EX_NUMBER ? least_type(n->number)
-                                          : least_of(least, n);
+        own[i] = own_type(input, own, least, range, n);
+        if (own[i] != DT_NONE)
+            continue;
+        least[i] = n->op == EX_NUMBER ? least_type(n->number)
+                                      : least_of(least, n);
+        range[i] = range_of(range, n);
     }
 }
 
@@ -140,12 +192,20 @@ formula_dtypes(const Formula *f, const DType *input, DType *result)
     Arena *a = arena_new();
     DType *own = NEWN(a, DType, vec_len(f->node));
     DType *least = NEWN(a, DType, vec_len(f->node));
+    Range *range = NEWN(a, Range, vec_len(f->node));
 
-    own_types(f, input, own, least);
+    own_types(f, input, own, least, range);
     for (size_t i = 0; i < vec_len(f->result); i++)
         result[i] = own[f->result[i]] == DT_NONE ? inputs_type(f, input)
                                                  : own[f->result[i]];
     arena_free(a);
+}
+
+/* What is converted only when it is stored: a result of a narrow type. */
+static bool
+is_held_wider(const ExprNode *n, DType own)
+{
+    return n->op != EX_INPUT && n->op != EX_CAST && dtype_computed(own) != own;
 }
 
 /* A bare input or cast needs no pin; a weak result always does. */
@@ -156,10 +216,11 @@ formula_pin(Arena *a, const Formula *f, const DType *input,
     Formula *out = formula_new(a);
     DType *own = NEWN(a, DType, vec_len(f->node));
     DType *least = NEWN(a, DType, vec_len(f->node));
+    Range *range = NEWN(a, Range, vec_len(f->node));
     uint32_t *in = NEWN(a, uint32_t, vec_len(f->input));
     uint32_t *to = NEWN(a, uint32_t, vec_len(f->node));
 
-    own_types(f, input, own, least);
+    own_types(f, input, own, least, range);
     for (size_t i = 0; i < vec_len(f->input); i++)
         in[i] = formula_input(a, out, f->input[i]);
     formula_copy(a, out, f, in, to);
@@ -167,20 +228,14 @@ formula_pin(Arena *a, const Formula *f, const DType *input,
         uint32_t r = f->result[i];
 
         vec_push(a, out->result,
-                 own[r] == result[i] ? to[r]
-                                     : formula_cast(a, out, to[r], result[i]));
+                 own[r] == result[i] && !is_held_wider(&f->node[r], own[r])
+                     ? to[r]
+                     : formula_cast(a, out, to[r], result[i]));
     }
     return out;
 }
 
 /* -- emission ------------------------------------------------------------- */
-
-static bool
-computes(DType t)
-{
-    return t == DT_F64 || t == DT_F32 || t == DT_I64 || t == DT_I32 ||
-           t == DT_I8 || t == DT_U8 || t == DT_I1;
-}
 
 static void
 fail(Typer *t, const char *what, const char *type)
@@ -205,7 +260,10 @@ folds(const Formula *f, const ExprNode *n)
 static double
 scalar_double(DType t, Scalar s)
 {
-    return t == DT_F64 ? s.f64 : t == DT_F32 ? (double)s.f32 : (double)s.i64;
+    return t == DT_F64   ? s.f64
+           : t == DT_F32 ? (double)s.f32
+           : t == DT_U64 ? (double)(uint64_t)s.i64
+                         : (double)s.i64;
 }
 
 static uint32_t
@@ -220,17 +278,19 @@ add_number(Typer *t, DType type, double x)
 }
 
 /* Constants are computed in their own type, as the program would; what a
-   double cannot hold (large i64) stays. */
+   double cannot hold (large i64 and u64) stays. */
 static uint32_t
 add(Typer *t, ExprNode n)
 {
     Scalar s;
     double x;
 
-    if (!folds(t->out, &n))
+    if (!folds(t->out, &n) || dtype_computed(n.dtype) != n.dtype)
         return formula_intern(t->arena, t->out, n);
     s = expr_fold(t->out->node, &n);
     x = scalar_double(n.dtype, s);
+    if (n.dtype == DT_U64 && (x >= 0x1p64 || (uint64_t)x != (uint64_t)s.i64))
+        return formula_intern(t->arena, t->out, n);
     if (n.dtype == DT_I64 && (x >= 0x1p63 || (int64_t)x != s.i64))
         return formula_intern(t->arena, t->out, n);
     return add_number(t, n.dtype, x);
@@ -296,7 +356,7 @@ argument_type(const Typer *t, const ExprNode *n, int k, DType type)
     DType own = t->own[n->arg[k]];
 
     if (n->op == EX_WHERE && k == 0)
-        return own == DT_NONE ? DT_F32 : own;
+        return own == DT_NONE ? DT_F32 : dtype_computed(own);
     return type;
 }
 
@@ -319,9 +379,9 @@ inner_type(const Typer *t, const ExprNode *n, DType type)
 
     if (n->op != EX_BITS && n->op != EX_FLOAT)
         return type;
-    inner = join(t->own, t->least, n);
+    inner = join(t->own, t->least, t->range, n);
     if (inner != DT_NONE)
-        return inner;
+        return dtype_computed(inner);
     return n->op == EX_BITS ? DT_F32 : DT_I32;
 }
 
@@ -361,10 +421,6 @@ emit_cast(Typer *t, const ExprNode *n)
 static uint32_t
 emit_node(Typer *t, const ExprNode *n, DType type)
 {
-    if (!computes(type)) {
-        fail(t, "computing", dtype_name(type));
-        return 0;
-    }
     switch (n->op) {
     case EX_NUMBER:
         return add_number(t, type, n->number);
@@ -379,6 +435,13 @@ emit_node(Typer *t, const ExprNode *n, DType type)
     }
 }
 
+/* Does weak node i need no wider type than the integer `type`? */
+static bool
+fits(const Typer *t, uint32_t i, DType type)
+{
+    return !dtype_float(t->least[i]) && holds(type, t->range[i]);
+}
+
 /* Node i of f, converted to `want`. */
 static uint32_t
 emit(Typer *t, uint32_t i, DType want)
@@ -388,8 +451,10 @@ emit(Typer *t, uint32_t i, DType want)
 
     if (*t->failed)
         return 0;
-    if (t->own[i] == DT_NONE && !dtype_float(type))
+    if (t->own[i] == DT_NONE && !dtype_float(type) && !fits(t, i, type))
         type = dtype_promote(type, t->least[i]);
+    if (t->f->node[i].op != EX_INPUT && t->f->node[i].op != EX_CAST)
+        type = dtype_computed(type);
     if (!t->made[i][type])
         t->made[i][type] = emit_node(t, &t->f->node[i], type) + 1;
     x = t->made[i][type] - 1;
@@ -414,7 +479,8 @@ type_into(Typer *outer, const Formula *f, const uint32_t *in,
     t.made = arena_alloc(t.arena, n, sizeof *t.made);
     for (size_t i = 0; i < vec_len(f->input); i++)
         input[i] = t.out->node[in[i]].dtype;
-    own_types(f, input, t.own, t.least);
+    t.range = NEWN(t.arena, Range, n);
+    own_types(f, input, t.own, t.least, t.range);
     for (size_t i = 0; i < vec_len(f->result); i++)
         vec_push(t.arena, results->result,
                  emit(&t, f->result[i], result[i]));
@@ -437,9 +503,6 @@ formula_typed(Arena *a, const Formula *f, const DType *input,
 
         in[i] = formula_intern(scratch, out, n);
     }
-    for (size_t i = 0; i < vec_len(f->result); i++)
-        if (!computes(result[i]))
-            fail(&t, "a result", dtype_name(result[i]));
     results = type_into(&t, f, in, result);
     out->result = results->result;
     kept = failed ? NULL : formula_compact(a, out, f->input);

@@ -2,6 +2,7 @@
 #include "ir/tiling.h"
 
 #include "ir/contraction.h"
+#include "ir/tiling_attention.h"
 #include "ir/tiling_rows.h"
 
 static bool
@@ -21,6 +22,8 @@ tiling_scratch(const Graph *g, NodeId n, const Machine *m)
     Scratch none = {0};
     Arena *a;
 
+    if (op_info(node_at(g, n)->op)->kernel == KK_attention)
+        return attention_tiling(g, n).scratch;
     if (!has_leader(node_at(g, n)))
         return (Scratch){.shared = rows_scratch(g, n)};
     a = arena_new();

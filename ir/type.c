@@ -40,7 +40,13 @@ dtype_named(const char *name, size_t len)
 int64_t
 dtype_bytes(DType d)
 {
-    return dtypes[d].bits / 8;
+    return (dtypes[d].bits + 7) / 8;
+}
+
+int
+dtype_bits(DType d)
+{
+    return dtypes[d].bits;
 }
 
 bool
@@ -55,16 +61,58 @@ dtype_safetensors(DType d)
     return dtypes[d].safetensors;
 }
 
-/* The rows stand in the order of promotion: floats, signed, unsigned, i1. */
-_Static_assert(DT_F64 < DT_F32 && DT_F32 < DT_I64 && DT_I64 < DT_I1,
-               "ORDER DTYPE");
+bool
+dtype_unsigned(DType d)
+{
+    return dtypes[d].kind == 'u' || dtypes[d].kind == 'b';
+}
+
+DType
+dtype_computed(DType d)
+{
+    if (dtype_float(d))
+        return d == DT_F64 ? d : DT_F32;
+    if (dtypes[d].bits && dtypes[d].bits < 8)
+        return dtype_unsigned(d) ? DT_U8 : DT_I8;
+    return d;
+}
+
+/* The narrowest signed integer of more than `bits` bits, i64 at most. */
+static DType
+signed_above(int bits)
+{
+    return bits < 2    ? DT_I2
+           : bits < 4  ? DT_I4
+           : bits < 8  ? DT_I8
+           : bits < 16 ? DT_I16
+           : bits < 32 ? DT_I32
+                       : DT_I64;
+}
+
+static DType
+wider(DType a, DType b)
+{
+    return dtypes[a].bits >= dtypes[b].bits ? a : b;
+}
 
 DType
 dtype_promote(DType a, DType b)
 {
+    bool one, two;
+
     if (a == DT_NONE || b == DT_NONE)
         return a == DT_NONE ? b : a;
-    return a < b ? a : b;
+    if (dtype_float(a) && dtype_float(b)) /* two narrow ones meet in f32 */
+        return a == b ? a : wider(dtype_computed(a), dtype_computed(b));
+    if (dtype_float(a) || dtype_float(b))
+        return dtype_float(a) ? a : b;
+    if (a == DT_I1 || b == DT_I1)
+        return a == DT_I1 ? b : a;
+    one = dtype_unsigned(a);
+    two = dtype_unsigned(b);
+    if (one == two)
+        return wider(a, b);
+    return wider(one ? b : a, signed_above(dtypes[one ? a : b].bits));
 }
 
 bool

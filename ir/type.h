@@ -27,9 +27,16 @@ typedef struct Type {
 const char *dtype_name(DType d);
 DType dtype_named(const char *name, size_t len); /* DT_NONE: there is none */
 int64_t dtype_bytes(DType d);                    /* of one element */
+int dtype_bits(DType d); /* that mean something: 4 of the 8 of an i4 */
 bool dtype_float(DType d);
+bool dtype_unsigned(DType d); /* also i1 */
+/* The type that formulas compute in: d itself, f32 for narrow floats, i8 and u8
+   for integers of less than a byte. */
+DType dtype_computed(DType d);
 const char *dtype_safetensors(DType d);
-/* Of two element types the one that holds both, f64 > f32 > ... > i1. */
+/* The least element type that holds both; what f32 or i64 does not hold is
+   nevertheless one of them: f32 for an i64 and an f16, i64 for a u64 and an
+   i8. */
 DType dtype_promote(DType a, DType b);
 
 /* False if the rank, a dimension or the size in bytes does not fit. */

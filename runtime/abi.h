@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define RT_ABI_VERSION 1
+#define RT_ABI_VERSION 2
 
 /* Element types: the order of ir/dtype.def, NONE first. ORDER DTYPE */
 typedef enum RtType {
@@ -15,14 +15,24 @@ typedef enum RtType {
     RT_F32,
     RT_BF16,
     RT_F16,
+    RT_F8E4M3,
+    RT_F8E4M3FNUZ,
+    RT_F8E5M2,
+    RT_F8E5M2FNUZ,
+    RT_F8E8M0,
     RT_I64,
     RT_I32,
     RT_I16,
     RT_I8,
+    RT_I4,
+    RT_I2,
     RT_U64,
     RT_U32,
     RT_U16,
     RT_U8,
+    RT_U4,
+    RT_U2,
+    RT_F4, /* this one and those of 4 and 2 bits: a byte each */
     RT_I1
 } RtType;
 

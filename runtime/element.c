@@ -3,6 +3,8 @@
    own. */
 #include "runtime/element.h"
 
+#include "runtime/narrow.h"
+
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -47,7 +49,7 @@ rt_element_bytes(RtType t)
 bool
 rt_element_is_float(RtType t)
 {
-    return t == RT_F64 || t == RT_F32 || t == RT_BF16 || t == RT_F16;
+    return (t >= RT_F64 && t <= RT_F8E8M0) || t == RT_F4;
 }
 
 const char *
@@ -81,29 +83,6 @@ rt_element_by_npy(const char *descr, int64_t length)
     return RT_NONE;
 }
 
-static double
-widen_half(uint16_t bits)
-{
-    int sign = bits >> 15, exponent = bits >> 10 & 31, rest = bits & 1023;
-    double value;
-    if (exponent == 31)
-        value = rest ? (double)NAN : HUGE_VAL;
-    else if (exponent)
-        value = ldexp(1024 + rest, exponent - 25);
-    else
-        value = ldexp(rest, -24);
-    return sign ? -value : value;
-}
-
-static double
-widen_brain(uint16_t bits)
-{
-    uint32_t wide = (uint32_t)bits << 16;
-    float value;
-    memcpy(&value, &wide, 4);
-    return (double)value;
-}
-
 #define LOAD(type)                             \
     do {                                       \
         type v_;                               \
@@ -118,10 +97,14 @@ load_integer(RtType t, const void *from)
     case RT_I64: LOAD(int64_t);
     case RT_I32: LOAD(int32_t);
     case RT_I16: LOAD(int16_t);
-    case RT_I8: LOAD(int8_t);
+    case RT_I8:
+    case RT_I4:
+    case RT_I2: LOAD(int8_t);
     case RT_U32: LOAD(uint32_t);
     case RT_U16: LOAD(uint16_t);
-    case RT_U8: LOAD(uint8_t);
+    case RT_U8:
+    case RT_U4:
+    case RT_U2: LOAD(uint8_t);
     default: break;
     }
     if (t == RT_I1) {
@@ -139,7 +122,6 @@ load_integer(RtType t, const void *from)
 static Number
 load(RtType t, const void *from)
 {
-    uint16_t half;
     float single;
     double wide;
     switch (t) {
@@ -147,14 +129,11 @@ load(RtType t, const void *from)
     case RT_F32:
         memcpy(&single, from, 4);
         return (Number){false, 0, (double)single};
-    case RT_F16:
-        memcpy(&half, from, 2);
-        return (Number){false, 0, widen_half(half)};
-    case RT_BF16:
-        memcpy(&half, from, 2);
-        return (Number){false, 0, widen_brain(half)};
-    default: return load_integer(t, from);
+    default: break;
     }
+    if (rt_is_narrow(t))
+        return (Number){false, 0, rt_narrow_read(t, from)};
+    return load_integer(t, from);
 }
 
 #define STORE(type, least, most)               \
@@ -178,51 +157,32 @@ store_integer(RtType t, void *to, int64_t value)
     case RT_U32: STORE(uint32_t, 0, UINT32_MAX);
     case RT_U16: STORE(uint16_t, 0, UINT16_MAX);
     case RT_U8: STORE(uint8_t, 0, UINT8_MAX);
+    case RT_I4: STORE(int8_t, -8, 7);
+    case RT_I2: STORE(int8_t, -2, 1);
+    case RT_U4: STORE(uint8_t, 0, 15);
+    case RT_U2: STORE(uint8_t, 0, 3);
     case RT_I1: STORE(uint8_t, 0, 1);
     default: return RT_FLAW_RANGE;
     }
-}
-
-static uint16_t
-narrow_brain(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
-static uint16_t
-narrow_half(double value)
-{
-    int sign = signbit(value) != 0, exponent;
-    double size = fabs(value);
-    if (size > 65504)
-        return (uint16_t)(sign << 15 | 0x7c00);
-    if (size < 0x1p-14)
-        return (uint16_t)(sign << 15 | (int)nearbyint(ldexp(size, 24)));
-    frexp(size, &exponent);
-    int rest = (int)nearbyint(ldexp(size, 11 - exponent)) - 1024;
-    return (uint16_t)(sign << 15 | (((exponent + 14) << 10) + rest));
 }
 
 static RtFlaw
 store_float(RtType t, void *to, double value)
 {
     float single = (float)value;
-    uint16_t half;
+    if (rt_is_narrow(t)) {
+        if (!rt_narrow_holds(t, value))
+            return RT_FLAW_RANGE;
+        rt_narrow_write(t, to, value);
+        return RT_FLAW_NONE;
+    }
     if (t == RT_F64) {
         memcpy(to, &value, 8);
         return RT_FLAW_NONE;
     }
-    if ((isinf(single) || (t == RT_F16 && fabs(value) > 65504)) &&
-        !isinf(value))
+    if (isinf(single) && !isinf(value))
         return RT_FLAW_RANGE;
-    if (t == RT_F32) {
-        memcpy(to, &single, 4);
-        return RT_FLAW_NONE;
-    }
-    half = t == RT_F16 ? narrow_half(value) : narrow_brain(single);
-    memcpy(to, &half, 2);
+    memcpy(to, &single, 4);
     return RT_FLAW_NONE;
 }
 

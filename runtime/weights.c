@@ -31,7 +31,8 @@ rt_weights_check(const RtSafetensors *s, const RtTensor *t)
                        "%s: no tensor '%s'; the file is of "
                        "another model",
                        s->path, t->name);
-    if (f->type == t->type && f->rank == t->rank && f->bytes == t->bytes &&
+    if (!strcmp(rt_element_name(f->type), rt_element_name(t->type)) &&
+        f->rank == t->rank && f->bytes == t->bytes &&
         !memcmp(f->dim, t->dim, (size_t)t->rank * sizeof *t->dim))
         return RT_OK;
     show_shape(has, sizeof has, f->type, f->dim, f->rank);

@@ -55,7 +55,7 @@ compiled_open(Compiled *c, const char *object)
     c->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     cr_assert(c->library, "%s", dlerror());
     c->program = dlsym(c->library, "snug_program");
-    cr_assert(c->program);
+    cr_assert(c->program, "no snug_program");
     align = c->program->arena_align;
     bytes = (c->program->arena_bytes + align) / align * align;
     c->memory = aligned_alloc((size_t)align, (size_t)bytes);

@@ -1,4 +1,4 @@
-/* gather_test: gather and scatter_add: values, indices out of range, what is
+/* gather_test: gather and scatter: values, indices out of range, what is
    refused, and compiled code against the interpreter, bit for bit. */
 #include "tests/compiled.h"
 
@@ -54,10 +54,20 @@ Test(gather, takes_rows_in_range)
 
 Test(gather, scatter_adds_in_order)
 {
-    check_values(G "f %y = scatter_add %g, %i axis=0 : f32[4,2]\n" Y,
+    check_values(G "f %y = scatter %g, %i op=\"add\" axis=0 : f32[4,2]\n" Y,
                  LIST(4 + 8, 5 + 9, 0, 0, 0, 1, 2 + 6, 3 + 7));
-    check_values(G "f %y = scatter_add %h, %m axis=1 : f32[2,3]\n" Y,
+    check_values(G "f %y = scatter %h, %m op=\"add\" axis=1 : f32[2,3]\n" Y,
                  LIST(2 + 4, 0, 0 + 1 + 3, 7 + 9, 0, 5 + 6 + 8));
+}
+
+Test(gather, scatter_joins)
+{
+    check_values(G "f %y = scatter %g, %i op=\"max\" axis=0 : f32[4,2]\n" Y,
+                 LIST(8, 9, -INFINITY, -INFINITY, 0, 1, 6, 7));
+    check_values(G "f %y = scatter %g, %i op=\"min\" axis=0 : f32[4,2]\n" Y,
+                 LIST(4, 5, INFINITY, INFINITY, 0, 1, 2, 3));
+    check_values(G "f %y = scatter %g, %i op=\"mul\" axis=0 : f32[4,2]\n" Y,
+                 LIST(4 * 8, 5 * 9, 1, 1, 0, 1, 2 * 6, 3 * 7));
 }
 
 Test(gather, refuses)
@@ -71,7 +81,9 @@ Test(gather, refuses)
                   OF("i64[1,1,1,1,1,1,1,1]",
                      "gather %x, %i axis=0 : f32[1,1,1,1,1,1,1,3]"));
     small_refused("takes f32[4,3]",
-                  OF("i64[4]", "scatter_add %x, %i axis=0 : f32[9,3]"));
+                  OF("i64[4]", "scatter %x, %i op=\"add\" axis=0 : f32[9,3]"));
+    small_refused("no op 'sub'",
+                  OF("i64[2]", "scatter %x, %i op=\"sub\" axis=0 : f32[9,3]"));
 }
 
 /* Random indices in [-20, 20] reach out of range on both sides. */
@@ -85,7 +97,16 @@ Test(gather, compiled)
         {"f32[9,20]", "i64[1]", "0", "f32[1,20]", "f32[9,20]"},
         {"f32[11]", "i32[300]", "0", "f32[300]", "f32[11]"},
         {"f32[20000]", "i32[300]", "0", "f32[300]", "f32[20000]"},
-        {"f32[2,1,9000]", "i64[3]", "1", "f32[2,3,9000]", "f32[2,1,9000]"}};
+        {"f32[2,1,9000]", "i64[3]", "1", "f32[2,3,9000]", "f32[2,1,9000]"},
+        {"f64[2,9,3]", "i64[30]", "1", "f64[2,30,3]", "f64[2,9,3]"},
+        {"i64[7,6]", "i64[5]", "0", "i64[5,6]", "i64[7,6]"},
+        {"i64[7]", "i64[60]", "0", "i64[60]", "i64[7]"},
+        {"i32[6,7]", "i32[60]", "1", "i32[6,60]", "i32[6,7]"},
+        {"f32[5,17]", "i64[40]", "0", "f32[40,17]", "f32[5,17]"},
+        {"f32[5,17]", "i64[40]", "1", "f32[5,40]", "f32[5,17]"},
+        {"i32[6,7]", "i64[60]", "1", "i32[6,60]", "i32[6,7]"},
+        {"i64[7,6]", "i64[5]", "0", "i64[5,6]", "i64[7,6]"}};
+    static const char *const op[] = {"add", "mul", "max", "min"};
     Arena *a = arena_new();
     Text t = text_new(a);
 
@@ -94,10 +115,10 @@ Test(gather, compiled)
         text_add(&t,
                  "graph g%zu {\ninput %%x : %s\ninput %%i : %s\n"
                  "f %%y = gather %%x, %%i axis=%s : %s\n"
-                 "b %%z = scatter_add %%y, %%i axis=%s : %s\n"
+                 "b %%z = scatter %%y, %%i op=\"%s\" axis=%s : %s\n"
                  "output %%y\noutput %%z\n}\n",
-                 i, line[i][0], line[i][1], line[i][2], line[i][3], line[i][2],
-                 line[i][4]);
+                 i, line[i][0], line[i][1], line[i][2], line[i][3],
+                 op[i % 4], line[i][2], line[i][4]);
     text_add(&t, "graph integers {\ninput %%x : i64[8,5]\n"
                  "input %%i : i64[40]\n"
                  "f %%y = gather %%x, %%i axis=0 : i64[40,5]\n"

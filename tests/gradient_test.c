@@ -84,7 +84,7 @@ static const Model models[] = {
      "f %x = gather %e, %i axis=0 : f64[3,2,4]\n"
      "f %t = tanh %x : f64[3,2,4]\n"
      "f %c = gather %t, %k axis=2 : f64[3,2,3]\n"
-     "f %s = scatter_add %c, %k axis=2 : f64[3,2,4]\n"
+     "f %s = scatter %c, %k op=\"add\" axis=2 : f64[3,2,4]\n"
      "f %q = map %s, %t \"a*a+b\" : f64[3,2,4]\n"
      "f %r = reduce %q op=\"sum\" axes=[1] : f64[3,1,4]\n"
      "f %y = view %r : f64[3,4]\n"

@@ -251,7 +251,10 @@ static const Case cases[] = {
     {"[3,1] [4]", "mul %a, %b : f64[3,4]"},
     {"[4,3]", "gather %a, %i axis=0 : f64[3,3]"},
     {"[2,5]", "gather %a, %i axis=1 : f64[2,3]"},
-    {"[3,4]", "scatter_add %a, %i axis=0 : f64[5,4]"},
+    {"[3,4]", "scatter %a, %i op=\"add\" axis=0 : f64[5,4]"},
+    {"[3,4]", "scatter %a, %i op=\"mul\" axis=0 : f64[2,4]"},
+    {"[4,3]", "scatter %a, %i op=\"max\" axis=1 : f64[4,2]"},
+    {"[3]", "scatter %a, %i op=\"min\" axis=0 : f64[2]"},
     {"[3] [2,3] []", "map %a, %b, %c \"tanh(a*b)+c*a\" : f64[2,3]"},
 };
 
@@ -363,7 +366,8 @@ Test(op, cases_cover_the_table)
 {
     static const char *const without[] = {
         "iota", "group", "conv_grad_input", "conv_grad_weight",
-        "window_grad_max", "window_grad_mean",
+        "window_grad_max", "window_grad_mean", "attention",
+        "attention_grad", /* attention_test */
     };
 
     for (Op op = OP_NONE + 1; op < OP_COUNT; op++) {

@@ -3,8 +3,7 @@
    against the expected ones, compiled results against the interpreter's, and
    gradients against central differences in f64. SNUG_OPERATORS=1 prints counts
    by operator. */
-#include "frontend/onnx/import.h"
-#include "tests/compiled.h"
+#include "tests/cases.h"
 
 #ifndef CASES /* a test of other cases has set them */
 #define CASES          "operators"
@@ -12,120 +11,9 @@
 static const char *const also_refused[] = {NULL};
 #endif
 
-enum { TENSORS_MOST = 8, COMPILED_TOGETHER = 24, CHECKED_ELEMENTS = 40 };
+enum { CHECKED_ELEMENTS = 40 };
 
-typedef struct Case {
-    const char *name, *op;
-    const char *model;
-    size_t bytes;
-    int inputs, outputs;
-    Tensor in[TENSORS_MOST], out[TENSORS_MOST];
-} Case;
-
-/* ---- the cases -------------------------------------------------------- */
-
-static char *
-read_whole(Arena *a, const char *path, size_t *size)
-{
-    FILE *f = fopen(path, "rb");
-    char *text;
-
-    cr_assert(f, "%s", path);
-    fseek(f, 0, SEEK_END);
-    *size = (size_t)ftell(f);
-    rewind(f);
-    text = NEWN(a, char, *size + 1);
-    cr_assert_eq(fread(text, 1, *size, f), *size);
-    fclose(f);
-    return text;
-}
-
-/* A line of text from *at on. */
-static char *
-take_line(Arena *a, const char **at)
-{
-    Text t = text_new(a);
-    const char *end = strchr(*at, '\n');
-
-    text_add_n(&t, *at, (size_t)(end - *at));
-    *at = end + 1;
-    return t.s;
-}
-
-static Tensor
-take_tensor(Arena *a, const char **at)
-{
-    char *word = take_line(a, at), *rest = strchr(word, ' ');
-    Type t = {.dtype = dtype_named(word, (size_t)(rest - word))};
-    Tensor made;
-
-    t.rank = (int)strtol(rest, &rest, 10);
-    for (int i = 0; i < t.rank; i++)
-        t.dim[i] = strtoll(rest, &rest, 10);
-    made = tensor_new(a, t);
-    memcpy(made.data, *at, (size_t)type_bytes(&t));
-    *at += type_bytes(&t);
-    return made;
-}
-
-static Case *
-read_cases(Arena *a)
-{
-    Case *list = NULL;
-    size_t size;
-    const char *at =
-        read_whole(a, TEST_SOURCE_DIR "/tests/" CASES "/cases.bin", &size);
-    const char *end = at + size;
-
-    while (at < end) {
-        char *line = take_line(a, &at), *rest = line;
-        Case c = {.name = NULL};
-
-        strtok_r(line, " ", &rest);
-        c.name = strtok_r(NULL, " ", &rest);
-        c.op = strtok_r(NULL, " ", &rest);
-        c.bytes = strtoul(rest, &rest, 10);
-        c.inputs = (int)strtol(rest, &rest, 10);
-        c.outputs = (int)strtol(rest, &rest, 10);
-        cr_assert(c.inputs <= TENSORS_MOST && c.outputs <= TENSORS_MOST);
-        c.model = at;
-        at += c.bytes;
-        for (int i = 0; i < c.inputs; i++)
-            c.in[i] = take_tensor(a, &at);
-        for (int i = 0; i < c.outputs; i++)
-            c.out[i] = take_tensor(a, &at);
-        vec_push(a, list, c);
-    }
-    return list;
-}
-
-/* The case's module; NULL with *problem where it is refused. */
-static Module *
-import_case(Arena *a, const Case *c, const char **problem)
-{
-    char *path = strcpy(NEWN(a, char, 32), "/tmp/snug-operator-XXXXXX");
-    int file = mkstemp(path); /* the module keeps the path */
-    Module *volatile m = NULL;
-    Guard guard;
-
-    cr_assert_eq(write(file, c->model, c->bytes), (ssize_t)c->bytes);
-    close(file);
-    *problem = NULL;
-    if (guarded(&guard)) {
-        m = import_onnx(a, path, NULL, 0);
-        guard_leave(&guard);
-    } else {
-        char *text = diag_text(&guard);
-        Text t = text_new(a);
-
-        text_add(&t, "%s", text);
-        *problem = t.s;
-        free(text);
-        diag_free(&guard);
-    }
-    unlink(path);
-    return m;
-}
+static const char cases[] = TEST_SOURCE_DIR "/tests/" CASES "/cases.bin";
 
 /* Inputs without elements are refused, and what the test names. */
 static bool
@@ -197,16 +85,6 @@ check_output(const Case *c, int i, const Tensor *got)
     arena_free(a);
 }
 
-/* The module's stores as they begin. */
-static Stores
-first_stores(Arena *a, const Module *m)
-{
-    Stores s;
-
-    cr_assert(eval_init_stores(a, m, &s));
-    return s;
-}
-
 static int
 check_case(const Case *c)
 {
@@ -238,7 +116,7 @@ check_case(const Case *c)
 Test(operators, equal_the_expected)
 {
     Arena *a = arena_new();
-    Case *list = read_cases(a);
+    Case *list = read_cases(a, cases);
     int *good = NEWN(a, int, vec_len(list));
 
     for (size_t i = 0; i < vec_len(list); i++)
@@ -248,41 +126,6 @@ Test(operators, equal_the_expected)
 }
 
 /* ---- compiled --------------------------------------------------------- */
-
-/* Stores become inputs, so that graphs of many cases fit in one module. */
-static void
-stores_to_inputs(Arena *a, Module *m, Graph *g, const Stores *s, Tensor *in)
-{
-    size_t n = vec_len(g->input);
-
-    for (ValueId v = 1; v < vec_len(g->value); v++)
-        if (g->value[v].kind == V_STORE) {
-            in[n++] = s->tensor[g->value[v].store];
-            g->value[v].kind = V_INPUT;
-            vec_push(a, g->input, v);
-        }
-    m->store = NULL;
-}
-
-/* Appends the case's graph to the text under a name of its own. */
-static bool
-add_compiled(Arena *a, const Case *c, int number, Text *text, Tensor *in)
-{
-    const char *problem;
-    Module *m = import_case(a, c, &problem);
-    Graph *g;
-    Stores s;
-
-    if (!m)
-        return false;
-    g = module_entry(m, "forward");
-    s = first_stores(a, m);
-    memcpy(in, c->in, sizeof c->in);
-    stores_to_inputs(a, m, g, &s, in);
-    g->name = sym_format(m->syms, "case%d", number);
-    text_add(text, "%s", strstr(print_module(a, m), "graph "));
-    return true;
-}
 
 /* A case with nothing in its result is left to the interpreter. */
 static bool
@@ -295,32 +138,23 @@ static int
 compile_some(Arena *a, const Case *list, size_t *next)
 {
     Tensor *in[COMPILED_TOGETHER];
-    Text text = text_new(a);
+    Text text = compiled_text(a);
     int n = 0;
-    Compiled c;
 
-    text_add(&text, "snug 1 stage=train\nmodule \"m\"\n"
-                    "graph train {\nf %%loss = map \"0\" : f32[]\n"
-                    "output %%loss\n}\n");
     for (; *next < vec_len(list) && n < COMPILED_TOGETHER; ++*next)
         if (chosen(&list[*next])) {
             in[n] = NEWN(a, Tensor, 2 * TENSORS_MOST);
             n += add_compiled(a, &list[*next], n, &text, in[n]);
         }
-    if (!n)
-        return 0;
-    c = compiled_new(
-        text.s, "fold,cse,dce,fuse,inplace,workspace,schedule,place", "native");
-    for (int k = 0; k < n; k++)
-        compiled_check_on(&c, k + 1, in[k], 1);
-    compiled_free(&c);
+    if (n)
+        check_compiled(&text, n, in);
     return n;
 }
 
 Test(operators, compiled_equal_interpreted, .timeout = 600)
 {
     Arena *a = arena_new();
-    Case *list = read_cases(a);
+    Case *list = read_cases(a, cases);
     size_t next = 0;
     int n = 0;
 
@@ -461,6 +295,7 @@ make_probe(Arena *a, const Case *c, Probe *p)
     g->name = sym(p->m->syms, "train");
     p->objective = graph_clone(g, "objective");
     p->gradient = g;
+    vec_push(p->m->arena, p->m->entry, p->objective);
     pipeline_run(p->m, "grad", &o);
     p->stores = first_stores(a, p->m);
     fill_params(p, param);
@@ -534,11 +369,9 @@ check_gradients(const Case *c)
     return good;
 }
 
-Test(operators, gradients_equal_differences, .timeout = 600)
+static void
+check_all_gradients(const Case *list, int *good)
 {
-    Arena *a = arena_new();
-    Case *list = read_cases(a);
-    int *good = NEWN(a, int, vec_len(list));
     Guard guard;
 
     if (!guarded(&guard)) {
@@ -548,6 +381,15 @@ Test(operators, gradients_equal_differences, .timeout = 600)
     for (size_t i = 0; i < vec_len(list); i++)
         good[i] = check_gradients(&list[i]);
     guard_leave(&guard);
+}
+
+Test(operators, gradients_equal_differences, .timeout = 600)
+{
+    Arena *a = arena_new();
+    Case *list = read_cases(a, cases);
+    int *good = NEWN(a, int, vec_len(list));
+
+    check_all_gradients(list, good);
     count_operators(list, good, "gradient");
     arena_free(a);
 }

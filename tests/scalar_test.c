@@ -8,6 +8,12 @@ static const char *const any_type[] = {
     "a!=b",        "a and b",     "a or b",     "where(a,b,c)", "fma(a,b,c)",
     "floor(a)",    "rint(a)",     "f64(a)",     "f32(a)",      "i64(a)",
     "i32(a)",      "i1(a)",       "a//b",       "a%b",
+    "f16(a)",      "bf16(a)",     "f8e4m3(a)",  "f8e4m3fnuz(a)",
+    "f8e5m2(a)",   "f8e5m2fnuz(a)", "f8e8m0(a)", "f4(a)",
+    "i16(a)",      "i8(a)",       "i4(a)",      "i2(a)",
+    "u64(a)",      "u32(a)",      "u16(a)",     "u8(a)",
+    "u4(a)",       "u2(a)",       "a+1",        "max(a,200)",
+    "f64(u64(a))", "f32(i64(a))", "f64(a)*f64(b)", "i64(a)//i64(b)",
 };
 
 static const char *const floats_only[] = {"sqrt(a)", "float(bits(a))",
@@ -84,30 +90,43 @@ check_type(const char *type, const char *const *more, size_t count)
     arena_free(a);
 }
 
-Test(primitives, f32)
-{
-    check_type("f32", floats_only, sizeof floats_only / sizeof *floats_only);
-}
+#define FLOATS(type)                                                \
+    Test(primitives, type)                                          \
+    {                                                               \
+        check_type(#type, floats_only,                              \
+                   sizeof floats_only / sizeof *floats_only);       \
+    }
+#define INTEGERS(type)                                              \
+    Test(primitives, type)                                          \
+    {                                                               \
+        check_type(#type, integers_only,                            \
+                   sizeof integers_only / sizeof *integers_only);   \
+    }
 
-Test(primitives, f64)
-{
-    check_type("f64", floats_only, sizeof floats_only / sizeof *floats_only);
-}
+FLOATS(f64)
+FLOATS(f32)
+FLOATS(bf16)
+FLOATS(f16)
+FLOATS(f8e4m3)
+FLOATS(f8e4m3fnuz)
+FLOATS(f8e5m2)
+FLOATS(f8e5m2fnuz)
+FLOATS(f8e8m0)
+FLOATS(f4)
+INTEGERS(i64)
+INTEGERS(i32)
+INTEGERS(i16)
+INTEGERS(i8)
+INTEGERS(u64)
+INTEGERS(u32)
+INTEGERS(u16)
+INTEGERS(u8)
 
-Test(primitives, i64)
+/* Shifts of what fills less than a byte may go beyond its width. */
+Test(primitives, part_of_a_byte)
 {
-    check_type("i64", integers_only,
-               sizeof integers_only / sizeof *integers_only);
-}
+    static const char *const types[] = {"i4", "i2", "u4", "u2"};
 
-Test(primitives, i32)
-{
-    check_type("i32", integers_only,
-               sizeof integers_only / sizeof *integers_only);
-}
-
-Test(primitives, i8)
-{
-    check_type("i8", integers_only,
-               sizeof integers_only / sizeof *integers_only);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        check_type(types[i], NULL, 0);
 }

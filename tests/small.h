@@ -5,8 +5,8 @@
 #include "ir/eval.h"
 #include "ir/philox.h"
 #include "ir/text.h"
+#include "tests/expect.h"
 
-#include <criterion/criterion.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>

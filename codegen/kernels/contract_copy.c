@@ -1,6 +1,7 @@
 /* contract_copy: operands brought where register tiles can read them: panels
    with unit stride along the lanes, images with zeros around. */
 #include "codegen/kernels/contract_parts.h"
+#include "codegen/kernels/square.h"
 #include "ir/base/diag.h"
 
 #include <string.h>
@@ -8,36 +9,16 @@
 LLVMValueRef
 part_begin(Maker *k, const char *suffix, int pointers, int integers)
 {
-    Unit *u = k->u;
-    LLVMTypeRef in[8];
-    LLVMValueRef f;
-    char name[256], width[16];
-    unsigned nounwind = LLVMGetEnumAttributeKindForName("nounwind", 8);
+    char name[256];
 
     snprintf(name, sizeof name, "%.200s%s", k->name, suffix);
-    snprintf(width, sizeof width, "%d", u->machine->vector_bytes * 8);
-    for (int i = 0; i < pointers + integers; i++)
-        in[i] = i < pointers ? u->ptr : u->i64;
-    f = LLVMAddFunction(
-        u->module, name,
-        LLVMFunctionType(u->void_, in, (unsigned)(pointers + integers), false));
-    LLVMSetLinkage(f, LLVMInternalLinkage);
-    LLVMAddAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
-                            LLVMCreateEnumAttribute(u->context, nounwind, 0));
-    LLVMAddAttributeAtIndex(
-        f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
-        LLVMCreateStringAttribute(u->context, "prefer-vector-width", 19, width,
-                                  (unsigned)strlen(width)));
-    LLVMPositionBuilderAtEnd(
-        u->b, LLVMAppendBasicBlockInContext(u->context, f, "entry"));
-    return f;
+    return unit_part(k->u, name, pointers, integers);
 }
 
 void
 part_call(Maker *k, LLVMValueRef function, int count, LLVMValueRef *args)
 {
-    LLVMBuildCall2(k->u->b, LLVMGlobalGetValueType(function), function, args,
-                   (unsigned)count, "");
+    unit_call(k->u, function, count, args);
 }
 
 bool
@@ -65,43 +46,6 @@ offset_add(Unit *u, LLVMValueRef sum, LLVMValueRef index, int64_t stride)
 /* ---- transposing ----------------------------------------------------------
  */
 
-/* lane i of the result: x's or y's lane, in halves of `half` lanes: the low
-   (high: upper) half of each pair of halves from x, then from y. */
-static LLVMValueRef
-interleave(Maker *k, LLVMValueRef x, LLVMValueRef y, int half, bool high)
-{
-    int lanes = k->c->lanes;
-    LLVMValueRef pick[64];
-
-    for (int i = 0; i < lanes; i++) {
-        int pair = i / (2 * half), in = i % (2 * half);
-        int from = pair * 2 * half + in % half + (high ? half : 0);
-
-        pick[i] = LLVMConstInt(
-            k->u->i32, (unsigned long long)(in < half ? from : from + lanes),
-            false);
-    }
-    return LLVMBuildShuffleVector(k->u->b, x, y,
-                                  LLVMConstVector(pick, (unsigned)lanes), "");
-}
-
-/* Rounds of swapping blocks across the diagonal, twice as large each time. */
-static void
-transpose_square(Maker *k, LLVMValueRef *row)
-{
-    int lanes = k->c->lanes;
-
-    for (int half = 1; half < lanes; half *= 2)
-        for (int i = 0; i < lanes; i++) {
-            LLVMValueRef x = row[i], y = row[i + half];
-
-            row[i] = interleave(k, x, y, half, false);
-            row[i + half] = interleave(k, x, y, half, true);
-            if ((i + 1) % half == 0)
-                i += half;
-        }
-}
-
 LLVMValueRef
 make_transpose(Maker *k)
 {
@@ -116,7 +60,7 @@ make_transpose(Maker *k)
                                               const_i64(u, i), ""),
                               1),
                       align);
-    transpose_square(k, row);
+    square_transpose(k->u, row, k->c->lanes);
     for (int i = 0; i < k->c->lanes; i++)
         store(u, row[i],
               address(u, LLVMGetParam(f, 1),

@@ -1,9 +1,11 @@
-/* gather: runs copied from rows that indices name, and its gradient: a tile
-   owns rows of the result and adds to them, in order, every run whose index is
-   one of its own, so tiles share nothing and the order of sums is fixed. */
+/* gather: runs copied from rows that indices name; scatter: a tile owns rows
+   of the result and joins to them, in order, every run whose index is one of
+   its own, so tiles share nothing and the order is fixed. */
 #include "codegen/kernels/kernels.h"
 
 #include "ir/ops/gather.h"
+
+#include <math.h>
 
 enum {
     LANES = 16,
@@ -15,6 +17,7 @@ typedef struct Rows {
     Unit *u;
     Gather r;
     DType dtype, index;
+    ScatterOp op;
     LLVMValueRef kernel, in, indices, out;
 } Rows;
 
@@ -50,35 +53,73 @@ row_address(Rows *m, LLVMValueRef base, LLVMValueRef row)
     return address(m->u, base, row, m->r.inner * dtype_bytes(m->dtype));
 }
 
-/* to[i ...] = from[i ...] (+ to[i ...] where adding); from NULL: zeros. `count`
-   as in load_masked. */
+/* What a result holds before anything is joined to it. */
+static LLVMValueRef
+identity(Rows *m)
+{
+    LLVMTypeRef t = unit_type(m->u, m->dtype);
+    double x = scatter_identity(m->op, m->dtype);
+    LLVMValueRef one =
+        dtype_float(m->dtype)
+            ? LLVMConstReal(t, x)
+            : LLVMConstInt(t,
+                           x >= ldexp(1, 63) ? (unsigned long long)INT64_MAX
+                                             : (unsigned long long)(int64_t)x,
+                           true);
+
+    return splat(m->u, one, LANES);
+}
+
+static LLVMValueRef
+join_runs(Rows *m, LLVMValueRef old, LLVMValueRef v)
+{
+    LLVMBuilderRef b = m->u->b;
+    bool real = dtype_float(m->dtype), most = m->op == SCATTER_MAX;
+    LLVMValueRef better;
+
+    if (m->op == SCATTER_ADD)
+        return real ? LLVMBuildFAdd(b, old, v, "")
+                    : LLVMBuildAdd(b, old, v, "");
+    if (m->op == SCATTER_MUL)
+        return real ? LLVMBuildFMul(b, old, v, "")
+                    : LLVMBuildMul(b, old, v, "");
+    better = real ? LLVMBuildFCmp(b, most ? LLVMRealOGT : LLVMRealOLT, v, old,
+                                  "")
+                  : LLVMBuildICmp(b, most ? LLVMIntSGT : LLVMIntSLT, v, old,
+                                  "");
+    return LLVMBuildSelect(b, better, v, old, "");
+}
+
+/* to[i ...] = from[i ...], joined to what is there where joining; from NULL:
+   the identity. `count` as in load_masked. */
 static void
 run_at(Rows *m, LLVMValueRef from, LLVMValueRef to, LLVMValueRef i,
-       LLVMValueRef count, bool adding)
+       LLVMValueRef count, bool joining)
 {
     Unit *u = m->u;
     int64_t bytes = dtype_bytes(m->dtype);
-    LLVMTypeRef t = unit_vector(u, m->dtype, LANES);
-    LLVMValueRef target = address(u, to, i, bytes), v = LLVMConstNull(t), old;
+    LLVMValueRef target = address(u, to, i, bytes), v, old;
 
-    if (from)
-        v = load_masked(u, m->dtype, LANES, address(u, from, i, bytes), count);
-    if (adding) {
+    v = from ? load_masked(u, m->dtype, LANES, address(u, from, i, bytes),
+                           count)
+             : identity(m);
+    if (joining) {
         old = load_masked(u, m->dtype, LANES, target, count);
-        v = LLVMBuildFAdd(u->b, old, v, "");
+        v = join_runs(m, old, v);
     }
     store_masked(u, m->dtype, LANES, v, target, count);
 }
 
-/* A run of `inner` elements, or none where `size` (0 or inner) is 0. */
+/* A run of `size` elements. */
 static void
-run(Rows *m, LLVMValueRef from, LLVMValueRef to, LLVMValueRef size, bool adding)
+run(Rows *m, LLVMValueRef from, LLVMValueRef to, LLVMValueRef size,
+    bool joining)
 {
     LLVMValueRef i;
     Loop l;
 
     i = loop_begin(m->u, &l, constant(m, 0), size, LANES, 0, NULL);
-    run_at(m, from, to, i, LLVMBuildSub(m->u->b, size, i, ""), adding);
+    run_at(m, from, to, i, LLVMBuildSub(m->u->b, size, i, ""), joining);
     loop_end(m->u, &l);
 }
 
@@ -118,9 +159,9 @@ emit_gather(Rows *m, Lowered *out)
     out->tiles[0] = (units + per - 1) / per;
 }
 
-/* Runs of g whose index lies in rows [first, end) of part o of the result. */
+/* Runs of u whose index lies in rows [first, end) of part o of the result. */
 static void
-add_runs(Rows *m, LLVMValueRef o, LLVMValueRef first, LLVMValueRef end)
+join_own(Rows *m, LLVMValueRef o, LLVMValueRef first, LLVMValueRef end)
 {
     LLVMBuilderRef b = m->u->b;
     LLVMValueRef k, row, own, from, to, size;
@@ -142,13 +183,13 @@ add_runs(Rows *m, LLVMValueRef o, LLVMValueRef first, LLVMValueRef end)
 
 /* A unit is an owner: `rows` rows of one part of the result. */
 static void
-emit_scatter_add(Rows *m, Lowered *out)
+emit_scatter(Rows *m, Lowered *out)
 {
     Gather r = m->r;
     LLVMBuilderRef b = m->u->b;
     int64_t rows = TILE_ELEMENTS / (r.inner ? r.inner : 1), owners;
-    LLVMValueRef from, to, unit, o, first, end, row, base;
-    Loop l, zero;
+    LLVMValueRef from, to, unit, o, first, end, base, size;
+    Loop l;
 
     rows = rows < (r.size + MOST_OWNERS - 1) / MOST_OWNERS
                ? (r.size + MOST_OWNERS - 1) / MOST_OWNERS
@@ -162,11 +203,11 @@ emit_scatter_add(Rows *m, Lowered *out)
     end = LLVMBuildAdd(b, first, constant(m, rows), "");
     end = least(m->u, end, constant(m, r.size));
     base = LLVMBuildMul(b, o, constant(m, r.size), "");
-    row = loop_begin(m->u, &zero, first, end, 1, 0, NULL);
-    run(m, NULL, row_address(m, m->out, LLVMBuildAdd(b, base, row, "")),
-        constant(m, r.inner), false);
-    loop_end(m->u, &zero);
-    add_runs(m, o, first, end);
+    size = LLVMBuildMul(b, LLVMBuildSub(b, end, first, ""),
+                        constant(m, r.inner), "");
+    run(m, NULL, row_address(m, m->out, LLVMBuildAdd(b, base, first, "")),
+        size, false);
+    join_own(m, o, first, end);
     loop_end(m->u, &l);
     out->tiles[0] = r.outer * owners;
 }
@@ -181,14 +222,16 @@ lower_gather(Unit *u, const Graph *g, NodeId id, const char *name, Lowered *out)
               .index = g->value[n->in[1]].type.dtype};
 
     *out = (Lowered){.phases = 1};
+    if (n->op == OP_scatter)
+        m.op = scatter_named(node_text(n, "op"));
     m.kernel = out->kernel[0] = unit_kernel(u, name);
     m.in = kernel_pointer(u, m.kernel, 0);
     m.indices = kernel_pointer(u, m.kernel, 1);
     m.out = kernel_pointer(u, m.kernel, 2);
     if (n->op == OP_gather && type_elements(&g->value[n->out[0]].type))
         emit_gather(&m, out);
-    else if (n->op == OP_scatter_add &&
+    else if (n->op == OP_scatter &&
              type_elements(&g->value[n->out[0]].type))
-        emit_scatter_add(&m, out);
+        emit_scatter(&m, out);
     LLVMBuildRetVoid(u->b);
 }

@@ -23,6 +23,7 @@ Lower lower_rows;     /* map, reduce, iota, broadcast, and groups of them */
 Lower lower_contract; /* contract, conv*, and groups led by one */
 Lower lower_window;
 Lower lower_move;     /* transpose, slice, pad, concat */
-Lower lower_gather;   /* gather, scatter_add */
+Lower lower_gather;   /* gather, scatter */
+Lower lower_attention; /* attention, attention_grad */
 
 #endif

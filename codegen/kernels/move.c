@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ir/base/diag.h"
+#include "ir/eval.h"
 
 enum { LANES = 16, TILE_ELEMENTS = 8192 };
 
@@ -83,16 +84,14 @@ static LLVMValueRef
 fill_value(Move *m, double x, int lanes)
 {
     LLVMTypeRef t = unit_type(m->u, m->dtype);
+    Tensor one = tensor_new(m->u->arena, type_scalar(m->dtype));
+    uint64_t bits = 0;
 
-    if (dtype_float(m->dtype))
+    if (m->dtype == DT_F64 || m->dtype == DT_F32)
         return splat(m->u, LLVMConstReal(t, x), lanes);
-    return splat(m->u,
-                 LLVMConstInt(t,
-                              m->dtype == DT_I1
-                                  ? x != 0
-                                  : (unsigned long long)(long long)x,
-                              true),
-                 lanes);
+    tensor_set(&one, 0, x);
+    memcpy(&bits, one.data, (size_t)dtype_bytes(m->dtype));
+    return splat(m->u, LLVMConstInt(t, bits, false), lanes);
 }
 
 /* `lanes` elements at position i of the run; count: as in load_masked. */

@@ -22,7 +22,7 @@ LLVMValueRef
 reduce_pair(Unit *u, DType d, char op, int lanes, LLVMValueRef a,
             LLVMValueRef b)
 {
-    bool floats = dtype_float(d);
+    bool floats = dtype_float(d), plain = dtype_unsigned(d);
     LLVMValueRef take;
 
     (void)lanes;
@@ -36,8 +36,10 @@ reduce_pair(Unit *u, DType d, char op, int lanes, LLVMValueRef a,
         take = LLVMBuildFCmp(u->b, op == '>' ? LLVMRealOGT : LLVMRealOLT, b,
                              a, "");
     else
-        take = LLVMBuildICmp(u->b, op == '>' ? LLVMIntSGT : LLVMIntSLT, b, a,
-                             "");
+        take = LLVMBuildICmp(u->b,
+                             op == '>' ? (plain ? LLVMIntUGT : LLVMIntSGT)
+                                       : (plain ? LLVMIntULT : LLVMIntSLT),
+                             b, a, "");
     return LLVMBuildSelect(u->b, take, b, a, "");
 }
 
@@ -46,7 +48,8 @@ reduce_identity(Unit *u, DType d, char op, int lanes)
 {
     LLVMTypeRef t = unit_type(u, d);
     unsigned bits = (unsigned)dtype_bytes(d) * 8;
-    unsigned long long least_int = 1ULL << (bits - 1);
+    unsigned long long least = dtype_unsigned(d) ? 0 : 1ULL << (bits - 1);
+    unsigned long long most = (least - 1) & (~0ULL >> (64 - bits));
     LLVMValueRef x;
 
     if (op == '+')
@@ -58,8 +61,8 @@ reduce_identity(Unit *u, DType d, char op, int lanes)
     else
         x = LLVMConstInt(t,
                          op == '*'   ? 1
-                         : op == '>' ? least_int
-                                     : least_int - 1,
+                         : op == '>' ? least
+                                     : most,
                          false);
     return splat(u, x, lanes);
 }

@@ -12,6 +12,7 @@ enum AttrType {
     A_INT,
     A_STRING,
     A_TENSOR,
+    A_GRAPH,
     A_FLOATS = 6,
     A_INTS,
     A_STRINGS
@@ -44,6 +45,7 @@ holds(const Onnx__AttributeProto *p)
                      (p->has_i ? 1u << A_INT : 0) |
                      (p->has_s ? 1u << A_STRING : 0) |
                      (p->t ? 1u << A_TENSOR : 0) |
+                     (p->g ? 1u << A_GRAPH : 0) |
                      (p->n_floats ? 1u << A_FLOATS : 0) |
                      (p->n_ints ? 1u << A_INTS : 0) |
                      (p->n_strings ? 1u << A_STRINGS : 0);
@@ -51,6 +53,31 @@ holds(const Onnx__AttributeProto *p)
     if (p->type < A_FLOAT || p->type > A_STRINGS)
         return false;
     return (there & ~(1u << p->type)) == 0;
+}
+
+Onnx__AttributeProto *
+attr_resolved(Import *I, Onnx__AttributeProto *p)
+{
+    const char *name = p->ref_attr_name;
+
+    if (!name || !*name)
+        return p;
+    if (!I->scope->function)
+        lower_fault(I, "attribute %s refers to one of a function",
+                    p->name ? p->name : "");
+    for (size_t i = 0; i < vec_len(I->scope->given); i++)
+        if (strcmp(I->scope->given[i]->name, name) == 0)
+            return I->scope->given[i];
+    return NULL;
+}
+
+void
+attr_ignored(Import *I, const char *name)
+{
+    for (size_t i = 0; i < I->node->n_attribute && i < 64; i++)
+        if (I->node->attribute[i]->name &&
+            strcmp(I->node->attribute[i]->name, name) == 0)
+            I->used |= 1ull << i;
 }
 
 static const Onnx__AttributeProto *
@@ -63,10 +90,9 @@ find(Import *I, const char *name, int type)
             continue;
         if (i < 64)
             I->used |= 1ull << i;
-        if (p->ref_attr_name && *p->ref_attr_name) {
-            lower_fault(I, "attribute %s refers to one of a function", name);
+        p = attr_resolved(I, I->node->attribute[i]);
+        if (!p)
             return NULL;
-        }
         if ((type && p->type != type) || !holds(p)) {
             lower_fault(I, "attribute %s has the wrong type", name);
             return NULL;
@@ -172,6 +198,16 @@ attr_tensor(Import *I, const char *name)
     const Onnx__AttributeProto *p = find(I, name, A_TENSOR);
 
     return p ? p->t : NULL;
+}
+
+const Onnx__GraphProto *
+attr_graph(Import *I, const char *name)
+{
+    const Onnx__AttributeProto *p = find(I, name, A_GRAPH);
+
+    if (!p || !p->g)
+        lower_fault(I, "has no graph %s", name);
+    return p ? p->g : NULL;
 }
 
 bool

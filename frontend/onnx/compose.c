@@ -58,6 +58,17 @@ without_axes(Import *I, ValueId x, const int64_t *axes, int n)
     return build_view(&I->b, x, rank, dim, NULL);
 }
 
+ValueId
+with_axis(Import *I, ValueId x, int axis)
+{
+    const Type t = type_of(I, x);
+    int64_t dim[MAXRANK];
+
+    for (int i = 0; i <= t.rank; i++)
+        dim[i] = i < axis ? t.dim[i] : i == axis ? 1 : t.dim[i - 1];
+    return build_view(&I->b, x, t.rank + 1, dim, NULL);
+}
+
 typedef struct Placing {
     int64_t start[MAXRANK];
     int axis, rank;
@@ -149,6 +160,22 @@ pad_axis(Import *I, ValueId x, int axis, int64_t start, int64_t size,
 {
     return placed(I, OP_pad, x, size,
                   &(Placing){.start = {start}, .axis = axis, .value = value});
+}
+
+static void
+set_gather(Node *n, const void *from, Builder *b)
+{
+    (void)b;
+    n->attr[0].i = *(const int64_t *)from;
+}
+
+ValueId
+gathered(Import *I, ValueId x, ValueId i, int64_t axis)
+{
+    NodeId made = build_node(&I->b, OP_gather, 2, (ValueId[]){x, i}, 1, NULL,
+                             set_gather, &axis, NULL);
+
+    return node_at(I->g, made)->out[0];
 }
 
 ValueId

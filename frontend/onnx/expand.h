@@ -8,8 +8,10 @@
 #define compare(op)
 #define expand(f) LowerNode lower_##f;
 #define ONNX(name, since, least, most, outputs, first, what, doc) what
+#define ONNX_TRAINING(name, since, least, most, outputs, first, what, doc) what
 #include "frontend/onnx/onnx.def"
 #undef ONNX
+#undef ONNX_TRAINING
 #undef same
 #undef compare
 #undef expand
@@ -24,5 +26,12 @@ ValueId scaled(Import *I, ValueId x, double factor);
    or where one of them is 0. */
 ValueId affine(Import *I, Op op, ValueId y, ValueId v);
 ValueId mean(Import *I, ValueId x, int naxes, const int64_t *axes);
+
+/* The truth of a condition known at import; false after a fault. */
+bool take_truth(Import *I, const Tensor *t, bool *truth);
+/* The output is a sequence of these. */
+void bind_sequence(Import *I, int output, Known **item);
+/* NULL after a fault. */
+const Sequence *input_sequence(Import *I, int i);
 
 #endif

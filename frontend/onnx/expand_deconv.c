@@ -37,8 +37,14 @@ take_shape(Import *I, const Windows *w, int64_t shape[3])
                     w->axes);
         return false;
     }
-    for (int i = 0; n && i < w->axes; i++)
+    for (int i = 0; n && i < w->axes; i++) {
         shape[3 - w->axes + i] = list[n - w->axes + i];
+        if (list[n - w->axes + i] < 1) {
+            lower_fault(I, "output_shape holds %lld, must be at least 1",
+                        (long long)list[n - w->axes + i]);
+            return false;
+        }
+    }
     return true;
 }
 

@@ -45,22 +45,6 @@ are_neighbours(Import *I, const Tensor *i, int64_t size, int64_t *start)
     return count > 0;
 }
 
-static void
-set_axis(Node *n, const void *from, Builder *b)
-{
-    (void)b;
-    n->attr[0].i = *(const int64_t *)from;
-}
-
-static ValueId
-gather(Import *I, ValueId x, ValueId i, int64_t axis)
-{
-    NodeId made = build_node(&I->b, OP_gather, 2, (ValueId[]){x, i}, 1, NULL,
-                             set_axis, &axis, NULL);
-
-    return node_at(I->g, made)->out[0];
-}
-
 /* Neighbours as a slice, whose one axis takes the shape of the indices. */
 static ValueId
 neighbours(Import *I, ValueId x, const Type *i, int axis, int64_t start)
@@ -108,5 +92,5 @@ lower_Gather(Import *I)
         bind_output(I, 0,
                     neighbours(I, input(I, 0), &i->type, (int)axis, start));
     else if (complaints() == before)
-        bind_output(I, 0, gather(I, input(I, 0), input(I, 1), axis));
+        bind_output(I, 0, gathered(I, input(I, 0), input(I, 1), axis));
 }

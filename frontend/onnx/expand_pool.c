@@ -92,6 +92,17 @@ pool(Import *I, ValueId x, const Windows *w)
     return from_planes(I, pool_planes(I, as_planes(I, x), w), w);
 }
 
+static bool
+take_kernel(Import *I, Windows *w)
+{
+    if (!windows_list(I, "kernel_shape", 1, w->kernel, w) ||
+        !windows_take(I, w))
+        return false;
+    if (!attr_given(I, "kernel_shape"))
+        lower_fault(I, "has no kernel_shape");
+    return attr_given(I, "kernel_shape");
+}
+
 /* Reads the node's window; *x is padded where that has to be counted. */
 static bool
 take_pool(Import *I, ValueId *x, Windows *w)
@@ -99,13 +110,8 @@ take_pool(Import *I, ValueId *x, Windows *w)
     int64_t more[3];
 
     attr_int(I, "storage_order", 0);
-    if (!windows_list(I, "kernel_shape", 1, w->kernel, w) ||
-        !windows_take(I, w))
+    if (!take_kernel(I, w))
         return false;
-    if (!attr_given(I, "kernel_shape")) {
-        lower_fault(I, "has no kernel_shape");
-        return false;
-    }
     if (attr_int(I, "ceil_mode", 0) == 0 || !ceil_pads(w, more))
         return true;
     if (w->count_pad) { /* what ceil_mode adds is not counted */
@@ -229,8 +235,7 @@ lower_LpPool(Import *I)
     int64_t p, more[3];
 
     if (!t || !take_order(I, &p) || !windows_begin(I, t, &w) ||
-        !windows_list(I, "kernel_shape", 1, w.kernel, &w) ||
-        !windows_take(I, &w))
+        !take_kernel(I, &w))
         return;
     if (attr_int(I, "ceil_mode", 0) && ceil_pads(&w, more))
         for (int i = 0; i < 3; i++)

@@ -41,9 +41,12 @@ void
 lower_Identity(Import *I)
 {
     const Tensor *c = input_constant(I, 0);
+    Known *k = know(I, I->node->input[0]);
 
     if (c)
         bind_constant(I, 0, *c);
+    else if (k->sequence || k->none)
+        bind_known(I, 0, k);
     else if (input(I, 0))
         bind_output(I, 0, build_map1(&I->b, OP_copy, input(I, 0), NULL));
 }
@@ -115,7 +118,10 @@ listed_axes(Import *I, int rank, unsigned *set, int *n)
             return false;
         *set |= 1u << axis;
     }
-    return true;
+    if (__builtin_popcount(*set) == *n)
+        return true;
+    lower_fault(I, "names an axis twice");
+    return false;
 }
 
 const Type *
@@ -169,10 +175,6 @@ lower_Unsqueeze(Import *I)
     }
     if (!listed_axes(I, rank, &set, &n))
         return;
-    if (__builtin_popcount(set) != n) {
-        lower_fault(I, "names an axis twice");
-        return;
-    }
     for (int i = 0; i < rank; i++)
         dim[i] = set >> i & 1 ? 1 : t->dim[from++];
     bind_view(I, rank, dim);

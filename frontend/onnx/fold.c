@@ -9,11 +9,24 @@
 
 enum { FOLDED_MOST = 4096 }; /* elements of an output */
 
-/* Operators whose result is more than a function of their inputs. */
+/* Operators whose result is more than a tensor that is a function of their
+   inputs: they have bodies, act differently in training, draw, or make what is
+   no tensor. Nodes of bodies are folded one by one. */
 static bool
 is_pure(const char *op)
 {
-    return strcmp(op, "Dropout") != 0 && strcmp(op, "BatchNormalization") != 0;
+    static const char *const others[] = {
+        "BatchNormalization", "Bernoulli", "Dropout", "Gradient", "If", "Loop",
+        "Multinomial", "Optional", "OptionalGetElement", "Scan", "SequenceAt",
+        "SequenceConstruct", "SequenceEmpty", "SequenceErase",
+        "SequenceInsert", "SequenceMap", "SplitToSequence", NULL};
+
+    if (strncmp(op, "Random", 6) == 0)
+        return false;
+    for (int i = 0; others[i]; i++)
+        if (strcmp(op, others[i]) == 0)
+            return false;
+    return true;
 }
 
 static bool
@@ -76,7 +89,7 @@ static bool
 outputs_are_small(Import *I)
 {
     for (size_t i = 0; i < I->node->n_output; i++) {
-        const Known *k = know(I, I->node->output[i]);
+        const Known *k = know_here(I, I->node->output[i]);
 
         if (k->value &&
             type_elements(&value_at(I->g, k->value)->type) > FOLDED_MOST)
@@ -95,8 +108,8 @@ run_node(Import *I, Tensor *out)
     for (size_t i = 0; i < vec_len(I->g->input); i++)
         in[i] = *constant_named(I, value_at(I->g, I->g->input[i])->name);
     for (size_t i = 0; i < I->node->n_output; i++)
-        if (know(I, I->node->output[i])->value)
-            vec_push(I->a, I->g->output, know(I, I->node->output[i])->value);
+        if (know_here(I, I->node->output[i])->value)
+            vec_push(I->a, I->g->output, know_here(I, I->node->output[i])->value);
     eval_graph(I->a, I->g, NULL, in, out);
     for (size_t i = 0; i < vec_len(I->g->output); i++)
         kept = kept && can_be_kept(&out[i]);
@@ -110,7 +123,7 @@ leave_outputs(Import *I, const Tensor *out)
     int made = 0;
 
     for (size_t i = 0; i < I->node->n_output; i++) {
-        Known *k = know(I, I->node->output[i]);
+        Known *k = know_here(I, I->node->output[i]);
 
         if (!k->value)
             continue;
@@ -143,6 +156,6 @@ fold_node(Import *I)
     leave_inputs(I, was);
     I->g = I->b.g = g;
     for (size_t i = 0; !done && i < I->node->n_output; i++)
-        know(I, I->node->output[i])->constant = NULL;
+        know_here(I, I->node->output[i])->constant = NULL;
     return done;
 }

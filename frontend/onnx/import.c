@@ -18,6 +18,12 @@ enum {
 
 /* ---- the model -------------------------------------------------------- */
 
+bool
+opset_is_read(int64_t version)
+{
+    return version >= OPSET_LEAST && version <= OPSET_MOST;
+}
+
 static void
 check_versions(Import *I)
 {
@@ -38,13 +44,16 @@ check_versions(Import *I)
     if (found != 1)
         complain(here(I), "imports the operators of ONNX %d times, not once",
                  found);
-    else if (I->opset < OPSET_LEAST || I->opset > OPSET_MOST)
+    else if (!opset_is_read(I->opset))
         complain(here(I), "uses opset %d; %d to %d are read\nhint: export it "
                           "again with opset_version=17, or convert it with "
                           "onnx.version_converter",
                  I->opset, OPSET_LEAST, OPSET_MOST);
     if (I->model->n_training_info)
-        complain(here(I), "holds training_info, which is not supported yet");
+        complain(here(I), "holds training_info, a training step of its own, "
+                          "which is not read\nhint: remove it from the file "
+                          "(del model.training_info[:]); the step is made "
+                          "from --loss and --optimizer");
 }
 
 /* Also of those that no node reads. */
@@ -59,28 +68,29 @@ check_initializer(Import *I, const Known *k)
         tensor_content(I->a, k->proto, here(I));
 }
 
-static void
-take_initializers(Import *I, const Wire *wire)
+void
+take_initializers(Import *I, const Onnx__GraphProto *g, const Wire *wire)
 {
-    const Onnx__GraphProto *g = I->model->graph;
-
     for (size_t i = 0; i < g->n_initializer; i++) {
         const Onnx__TensorProto *t = g->initializer[i];
+        uint64_t there;
         Known *k;
 
         if (!t->name || !*t->name) {
             complain(here(I), "initializer %zu has no name", i);
             continue;
         }
-        k = know(I, t->name);
+        k = know_here(I, t->name);
         if (is_known(k)) {
             complain(here(I), "initializer '%s' is there twice", t->name);
             continue;
         }
         k->proto = t;
-        if (i < vec_len(wire->initializer))
+        if (wire && i < vec_len(wire->initializer))
             k->data = wire->initializer[i];
-        check_initializer(I, k);
+        if (!map_get_ptr(I->checked, t, &there))
+            check_initializer(I, k);
+        map_put_ptr(I->checked, t, 1);
     }
     if (g->n_sparse_initializer)
         complain(here(I), "holds sparse initializers, which are not supported "
@@ -166,190 +176,14 @@ take_inputs(Import *I)
     }
 }
 
-static void
-check_attributes(Import *I)
-{
-    for (size_t i = 0; i < I->node->n_attribute; i++)
-        if (i >= 64 || !(I->used >> i & 1))
-            lower_fault(I, "has the attribute '%s', which is not known here",
-                        I->node->attribute[i]->name
-                            ? I->node->attribute[i]->name
-                            : "");
-}
-
-static bool
-inputs_are_known(Import *I)
-{
-    for (size_t i = 0; i < I->node->n_input; i++) {
-        const char *name = I->node->input[i];
-
-        if (*name && !is_known(know(I, name))) {
-            lower_fault(I, "reads '%s', which nothing before it makes\nhint: "
-                           "nodes must stand in the order in which they run",
-                        name);
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool
-counts_fit(Import *I)
-{
-    const OnnxRow *r = I->row;
-    int n = input_count(I), outputs = (int)I->node->n_output;
-
-    for (int i = 0; i < r->least; i++)
-        if (!has_input(I, i)) {
-            lower_fault(I, "input %d is missing", i);
-            return false;
-        }
-    if (n > r->most)
-        lower_fault(I, "has %d inputs, at most %d are expected", n, r->most);
-    else if (outputs < 1 || outputs > r->outputs)
-        lower_fault(I, "has %d outputs, 1 to %d are expected", outputs,
-                    r->outputs);
-    else
-        return true;
-    return false;
-}
-
-static bool
-first_fits(Import *I)
-{
-    Holds first = I->row->first;
-    bool any = first == HOLDS_ANY || I->row->least == 0;
-    const Tensor *c = any ? NULL : input_constant(I, 0);
-    const Type *t = c ? &c->type : any ? NULL : input_type(I, 0);
-
-    if (any || !t)
-        return any;
-    if ((first == HOLDS_FLOAT && dtype_float(t->dtype)) ||
-        (first == HOLDS_BOOL && t->dtype == DT_I1) ||
-        (first == HOLDS_NUMBER && t->dtype != DT_I1))
-        return true;
-    lower_fault(I, "its first input is %s, which this operator does not take",
-                dtype_name(t->dtype));
-    return false;
-}
-
-/* What onnx.def says of opset, counts and element type. */
-static bool
-form_is_known(Import *I)
-{
-    if (I->opset < I->row->since) {
-        lower_fault(I, "is read in its form of opset %d and later, the model "
-                       "uses %d\nhint: export it with a newer opset_version",
-                    I->row->since, I->opset);
-        return false;
-    }
-    return counts_fit(I) && first_fits(I);
-}
-
-/* No attribute may stand twice. */
-static void
-check_doubles(Import *I)
-{
-    for (size_t i = 0; i < I->node->n_attribute && i < 64; i++)
-        for (size_t k = 0; k < i; k++) {
-            const char *a = I->node->attribute[i]->name;
-            const char *b = I->node->attribute[k]->name;
-
-            if (a && b && strcmp(a, b) == 0)
-                lower_fault(I, "has the attribute '%s' twice", a);
-        }
-}
-
-static void
-unknown_operator(Import *I)
-{
-    const OnnxOperator *all = onnx_operators();
-    const char *names[512] = {0}, *near;
-
-    for (int i = 0; all[i].name && i < 511; i++)
-        names[i] = all[i].name;
-    near = nearest_name(I->node->op_type ? I->node->op_type : "", names);
-    lower_fault(I, "this operator is not supported%s%s%s\nhint: `snug ops` "
-                   "lists those that are",
-                near ? ", did you mean " : "", near ? near : "",
-                near ? "?" : "");
-}
-
-/* Marks the outputs of a node that failed, so that its readers say nothing. */
-static void
-forgive_readers(Import *I)
-{
-    for (size_t i = 0; i < I->node->n_output; i++) {
-        Known *k = know(I, I->node->output[i]);
-
-        k->forgiven = *k->name && !is_known(k);
-    }
-}
-
-static bool
-reads_forgiven(Import *I)
-{
-    for (size_t i = 0; i < I->node->n_input; i++)
-        if (know(I, I->node->input[i])->forgiven)
-            return true;
-    return false;
-}
-
-/* A node without a name goes by its first output. */
-static void
-begin_node(Import *I)
-{
-    const char *name = I->node->name ? I->node->name : "";
-
-    if (!*name && I->node->n_output)
-        name = I->node->output[0];
-    I->used = 0;
-    I->row = onnx_row(I->node->op_type ? I->node->op_type : "");
-    I->b.source = *name ? sym(I->m->syms, name) : NULL;
-    I->b.source_op = sym(I->m->syms, I->node->op_type ? I->node->op_type : "");
-}
-
-static void
-lower_node(Import *I)
-{
-    const char *domain = I->node->domain ? I->node->domain : "";
-    int before = complaints();
-
-    begin_node(I);
-    if (*domain && strcmp(domain, "ai.onnx") != 0)
-        lower_fault(I, "operators of the domain '%s' are not supported yet",
-                    domain);
-    else if (!I->row)
-        unknown_operator(I);
-    else if (!reads_forgiven(I) && inputs_are_known(I) && form_is_known(I)) {
-        if (!fold_node(I))
-            I->row->lower(I);
-        check_doubles(I);
-        if (complaints() == before)
-            check_attributes(I);
-    }
-    if (complaints() != before || reads_forgiven(I))
-        forgive_readers(I);
-}
-
-static void
-lower_nodes(Import *I)
-{
-    const Onnx__GraphProto *g = I->model->graph;
-
-    for (size_t i = 0; i < g->n_node; i++) {
-        I->node = g->node[i];
-        lower_node(I);
-    }
-}
-
 /* The value of an output; what no node makes, a constant, a parameter or an
    input, is copied. 0 after a complaint. */
 static ValueId
 output_value(Import *I, const char *name)
 {
     Known *k = know(I, name);
-    bool node_made = k->value && value_at(I->g, k->value)->kind == V_TEMP;
+    bool node_made = k->value && value_at(I->g, k->value)->kind == V_TEMP &&
+                     strcmp(value_at(I->g, k->value)->name, name) == 0;
 
     if (!is_known(k) && !k->forgiven)
         complain(here(I), "output '%s' is made by no node", name);
@@ -443,14 +277,56 @@ stem(Arena *a, const char *path)
     return t.s;
 }
 
+static Scope *
+model_scope(Import *I)
+{
+    const Onnx__GraphProto *g = I->model->graph;
+    Scope *s = NEW(I->a, Scope);
+
+    *s = (Scope){.known = map_new(I->a), .node = g->node, .nodes = g->n_node,
+                 .opset = I->opset, .import = I->model->opset_import,
+                 .imports = I->model->n_opset_import};
+    for (size_t i = 0; i < g->n_output; i++)
+        vec_push(I->a, s->output, g->output[i]->name ? g->output[i]->name
+                                                     : "");
+    return s;
+}
+
+static void
+reserve(Import *I, const char *name)
+{
+    if (name && *name)
+        map_put_ptr(I->reserved, sym(I->m->syms, name), 1);
+}
+
+/* Names that nothing of a body or a function may take. */
+static void
+reserve_names(Import *I)
+{
+    const Onnx__GraphProto *g = I->model->graph;
+
+    I->reserved = map_new(I->a);
+    I->inner_store = map_new(I->a);
+    I->checked = map_new(I->a);
+    for (size_t i = 0; i < g->n_initializer; i++)
+        reserve(I, g->initializer[i]->name);
+    for (size_t i = 0; i < g->n_input; i++)
+        reserve(I, g->input[i]->name);
+    for (size_t i = 0; i < g->n_node; i++)
+        for (size_t k = 0; k < g->node[i]->n_output; k++)
+            reserve(I, g->node[i]->output[k]);
+}
+
 /* The model as one entry: for inference, or for training. */
 static void
 import_form(Import *I, const Wire *wire, const char *name)
 {
     I->g = module_add_entry(I->m, name);
     I->b = (Builder){.g = I->g, .phase = 'f'};
-    I->known = map_new(I->a);
-    take_initializers(I, wire);
+    I->scope = model_scope(I);
+    I->draws = 0;
+    I->inlined = 0;
+    take_initializers(I, I->model->graph, wire);
     take_inputs(I);
     lower_nodes(I);
     take_outputs(I);
@@ -471,6 +347,9 @@ import_onnx(Arena *a, const char *path, const DimBinding *dim, int dims)
     module_set(I->m, "onnx", path);
     check_versions(I);
     check_bindings(I);
+    reserve_names(I);
+    take_functions(I);
+    raise_if_complained();
     I->signature = signature_read(I);
     import_form(I, &wire, "forward");
     raise_if_complained();

@@ -13,27 +13,6 @@ here(const Import *I)
     return (Loc){.file = I->file};
 }
 
-Known *
-know(Import *I, const char *name)
-{
-    Sym s = sym(I->m->syms, name);
-    uint64_t p = 0;
-    Known *k;
-
-    if (map_get_ptr(I->known, s, &p))
-        return (Known *)(uintptr_t)p;
-    k = NEW(I->a, Known);
-    k->name = s;
-    map_put_ptr(I->known, s, (uintptr_t)k);
-    return k;
-}
-
-bool
-is_known(const Known *k)
-{
-    return k->value || k->proto || k->constant || k->sequence;
-}
-
 /* ---- constants and initializers into the IR --------------------------- */
 
 /* A name that we gave to an intermediate value gives way to the model's. */
@@ -52,6 +31,7 @@ make_way(Import *I, Sym name)
     value_at(I->g, v)->name = other;
 }
 
+/* A store of the model's own graph, by its name; made once for all forms. */
 static ValueId
 add_store(Import *I, Known *k, Type type, StoreKind kind, Init init)
 {
@@ -62,6 +42,37 @@ add_store(Import *I, Known *k, Type type, StoreKind kind, Init init)
     if (known) /* made for the other form */
         return graph_store(I->g, known);
     return graph_store(I->g, module_add_store(I->m, s));
+}
+
+/* A store of a body or a function under a name that nothing else has. `key`
+   finds it when the body is lowered again. */
+static ValueId
+add_inner_store(Import *I, Known *k, uint64_t key, Type type, StoreKind kind,
+                Init init)
+{
+    Sym base = sym_format(I->m->syms, "%s/%s", k->path, k->name), name = base;
+    Store s = {.type = type, .kind = kind, .init = init};
+    uint64_t taken = 0;
+    uint32_t made;
+
+    for (int i = 2; module_store(I->m, name) ||
+                    map_get_ptr(I->reserved, name, &taken);
+         i++)
+        name = sym_format(I->m->syms, "%s.%d", base, i);
+    s.name = name;
+    make_way(I, name);
+    made = module_add_store(I->m, s);
+    map_put(I->inner_store, key, made);
+    return graph_store(I->g, made);
+}
+
+/* The store made under this key before; 0: none. */
+static uint32_t
+inner_store(const Import *I, uint64_t key)
+{
+    uint64_t made = 0;
+
+    return map_get(I->inner_store, key, &made) ? (uint32_t)made : 0;
 }
 
 static Init
@@ -81,10 +92,15 @@ initializer_value(Import *I, Known *k)
 {
     const char *path;
     int64_t offset;
+    uint64_t key = (uintptr_t)k->proto;
+    uint32_t made = k->path ? inner_store(I, key) : 0;
     Type t;
     Tensor *content;
     StoreKind kind;
+    Init init;
 
+    if (made)
+        return graph_store(I->g, made);
     if (!tensor_type(k->proto, here(I), &t) ||
         !tensor_place(I->a, I->file, k->proto, k->data, &path, &offset))
         return 0;
@@ -92,15 +108,47 @@ initializer_value(Import *I, Known *k)
                    signature_trains(I->signature, k->name)
                ? SK_PARAM
                : SK_CONST;
-    if (path)
-        return add_store(I, k, t, kind,
-                         (Init){.kind = INIT_FILE,
-                                .path = sym(I->m->syms, path),
-                                .offset = offset});
-    content = tensor_content(I->a, k->proto, here(I));
-    if (!content)
-        return 0;
-    return add_store(I, k, t, kind, list_init(I, content));
+    if (path) {
+        init = (Init){.kind = INIT_FILE, .path = sym(I->m->syms, path),
+                      .offset = offset};
+    } else {
+        content = tensor_content(I->a, k->proto, here(I));
+        if (!content)
+            return 0;
+        init = list_init(I, content);
+    }
+    return k->path ? add_inner_store(I, k, key, t, kind, init)
+                   : add_store(I, k, t, kind, init);
+}
+
+static bool
+same_list(const Init *init, const Tensor *t)
+{
+    for (int64_t i = 0; i < type_elements(&t->type); i++)
+        if (init->list[i] != tensor_get(t, i))
+            return false;
+    return true;
+}
+
+/* Equal constants of bodies and functions are one store. */
+static ValueId
+inner_constant(Import *I, Known *k)
+{
+    const Tensor *t = k->constant;
+    uint64_t key = hash_bytes(t->data, (size_t)type_bytes(&t->type)) ^
+                   (uint64_t)t->type.dtype;
+    uint32_t made;
+    const Store *s;
+
+    for (int i = 0; i < t->type.rank; i++)
+        key = key * 31 + (uint64_t)t->type.dim[i];
+    for (made = inner_store(I, key); made; made = inner_store(I, ++key)) {
+        s = &I->m->store[made];
+        if (type_equal(&s->type, &t->type) && s->init.kind == INIT_LIST &&
+            s->kind == SK_CONST && same_list(&s->init, t))
+            return graph_store(I->g, made);
+    }
+    return add_inner_store(I, k, key, t->type, SK_CONST, list_init(I, t));
 }
 
 static ValueId
@@ -117,6 +165,8 @@ constant_value(Import *I, Known *k)
                     k->name, type_text(I->a, t));
         return 0;
     }
+    if (k->path)
+        return inner_constant(I, k);
     return add_store(I, k, *t, SK_CONST, list_init(I, k->constant));
 }
 
@@ -151,13 +201,17 @@ known_value(Import *I, Known *k)
 ValueId
 input(Import *I, int i)
 {
+    Known *k;
+
     if (!has_input(I, i)) {
         lower_fault(I, "input %d is missing", i);
         return 0;
     }
-    if (know(I, I->node->input[i])->sequence)
-        lower_fault(I, "input %d is a sequence, not a tensor", i);
-    return known_value(I, know(I, I->node->input[i]));
+    k = know(I, I->node->input[i]);
+    if (k->sequence || k->none)
+        lower_fault(I, "input %d is %s, not a tensor", i,
+                    k->none ? "an optional that holds nothing" : "a sequence");
+    return known_value(I, k);
 }
 
 const Type *
@@ -169,18 +223,20 @@ input_type(Import *I, int i)
 }
 
 const Tensor *
-input_constant(Import *I, int i)
+known_constant(Import *I, Known *k)
 {
-    Known *k;
-
-    if (!has_input(I, i))
-        return NULL;
-    k = know(I, I->node->input[i]);
     if (!k->constant && k->proto && k->proto->data_location != 1 &&
         (k->proto->n_dims == 0 || !dtype_float(onnx_dtype(
                                       k->proto->data_type))))
         k->constant = tensor_content(I->a, k->proto, here(I));
     return k->constant;
+}
+
+const Tensor *
+input_constant(Import *I, int i)
+{
+    return has_input(I, i) ? known_constant(I, know(I, I->node->input[i]))
+                           : NULL;
 }
 
 ValueId
@@ -202,7 +258,9 @@ input_state(Import *I, int i)
 static void
 check_own(Import *I, const char *name)
 {
-    if (is_known(know(I, name)))
+    uint64_t there = 0;
+
+    if (map_get_ptr(I->reserved, sym(I->m->syms, name), &there))
         lower_fault(I, "needs the name '%s', which the model has\nhint: rename "
                        "that tensor in the export",
                     name);
@@ -240,28 +298,10 @@ wants_output(const Import *I, int output)
     return output < (int)I->node->n_output && *I->node->output[output];
 }
 
-bool
-reads_output(const Import *I, int output)
-{
-    const Onnx__GraphProto *g = I->model->graph;
-    const char *name = wants_output(I, output) ? I->node->output[output] : "";
-    bool read = false;
-
-    if (!*name)
-        return false;
-    for (size_t i = 0; i < g->n_node; i++)
-        for (size_t k = 0; k < g->node[i]->n_input; k++)
-            read = read || strcmp(g->node[i]->input[k], name) == 0;
-    for (size_t i = 0; i < g->n_output; i++)
-        read = read || (g->output[i]->name &&
-                        strcmp(g->output[i]->name, name) == 0);
-    return read;
-}
-
 static Known *
 output_slot(Import *I, int output)
 {
-    Known *k = know(I, I->node->output[output]);
+    Known *k = know_here(I, I->node->output[output]);
 
     if (is_known(k)) {
         lower_fault(I, "output '%s' is made a second time", k->name);
@@ -270,14 +310,18 @@ output_slot(Import *I, int output)
     return k;
 }
 
-/* The value takes the name that the model gives it, if that is free. */
+/* The value takes the name that the model gives it, if that is free. Names of
+   the model's own graph are not given to what is inside a body. */
 static void
-rename_value(Graph *g, ValueId v, Sym name)
+rename_value(Import *I, ValueId v, Sym name)
 {
+    Graph *g = I->g;
     Value *p = value_at(g, v);
+    uint64_t taken = 0;
 
     if (p->kind != V_TEMP || graph_find(g, name) ||
-        module_store(g->module, name))
+        module_store(g->module, name) ||
+        (I->scope->path && map_get_ptr(I->reserved, name, &taken)))
         return;
     map_put_ptr(g->by_name, p->name, 0);
     map_put_ptr(g->by_name, name, v);
@@ -295,7 +339,7 @@ bind_output(Import *I, int output, ValueId v)
     if (!k)
         return;
     k->value = v;
-    rename_value(I->g, v, k->name);
+    rename_value(I, v, k->name);
 }
 
 void
@@ -307,4 +351,16 @@ bind_constant(Import *I, int output, Tensor t)
         return;
     k->constant = NEW(I->a, Tensor);
     *k->constant = t;
+}
+
+void
+bind_known(Import *I, int output, Known *k)
+{
+    Known *slot = wants_output(I, output) ? output_slot(I, output) : NULL;
+
+    if (!slot)
+        return;
+    map_put_ptr(I->scope->known, slot->name, (uintptr_t)k);
+    if (k->value && k->path && !I->scope->path)
+        rename_value(I, k->value, slot->name);
 }

@@ -9,16 +9,44 @@
 #include "ir/ops/rules.h"
 #include "onnx.pb-c.h"
 
+typedef struct Known Known;
+
+/* A sequence whose length is known at import. */
+typedef struct Sequence {
+    Known **item; /* vector */
+} Sequence;
+
 /* What an ONNX name stands for. */
-typedef struct Known {
+struct Known {
     Sym name;
+    Sym path; /* of the body or function it belongs to; NULL: the model's */
     ValueId value;                  /* 0: not made into an IR value yet */
     const Onnx__TensorProto *proto; /* an initializer, or NULL */
     WireData data;                  /* of the initializer */
     Tensor *constant;               /* content known at import, or NULL */
-    ValueId *sequence; /* vector: what a sequence holds, or NULL */
+    Sequence *sequence;
+    bool none;     /* an optional that holds nothing */
+    bool absent;   /* an input that the caller of a function left out */
     bool forgiven; /* its node failed: who reads it says nothing */
-} Known;
+};
+
+/* A graph whose nodes are lowered: the model's, the body of a node or of a
+   function. Nothing of scopes is left in the IR. */
+typedef struct Scope {
+    struct Scope *outer;
+    bool body;  /* sees the names of the outer one */
+    Map *known; /* Sym -> Known * */
+    Onnx__NodeProto **node;
+    size_t nodes;
+    const char **output; /* vector */
+    int opset;
+    Onnx__OperatorSetIdProto **import;
+    size_t imports;
+    Sym path; /* stands before the names of its nodes in messages; or NULL */
+    const Onnx__FunctionProto *function; /* whose body it is in, or NULL */
+    Onnx__AttributeProto **given; /* vector: that the function was given */
+    int depth;
+} Scope;
 
 typedef struct Signature Signature; /* signature.h */
 
@@ -30,7 +58,7 @@ typedef struct Import {
     const char *file;
     const Onnx__ModelProto *model;
     int opset;
-    Map *known; /* Sym -> Known * */
+    Scope *scope;
     const Onnx__NodeProto *node;
     const struct OnnxRow *row; /* of the node's operator */
     uint64_t used; /* bit i: attribute i of the node was asked for */
@@ -39,6 +67,11 @@ typedef struct Import {
     bool training; /* the form for training is being made (see import.h) */
     bool modes;    /* some node has two forms */
     int draws;     /* random streams so far */
+    int64_t inlined;  /* nodes of bodies and functions so far */
+    Map *reserved;    /* Sym: names of the model's own graph */
+    Map *inner_store; /* proto or hash of a constant -> store */
+    Map *checked;     /* TensorProto: what is wrong with it was said */
+    Map *functions;   /* Sym of domain, name and overload -> FunctionProto */
     Signature *signature; /* what the file says of its parameters, or NULL */
 } Import;
 
@@ -75,6 +108,11 @@ void attr_ints(Import *I, const char *name, int most, int64_t *x, int *count);
 /* Of a list of ints or floats; NULL if it is not given or after a fault. */
 const void *attr_list(Import *I, const char *name, int64_t *count);
 const Onnx__TensorProto *attr_tensor(Import *I, const char *name);
+const Onnx__GraphProto *attr_graph(Import *I, const char *name);
+/* It may be there; it says nothing that is not known otherwise. */
+void attr_ignored(Import *I, const char *name);
+/* An attribute or what the function's caller gives for it; NULL: neither. */
+Onnx__AttributeProto *attr_resolved(Import *I, Onnx__AttributeProto *p);
 
 /* An axis of a tensor of this rank, negative ones counted from the end; false
    after a fault. */
@@ -97,12 +135,47 @@ bool reads_output(const Import *I, int output);
 /* ---- known.c, for import.c -------------------------------------------- */
 
 Loc here(const Import *I);
-Known *know(Import *I, const char *name); /* made if it is new */
-bool is_known(const Known *k);
 ValueId known_value(Import *I, Known *k); /* 0 after a complaint */
 /* Runs a node all of whose inputs are known at import; false: it must be
    lowered. */
 bool fold_node(Import *I);
+
+/* ---- scope.c: names, and the bodies that they stand in ------------------ */
+
+Known *know(Import *I, const char *name); /* to read; made if it is new */
+Known *know_here(Import *I, const char *name); /* to make, in this scope */
+bool is_known(const Known *k);
+Known *known_of_value(Import *I, ValueId v);
+Known *known_of_constant(Import *I, Tensor t);
+/* The content if it is known at import; NULL otherwise. */
+const Tensor *known_constant(Import *I, Known *k);
+/* The output stands for what k is. */
+void bind_known(Import *I, int output, Known *k);
+
+/* The body of the current node, its initializers taken; NULL after a fault. */
+Scope *body_scope(Import *I, const Onnx__GraphProto *g);
+/* A scope inside the current one, empty; NULL after a fault. */
+Scope *scope_new(Import *I);
+/* Input i of a body stands for k. */
+void scope_bind(Import *I, Scope *s, const char *name, Known *k);
+/* Lowers the nodes of s, NULL after a fault: out[] is what its outputs are.
+   False after a fault. */
+bool scope_results(Import *I, Scope *s, Known **out);
+
+/* ---- functions.c ------------------------------------------------------- */
+
+void take_functions(Import *I);
+/* The model's own function that this node calls; NULL: none. */
+const Onnx__FunctionProto *called_function(Import *I,
+                                           const Onnx__NodeProto *n);
+void lower_call(Import *I, const Onnx__FunctionProto *f);
+
+/* ---- import.c, nodes.c -------------------------------------------------- */
+
+/* The initializers of a graph, which is the model's where wire is given. */
+void take_initializers(Import *I, const Onnx__GraphProto *g, const Wire *wire);
+bool opset_is_read(int64_t version);
+void lower_nodes(Import *I); /* of the current scope */
 
 /* ---- model.c ---------------------------------------------------------- */
 
@@ -126,7 +199,7 @@ bool tensor_place(Arena *a, const char *file, const Onnx__TensorProto *t,
 typedef enum Holds { HOLDS_ANY, HOLDS_NUMBER, HOLDS_FLOAT, HOLDS_BOOL } Holds;
 
 typedef struct OnnxRow {
-    const char *name;
+    const char *domain, *name;
     int since;
     int least, most, outputs;
     Holds first;
@@ -135,6 +208,11 @@ typedef struct OnnxRow {
     const char *doc;
 } OnnxRow;
 
-const OnnxRow *onnx_row(const char *op_type); /* NULL: there is none */
+#define TRAINING_DOMAIN "ai.onnx.preview.training"
+
+/* NULL: there is none. */
+const OnnxRow *onnx_row(const char *domain, const char *op_type);
+/* "" and "ai.onnx" are one. */
+bool same_domain(const char *a, const char *b);
 
 #endif

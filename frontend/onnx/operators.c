@@ -15,9 +15,13 @@ static LowerNode lower_same, lower_compare;
 static const OnnxRow rows[] = {
 #define ANY INT_MAX
 #define ONNX(name, since, least, most, outputs, first, what, doc)              \
-    {#name, since, least, most, outputs, HOLDS_##first, what, doc},
+    {"", #name, since, least, most, outputs, HOLDS_##first, what, doc},
+#define ONNX_TRAINING(name, since, least, most, outputs, first, what, doc)     \
+    {TRAINING_DOMAIN, #name, since, least, most, outputs, HOLDS_##first,       \
+     what, doc},
 #include "frontend/onnx/onnx.def"
 #undef ONNX
+#undef ONNX_TRAINING
 #undef ANY
     {0},
 };
@@ -93,11 +97,18 @@ lower_compare(Import *I)
     bind_output(I, 0, node_at(I->g, made)->out[0]);
 }
 
+bool
+same_domain(const char *a, const char *b)
+{
+    return strcmp(strcmp(a, "ai.onnx") == 0 ? "" : a,
+                  strcmp(b, "ai.onnx") == 0 ? "" : b) == 0;
+}
+
 const OnnxRow *
-onnx_row(const char *op_type)
+onnx_row(const char *domain, const char *op_type)
 {
     for (const OnnxRow *r = rows; r->name; r++)
-        if (strcmp(r->name, op_type) == 0)
+        if (strcmp(r->name, op_type) == 0 && same_domain(r->domain, domain))
             return r;
     return NULL;
 }

@@ -7,6 +7,7 @@ typedef struct Embedded {
     const char *text;
 } Embedded;
 
-extern const Embedded embedded_rules[]; /* passes/train/rules, NULL-ended */
+/* NULL-ended: passes/train/rules and passes/simplify/rules. */
+extern const Embedded embedded_rules[], embedded_rewrites[];
 
 #endif

@@ -1,7 +1,7 @@
-/* gather: elements at indices known only when the program runs, and its
-   gradient, scatter_add. An index is brought into range, so that nothing
-   outside x is ever touched: a negative one counts from the end, then what is
-   still out of range becomes the nearest index that is not. */
+/* gather: elements at indices known only when the program runs. An index is
+   brought into range, so that nothing outside x is ever touched: a negative one
+   counts from the end, then what is still out of range becomes the nearest
+   index that is not. */
 #include "ir/ops/gather.h"
 
 #include "ir/eval.h"
@@ -13,7 +13,7 @@ Gather
 gather_of(const Graph *g, NodeId n)
 {
     const Node *node = &g->node[n];
-    bool back = node->op == OP_scatter_add;
+    bool back = node->op == OP_scatter;
     const Type *x = back ? result_type(g, n, 0) : operand_type(g, n, 0);
     int64_t axis = node_int(node, "axis");
     Gather r = {.outer = 1,
@@ -28,8 +28,7 @@ gather_of(const Graph *g, NodeId n)
     return r;
 }
 
-/* The type that x gathered by i along the axis has; false after a complaint. */
-static bool
+bool
 gathered_type(const Graph *g, NodeId n, const Type *x, Type *out)
 {
     const char *name = op_info(g->node[n].op)->name;
@@ -65,30 +64,48 @@ infer_gather(const Graph *g, NodeId n, const Type *given, Type *out)
     return gathered_type(g, n, operand_type(g, n, 0), out);
 }
 
-bool
-infer_scatter_add(const Graph *g, NodeId n, const Type *given, Type *out)
-{
-    const Type *dy = operand_type(g, n, 0);
-    Type expected;
-
-    if (!needs_given(g, n, given, dy->dtype) ||
-        !needs_real(g, n, dy->dtype) ||
-        !gathered_type(g, n, given, &expected))
-        return false;
-    if (!type_equal(&expected, dy))
-        return REFUSE(g, n, "scatter_add: g is %s, but %s takes %s",
-                      type_text(g->module->arena, dy),
-                      type_text(g->module->arena, given),
-                      type_text(g->module->arena, &expected));
-    *out = *given;
-    return true;
-}
-
 static void
 set_axis(Node *n, const void *from, Builder *b)
 {
     (void)b;
     node_attr_set(n, "axis")->i = *(const int64_t *)from;
+}
+
+ValueId
+build_gather(Builder *b, ValueId x, ValueId i, int64_t axis)
+{
+    NodeId made = build_node(b, OP_gather, 2, (ValueId[]){x, i}, 1, NULL,
+                             set_axis, &axis, NULL);
+
+    return node_at(b->g, made)->out[0];
+}
+
+ValueId
+build_flat_index(Builder *b, ValueId i, const Type *x, int axis)
+{
+    const Type t = value_at(b->g, i)->type;
+    int64_t stride[MAXRANK], last = x->dim[axis] - 1;
+    ValueId in[MAXRANK + 1] = {i};
+    Text text = text_new(b->g->module->arena);
+    int nin = 1;
+
+    type_strides(x, stride);
+    text_add(&text,
+             "t = i64(a); u = where(t<0,t+%" PRId64
+             ",t); max(min(u,%" PRId64 "),0)*%" PRId64,
+             last + 1, last, stride[axis]);
+    for (int k = 0; k < t.rank; k++) {
+        Type line = {.dtype = DT_I64, .rank = t.rank};
+
+        if (k == axis || t.dim[k] == 1)
+            continue;
+        for (int j = 0; j < t.rank; j++)
+            line.dim[j] = j == k ? t.dim[k] : 1;
+        text_add(&text, "+%s*%" PRId64,
+                 formula_letter(b->g->module->arena, nin), stride[k]);
+        in[nin++] = build_iota(b, line, k, NULL);
+    }
+    return build_formula(b, text_str(&text), nin, in, DT_I64, NULL);
 }
 
 void
@@ -97,33 +114,14 @@ grad_gather(Builder *b, NodeId n, const ValueId *dy, const bool *want,
 {
     Node node = *node_at(b->g, n);
     Type x = *operand_type(b->g, n, 0);
-    int64_t axis = node_int(&node, "axis");
-    NodeId made;
 
-    if (!want[0])
-        return;
-    made = build_node(b, OP_scatter_add, 2, (ValueId[]){dy[0], node.in[1]}, 1,
-                      &x, set_axis, &axis, NULL);
-    dx[0] = node_at(b->g, made)->out[0];
+    if (want[0])
+        dx[0] = build_scatter(b, "add", dy[0], node.in[1],
+                              node_int(&node, "axis"), x);
 }
 
-void
-grad_scatter_add(Builder *b, NodeId n, const ValueId *dy, const bool *want,
-                 ValueId *dx)
-{
-    Node node = *node_at(b->g, n);
-    int64_t axis = node_int(&node, "axis");
-    NodeId made;
-
-    if (!want[0])
-        return;
-    made = build_node(b, OP_gather, 2, (ValueId[]){dy[0], node.in[1]}, 1, NULL,
-                      set_axis, &axis, NULL);
-    dx[0] = node_at(b->g, made)->out[0];
-}
-
-static int64_t
-index_at(const Tensor *indices, int64_t k, int64_t size)
+int64_t
+gather_row(const Tensor *indices, int64_t k, int64_t size)
 {
     int64_t i = indices->type.dtype == DT_I32
                     ? ((const int32_t *)indices->data)[k]
@@ -146,28 +144,8 @@ eval_gather(Arena *a, const Graph *g, NodeId n, const Tensor *in, Tensor *out)
     for (int64_t o = 0; o < r.outer; o++)
         for (int64_t k = 0; k < r.count; k++, to += bytes)
             memcpy(to,
-                   from + (o * r.size + index_at(&in[1], k, r.size)) * bytes,
+                   from + (o * r.size + gather_row(&in[1], k, r.size)) * bytes,
                    (size_t)bytes);
-}
-
-void
-eval_scatter_add(Arena *a, const Graph *g, NodeId n, const Tensor *in,
-                 Tensor *out)
-{
-    Gather r = gather_of(g, n);
-    int64_t at = 0;
-
-    (void)a;
-    memset(out->data, 0, (size_t)type_bytes(&out->type));
-    for (int64_t o = 0; o < r.outer; o++)
-        for (int64_t k = 0; k < r.count; k++) {
-            int64_t row = o * r.size + index_at(&in[1], k, r.size);
-
-            for (int64_t j = 0; j < r.inner; j++, at++)
-                tensor_set(out, row * r.inner + j,
-                           tensor_get(out, row * r.inner + j) +
-                               tensor_get(&in[0], at));
-        }
 }
 
 /* x is read only where an index points to. */
@@ -178,14 +156,4 @@ cost_gather(const Graph *g, NodeId n)
 
     return (Cost){.bytes = 2 * moved +
                            (double)type_bytes(operand_type(g, n, 1))};
-}
-
-Cost
-cost_scatter_add(const Graph *g, NodeId n)
-{
-    Cost c = cost_moving(g, n, 0);
-
-    c.flops = (double)type_elements(operand_type(g, n, 0));
-    c.bytes += 2 * (double)type_bytes(operand_type(g, n, 0));
-    return c;
 }

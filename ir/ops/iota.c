@@ -9,6 +9,10 @@ infer_iota(const Graph *g, NodeId n, const Type *given, Type *out)
 
     if (!needs_given(g, n, given, DT_NONE))
         return false;
+    if (dtype_computed(given->dtype) != given->dtype)
+        return REFUSE(g, n, "iota: %s is only stored\ncast the result of "
+                            "another type",
+                      dtype_name(given->dtype));
     if (axis < 0 || axis >= given->rank)
         return REFUSE(g, n, "iota: axis %" PRId64 " of a result of rank %d",
                       axis, given->rank);

@@ -58,7 +58,7 @@ infer_reduce(const Graph *g, NodeId n, const Type *given, Type *out)
     if (op < 0)
         return REFUSE(g, n, "reduce: op is sum, max, min or prod, not '%s'",
                       name ? name : "");
-    if (x->dtype == DT_BF16 || x->dtype == DT_F16 || x->dtype == DT_U64 ||
+    if (dtype_computed(x->dtype) != x->dtype ||
         (x->dtype == DT_I1 && (op == RED_SUM || op == RED_PROD)))
         return REFUSE(g, n,
                       "reduce: %s of %s is not available\n"
@@ -157,14 +157,17 @@ typedef struct Reduce {
 #undef REAL
 #undef NAME
 
+/* plain: the integers are without sign. */
 static int64_t
-join_integer(Reduction op, int64_t x, int64_t y)
+join_integer(Reduction op, bool plain, int64_t x, int64_t y)
 {
+    bool more = plain ? (uint64_t)y > (uint64_t)x : y > x;
+
     switch (op) {
     case RED_SUM: return (int64_t)((uint64_t)x + (uint64_t)y);
     case RED_PROD: return (int64_t)((uint64_t)x * (uint64_t)y);
-    case RED_MAX: return y > x ? y : x;
-    case RED_MIN: return y < x ? y : x;
+    case RED_MAX: return more ? y : x;
+    case RED_MIN: return more ? x : y;
     }
     UNREACHABLE();
 }
@@ -181,7 +184,8 @@ reduce_integers(const Reduce *r, const Tensor *x, Tensor *y)
 
             sum = j == 0 && r->op != RED_SUM
                       ? element
-                      : join_integer(r->op, sum, element);
+                      : join_integer(r->op, dtype_unsigned(x->type.dtype),
+                                     sum, element);
         }
         tensor_set_integer(y, i, sum);
     }

@@ -5,6 +5,7 @@
 #include "ir/eval.h"
 #include "passes/pass.h"
 #include "passes/simplify/fold_numbers.h"
+#include "passes/tools/constant.h"
 
 #include <math.h>
 #include <string.h>
@@ -22,23 +23,6 @@ typedef struct Fold {
     ValueId *to;    /* value -> what is read in its place, 0: itself */
 } Fold;
 
-/* The content of a constant store, read through a module of its own. */
-static bool
-read_store(Fold *f, uint32_t id, Tensor *out)
-{
-    Module *m = module_new(f->scratch, "constant");
-    Store s = f->g->module->store[id];
-    Stores stores = {0};
-
-    m->file = f->g->module->file;
-    s.name = sym(m->syms, "constant");
-    module_add_store(m, s);
-    if (!eval_init_stores(f->scratch, m, &stores))
-        return false;
-    *out = stores.tensor[1];
-    return true;
-}
-
 /* The elements of v, if they are known before the program runs. */
 static bool
 known_tensor(Fold *f, ValueId v, Tensor *out)
@@ -48,7 +32,8 @@ known_tensor(Fold *f, ValueId v, Tensor *out)
     if (!f->known[v].data && value->kind == V_STORE &&
         f->g->module->store[value->store].kind == SK_CONST &&
         type_elements(&value->type) <= f->most &&
-        !read_store(f, value->store, &f->known[v]))
+        !constant_tensor(f->scratch, f->g->module, value->store,
+                         &f->known[v]))
         return false;
     *out = f->known[v];
     return out->data != NULL;

@@ -37,7 +37,8 @@ one_type(const Graph *g, const Node *n)
 {
     DType d = value_at(g, n->out[0])->type.dtype;
 
-    return dtype_float(d) && value_at(g, n->in[0])->type.dtype == d &&
+    return dtype_float(d) && dtype_computed(d) == d &&
+           value_at(g, n->in[0])->type.dtype == d &&
            value_at(g, n->in[1])->type.dtype == d;
 }
 

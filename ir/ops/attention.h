@@ -1,0 +1,32 @@
+/* attention: how the keys and queries of an attention are cut, for whoever
+   computes it: its sums depend on these cuts, and on nothing else. */
+#ifndef SNUG_ATTENTION_H
+#define SNUG_ATTENTION_H
+
+#include "ir/graph.h"
+
+/* Queries that look at the same keys; keys between two looks at the largest
+   score. The same for every machine. */
+enum { QUERY_BLOCK = 64, KEY_BLOCK = 64 };
+
+/* Of `attention` and `attention_grad`. */
+typedef struct Attention {
+    DType dtype;
+    int64_t batch, heads, groups; /* groups: heads of k and v */
+    int64_t queries, keys;
+    int64_t depth, width; /* elements of a key, of a value */
+    double scale;
+    bool causal, back;
+    int bias;            /* which operand, -1: none */
+    int64_t bias_at[4];  /* its strides over [batch, heads, queries, keys] */
+    int64_t blocks;      /* of queries */
+    int64_t items;       /* blocks of all heads that share a key's head */
+    int64_t parts, part; /* attention_grad: parts of `part` items each */
+} Attention;
+
+Attention attention_of(const Graph *g, NodeId n);
+
+/* Keys that a block of queries ending before `end` looks at: from 0 on. */
+int64_t attention_limit(const Attention *a, int64_t end);
+
+#endif

@@ -1,0 +1,29 @@
+/* rewrite_parse: what patterns and replacements share while they are read. */
+#ifndef SNUG_REWRITE_PARSE_H
+#define SNUG_REWRITE_PARSE_H
+
+#include "passes/simplify/rewrite_lex.h"
+
+/* Nodes up to `where` or `=>`; sets the rule's root. */
+void rewrite_read_pattern(RewriteReader *r);
+
+Op rewrite_read_op(RewriteReader *r);
+/* How many results its nodes have; of any number: 1. */
+int rewrite_results(Op op);
+bool rewrite_begins_attr(const RewriteReader *r);
+/* key=expression or a formula; in a pattern $new stands for what is there. */
+void rewrite_read_attr(RewriteReader *r, RewriteNode *n, bool pattern);
+/* `%r...`: its index, made if it is new; -1: something else comes next. */
+int rewrite_group(RewriteReader *r);
+/* `%a, %b =`: the names; empty if none stand there. */
+Sym *rewrite_read_names(RewriteReader *r);
+/* Gives the results of a node, the first of which is term t, their names. */
+void rewrite_name_results(RewriteReader *r, uint32_t t, const Sym *names,
+                          RewriteNode *n);
+uint32_t rewrite_new_term(RewriteReader *r, RewriteTermKind kind);
+/* The formula with its $x written as inputs `v_x`, which are appended to names
+   and, each once, to *variables (vector). */
+const char *rewrite_plain_formula(Arena *a, Syms *s, const char *text,
+                                  Text *names, Sym **variables);
+
+#endif
