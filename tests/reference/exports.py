@@ -63,7 +63,8 @@ def train(net, dtype):
         return t.to(dtype) if t.is_floating_point() else t
 
     model, losses = copy.deepcopy(net.model).to(dtype), []
-    update = torch.optim.AdamW(model.parameters(), lr=net.rate, weight_decay=0.01)
+    update = (torch.optim.AdamW(model.parameters(), lr=net.rate, weight_decay=0.01) if net.rule == "adamw" else
+              torch.optim.SGD(model.parameters(), lr=net.rate, momentum=0.9))
     for step in range(STEPS):
         rows = slice(step % 2 * net.batch, (step % 2 + 1) * net.batch)
         loss = loss_of(net, model(*(cast(a[rows]) for a in net.arrays.values())), cast(net.labels[rows]))
@@ -98,7 +99,7 @@ def passes(text):
 
 
 def compile_and_run(snug, net, options, base, data):
-    words = [snug, "compile", base + ".onnx", "--loss", net.loss, "--optimizer", net.rule, "--time-passes", "-o", base]
+    words = [snug, "compile", base + ".onnx", "--loss", net.loss, "--optimizer", net.rule, *(["--set", "mu=0.9"] if net.rule == "sgd" else []), "--time-passes", "-o", base]
     words += ["--dim", f"batch={net.batch}"] if "batch" in options else []
     start = time.time()
     made = subprocess.run(words, text=True, capture_output=True)

@@ -315,17 +315,17 @@ def resnet18(drop):
     from torchvision import models
     model = models.resnet18(num_classes=10)
     model.conv1, model.maxpool = nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.Identity()
-    return pictures(model, 32, 10, 16, rate=1e-4)
+    return pictures(model, 32, 10, 16, rate=1e-3, rule="sgd")
 
 
 def resnet50(drop):
     from torchvision import models
-    return pictures(models.resnet50(num_classes=100), 96, 100, 8, rate=1e-5)
+    return pictures(models.resnet50(num_classes=100), 96, 100, 8, rate=1e-3, rule="sgd")
 
 
 def mobilenetv2(drop):
     from torchvision import models
-    return pictures(models.mobilenet_v2(dropout=drop, num_classes=100), 96, 100, 8, rate=1e-5)
+    return pictures(models.mobilenet_v2(dropout=drop, num_classes=100), 96, 100, 8, rate=1e-3, rule="sgd")
 
 
 def vit_tiny(drop):
