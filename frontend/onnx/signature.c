@@ -200,28 +200,54 @@ reads(const Onnx__NodeProto *node, Sym name)
     return false;
 }
 
+/* The parameter that the node's call has and that is not found yet, or one
+   that is found but that the node does not read. */
+static Target *
+stands_for(Import *I, const Signature *s, const Onnx__NodeProto *node,
+           const char *call)
+{
+    Target *t, *copy = NULL;
+
+    while ((t = next_in_call(I, s, &call))) {
+        if (!t->found)
+            return t;
+        if (!copy && !reads(node, t->name))
+            copy = t;
+    }
+    return copy;
+}
+
+static void
+find_renamed(Import *I, Signature *s, const Map *floats,
+             const Onnx__NodeProto *node, const char *call)
+{
+    Sym name = unlisted_matrix(I, s, floats, node);
+    Target *t = name ? stands_for(I, s, node, call) : NULL;
+
+    if (!t)
+        return;
+    map_put_ptr(s->unlisted, name, 1);
+    s->copies += t->found;
+    s->others += !t->found;
+    t->found = true;
+}
+
 static void
 find_others(Import *I, Signature *s, const Map *floats,
             const Onnx__NodeProto *node)
 {
-    Sym name = unlisted_matrix(I, s, floats, node);
     const char *call =
         metadata(node->n_metadata_props, node->metadata_props, call_key);
     const char *scopes =
         metadata(node->n_metadata_props, node->metadata_props, scope_key);
-    Target *t = NULL;
+    Target *t;
 
-    while (call && (t = next_in_call(I, s, &call))) {
-        if (scopes && t->found && reads(node, t->name))
+    if (!call)
+        return;
+    find_renamed(I, s, floats, node, call);
+    while (scopes && (t = next_in_call(I, s, &call)))
+        if (t->found && reads(node, t->name))
             find_tied(I, s, scopes);
-        if (!name || reads(node, t->name))
-            continue;
-        map_put_ptr(s->unlisted, name, 1);
-        s->copies += t->found;
-        s->others += !t->found;
-        t->found = true;
-        name = NULL;
-    }
 }
 
 /* The initializers of floats with axes, to their number. */
