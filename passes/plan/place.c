@@ -12,7 +12,7 @@
 #include "passes/tools/placement.h"
 
 /* Buffers whose search gets all of its nodes. */
-enum { MANY_BUFFERS = 128, WORTH = 10000 };
+enum { MANY_BUFFERS = 64, WORTH = 10000 };
 
 /* What the plan of the module comes to. */
 typedef struct Totals {
