@@ -9,9 +9,11 @@
 #define expand(f) LowerNode lower_##f;
 #define ONNX(name, since, least, most, outputs, first, what, doc) what
 #define ONNX_TRAINING(name, since, least, most, outputs, first, what, doc) what
+#define ONNX_PREVIEW(name, since, least, most, outputs, first, what, doc) what
 #include "frontend/onnx/onnx.def"
 #undef ONNX
 #undef ONNX_TRAINING
+#undef ONNX_PREVIEW
 #undef same
 #undef compare
 #undef expand
@@ -36,6 +38,9 @@ ValueId cast_to(Import *I, ValueId x, DType d, const char *round_mode);
 double largest_of(DType d);
 ValueId mean(Import *I, ValueId x, int naxes, const int64_t *axes);
 
+/* Uniform numbers in [0, 1) of t's shape, f32: others in every step of training,
+   always the same ones else. */
+ValueId drawn(Import *I, Type t, double seed);
 /* The truth of a condition known at import; false after a fault. */
 bool take_truth(Import *I, const Tensor *t, bool *truth);
 /* The output is a sequence of these. */
