@@ -10,7 +10,7 @@
 /* ---- dropout ---------------------------------------------------------- */
 
 /* The row-major index of every element as the text of a sum over one iota an
-   axis, operands from *nin on; the iotas are appended to in[]. */
+   axis, operands from `b` on; the iotas are appended to in[]. */
 static void
 index_text(Import *I, const Type *t, Text *text, ValueId *in, int *nin)
 {
@@ -49,28 +49,55 @@ draw_count(Import *I)
     return count;
 }
 
+/* What this node draws from. */
+typedef struct Draw {
+    Type type; /* of what is dropped */
+    ValueId count;
+    int stream;
+    double rate;
+} Draw;
+
+/* Is the element kept? Operands are appended to in[]. */
+static void
+kept_text(Import *I, const Draw *d, Text *text, ValueId *in, int *nin)
+{
+    text_add(text, "uniform(");
+    index_text(I, &d->type, text, in, nin);
+    in[*nin] = d->count;
+    in[*nin + 1] = own_input(I, "seed", type_scalar(DT_I64));
+    text_add(text, ",%s,%s+%d)>=", formula_letter(I->a, *nin),
+             formula_letter(I->a, *nin + 1), d->stream * 40503);
+    text_add_double(text, d->rate);
+    *nin += 2;
+}
+
 /* where(drawn, x/(1-rate), 0). Nothing but x is kept for the gradient: it
    draws the same numbers again. */
 static ValueId
-dropped(Import *I, ValueId x, double rate)
+dropped(Import *I, ValueId x, const Draw *d)
 {
-    Type t = value_at(I->g, x)->type;
     ValueId in[MAXRANK + 3] = {x};
     Text text = text_new(I->a);
-    int nin = 1, stream;
+    int nin = 1;
 
-    text_add(&text, "where(uniform(");
-    index_text(I, &t, &text, in, &nin);
-    in[nin] = draw_count(I);
-    in[nin + 1] = own_input(I, "seed", type_scalar(DT_I64));
-    stream = I->draws;
-    text_add(&text, ",%s,%s+%d)>=", formula_letter(I->a, nin),
-             formula_letter(I->a, nin + 1), stream * 40503);
-    text_add_double(&text, rate);
+    text_add(&text, "where(");
+    kept_text(I, d, &text, in, &nin);
     text_add(&text, ",a*");
-    text_add_double(&text, 1 / (1 - rate));
+    text_add_double(&text, 1 / (1 - d->rate));
     text_add(&text, ",0)");
-    return build_formula(&I->b, text.s, nin + 2, in, t.dtype, NULL);
+    return build_formula(&I->b, text.s, nin, in, d->type.dtype, NULL);
+}
+
+/* What is kept, drawn once more. */
+static ValueId
+drawn_mask(Import *I, const Draw *d)
+{
+    ValueId in[MAXRANK + 2] = {0};
+    Text text = text_new(I->a);
+    int nin = 0;
+
+    kept_text(I, d, &text, in, &nin);
+    return build_formula(&I->b, text.s, nin, in, DT_I1, NULL);
 }
 
 ValueId
@@ -126,55 +153,29 @@ dropout_rate(Import *I, double *rate)
     return true;
 }
 
-/* A mask is boolean from opset 10 on. */
-static DType
-mask_type(const Import *I, DType of_data)
-{
-    return I->opset < 10 ? of_data : DT_I1;
-}
-
-/* The same where the model reads what is kept: that is a tensor then. */
-static void
-bind_mask(Import *I, ValueId x, double rate)
-{
-    Type t = value_at(I->g, x)->type;
-    ValueId u = drawn(I, t, 0), mask;
-    Text text = text_new(I->a);
-
-    text_add(&text, "a>=");
-    text_add_double(&text, rate);
-    mask = build_formula(&I->b, text.s, 1, &u, mask_type(I, t.dtype), NULL);
-    text = text_new(I->a);
-    text_add(&text, "where(b!=0,a*");
-    text_add_double(&text, 1 / (1 - rate));
-    text_add(&text, ",0)");
-    bind_output(I, 0, build_formula(&I->b, text.s, 2, (ValueId[]){x, mask},
-                                    t.dtype, NULL));
-    bind_output(I, 1, mask);
-}
-
 void
 lower_Dropout(Import *I)
 {
     ValueId x = input(I, 0);
-    bool masked;
     double rate;
 
     if (!x || !dropout_rate(I, &rate))
         return;
-    masked = reads_output(I, 1);
     I->modes = I->modes || rate > 0;
     if (I->training && rate > 0) {
-        if (masked)
-            bind_mask(I, x, rate);
-        else
-            bind_output(I, 0, dropped(I, x, rate));
+        Draw d = {.type = value_at(I->g, x)->type, .rate = rate};
+
+        d.count = draw_count(I);
+        d.stream = I->draws;
+        bind_output(I, 0, dropped(I, x, &d));
+        if (reads_output(I, 1))
+            bind_output(I, 1, drawn_mask(I, &d));
         return;
     }
     bind_output(I, 0, build_map1(&I->b, OP_copy, x, NULL));
-    if (masked) { /* all elements are kept */
+    if (reads_output(I, 1)) { /* all elements are kept */
         const Type t = value_at(I->g, x)->type;
-        ValueId one = build_number(&I->b, 1, mask_type(I, t.dtype), NULL);
+        ValueId one = build_number(&I->b, 1, DT_I1, NULL);
 
         bind_output(I, 1,
                     build_broadcast(&I->b, one, t.rank, t.dim, NULL));
@@ -188,8 +189,28 @@ typedef struct Norm {
     double epsilon, momentum;
     int64_t axes[MAXRANK], shape[MAXRANK]; /* all but axis 1; [1,C,1,1] */
     int naxes, rank;
+    bool kept;    /* they stand in stores, which training updates */
     double count; /* elements a channel */
 } Norm;
+
+/* Statistics that another node makes, or that are handed in at every step, are
+   taken as they come. */
+static bool
+take_statistics(Import *I, Norm *n)
+{
+    ValueId mean = input(I, 3), var = input(I, 4);
+
+    n->mean = mean;
+    n->var = var;
+    n->kept = mean && var &&
+              (value_at(I->g, mean)->kind == V_STORE ||
+               value_at(I->g, var)->kind == V_STORE);
+    if (n->kept) {
+        n->mean = input_state(I, 3);
+        n->var = input_state(I, 4);
+    }
+    return n->mean && n->var;
+}
 
 static bool
 take_norm(Import *I, Norm *n)
@@ -202,9 +223,7 @@ take_norm(Import *I, Norm *n)
     n->x = input(I, 0);
     n->scale = input(I, 1);
     n->bias = input(I, 2);
-    n->mean = input_state(I, 3);
-    n->var = input_state(I, 4);
-    if (!t || !n->scale || !n->bias || !n->mean || !n->var)
+    if (!take_statistics(I, n) || !t || !n->scale || !n->bias)
         return false;
     if (t->rank < 2) {
         lower_fault(I, "normalizes %s; a batch and channels are expected",
@@ -269,12 +288,12 @@ update_running(Import *I, const Norm *n, ValueId running, ValueId batch,
     Builder update = I->b;
     const Type t = value_at(I->g, running)->type;
     Text formula = text_new(I->a);
-    ValueId in[2], next;
+    ValueId in[2] = {n->kept ? latest(I, running) : running, 0}, next;
 
-    update.phase = 'u';
-    in[0] = latest(I, running);
-    in[1] = build_map1(&update, OP_detach, batch, NULL);
-    in[1] = build_view(&update, in[1], 1, t.dim, NULL);
+    update.phase = n->kept ? 'u' : 'f';
+    if (n->kept)
+        batch = build_map1(&update, OP_detach, batch, NULL);
+    in[1] = build_view(&update, batch, 1, t.dim, NULL);
     text_add(&formula, "a*");
     text_add_double(&formula, n->momentum);
     text_add(&formula, "+b*");
@@ -282,7 +301,8 @@ update_running(Import *I, const Norm *n, ValueId running, ValueId batch,
     next = build_formula(
         &update, formula.s, 2, in, t.dtype,
         sym_format(I->m->syms, "%s'", value_at(I->g, running)->name));
-    value_at(I->g, next)->over = in[0];
+    if (n->kept)
+        value_at(I->g, next)->over = in[0];
     bind_output(I, output, next);
 }
 
@@ -299,30 +319,41 @@ normalized(Import *I, const Norm *n, ValueId mean, ValueId var)
     return build_formula(&I->b, t.s, 5, in, DT_NONE, NULL);
 }
 
+/* With the batch's own statistics, the running ones updated. */
+static void
+bind_training(Import *I, const Norm *n)
+{
+    ValueId mean = channel_mean(I, n, n->x);
+    ValueId center = build_map2(&I->b, OP_sub, n->x, mean, NULL);
+    ValueId var =
+        channel_mean(I, n, build_map1(&I->b, OP_square, center, NULL));
+
+    bind_output(I, 0, normalized(I, n, mean, var));
+    update_running(I, n, n->mean, mean, 1);
+    update_running(I, n, n->var, var, 2);
+}
+
 void
 lower_BatchNormalization(Import *I)
 {
     bool training = attr_int(I, "training_mode", 0) != 0;
-    ValueId mean, center, var;
     Norm n = {0};
 
     if (!take_norm(I, &n))
         return;
-    if (!training && !I->modes)
+    if (!training && !I->modes && n.kept)
         warn_at((Loc){I->file, 0, I->node->name, "BatchNormalization"},
                 "was exported in inference form; it is trained with the "
                 "batch's statistics all the same (export with "
                 "training=TrainingMode.TRAINING to say so)");
-    I->modes = true;
-    if (!I->training) {
+    if (!n.kept && !training)
+        warn_at((Loc){I->file, 0, I->node->name, "BatchNormalization"},
+                "its running statistics are no initializers: they are taken "
+                "as they are, also in training");
+    I->modes = I->modes || n.kept;
+    if (n.kept ? I->training : training)
+        bind_training(I, &n);
+    else
         bind_output(I, 0, normalized(I, &n, as_channels(I, &n, n.mean),
                               as_channels(I, &n, n.var)));
-        return;
-    }
-    mean = channel_mean(I, &n, n.x);
-    center = build_map2(&I->b, OP_sub, n.x, mean, NULL);
-    var = channel_mean(I, &n, build_map1(&I->b, OP_square, center, NULL));
-    bind_output(I, 0, normalized(I, &n, mean, var));
-    update_running(I, &n, n.mean, mean, 1);
-    update_running(I, &n, n.var, var, 2);
 }
