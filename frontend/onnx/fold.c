@@ -16,8 +16,8 @@ static bool
 is_pure(const char *op)
 {
     static const char *const others[] = {
-        "BatchNormalization", "Bernoulli", "Dropout", "Gradient", "If", "Loop",
-        "Multinomial", "Optional", "OptionalGetElement", "Scan", "SequenceAt",
+        "BatchNormalization", "Bernoulli", "Dropout", "FlexAttention",
+        "Gradient", "If", "Loop", "Multinomial", "Optional", "OptionalGetElement", "Scan", "SequenceAt",
         "SequenceConstruct", "SequenceEmpty", "SequenceErase",
         "SequenceInsert", "SequenceMap", "SplitToSequence", NULL};
 
@@ -148,7 +148,7 @@ fold_node(Import *I)
         return false;
     I->g = I->b.g = graph_new(I->m, "fold");
     enter_inputs(I, was);
-    I->row->lower(I);
+    lower_row(I);
     done = complaints() != before;
     if (!done && outputs_are_small(I))
         done = bound = run_node(I, out);

@@ -9,6 +9,7 @@
 #include "frontend/onnx/lower.h"
 #include "frontend/onnx/operators.h"
 #include "frontend/onnx/signature.h"
+#include "ir/origin.h"
 
 enum {
     IR_VERSION_MOST = 14,
@@ -72,9 +73,10 @@ check_initializer(Import *I, const Known *k)
     const char *path;
     int64_t offset;
 
-    if (tensor_place(I->a, I->file, k->proto, k->data, &path, &offset) &&
+    if (tensor_place(I->a, I->m, I->file, k->proto, k->data, &path,
+                     &offset) &&
         !path)
-        tensor_content(I->a, k->proto, here(I));
+        initializer_content(I->a, I->m, I->file, k->proto, k->data);
 }
 
 void
@@ -106,6 +108,24 @@ take_initializers(Import *I, const Onnx__GraphProto *g, const Wire *wire)
                           "yet");
 }
 
+/* Is the input there only to tell CastLike an element type? */
+static bool
+tells_only_its_type(const Import *I, const char *name)
+{
+    const Onnx__GraphProto *g = I->model->graph;
+    bool told = false, read = false;
+
+    for (size_t i = 0; i < g->n_node; i++)
+        for (size_t k = 0; k < g->node[i]->n_input; k++) {
+            const char *op = g->node[i]->op_type;
+            bool like = k == 1 && op && strcmp(op, "CastLike") == 0;
+
+            if (strcmp(g->node[i]->input[k], name) == 0)
+                *(like ? &told : &read) = true;
+        }
+    return told && !read;
+}
+
 static int64_t
 bound_dim(Import *I, const Onnx__TensorShapeProto__Dimension *d,
           const char *input_name, int axis)
@@ -113,7 +133,8 @@ bound_dim(Import *I, const Onnx__TensorShapeProto__Dimension *d,
     const char *name = d->dim_param;
 
     if (d->has_dim_value) {
-        if (d->dim_value < 1)
+        if (d->dim_value < 0 ||
+            (d->dim_value == 0 && !tells_only_its_type(I, input_name)))
             complain(here(I), "input '%s': axis %d has size %" PRId64
                               ", at least 1 is needed",
                      input_name, axis, d->dim_value);
@@ -372,12 +393,14 @@ Module *
 import_onnx(Arena *a, const char *path, const DimBinding *dim, int dims)
 {
     Import *I = NEW(a, Import);
+    struct stat st;
     Wire wire;
 
     *I = (Import){.a = a, .file = path, .dim = dim, .dims = dims};
-    I->model = read_model(a, path, &wire);
+    I->model = read_model(a, path, &wire, &st);
     raise_if_complained();
     I->m = module_new(a, stem(a, path));
+    origin_note(I->m, path, &st);
     I->m->file = path;
     module_set(I->m, "onnx", path);
     check_versions(I);

@@ -4,8 +4,12 @@
 
 #include "frontend/onnx/signature.h"
 #include "ir/eval.h"
+#include "ir/narrow.h"
 
-enum { LIST_MOST = 65536 }; /* elements of a constant written out in the text */
+enum {
+    LIST_MOST = 65536, /* elements of a constant written out in the text */
+    CONSTANT_MOST = 1 << 22 /* elements that are read at import */
+};
 
 Loc
 here(const Import *I)
@@ -85,8 +89,8 @@ list_init(Import *I, const Tensor *t)
     return init;
 }
 
-/* A floating initializer with axes is a parameter, unless the file says that
-   it is none; all others are constant. */
+/* A floating initializer with axes is a parameter, if it has 16 bits at least and
+   unless the file says that it is none; all others are constant. */
 static ValueId
 initializer_value(Import *I, Known *k)
 {
@@ -102,9 +106,11 @@ initializer_value(Import *I, Known *k)
     if (made)
         return graph_store(I->g, made);
     if (!tensor_type(k->proto, here(I), &t) ||
-        !tensor_place(I->a, I->file, k->proto, k->data, &path, &offset))
+        !tensor_place(I->a, I->m, I->file, k->proto, k->data, &path,
+                      &offset))
         return 0;
-    kind = dtype_float(t.dtype) && t.rank > 0 &&
+    kind = dtype_float(t.dtype) && dtype_bits(t.dtype) >= 16 &&
+                   t.rank > 0 &&
                    signature_trains(I->signature, k->name)
                ? SK_PARAM
                : SK_CONST;
@@ -112,7 +118,7 @@ initializer_value(Import *I, Known *k)
         init = (Init){.kind = INIT_FILE, .path = sym(I->m->syms, path),
                       .offset = offset};
     } else {
-        content = tensor_content(I->a, k->proto, here(I));
+        content = initializer_content(I->a, I->m, I->file, k->proto, k->data);
         if (!content)
             return 0;
         init = list_init(I, content);
@@ -222,13 +228,23 @@ input_type(Import *I, int i)
     return v ? &value_at(I->g, v)->type : NULL;
 }
 
+/* Is it a constant by its type, and not so large that it is data? */
+static bool
+can_be_constant(Import *I, const Onnx__TensorProto *t)
+{
+    Type type;
+
+    return (t->n_dims == 0 || !dtype_float(onnx_dtype(t->data_type))) &&
+           tensor_type(t, here(I), &type) &&
+           type_elements(&type) <= CONSTANT_MOST;
+}
+
 const Tensor *
 known_constant(Import *I, Known *k)
 {
-    if (!k->constant && k->proto && k->proto->data_location != 1 &&
-        (k->proto->n_dims == 0 || !dtype_float(onnx_dtype(
-                                      k->proto->data_type))))
-        k->constant = tensor_content(I->a, k->proto, here(I));
+    if (!k->constant && k->proto && can_be_constant(I, k->proto))
+        k->constant =
+            initializer_content(I->a, I->m, I->file, k->proto, k->data);
     return k->constant;
 }
 
@@ -242,8 +258,9 @@ input_constant(Import *I, int i)
 ValueId
 input_state(Import *I, int i)
 {
-    ValueId v = input(I, i);
+    ValueId v = input(I, i), narrow = v ? know(I, I->node->input[i])->narrow : 0;
 
+    v = narrow ? narrow : v;
     if (v && value_at(I->g, v)->kind != V_STORE) {
         lower_fault(I, "input %d must be an initializer: training updates it",
                     i);
@@ -338,7 +355,7 @@ bind_output(Import *I, int output, ValueId v)
     k = output_slot(I, output);
     if (!k)
         return;
-    k->value = v;
+    k->value = v = narrowed(I, v);
     rename_value(I, v, k->name);
 }
 
@@ -351,6 +368,12 @@ bind_constant(Import *I, int output, Tensor t)
         return;
     k->constant = NEW(I->a, Tensor);
     *k->constant = t;
+    if (I->narrow && t.type.dtype == DT_F32) {
+        t.type.dtype = I->narrow;
+        *k->constant = tensor_new(I->a, t.type);
+        narrow_pack(I->narrow, type_elements(&t.type), t.data,
+                    k->constant->data);
+    }
 }
 
 void

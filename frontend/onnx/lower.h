@@ -4,6 +4,8 @@
 #ifndef SNUG_LOWER_H
 #define SNUG_LOWER_H
 
+#include <sys/stat.h>
+
 #include "frontend/onnx/import.h"
 #include "frontend/onnx/wire.h"
 #include "ir/ops/rules.h"
@@ -26,6 +28,7 @@ struct Known {
     Tensor *constant;               /* content known at import, or NULL */
     Sequence *sequence;
     bool loose;    /* its value has no name of the model yet */
+    ValueId narrow; /* of which `value` is the f32 form in this node, or 0 */
     bool none;     /* an optional that holds nothing */
     bool absent;   /* an input that the caller of a function left out */
     bool forgiven; /* its node failed: who reads it says nothing */
@@ -51,6 +54,12 @@ typedef struct Scope {
 
 typedef struct Signature Signature; /* signature.h */
 
+/* An integer tensor, and the same numbers as floats with a gradient. */
+typedef struct Quantized {
+    const Graph *graph;
+    ValueId value, real;
+} Quantized;
+
 typedef struct Import {
     Arena *a;
     Module *m;
@@ -68,6 +77,8 @@ typedef struct Import {
     bool training; /* the form for training is being made (see import.h) */
     bool modes;    /* some node has two forms */
     int draws;     /* random streams so far */
+    DType narrow;  /* f32 results of this node are rounded to it; or DT_NONE */
+    Quantized *quantized; /* vector (expand_quantize.c) */
     int64_t inlined;  /* nodes of bodies and functions so far */
     Map *reserved;    /* Sym: names of the model's own graph */
     Map *inner_store; /* proto or hash of a constant -> store */
@@ -133,6 +144,14 @@ bool wants_output(const Import *I, int output);
 /* Does a node or an output of the model read it? Linear in the model. */
 bool reads_output(const Import *I, int output);
 
+/* ---- widen.c ---------------------------------------------------------- */
+
+/* Lowers the node by its row, narrow floats read as f32 where the operator
+   computes with them. */
+void lower_row(Import *I);
+/* What stands for v, a result, outside this node. */
+ValueId narrowed(Import *I, ValueId v);
+
 /* ---- known.c, for import.c -------------------------------------------- */
 
 Loc here(const Import *I);
@@ -181,24 +200,53 @@ void lower_nodes(Import *I); /* of the current scope */
 
 /* ---- model.c ---------------------------------------------------------- */
 
-/* Reads, scans and unpacks; NULL after a complaint. */
-Onnx__ModelProto *read_model(Arena *a, const char *file, Wire *wire);
+/* Reads, scans and unpacks, all but the data of large initializers, which have
+   its length only; *st: the file as it is. NULL after a complaint. */
+Onnx__ModelProto *read_model(Arena *a, const char *file, Wire *wire,
+                             struct stat *st);
 /* ONNX's number of an element type; DT_NONE: not one that the IR has. */
 DType onnx_dtype(int32_t elem_type);
 const char *onnx_type_name(int32_t elem_type);
+/* Several elements share a byte in the file, but not in memory. */
+bool is_packed(DType d);
 /* Type of a tensor; false after a complaint at loc. */
 bool tensor_type(const Onnx__TensorProto *t, Loc loc, Type *out);
 /* Its content in memory (inline data only); NULL after a complaint. */
 Tensor *tensor_content(Arena *a, const Onnx__TensorProto *t, Loc loc);
 /* Where its raw bytes stand: the model's own file by `data`, or an external
-   file that passes every check. False after a complaint; *path NULL: neither,
-   the content must be listed. */
-bool tensor_place(Arena *a, const char *file, const Onnx__TensorProto *t,
-                  WireData data, const char **path, int64_t *offset);
+   file that passes every check and is known to m from then on. False after a
+   complaint; *path NULL: neither, the content must be listed. */
+bool tensor_place(Arena *a, Module *m, const char *file,
+                  const Onnx__TensorProto *t, WireData data, const char **path,
+                  int64_t *offset);
+
+/* ---- content.c -------------------------------------------------------- */
+
+/* The content of an initializer of the file, wherever its data stands; NULL
+   after a complaint. */
+Tensor *initializer_content(Arena *a, Module *m, const char *file,
+                            const Onnx__TensorProto *t, WireData data);
+/* n bytes of a file that is as m knows it; false after a complaint. */
+bool read_range(const Module *m, const char *path, int64_t offset, void *to,
+                int64_t n);
+
+/* ---- export_body.c ------------------------------------------------------ */
+
+/* The model's graph with its bodies as they are exported, and the tensors that
+   move there from them. */
+void export_bodies(Arena *a, const Module *m, const char *file,
+                   const Onnx__ModelProto *model, Onnx__GraphProto *out,
+                   Onnx__TensorProto ***moved);
 
 /* ---- onnx.def --------------------------------------------------------- */
 
-typedef enum Holds { HOLDS_ANY, HOLDS_NUMBER, HOLDS_FLOAT, HOLDS_BOOL } Holds;
+typedef enum Holds {
+    HOLDS_ANY,
+    HOLDS_COMPUTED,
+    HOLDS_NUMBER,
+    HOLDS_FLOAT,
+    HOLDS_BOOL
+} Holds;
 
 typedef struct OnnxRow {
     const char *domain, *name;
@@ -211,6 +259,7 @@ typedef struct OnnxRow {
 } OnnxRow;
 
 #define TRAINING_DOMAIN "ai.onnx.preview.training"
+#define PREVIEW_DOMAIN  "ai.onnx.preview"
 
 /* NULL: there is none. */
 const OnnxRow *onnx_row(const char *domain, const char *op_type);

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,12 +19,35 @@ typedef struct TypeRow {
 /* By the number of TensorProto.DataType; those without a type of ours cannot
    be computed with. */
 static const TypeRow types[] = {
-    {"undefined", DT_NONE},  {"float", DT_F32},     {"uint8", DT_U8},
-    {"int8", DT_I8},         {"uint16", DT_NONE},   {"int16", DT_NONE},
-    {"int32", DT_I32},       {"int64", DT_I64},     {"string", DT_NONE},
-    {"bool", DT_I1},         {"float16", DT_NONE},  {"double", DT_F64},
-    {"uint32", DT_NONE},     {"uint64", DT_NONE},   {"complex64", DT_NONE},
-    {"complex128", DT_NONE}, {"bfloat16", DT_NONE},
+    {"undefined", DT_NONE},
+    {"float", DT_F32},
+    {"uint8", DT_U8},
+    {"int8", DT_I8},
+    {"uint16", DT_U16},
+    {"int16", DT_I16},
+    {"int32", DT_I32},
+    {"int64", DT_I64},
+    {"string", DT_NONE},
+    {"bool", DT_I1},
+    {"float16", DT_F16},
+    {"double", DT_F64},
+    {"uint32", DT_U32},
+    {"uint64", DT_U64},
+    {"complex64", DT_NONE},
+    {"complex128", DT_NONE},
+    {"bfloat16", DT_BF16},
+    {"float8e4m3fn", DT_F8E4M3},
+    {"float8e4m3fnuz", DT_F8E4M3FNUZ},
+    {"float8e5m2", DT_F8E5M2},
+    {"float8e5m2fnuz", DT_F8E5M2FNUZ},
+    {"uint4", DT_U4},
+    {"int4", DT_I4},
+    {"float4e2m1", DT_F4},
+    {"float8e8m0", DT_F8E8M0},
+    {"uint2", DT_U2},
+    {"int2", DT_I2},
+    {"float6e2m3", DT_NONE},
+    {"float6e3m2", DT_NONE},
 };
 
 enum { TYPES = sizeof types / sizeof *types };
@@ -44,79 +66,88 @@ onnx_type_name(int32_t elem_type)
                                                : "an unknown type";
 }
 
-typedef struct Mapping {
-    void *p;
-    size_t size;
-} Mapping;
-
-static void
-unmap(void *p)
-{
-    const Mapping *m = p;
-
-    munmap(m->p, m->size);
-}
-
 static void
 free_model(void *p)
 {
     onnx__model_proto__free_unpacked(p, NULL);
 }
 
-/* The file mapped for reading until the arena is freed; NULL after a
-   complaint. */
-static const unsigned char *
-map_file(Arena *a, const char *file, size_t *size)
+/* The file for reading; -1 after a complaint. */
+static int
+open_model(const char *file, struct stat *st)
 {
     Loc loc = {.file = file};
     int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    struct stat st;
-    Mapping *m;
-    void *p;
 
-    if (fd < 0 || fstat(fd, &st) < 0) {
+    if (fd < 0 || fstat(fd, st) < 0)
         complain(loc, "cannot be read: %s", strerror(errno));
-        return NULL;
-    }
-    *size = (size_t)st.st_size;
-    if (!S_ISREG(st.st_mode) || st.st_size > FILE_MOST || st.st_size == 0) {
+    else if (!S_ISREG(st->st_mode))
+        complain(loc, "is not a regular file");
+    else if (st->st_size == 0)
+        complain(loc, "is empty, not an ONNX model");
+    else if (st->st_size > FILE_MOST)
+        complain(loc, "is larger than 2 GiB, the most that an ONNX file can "
+                      "be\nhint: save its weights as external data");
+    else
+        return fd;
+    if (fd >= 0)
         close(fd);
-        complain(loc, !S_ISREG(st.st_mode) ? "is not a regular file"
-                      : st.st_size == 0    ? "is empty, not an ONNX model"
-                                           : "is larger than 2 GiB, the most "
-                                             "that an ONNX file can be\nhint: "
-                                             "save its weights as external "
-                                             "data");
-        return NULL;
-    }
-    p = mmap(NULL, *size, PROT_READ, MAP_PRIVATE, fd, 0);
-    close(fd);
-    if (p == MAP_FAILED) {
-        complain(loc, "cannot be mapped: %s", strerror(errno));
-        return NULL;
-    }
-    m = NEW(a, Mapping);
-    *m = (Mapping){p, *size};
-    arena_defer(a, unmap, m);
-    return p;
+    return -1;
 }
 
-Onnx__ModelProto *
-read_model(Arena *a, const char *file, Wire *wire)
+/* What was left in the file has its length again, but no content. */
+static bool
+note_left(const char *file, Onnx__TensorProto *t, WireData d)
 {
-    size_t size;
-    const unsigned char *bytes = map_file(a, file, &size);
-    Onnx__ModelProto *m;
+    if (!d.left)
+        return true;
+    if (t->has_raw_data && !t->raw_data.len && !t->n_float_data) {
+        t->raw_data.len = (size_t)d.length;
+        return true;
+    }
+    if (!t->has_raw_data && !t->n_float_data && d.length % 4 == 0) {
+        t->n_float_data = (size_t)d.length / 4;
+        return true;
+    }
+    complain((Loc){.file = file},
+             "tensor '%s' has its data in two places, or numbers that are cut "
+             "off",
+             t->name ? t->name : "");
+    return false;
+}
 
-    if (!bytes || !wire_scan(a, file, bytes, size, wire))
-        return NULL;
-    m = onnx__model_proto__unpack(NULL, size, bytes);
+static Onnx__ModelProto *
+unpack_model(Arena *a, const char *file, const Wire *wire)
+{
+    Onnx__ModelProto *m =
+        onnx__model_proto__unpack(NULL, wire->size, wire->bytes);
+
     if (!m) {
         complain((Loc){.file = file}, "is not an ONNX model: protobuf refuses "
                                       "its bytes");
         return NULL;
     }
     arena_defer(a, free_model, m);
+    ASSERT(m->graph->n_initializer == vec_len(wire->initializer));
+    for (size_t i = 0; i < m->graph->n_initializer; i++)
+        if (!note_left(file, m->graph->initializer[i], wire->initializer[i]))
+            return NULL;
+    return m;
+}
+
+Onnx__ModelProto *
+read_model(Arena *a, const char *file, Wire *wire, struct stat *st)
+{
+    Arena *scratch = arena_new();
+    int fd = open_model(file, st);
+    Onnx__ModelProto *m = NULL;
+
+    if (fd >= 0 &&
+        wire_read(a, scratch, file, fd, (size_t)st->st_size, wire))
+        m = unpack_model(a, file, wire);
+    if (fd >= 0)
+        close(fd);
+    arena_free(scratch);
     return m;
 }
 
@@ -165,24 +196,34 @@ typed_count(const Onnx__TensorProto *t)
 static size_t
 own_count(const Onnx__TensorProto *t, DType d)
 {
-    return d == DT_F32   ? t->n_float_data
-           : d == DT_F64 ? t->n_double_data
-           : d == DT_I64 ? t->n_int64_data
-                         : t->n_int32_data;
+    return d == DT_F32                    ? t->n_float_data
+           : d == DT_F64                  ? t->n_double_data
+           : d == DT_I64                  ? t->n_int64_data
+           : d == DT_U32 || d == DT_U64   ? t->n_uint64_data
+                                          : t->n_int32_data;
 }
 
-static double
-typed_element(const Onnx__TensorProto *t, size_t i)
+bool
+is_packed(DType d)
 {
-    return t->n_float_data    ? (double)t->float_data[i]
-           : t->n_double_data ? t->double_data[i]
-                              : (double)t->int32_data[i];
+    return dtype_bits(d) < 8;
+}
+
+/* What the file holds: bytes with several elements in each, or elements. */
+static int64_t
+units(const Type *t)
+{
+    int64_t each = is_packed(t->dtype) ? 8 / dtype_bits(t->dtype) : 1;
+    int64_t n = type_elements(t);
+
+    return n / each + (n % each != 0);
 }
 
 static bool
 data_fits(const Onnx__TensorProto *t, const Type *type, Loc loc)
 {
-    int64_t want = type_elements(type);
+    int64_t want = units(type);
+    int64_t bytes = is_packed(type->dtype) ? want : type_bytes(type);
     size_t typed = typed_count(t);
 
     if (typed != own_count(t, type->dtype) || t->n_string_data) {
@@ -196,9 +237,9 @@ data_fits(const Onnx__TensorProto *t, const Type *type, Loc loc)
                  t->name ? t->name : "");
         return false;
     }
-    if (t->has_raw_data && (int64_t)t->raw_data.len != type_bytes(type)) {
+    if (t->has_raw_data && (int64_t)t->raw_data.len != bytes) {
         complain(loc, "tensor '%s' holds %zu bytes; its shape says %" PRId64,
-                 t->name ? t->name : "", t->raw_data.len, type_bytes(type));
+                 t->name ? t->name : "", t->raw_data.len, bytes);
         return false;
     }
     if (!t->has_raw_data && (int64_t)typed != want) {
@@ -207,6 +248,46 @@ data_fits(const Onnx__TensorProto *t, const Type *type, Loc loc)
         return false;
     }
     return true;
+}
+
+/* Entry i of the typed fields into element i; int32_data holds the bits of what
+   has no field of its own. */
+static void
+take_typed(const Onnx__TensorProto *t, size_t i, Tensor *x)
+{
+    DType d = x->type.dtype;
+    int64_t at = (int64_t)i;
+    uint16_t bits;
+
+    if (d == DT_F32 || d == DT_F64)
+        tensor_set(x, at, d == DT_F32 ? (double)t->float_data[i]
+                                      : t->double_data[i]);
+    else if (d == DT_I64)
+        tensor_set_integer(x, at, t->int64_data[i]);
+    else if (d == DT_U32 || d == DT_U64)
+        tensor_set_integer(x, at, (int64_t)t->uint64_data[i]);
+    else if (!dtype_float(d))
+        tensor_set_integer(x, at, t->int32_data[i]);
+    else {
+        bits = (uint16_t)t->int32_data[i];
+        memcpy((char *)x->data + at * dtype_bytes(d), &bits,
+               (size_t)dtype_bytes(d));
+    }
+}
+
+/* Element i of several in a byte, the first of them lowest. */
+static void
+take_packed(const Onnx__TensorProto *t, int64_t i, Tensor *x)
+{
+    int bits = dtype_bits(x->type.dtype), each = 8 / bits;
+    unsigned byte = t->has_raw_data ? t->raw_data.data[i / each]
+                                    : (unsigned)t->int32_data[i / each];
+    unsigned code = byte >> (i % each * bits) & ((1u << bits) - 1);
+
+    if (dtype_float(x->type.dtype))
+        ((uint8_t *)x->data)[i] = (uint8_t)code;
+    else
+        tensor_set_integer(x, i, code);
 }
 
 Tensor *
@@ -224,13 +305,14 @@ tensor_content(Arena *a, const Onnx__TensorProto *t, Loc loc)
     if (!data_fits(t, &x->type, loc))
         return NULL;
     x->data = NEWN(a, char, type_bytes(&x->type) + 1);
-    if (t->has_raw_data && t->raw_data.len)
+    if (is_packed(x->type.dtype))
+        for (int64_t i = 0; i < type_elements(&x->type); i++)
+            take_packed(t, i, x);
+    else if (t->has_raw_data && t->raw_data.len)
         memcpy(x->data, t->raw_data.data, t->raw_data.len);
-    for (size_t i = 0; !t->has_raw_data && i < typed_count(t); i++) {
-        if (x->type.dtype == DT_I64 && t->n_int64_data)
-            ((int64_t *)x->data)[i] = t->int64_data[i];
-        else
-            tensor_set(x, (int64_t)i, typed_element(t, i));
-    }
+    for (size_t i = 0; !is_packed(x->type.dtype) && !t->has_raw_data &&
+                       i < typed_count(t);
+         i++)
+        take_typed(t, i, x);
     return x;
 }

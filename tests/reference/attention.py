@@ -2,16 +2,19 @@
 """Writes the cases of tests/attention in the form of operators.py: attention,
 rotary positions and operators that carry a state. The results of forms that
 the suite leaves out are those of the onnx reference evaluator.
-usage: attention.py FOLDER   (needs onnx and numpy)"""
+usage: attention.py FOLDER   (needs onnx, ml_dtypes and numpy)"""
 import sys
 
+import ml_dtypes
 import numpy as np
 
 import operators as base
 
-base.OPERATORS = """Attention CausalConvWithState LinearAttention
+base.OPERATORS = """Attention CausalConvWithState FlexAttention LinearAttention
 RotaryEmbedding""".split()
 base.CONSTANT = {}
+base.TYPES.update({np.dtype(np.float16): "f16",
+                   np.dtype(ml_dtypes.bfloat16): "bf16"})
 
 
 def older():
