@@ -26,11 +26,6 @@ typedef struct Case {
 static const struct Refusal {
     const char *name, *words;
 } refusals[] = {
-    {"test_maxpool_with_argmax_2d_precomputed_pads", "index output"},
-    {"test_maxpool_with_argmax_2d_precomputed_strides", "index output"},
-    {"test_edge_pad", "mode 'edge'"},
-    {"test_reflect_pad", "mode 'reflect'"},
-    {"test_wrap_pad", "mode 'wrap'"},
     {NULL, NULL},
 };
 

@@ -3,7 +3,7 @@
    made. Initializers come last in the graph, each packed on its own. */
 #include <string.h>
 
-#include "frontend/onnx/lower.h"
+#include "frontend/onnx/export_bodies.h"
 #include "ir/origin.h"
 
 enum {
@@ -155,16 +155,16 @@ add_tensor(Export *e, const Onnx__TensorProto *t, WireData data)
 
 /* The graph's own pieces; false: there is too much. */
 static bool
-add_graph(Export *e, const Onnx__ModelProto *model, const Wire *wire)
+add_graph(Export *e, const Onnx__GraphProto *graph, const Wire *wire)
 {
-    const Onnx__GraphProto *graph = model->graph;
-    Onnx__TensorProto **moved;
-    Onnx__GraphProto bare;
+    Bodies bodies = bodies_of(e->a, e->m, e->file, graph);
+    Onnx__GraphProto bare = *graph;
+    WireData inline_data = {0};
     uint8_t *bytes;
     size_t size;
 
-    export_bodies(e->a, e->m, e->file, model, &bare, &moved);
     bare.n_initializer = 0;
+    bare.node = bodies.node;
     size = onnx__graph_proto__get_packed_size(&bare);
     bytes = NEWN(e->a, uint8_t, size + 1);
     onnx__graph_proto__pack(&bare, bytes);
@@ -172,8 +172,8 @@ add_graph(Export *e, const Onnx__ModelProto *model, const Wire *wire)
     for (size_t i = 0; i < graph->n_initializer; i++)
         if (!add_tensor(e, graph->initializer[i], wire->initializer[i]))
             return false;
-    for (size_t i = 0; i < vec_len(moved); i++)
-        if (!add_tensor(e, moved[i], (WireData){0}))
+    for (size_t i = 0; i < vec_len(bodies.moved); i++)
+        if (!add_tensor(e, bodies.moved[i], inline_data))
             return false;
     return true;
 }
@@ -192,13 +192,14 @@ export_pieces(Arena *a, Module *m, const char *path, int *count)
     raise_if_complained();
     if (!origin_note(m, path, &st))
         raise_at((Loc){.file = path}, "has changed since the model was read");
+    bodies_warn_of_functions(path, model);
     bare = *model;
     bare.graph = NULL;
     size = onnx__model_proto__get_packed_size(&bare);
     bytes = NEWN(a, uint8_t, size + 1);
     onnx__model_proto__pack(&bare, bytes);
     add_literal(&all, bytes, size);
-    if (!add_graph(&inner, model, &wire))
+    if (!add_graph(&inner, model->graph, &wire))
         return NULL;
     add_head(&all, MODEL_GRAPH, pieces_size(inner.piece));
     for (size_t i = 0; i < vec_len(inner.piece); i++)

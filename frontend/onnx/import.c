@@ -108,22 +108,21 @@ take_initializers(Import *I, const Onnx__GraphProto *g, const Wire *wire)
                           "yet");
 }
 
-/* Is the input there only to tell CastLike an element type? */
+/* Does no node read the elements of the input? CastLike asks for a type. */
 static bool
 tells_only_its_type(const Import *I, const char *name)
 {
     const Onnx__GraphProto *g = I->model->graph;
-    bool told = false, read = false;
+    bool read = false;
 
     for (size_t i = 0; i < g->n_node; i++)
         for (size_t k = 0; k < g->node[i]->n_input; k++) {
             const char *op = g->node[i]->op_type;
             bool like = k == 1 && op && strcmp(op, "CastLike") == 0;
 
-            if (strcmp(g->node[i]->input[k], name) == 0)
-                *(like ? &told : &read) = true;
+            read = read || (!like && strcmp(g->node[i]->input[k], name) == 0);
         }
-    return told && !read;
+    return !read;
 }
 
 static int64_t

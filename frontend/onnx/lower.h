@@ -27,8 +27,8 @@ struct Known {
     WireData data;                  /* of the initializer */
     Tensor *constant;               /* content known at import, or NULL */
     Sequence *sequence;
-    bool loose;    /* its value has no name of the model yet */
     ValueId narrow; /* of which `value` is the f32 form in this node, or 0 */
+    bool loose;    /* its value has no name of the model yet */
     bool none;     /* an optional that holds nothing */
     bool absent;   /* an input that the caller of a function left out */
     bool forgiven; /* its node failed: who reads it says nothing */
@@ -229,14 +229,6 @@ Tensor *initializer_content(Arena *a, Module *m, const char *file,
 /* n bytes of a file that is as m knows it; false after a complaint. */
 bool read_range(const Module *m, const char *path, int64_t offset, void *to,
                 int64_t n);
-
-/* ---- export_body.c ------------------------------------------------------ */
-
-/* The model's graph with its bodies as they are exported, and the tensors that
-   move there from them. */
-void export_bodies(Arena *a, const Module *m, const char *file,
-                   const Onnx__ModelProto *model, Onnx__GraphProto *out,
-                   Onnx__TensorProto ***moved);
 
 /* ---- onnx.def --------------------------------------------------------- */
 
