@@ -26,8 +26,6 @@ typedef struct Case {
 static const struct Refusal {
     const char *name, *words;
 } refusals[] = {
-    {"Cast to FLOAT16", "casts to float16, which is not supported"},
-    {"Cast to BFLOAT16", "casts to bfloat16, which is not supported"},
     {NULL, NULL},
 };
 
