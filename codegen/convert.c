@@ -219,43 +219,16 @@ middle_of(Unit *u, int lanes, LLVMValueRef x)
 
 /* ---- integers ----------------------------------------------------------- */
 
+/* Float to integer: truncated, saturated, NaN to 0. */
 static LLVMValueRef
-saturated(Unit *u, LLVMTypeRef t, bool plain, LLVMValueRef x)
+saturated(Unit *u, int lanes, DType to, LLVMValueRef x)
 {
-    LLVMTypeRef overload[] = {t, LLVMTypeOf(x)};
-    const char *name = plain ? "llvm.fptoui.sat" : "llvm.fptosi.sat";
+    LLVMTypeRef overload[] = {unit_vector(u, to, lanes), LLVMTypeOf(x)};
+    const char *name = dtype_unsigned(to) ? "llvm.fptoui.sat" : "llvm.fptosi.sat";
     LLVMValueRef f = LLVMGetIntrinsicDeclaration(
         u->module, LLVMLookupIntrinsicID(name, strlen(name)), overload, 2);
 
     return LLVMBuildCall2(u->b, LLVMGlobalGetValueType(f), f, &x, 1, "");
-}
-
-static LLVMValueRef
-limited(Unit *u, int lanes, LLVMIntPredicate p, int64_t limit, LLVMTypeRef t,
-        LLVMValueRef x)
-{
-    LLVMValueRef most = splat(
-        u, LLVMConstInt(t, (unsigned long long)limit, true), lanes);
-
-    return LLVMBuildSelect(u->b, LLVMBuildICmp(u->b, p, x, most, ""), most, x,
-                           "");
-}
-
-/* Float to integer: truncated, saturated, NaN to 0. */
-static LLVMValueRef
-to_integer(Unit *u, int lanes, DType to, LLVMValueRef x)
-{
-    bool plain = dtype_unsigned(to);
-    LLVMTypeRef t = unit_type(u, to);
-    int64_t top = (int64_t)1 << (dtype_bits(to) - 1);
-
-    x = saturated(u, unit_vector(u, to, lanes), plain, x);
-    if (dtype_bits(to) >= 8)
-        return x;
-    if (plain)
-        return limited(u, lanes, LLVMIntUGT, 2 * top - 1, t, x);
-    x = limited(u, lanes, LLVMIntSGT, top - 1, t, x);
-    return limited(u, lanes, LLVMIntSLT, -top, t, x);
 }
 
 /* The lowest bits stay, the highest of them is the sign. */
@@ -282,8 +255,12 @@ convert_plain(Unit *u, int lanes, DType from, DType to, LLVMValueRef x)
         return truth_as(u, to, lanes, truth_of(u, from, x));
     if (dtype_float(from) && dtype_float(to))
         return LLVMBuildFPCast(u->b, x, t, "");
-    if (dtype_float(from))
-        return to_integer(u, lanes, to, x);
+    if (dtype_float(from) && dtype_bits(to) >= 8)
+        return saturated(u, lanes, to, x);
+    if (dtype_float(from)) {
+        x = saturated(u, lanes, DT_I32, x);
+        from = DT_I32;
+    }
     if (dtype_float(to))
         return dtype_unsigned(from) ? LLVMBuildUIToFP(u->b, x, t, "")
                                     : LLVMBuildSIToFP(u->b, x, t, "");

@@ -117,6 +117,8 @@ lower_of(const Node *n)
         return lower_move;
     case KK_gather:
         return lower_gather;
+    case KK_sort:
+        return lower_sort;
     case KK_attention:
         return lower_attention;
     default:

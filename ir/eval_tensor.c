@@ -65,13 +65,14 @@ tensor_get(const Tensor *t, int64_t i)
     return (double)x;
 }
 
-/* Truncates and saturates to the type; a NaN is 0. */
+/* Truncates and saturates to the type, an i32 where it has less than 8 bits; a
+   NaN is 0. */
 static void
 set_saturated(Tensor *t, int64_t i, double x)
 {
     DType d = t->type.dtype;
-    bool is_signed = !dtype_unsigned(d);
-    int bits = dtype_bits(d);
+    bool is_signed = !dtype_unsigned(d) || dtype_bits(d) < 8;
+    int bits = dtype_bits(d) < 8 ? 32 : dtype_bits(d);
     double top = ldexp(1, is_signed ? bits - 1 : bits);
     double low = is_signed ? -top : 0;
 

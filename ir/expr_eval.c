@@ -375,7 +375,7 @@ cast(DType from, DType t, int n, void *to, const void *lane)
         return;
     }
     if (dtype_float(from))
-        float_to_integer(t, n, &w);
+        float_to_integer(dtype_bits(t) < 8 ? DT_I32 : t, n, &w);
     integer_to(t, n, &w, to);
 }
 

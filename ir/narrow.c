@@ -12,7 +12,7 @@ static const Narrow formats[DT_COUNT] = {
     [DT_F8E5M2] = {NARROW_IEEE, 8, 2, 15, 0x7c, 0x7e},
     [DT_F8E5M2FNUZ] = {NARROW_FNUZ, 8, 2, 16, 0x80, 0x80},
     [DT_F8E8M0] = {NARROW_SCALE, 8, 0, 127, 0xfe, 0xff},
-    [DT_F4] = {NARROW_SMALL, 4, 1, 1, 7, 7},
+    [DT_F4] = {NARROW_SMALL, 4, 1, 1, 7, 8},
 };
 
 const Narrow *

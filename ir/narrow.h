@@ -12,7 +12,7 @@ typedef enum NarrowKind {
     NARROW_IEEE,  /* the largest exponent, as in f32 */
     NARROW_LAST,  /* no infinity, NaN is all ones; beyond M: NaN */
     NARROW_FNUZ,  /* the same, NaN is what would be -0; no -0 */
-    NARROW_SMALL, /* neither; beyond M and NaN: M */
+    NARROW_SMALL, /* neither; beyond M: M, NaN: -0 */
     NARROW_SCALE  /* exponents only: rounded up, no sign, no 0; NaN is all ones,
                      beyond M: M, infinity: NaN */
 } NarrowKind;

@@ -29,6 +29,7 @@ typedef enum KernelKind {
     KK_window,
     KK_move,
     KK_gather,
+    KK_sort,
     KK_attention,
     KK_group,
 } KernelKind;

@@ -117,7 +117,7 @@ rt_narrow_write(RtType t, void *to, double value)
     int most = largest(f), code;
     uint16_t wide;
     if (isnan(value)) {
-        code = f->special == SPECIAL_NONE ? most : nan_code(f);
+        code = nan_code(f); /* -0 where there is none */
     } else if (!rt_narrow_holds(t, value)) {
         code = most;
     } else {

@@ -26,13 +26,6 @@ typedef struct Case {
 static const struct Refusal {
     const char *name, *words;
 } refusals[] = {
-    {"Cast to FLOAT16", "casts to float16, which is not supported"},
-    {"Cast to BFLOAT16", "casts to bfloat16, which is not supported"},
-    {"test_maxpool_with_argmax_2d_precomputed_pads", "index output"},
-    {"test_maxpool_with_argmax_2d_precomputed_strides", "index output"},
-    {"test_edge_pad", "mode 'edge'"},
-    {"test_reflect_pad", "mode 'reflect'"},
-    {"test_wrap_pad", "mode 'wrap'"},
     {NULL, NULL},
 };
 

@@ -255,6 +255,8 @@ static const Case cases[] = {
     {"[3,4]", "scatter %a, %i op=\"mul\" axis=0 : f64[2,4]"},
     {"[4,3]", "scatter %a, %i op=\"max\" axis=1 : f64[4,2]"},
     {"[3]", "scatter %a, %i op=\"min\" axis=0 : f64[2]"},
+    {"[3,4]", "sort %a axis=1 count=3 descending=1 : f64[3,3], i64[3,3]"},
+    {"[3,4]", "sort %a axis=0 count=2 descending=0 : f64[2,4], i64[2,4]"},
     {"[3] [2,3] []", "map %a, %b, %c \"tanh(a*b)+c*a\" : f64[2,3]"},
 };
 
@@ -272,7 +274,8 @@ case_module(Arena *a, const Case *c, int *params)
                  (int)n, s, *params + 1);
         s += n + (s[n] == ' ');
     }
-    text_add(&t, "graph forward {\nf %%y = %s\noutput %%y\n}\n", c->node);
+    text_add(&t, "graph forward {\nf %%y%s = %s\noutput %%y\n}\n",
+             strstr(c->node, ", i64[") ? ", %n" : "", c->node);
     return parse_module(a, text_str(&t), "case");
 }
 
@@ -301,12 +304,12 @@ gradient_graph(Module *m, Graph *g, int params)
 {
     Graph *d = graph_clone(g, "gradient");
     NodeId n = d->order[0];
-    ValueId dx[MOST_INPUTS] = {0}, dy;
+    ValueId dx[MOST_INPUTS] = {0}, dy[2] = {0};
     bool want[MOST_INPUTS] = {true, true, true};
     Builder b = {.g = d, .phase = 'b'};
 
-    dy = graph_input(d, "dy", value_at(d, node_at(d, n)->out[0])->type);
-    op_rules(node_at(d, n)->op)->grad(&b, n, &dy, want, dx);
+    dy[0] = graph_input(d, "dy", value_at(d, node_at(d, n)->out[0])->type);
+    op_rules(node_at(d, n)->op)->grad(&b, n, dy, want, dx);
     d->output = NULL;
     for (int i = 0; i < params; i++) {
         cr_assert(dx[i]);

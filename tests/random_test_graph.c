@@ -1,35 +1,20 @@
 /* random_test_graph: see the header. */
 #include "tests/random_test_graph.h"
 
-#include "tests/small.h"
+#include "ir/philox.h"
+#include "tests/random_test_maker.h"
 
 #include <stdio.h>
 
-enum { NODES = 12, POOL = 64, LINE = 400 };
+enum { NODES = 12, MODEL_NODES = 26 };
 
-typedef struct Item {
-    char name[16];
-    DType dtype;
-    int rank;
-    int64_t dim[4];
-} Item;
-
-typedef struct Maker {
-    uint64_t seed, draws;
-    Text head, body;
-    Item pool[POOL];
-    int count, stores;
-    char last[LINE];
-    int last_item;
-} Maker;
-
-static int
+int
 draw(Maker *k, int n)
 {
     return (int)(philox_uniform(k->seed, k->draws++) * n) % n;
 }
 
-static void
+void
 add_type(Text *t, const Item *x)
 {
     text_add(t, "%s[", dtype_name(x->dtype));
@@ -38,7 +23,7 @@ add_type(Text *t, const Item *x)
     text_add(t, "]");
 }
 
-static void
+void
 add_list(Text *t, const char *key, int n, const int64_t *x)
 {
     text_add(t, " %s=[", key);
@@ -47,7 +32,7 @@ add_list(Text *t, const char *key, int n, const int64_t *x)
     text_add(t, "]");
 }
 
-static int64_t
+int64_t
 elements(const Item *x)
 {
     int64_t n = 1;
@@ -57,8 +42,7 @@ elements(const Item *x)
     return n;
 }
 
-/* Takes the item into the pool; its index. */
-static int
+int
 keep(Maker *k, Item x)
 {
     if (k->count == POOL)
@@ -68,8 +52,7 @@ keep(Maker *k, Item x)
     return k->count++;
 }
 
-/* A node that makes x; `what` is the text between `=` and the type. */
-static int
+int
 emit(Maker *k, Item x, const char *what)
 {
     int i = keep(k, x);
@@ -106,7 +89,7 @@ add_input(Maker *k)
     return i;
 }
 
-static int
+int
 add_store(Maker *k, const char *kind, Item x)
 {
     int i = keep(k, x);
@@ -117,301 +100,13 @@ add_store(Maker *k, const char *kind, Item x)
     return i;
 }
 
-static const Item *
+const Item *
 any(Maker *k)
 {
     int from = draw(k, 3) ? k->count - 1 - draw(k, 4) : draw(k, k->count);
 
     return &k->pool[from < 0 ? 0 : from];
 }
-
-/* -- a node of each kind; false: none fits the operand ------------------- */
-
-static bool
-make_map1(Maker *k, Item x)
-{
-    static const char *const ops[] = {"relu", "exp",  "tanh", "neg",
-                                      "abs",  "sqrt", "copy", "sigmoid"};
-    char s[LINE];
-
-    snprintf(s, sizeof s, "%s %%%s",
-             ops[x.dtype == DT_I32 ? 3 + draw(k, 2) : draw(k, 8)], x.name);
-    emit(k, x, s);
-    return true;
-}
-
-/* The shape of both; false if they do not go together. */
-static bool
-broadcast_of(const Item *x, const Item *y, Item *z)
-{
-    *z = x->rank < y->rank ? *y : *x;
-    z->dtype = dtype_promote(x->dtype, y->dtype);
-    for (int i = 1; i <= z->rank; i++) {
-        int64_t a = i <= x->rank ? x->dim[x->rank - i] : 1;
-        int64_t b = i <= y->rank ? y->dim[y->rank - i] : 1;
-
-        if (a != b && a != 1 && b != 1)
-            return false;
-        z->dim[z->rank - i] = a == 1 ? b : a;
-    }
-    return true;
-}
-
-static bool
-make_map2(Maker *k, Item x)
-{
-    static const char *const ops[] = {"add", "sub", "mul", "max", "min", "lt"};
-    const Item *y = any(k);
-    char s[LINE];
-    Item z;
-
-    if (!broadcast_of(&x, y, &z) || elements(&z) > 4000)
-        return false;
-    if (draw(k, 2))
-        snprintf(s, sizeof s, "%s %%%s, %%%s", ops[draw(k, 6)], x.name,
-                 y->name);
-    else
-        snprintf(s, sizeof s, "map %%%s, %%%s \"%s\"", x.name, y->name,
-                 draw(k, 2) ? "a*b+2*a" : "where(a>b,a*0.5,b)");
-    emit(k, z, s);
-    return true;
-}
-
-static bool
-make_cast(Maker *k, Item x)
-{
-    static const DType types[] = {DT_F32, DT_F64, DT_I32, DT_F32};
-    char s[LINE];
-
-    x.dtype = types[draw(k, 4)];
-    snprintf(s, sizeof s, "map %%%s \"%s\"", x.name,
-             draw(k, 2) ? "a" : "a*1");
-    emit(k, x, s);
-    return true;
-}
-
-static bool
-make_reduce(Maker *k, Item x)
-{
-    static const char *const ops[] = {"sum", "max", "min", "prod"};
-    int64_t axes[4];
-    int n = 0;
-    Text t = text_new(k->body.arena);
-
-    for (int i = 0; i < x.rank; i++)
-        if (draw(k, 2)) {
-            axes[n++] = i;
-            x.dim[i] = 1;
-        }
-    if (!n)
-        return false;
-    text_add(&t, "reduce %%%s op=\"%s\"", x.name, ops[draw(k, 4)]);
-    add_list(&t, "axes", n, axes);
-    emit(k, x, text_str(&t));
-    return true;
-}
-
-static bool
-make_contract(Maker *k, Item x)
-{
-    Item w = {.dtype = x.dtype, .rank = 2}, y = x;
-    bool turned = draw(k, 2);
-    char s[LINE];
-    int i;
-
-    if (x.rank != 2 || x.dtype == DT_I32 || k->count + 2 > POOL)
-        return false;
-    y.dim[1] = 1 + draw(k, 6);
-    w.dim[turned] = x.dim[1];
-    w.dim[!turned] = y.dim[1];
-    i = add_store(k, "param", w);
-    snprintf(s, sizeof s, "contract %%%s, %%%s labels=\"mk,%s->mn\" split=%d",
-             x.name, k->pool[i].name, turned ? "nk" : "kn",
-             x.dim[1] == 4 ? 2 : 1);
-    emit(k, y, s);
-    return true;
-}
-
-static bool
-make_view(Maker *k, Item x)
-{
-    Item y = {.dtype = x.dtype};
-    char s[LINE];
-
-    if (x.rank && draw(k, 2)) {
-        y.rank = 1;
-        y.dim[0] = elements(&x);
-    } else {
-        y = x;
-        if (x.rank == 4)
-            return false;
-        y.dim[y.rank++] = 1;
-    }
-    snprintf(s, sizeof s, "view %%%s", x.name);
-    emit(k, y, s);
-    return true;
-}
-
-static bool
-make_transpose(Maker *k, Item x)
-{
-    int64_t perm[4] = {0, 1, 2, 3};
-    Text t = text_new(k->body.arena);
-    Item y = x;
-
-    if (x.rank < 2)
-        return false;
-    for (int i = x.rank - 1; i > 0; i--) {
-        int j = draw(k, i + 1);
-        int64_t p = perm[i];
-
-        perm[i] = perm[j];
-        perm[j] = p;
-    }
-    for (int i = 0; i < x.rank; i++)
-        y.dim[i] = x.dim[perm[i]];
-    text_add(&t, "transpose %%%s", x.name);
-    add_list(&t, "perm", x.rank, perm);
-    emit(k, y, text_str(&t));
-    return true;
-}
-
-static bool
-make_slice(Maker *k, Item x)
-{
-    int64_t starts[4], steps[4];
-    Text t = text_new(k->body.arena);
-    Item y = x;
-
-    if (!x.rank)
-        return false;
-    for (int i = 0; i < x.rank; i++) {
-        steps[i] = 1 + draw(k, 2);
-        starts[i] = draw(k, (int)x.dim[i]);
-        y.dim[i] = (x.dim[i] - starts[i] + steps[i] - 1) / steps[i];
-    }
-    text_add(&t, "slice %%%s", x.name);
-    add_list(&t, "starts", x.rank, starts);
-    add_list(&t, "steps", x.rank, steps);
-    emit(k, y, text_str(&t));
-    return true;
-}
-
-static bool
-make_pad(Maker *k, Item x)
-{
-    int64_t starts[4];
-    Text t = text_new(k->body.arena);
-    Item y = x;
-
-    if (!x.rank || elements(&x) > 1000)
-        return false;
-    for (int i = 0; i < x.rank; i++) {
-        starts[i] = draw(k, 3);
-        y.dim[i] += starts[i] + draw(k, 2);
-    }
-    text_add(&t, "pad %%%s", x.name);
-    add_list(&t, "starts", x.rank, starts);
-    text_add(&t, " value=%d", draw(k, 3) - 1);
-    emit(k, y, text_str(&t));
-    return true;
-}
-
-static bool
-make_concat(Maker *k, Item x)
-{
-    char s[LINE];
-    int axis;
-
-    if (!x.rank || elements(&x) > 1000)
-        return false;
-    axis = draw(k, x.rank);
-    make_map1(k, x);
-    snprintf(s, sizeof s, "concat %%%s, %%%s axis=%d", x.name,
-             k->pool[k->last_item].name, axis);
-    x.dim[axis] *= 2;
-    emit(k, x, s);
-    return true;
-}
-
-static bool
-make_window(Maker *k, Item x)
-{
-    char s[LINE];
-
-    if (x.rank != 4 || x.dtype != DT_F32 || x.dim[2] < 2 || x.dim[3] < 2)
-        return false;
-    snprintf(s, sizeof s,
-             "window %%%s op=\"%s\" kernel=[2,2] strides=[1,1] "
-             "pads=[0,0,0,0] dilations=[1,1] count_pad=0",
-             x.name, draw(k, 2) ? "max" : "mean");
-    x.dim[2]--;
-    x.dim[3]--;
-    emit(k, x, s);
-    return true;
-}
-
-static bool
-make_number(Maker *k, Item x)
-{
-    char s[LINE];
-
-    if (x.rank && draw(k, 2)) {
-        snprintf(s, sizeof s, "iota axis=%d", draw(k, x.rank));
-    } else {
-        x.rank = 0;
-        snprintf(s, sizeof s, "map \"%d\"", draw(k, 4));
-    }
-    emit(k, x, s);
-    return true;
-}
-
-static bool
-make_broadcast(Maker *k, Item x)
-{
-    Item y = x;
-    char s[LINE];
-
-    for (int i = 0; i < x.rank; i++)
-        if (x.dim[i] == 1)
-            y.dim[i] = 1 + draw(k, 5);
-    if (elements(&y) > 1000)
-        return false;
-    snprintf(s, sizeof s, "broadcast %%%s", x.name);
-    emit(k, y, s);
-    return true;
-}
-
-/* The last node once more, under another name. */
-static bool
-make_again(Maker *k, Item x)
-{
-    char s[LINE];
-
-    (void)x;
-    if (!*k->last)
-        return false;
-    snprintf(s, sizeof s, "%s", k->last);
-    emit(k, k->pool[k->last_item], s);
-    return true;
-}
-
-static bool
-make_const(Maker *k, Item x)
-{
-    if (x.dtype == DT_I32)
-        return false;
-    add_store(k, "const", x);
-    return true;
-}
-
-static bool (*const makers[])(Maker *k, Item x) = {
-    make_map1,   make_map1,      make_map2,  make_map2,   make_map2,
-    make_cast,   make_reduce,    make_reduce, make_contract, make_contract,
-    make_view,   make_transpose, make_slice, make_pad,    make_concat,
-    make_window, make_number,    make_again, make_const,  make_broadcast};
-
-enum { MAKERS = sizeof makers / sizeof *makers };
 
 /* Updates of a parameter or two, behind everything that reads them. */
 static void
@@ -440,13 +135,73 @@ random_graph(Arena *a, uint64_t seed)
     param = add_store(k, "param", random_shape(k, DT_F32));
     nodes = 1 + draw(k, NODES);
     for (int tries = 0; made < nodes && tries < 200; tries++)
-        made += makers[draw(k, MAKERS)](k, *any(k));
+        made += make_any(k, *any(k));
     make_map1(k, *any(k));
     add_updates(k, param);
     text_add(&k->body, "output %%%s\n", k->pool[k->last_item].name);
     text_add(&t, "snug 1 stage=train\nmodule \"random\"\n%sgraph train {\n"
                  "input %%x : f32[]\nf %%loss = copy %%x : f32[]\n"
                  "output %%loss\n}\ngraph g {\n%s}\n",
+             text_str(&k->head), text_str(&k->body));
+    return text_str(&t);
+}
+
+/* Every second value or so, summed up. */
+static void
+add_loss(Maker *k, DType d)
+{
+    int sum = -1;
+    char s[LINE];
+
+    for (int i = k->count - 1, last = i; i >= 0; i--) {
+        Item x = k->pool[i], y = {.dtype = d};
+        Text t = text_new(k->body.arena);
+        int64_t axes[4] = {0, 1, 2, 3};
+
+        if (x.dtype != d || (i < last && draw(k, 2)))
+            continue;
+        snprintf(s, sizeof s, "map %%%s \"tanh(a)*%d\"", x.name, 1 + i % 3);
+        if (k->count + 5 > POOL)
+            break;
+        x = k->pool[emit(k, x, s)];
+        text_add(&t, "reduce %%%s op=\"sum\"", x.name);
+        add_list(&t, "axes", x.rank, axes);
+        for (int j = 0; j < x.rank; j++)
+            x.dim[j] = 1;
+        if (x.rank)
+            x = k->pool[emit(k, x, text_str(&t))];
+        snprintf(s, sizeof s, "view %%%s", x.name);
+        x = k->pool[emit(k, y, s)];
+        snprintf(s, sizeof s, "add %%%s, %%%s", x.name,
+                 k->pool[sum < 0 ? k->last_item : sum].name);
+        sum = emit(k, y, s);
+    }
+    text_add(&k->body, "f %%loss = copy %%%s : ", k->pool[sum].name);
+    add_type(&k->body, &(Item){.dtype = d});
+    text_add(&k->body, "\noutput %%loss\n");
+}
+
+const char *
+random_model(Arena *a, uint64_t seed, DType d)
+{
+    Maker *k = NEW(a, Maker);
+    Text t = text_new(a);
+    int nodes, made = 0;
+
+    *k = (Maker){.seed = seed ^ 0x5eed5eed,
+                 .smooth = true,
+                 .head = text_new(a),
+                 .body = text_new(a)};
+    for (int i = 1 + draw(k, 3); i > 0; i--)
+        add_store(k, "param", random_shape(k, d));
+    nodes = 2 + draw(k, MODEL_NODES);
+    for (int tries = 0; made < nodes && tries < 300 && k->count < POOL / 2;
+         tries++)
+        made += make_any(k, *any(k));
+    make_map1(k, k->pool[0]);
+    add_loss(k, d);
+    text_add(&t, "snug 1 stage=model\nmodule \"random\"\n%s"
+                 "graph train {\n%s}\n",
              text_str(&k->head), text_str(&k->body));
     return text_str(&t);
 }

@@ -257,7 +257,8 @@ emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
 /* ---- tiles
  * --------------------------------------------------------------------- */
 
-/* The images of this batch index; the operands stand in the copies then. */
+/* The images of this batch index; the operands stand in the copies then, or
+   where they are. */
 static void
 make_copies(Maker *k, Tile *t, const LLVMValueRef *band)
 {
@@ -268,10 +269,11 @@ make_copies(Maker *k, Tile *t, const LLVMValueRef *band)
         const Image *m = &c->image[i];
         LLVMValueRef args[] = {t->base[i], NULL, band[i]};
 
-        if (!m->on)
-            continue;
-        args[1] = own_room(k, c->copy[i]);
-        part_call(k, k->image[i], 3, args);
+        args[1] = t->base[i];
+        if (m->on) {
+            args[1] = own_room(k, c->copy[i]);
+            part_call(k, k->image[i], 3, args);
+        }
         t->base[i] = address(u, args[1], const_i64(u, m->lead * c->bytes), 1);
     }
 }

@@ -24,6 +24,7 @@ Lower lower_contract; /* contract, conv*, and groups led by one */
 Lower lower_window;
 Lower lower_move;     /* transpose, slice, pad, concat */
 Lower lower_gather;   /* gather, scatter */
+Lower lower_sort;
 Lower lower_attention; /* attention, attention_grad */
 
 #endif

@@ -162,22 +162,6 @@ pad_axis(Import *I, ValueId x, int axis, int64_t start, int64_t size,
                   &(Placing){.start = {start}, .axis = axis, .value = value});
 }
 
-static void
-set_gather(Node *n, const void *from, Builder *b)
-{
-    (void)b;
-    n->attr[0].i = *(const int64_t *)from;
-}
-
-ValueId
-gathered(Import *I, ValueId x, ValueId i, int64_t axis)
-{
-    NodeId made = build_node(&I->b, OP_gather, 2, (ValueId[]){x, i}, 1, NULL,
-                             set_gather, &axis, NULL);
-
-    return node_at(I->g, made)->out[0];
-}
-
 ValueId
 along_axis(Import *I, ValueId vector, int rank, int axis)
 {

@@ -36,8 +36,6 @@ ValueId joined(Import *I, int n, const ValueId *x, int axis);
 /* x placed at start along an axis of `size`, the rest filled with value. */
 ValueId pad_axis(Import *I, ValueId x, int axis, int64_t start, int64_t size,
                  double value);
-/* What x holds along the axis at the indices i, which replace the axis. */
-ValueId gathered(Import *I, ValueId x, ValueId i, int64_t axis);
 /* A vector seen as axis `axis` of `rank` axes, the others of size 1. */
 ValueId along_axis(Import *I, ValueId vector, int rank, int axis);
 /* 0, 1, ... along axis `axis` of `rank` axes, the others of size 1. */

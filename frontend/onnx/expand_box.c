@@ -2,8 +2,10 @@
    one: Slice and Pad. */
 #include <string.h>
 
+#include "frontend/onnx/compose.h"
 #include "frontend/onnx/expand.h"
 #include "ir/eval.h"
+#include "ir/ops/gather.h"
 
 typedef struct Lists {
     const int64_t *first, *second;
@@ -52,8 +54,8 @@ clamp(int64_t x, int64_t size, int64_t low, int64_t high)
 
 /* First index and number of elements of start:end:step on an axis. */
 static void
-slice_axis(int64_t size, int64_t end, int64_t step, int64_t *start,
-           int64_t *count)
+slice_bounds(int64_t size, int64_t end, int64_t step, int64_t *start,
+             int64_t *count)
 {
     bool back = step < 0;
 
@@ -93,8 +95,8 @@ lower_Slice(Import *I)
         }
         seen |= 1u << axis;
         start[axis] = part[0][i];
-        slice_axis(t->dim[axis], part[1][i], step[axis], &start[axis],
-                   &to.dim[axis]);
+        slice_bounds(t->dim[axis], part[1][i], step[axis], &start[axis],
+                     &to.dim[axis]);
     }
     if (input_constant(I, 0) && t->rank == 1) {
         Tensor c = tensor_new(I->a, to);
@@ -200,6 +202,53 @@ padded(Import *I, ValueId x, int64_t pads[2][MAXRANK], double value)
     return node_at(I->g, made)->out[0];
 }
 
+/* Positions of a padded axis as indices of the axis of `size`; 0: there is no
+   such mode. */
+static ValueId
+repeated_index(Import *I, const char *mode, int64_t before, int64_t size,
+               int64_t to)
+{
+    ValueId a = counting(I, DT_I64, 1, 0, to);
+
+    if (strcmp(mode, "edge") == 0)
+        return compose1(I, a, "max(min(a-%lld,%lld),0)", (long long)before,
+                        (long long)size - 1);
+    if (strcmp(mode, "wrap") == 0)
+        return compose1(I, a, "(a-%lld)%%%lld", (long long)before,
+                        (long long)size);
+    if (strcmp(mode, "reflect") == 0 && size == 1)
+        return compose1(I, a, "a*0");
+    if (strcmp(mode, "reflect") == 0)
+        return compose1(I, a, "t = (a-%lld)%%%lld; min(t,%lld-t)",
+                        (long long)before, (long long)(2 * size - 2),
+                        (long long)(2 * size - 2));
+    lower_fault(I, "its mode '%s' is not known", mode);
+    return 0;
+}
+
+/* What is added repeats what is there. */
+static ValueId
+repeated(Import *I, ValueId x, int64_t pads[2][MAXRANK], const char *mode)
+{
+    for (int i = 0; x && i < type_of(I, x).rank; i++) {
+        int64_t size = type_of(I, x).dim[i], to;
+        ValueId at;
+
+        if (pads[0][i] == 0 && pads[1][i] == 0)
+            continue;
+        if (size == 0 || __builtin_add_overflow(size, pads[0][i], &to) ||
+            __builtin_add_overflow(to, pads[1][i], &to) || to > INT32_MAX) {
+            lower_fault(I, "pads axis %d of %lld by %lld and %lld", i,
+                        (long long)size, (long long)pads[0][i],
+                        (long long)pads[1][i]);
+            return 0;
+        }
+        at = repeated_index(I, mode, pads[0][i], size, to);
+        x = at ? build_gather(&I->b, x, at, i) : 0;
+    }
+    return x;
+}
+
 void
 lower_Pad(Import *I)
 {
@@ -211,8 +260,9 @@ lower_Pad(Import *I)
     if (!x || !take_pads(I, value_at(I->g, x)->type.rank, pads))
         return;
     if (strcmp(mode, "constant") != 0) {
-        lower_fault(I, "its mode '%s' is not supported yet, only constant",
-                    mode);
+        x = crop(I, x, pads);
+        x = x ? repeated(I, x, pads, mode) : 0;
+        bind_output(I, 0, x ? build_map1(&I->b, OP_copy, x, NULL) : 0);
         return;
     }
     if (I->opset >= 11 && has_input(I, 2) &&

@@ -96,21 +96,25 @@ conv_deep(Import *I, ValueId x, ValueId k, const Windows *w)
     return build_transpose(&I->b, x, (int64_t[]){0, 2, 1, 3, 4}, NULL);
 }
 
+ValueId
+convolution(Import *I, ValueId x, ValueId k)
+{
+    const Type xt = type_of(I, x), kt = type_of(I, k);
+    Windows w = {.groups = attr_int(I, "group", 1)};
+
+    if (!conv_fits(I, &xt, &kt, &w) || !windows_take(I, &w))
+        return 0;
+    if (w.axes == 3)
+        return conv_deep(I, x, k, &w);
+    return from_planes(I, conv_planes(I, as_planes(I, x), as_planes(I, k), &w),
+                       &w);
+}
+
 void
 lower_Conv(Import *I)
 {
-    const Type *x = input_type(I, 0), *k = input_type(I, 1);
-    Windows w = {.groups = attr_int(I, "group", 1)};
-    ValueId y;
+    ValueId x = input(I, 0), k = input(I, 1);
 
-    if (!x || !k || !conv_fits(I, x, k, &w) || !windows_take(I, &w))
-        return;
-    if (w.axes == 3)
-        y = conv_deep(I, input(I, 0), input(I, 1), &w);
-    else
-        y = from_planes(I,
-                        conv_planes(I, as_planes(I, input(I, 0)),
-                                    as_planes(I, input(I, 1)), &w),
-                        &w);
-    bind_output(I, 0, plus_bias(I, y, 2));
+    if (x && k)
+        bind_output(I, 0, plus_bias(I, convolution(I, x, k), 2));
 }

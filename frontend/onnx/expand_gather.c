@@ -1,8 +1,11 @@
-/* expand_gather: operators that pick elements by index. Indices known at import
-   become slices where they are neighbours; others are read at run time. */
+/* expand_gather: operators that pick rows by index, condition or length.
+   Indices known at import become slices where they are neighbours; others are
+   read at run time. */
 #include "frontend/onnx/compose.h"
 #include "frontend/onnx/expand.h"
+#include "frontend/onnx/places.h"
 #include "ir/eval.h"
+#include "ir/ops/gather.h"
 
 /* The constants' elements at constant indices, along their only axis. */
 static void
@@ -92,5 +95,112 @@ lower_Gather(Import *I)
         bind_output(I, 0,
                     neighbours(I, input(I, 0), &i->type, (int)axis, start));
     else if (complaints() == before)
-        bind_output(I, 0, gathered(I, input(I, 0), input(I, 1), axis));
+        bind_output(I, 0, build_gather(&I->b, input(I, 0), input(I, 1), axis));
+}
+
+/* ---- ReverseSequence -------------------------------------------------- */
+
+static bool
+take_sequences(Import *I, const Type *t, int64_t *time, int64_t *batch)
+{
+    const Type *length = input_type(I, 1);
+
+    *time = attr_int(I, "time_axis", 0);
+    *batch = attr_int(I, "batch_axis", 1);
+    if (!length)
+        return false;
+    if (t->rank >= 2 && (*time == 0 || *time == 1) && *batch == 1 - *time &&
+        length->rank == 1 && length->dim[0] == t->dim[*batch] &&
+        !dtype_float(length->dtype))
+        return true;
+    lower_fault(I, "reverses %s along axis %lld by batch axis %lld and lengths "
+                   "%s; axes 0 and 1 and a length for each are expected",
+                type_text(I->a, t), (long long)*time, (long long)*batch,
+                type_text(I->a, length));
+    return false;
+}
+
+/* Of the first `length` elements of a sequence the last comes first. */
+void
+lower_ReverseSequence(Import *I)
+{
+    ValueId x = input(I, 0), at, in[3];
+    int64_t time, batch;
+    Type t;
+
+    if (!x)
+        return;
+    t = type_of(I, x);
+    if (!take_sequences(I, &t, &time, &batch))
+        return;
+    in[0] = counting(I, DT_I64, 2, (int)time, t.dim[time]);
+    in[1] = counting(I, DT_I64, 2, (int)batch, t.dim[batch]);
+    in[2] = along_axis(I, input(I, 1), 2, (int)batch);
+    at = compose(I, DT_I64, 3, in,
+                 "t = i64(c)-1-a; where(t>=0,t,a)*%lld+b*%lld",
+                 (long long)(time == 0 ? t.dim[1] : 1),
+                 (long long)(time == 0 ? 1 : t.dim[1]));
+    x = build_gather(&I->b, as_rows(I, x, 2), at, 0);
+    bind_output(I, 0, build_view(&I->b, x, t.rank, t.dim, NULL));
+}
+
+/* ---- Compress --------------------------------------------------------- */
+
+enum { RUNS_MOST = 1024 };
+
+/* Slices of the runs of elements that are chosen; -1 after a fault. */
+static int
+chosen_runs(Import *I, ValueId x, int axis, const Tensor *chosen,
+            ValueId run[RUNS_MOST])
+{
+    int64_t count = type_elements(&chosen->type), first = 0;
+    int runs = 0;
+
+    for (int64_t k = 0; k <= count; k++) {
+        if (k < count && tensor_get(chosen, k) != 0)
+            continue;
+        if (runs == RUNS_MOST) {
+            lower_fault(I, "chooses more than %d runs of neighbours",
+                        RUNS_MOST);
+            return -1;
+        }
+        if (k > first)
+            run[runs++] = slice_axis(I, x, axis, first, k - first);
+        first = k + 1;
+    }
+    return runs;
+}
+
+void
+lower_Compress(Import *I)
+{
+    const Tensor *chosen = input_literal(I, 1);
+    int64_t axis = attr_int(I, "axis", 0);
+    ValueId x = input(I, 0), run[RUNS_MOST];
+    Type t;
+    int runs;
+
+    if (!x)
+        return;
+    if (!chosen) {
+        lower_fault(I, "makes a tensor whose size depends on data\nhint: its "
+                       "condition must be a constant");
+        return;
+    }
+    t = type_of(I, x);
+    if (!attr_given(I, "axis"))
+        x = build_view(&I->b, x, 1, (int64_t[]){span(&t, 0, t.rank)}, NULL);
+    t = type_of(I, x);
+    if (!normal_axis(I, axis, t.rank, &axis))
+        return;
+    if (chosen->type.rank != 1 || chosen->type.dim[0] > t.dim[axis]) {
+        lower_fault(I, "has a condition of %s for %lld elements",
+                    type_text(I->a, &chosen->type), (long long)t.dim[axis]);
+        return;
+    }
+    runs = chosen_runs(I, x, (int)axis, chosen, run);
+    if (runs == 0)
+        run[runs++] = slice_axis(I, x, (int)axis, 0, 0);
+    if (runs > 0)
+        bind_output(I, 0, joined(I, runs, run, (int)axis));
 }

@@ -1,6 +1,7 @@
 /* expand_modes: operators that act differently in training: dropout draws,
    batch normalization takes the batch's statistics and updates the running
    ones. */
+#include <math.h>
 #include <string.h>
 
 #include "frontend/onnx/expand.h"
@@ -9,7 +10,7 @@
 /* ---- dropout ---------------------------------------------------------- */
 
 /* The row-major index of every element as the text of a sum over one iota an
-   axis, operands from `b` on; the iotas are appended to in[]. */
+   axis, operands from *nin on; the iotas are appended to in[]. */
 static void
 index_text(Import *I, const Type *t, Text *text, ValueId *in, int *nin)
 {
@@ -48,55 +49,53 @@ draw_count(Import *I)
     return count;
 }
 
-/* What this node draws from. */
-typedef struct Draw {
-    Type type; /* of what is dropped */
-    ValueId count;
-    int stream;
-    double rate;
-} Draw;
-
-/* Is the element kept? Operands are appended to in[]. */
-static void
-kept_text(Import *I, const Draw *d, Text *text, ValueId *in, int *nin)
-{
-    text_add(text, "uniform(");
-    index_text(I, &d->type, text, in, nin);
-    in[*nin] = d->count;
-    in[*nin + 1] = own_input(I, "seed", type_scalar(DT_I64));
-    text_add(text, ",%s,%s+%d)>=", formula_letter(I->a, *nin),
-             formula_letter(I->a, *nin + 1), d->stream * 40503);
-    text_add_double(text, d->rate);
-    *nin += 2;
-}
-
 /* where(drawn, x/(1-rate), 0). Nothing but x is kept for the gradient: it
    draws the same numbers again. */
 static ValueId
-dropped(Import *I, ValueId x, const Draw *d)
+dropped(Import *I, ValueId x, double rate)
 {
+    Type t = value_at(I->g, x)->type;
     ValueId in[MAXRANK + 3] = {x};
     Text text = text_new(I->a);
-    int nin = 1;
+    int nin = 1, stream;
 
-    text_add(&text, "where(");
-    kept_text(I, d, &text, in, &nin);
+    text_add(&text, "where(uniform(");
+    index_text(I, &t, &text, in, &nin);
+    in[nin] = draw_count(I);
+    in[nin + 1] = own_input(I, "seed", type_scalar(DT_I64));
+    stream = I->draws;
+    text_add(&text, ",%s,%s+%d)>=", formula_letter(I->a, nin),
+             formula_letter(I->a, nin + 1), stream * 40503);
+    text_add_double(&text, rate);
     text_add(&text, ",a*");
-    text_add_double(&text, 1 / (1 - d->rate));
+    text_add_double(&text, 1 / (1 - rate));
     text_add(&text, ",0)");
-    return build_formula(&I->b, text.s, nin, in, d->type.dtype, NULL);
+    return build_formula(&I->b, text.s, nin + 2, in, t.dtype, NULL);
 }
 
-/* What is kept, drawn once more. */
-static ValueId
-drawn_mask(Import *I, const Draw *d)
+ValueId
+drawn(Import *I, Type t, double seed)
 {
-    ValueId in[MAXRANK + 2] = {0};
+    ValueId in[MAXRANK + 2];
     Text text = text_new(I->a);
     int nin = 0;
 
-    kept_text(I, d, &text, in, &nin);
-    return build_formula(&I->b, text.s, nin, in, DT_I1, NULL);
+    I->modes = true;
+    text_add(&text, "uniform(");
+    index_text(I, &t, &text, in, &nin);
+    if (I->training) {
+        in[nin] = draw_count(I);
+        in[nin + 1] = own_input(I, "seed", type_scalar(DT_I64));
+        text_add(&text, ",%s,%s+", formula_letter(I->a, nin),
+                 formula_letter(I->a, nin + 1));
+        nin += 2;
+    } else {
+        I->draws++;
+        text_add(&text, ",0,");
+    }
+    text_add(&text, "%lld)",
+             (long long)I->draws * 40503 + (long long)(fmod(seed, 65536)));
+    return build_formula(&I->b, text.s, nin, in, DT_F32, NULL);
 }
 
 /* Written without a mode it is what the exporters make of dropout inside
@@ -127,29 +126,55 @@ dropout_rate(Import *I, double *rate)
     return true;
 }
 
+/* A mask is boolean from opset 10 on. */
+static DType
+mask_type(const Import *I, DType of_data)
+{
+    return I->opset < 10 ? of_data : DT_I1;
+}
+
+/* The same where the model reads what is kept: that is a tensor then. */
+static void
+bind_mask(Import *I, ValueId x, double rate)
+{
+    Type t = value_at(I->g, x)->type;
+    ValueId u = drawn(I, t, 0), mask;
+    Text text = text_new(I->a);
+
+    text_add(&text, "a>=");
+    text_add_double(&text, rate);
+    mask = build_formula(&I->b, text.s, 1, &u, mask_type(I, t.dtype), NULL);
+    text = text_new(I->a);
+    text_add(&text, "where(b!=0,a*");
+    text_add_double(&text, 1 / (1 - rate));
+    text_add(&text, ",0)");
+    bind_output(I, 0, build_formula(&I->b, text.s, 2, (ValueId[]){x, mask},
+                                    t.dtype, NULL));
+    bind_output(I, 1, mask);
+}
+
 void
 lower_Dropout(Import *I)
 {
     ValueId x = input(I, 0);
+    bool masked;
     double rate;
 
     if (!x || !dropout_rate(I, &rate))
         return;
+    masked = reads_output(I, 1);
     I->modes = I->modes || rate > 0;
     if (I->training && rate > 0) {
-        Draw d = {.type = value_at(I->g, x)->type, .rate = rate};
-
-        d.count = draw_count(I);
-        d.stream = I->draws;
-        bind_output(I, 0, dropped(I, x, &d));
-        if (reads_output(I, 1))
-            bind_output(I, 1, drawn_mask(I, &d));
+        if (masked)
+            bind_mask(I, x, rate);
+        else
+            bind_output(I, 0, dropped(I, x, rate));
         return;
     }
     bind_output(I, 0, build_map1(&I->b, OP_copy, x, NULL));
-    if (reads_output(I, 1)) { /* all elements are kept */
+    if (masked) { /* all elements are kept */
         const Type t = value_at(I->g, x)->type;
-        ValueId one = build_number(&I->b, 1, DT_I1, NULL);
+        ValueId one = build_number(&I->b, 1, mask_type(I, t.dtype), NULL);
 
         bind_output(I, 1,
                     build_broadcast(&I->b, one, t.rank, t.dim, NULL));
@@ -243,6 +268,17 @@ channel_mean(Import *I, const Norm *n, ValueId x)
     return build_formula(&I->b, t.s, 1, &x, DT_NONE, NULL);
 }
 
+/* What a store holds after the updates that are there: a node may run several
+   times, or share its statistics. */
+static ValueId
+latest(const Import *I, ValueId v)
+{
+    for (ValueId later = v + 1; later < vec_len(I->g->value); later++)
+        if (value_at(I->g, later)->over == v)
+            v = later;
+    return v;
+}
+
 /* running' = momentum*running + (1-momentum)*batch, over the store. */
 static void
 update_running(Import *I, const Norm *n, ValueId running, ValueId batch,
@@ -251,11 +287,12 @@ update_running(Import *I, const Norm *n, ValueId running, ValueId batch,
     Builder update = I->b;
     const Type t = value_at(I->g, running)->type;
     Text formula = text_new(I->a);
-    ValueId in[2] = {running, 0}, next;
+    ValueId in[2], next;
 
     update.phase = n->kept ? 'u' : 'f';
     if (n->kept)
         batch = build_map1(&update, OP_detach, batch, NULL);
+    in[0] = n->kept ? latest(I, running) : running;
     in[1] = build_view(&update, batch, 1, t.dim, NULL);
     text_add(&formula, "a*");
     text_add_double(&formula, n->momentum);
@@ -265,7 +302,7 @@ update_running(Import *I, const Norm *n, ValueId running, ValueId batch,
         &update, formula.s, 2, in, t.dtype,
         sym_format(I->m->syms, "%s'", value_at(I->g, running)->name));
     if (n->kept)
-        value_at(I->g, next)->over = running;
+        value_at(I->g, next)->over = in[0];
     bind_output(I, output, next);
 }
 

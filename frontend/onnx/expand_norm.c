@@ -45,13 +45,13 @@ lower_LayerNormalization(Import *I)
 {
     const Type *t = input_type(I, 0);
     ValueId x = input(I, 0), middle, center, scale, y;
-    int64_t axis, axes[MAXRANK];
+    int64_t axis, axes[MAXRANK], stash;
     Text inverse = text_new(I->a);
     int n;
 
     if (!t || !normal_axis(I, attr_int(I, "axis", -1), t->rank, &axis))
         return;
-    attr_int(I, "stash_type", 1);
+    stash = attr_int(I, "stash_type", 1);
     n = axes_from(axis, t->rank, axes);
     middle = mean(I, x, n, axes);
     center = build_map2(&I->b, OP_sub, x, middle, NULL);
@@ -65,6 +65,8 @@ lower_LayerNormalization(Import *I)
     if (has_input(I, 2))
         y = affine(I, OP_add, y, input(I, 2));
     bind_output(I, 0, y);
+    if (stash == 1)
+        I->narrow = DT_NONE; /* the others are f32 whatever x is */
     bind_output(I, 1, middle);
     bind_output(I, 2, scale);
 }

@@ -109,7 +109,6 @@ take_pool(Import *I, ValueId *x, Windows *w)
 {
     int64_t more[3];
 
-    attr_int(I, "storage_order", 0);
     if (!take_kernel(I, w))
         return false;
     if (attr_int(I, "ceil_mode", 0) == 0 || !ceil_pads(w, more))
@@ -129,20 +128,20 @@ lower_MaxPool(Import *I)
 {
     ValueId x = input(I, 0), y;
     Windows w = {.op = "max"};
+    bool columns;
     Type t;
 
     if (!x)
         return;
     t = type_of(I, x);
-    if (reads_output(I, 1)) {
-        lower_fault(I, "its index output is not supported yet");
-        return;
-    }
     if (!windows_begin(I, &t, &w) || !take_pool(I, &x, &w))
         return;
     if (t.dtype == DT_I8 || t.dtype == DT_U8)
         x = compose(I, DT_F32, 1, &x, "a");
     y = pool(I, x, &w);
+    columns = attr_int(I, "storage_order", 0) != 0;
+    if (y && reads_output(I, 1))
+        bind_output(I, 1, pooled_positions(I, x, y, &w, columns));
     if (t.dtype == DT_I8 || t.dtype == DT_U8)
         y = compose(I, t.dtype, 1, &y, "a");
     bind_output(I, 0, y);

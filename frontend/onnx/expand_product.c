@@ -44,9 +44,9 @@ typedef struct Factor {
 } Factor;
 
 static bool
-take_factor(Import *I, int i, Factor *f)
+take_factor(Import *I, ValueId v, int i, Factor *f)
 {
-    f->value = input(I, i);
+    f->value = v;
     if (!f->value)
         return false;
     f->type = value_at(I->g, f->value)->type;
@@ -121,20 +121,25 @@ result_labels(const Factor *a, const Factor *b, char *to)
     *to = 0;
 }
 
-void
-lower_MatMul(Import *I)
+ValueId
+matrix_product(Import *I, ValueId x, ValueId y)
 {
     Factor a, b;
     char out[MAXRANK + 3];
     Text labels = text_new(I->a);
 
-    if (!take_factor(I, 0, &a) || !take_factor(I, 1, &b) ||
+    if (!take_factor(I, x, 0, &a) || !take_factor(I, y, 1, &b) ||
         !matmul_fits(I, &a, &b))
-        return;
+        return 0;
     label_factor(I, &a, &b, a.type.rank > 1 ? "mk" : "k");
     label_factor(I, &b, &a, b.type.rank > 1 ? "kn" : "k");
     result_labels(&a, &b, out);
     text_add(&labels, "%s,%s->%s", a.labels, b.labels, out);
-    bind_output(I, 0,
-                build_contract(&I->b, labels.s, a.value, b.value, NULL));
+    return build_contract(&I->b, labels.s, a.value, b.value, NULL);
+}
+
+void
+lower_MatMul(Import *I)
+{
+    bind_output(I, 0, matrix_product(I, input(I, 0), input(I, 1)));
 }

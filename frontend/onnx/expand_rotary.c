@@ -2,6 +2,7 @@
    position gives. */
 #include "frontend/onnx/heads.h"
 #include "frontend/onnx/expand.h"
+#include "ir/ops/gather.h"
 
 typedef struct Rotary {
     ValueId x, cos, sin;
@@ -22,7 +23,7 @@ take_angles(Import *I, const Rotary *r, int i)
         return 0;
     keep_constant(I, v);
     if (has_input(I, 3))
-        v = gathered(I, v, input(I, 3), 0);
+        v = build_gather(&I->b, v, input(I, 3), 0);
     t = type_of(I, v);
     if (t.rank != 3 || t.dim[0] != r->batch || t.dim[1] != r->positions ||
         t.dim[2] != r->turned / 2) {

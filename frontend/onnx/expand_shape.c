@@ -304,42 +304,6 @@ lower_Constant(Import *I)
 }
 
 void
-lower_Cast(Import *I)
-{
-    DType to = onnx_dtype((int32_t)attr_int(I, "to", 0));
-    const Tensor *c = input_constant(I, 0);
-    ValueId x;
-
-    attr_int(I, "saturate", 1);
-    if (!attr_given(I, "to")) {
-        lower_fault(I, "has no attribute to");
-        return;
-    }
-    if (to == DT_NONE) {
-        lower_fault(I, "casts to %s, which is not supported",
-                    onnx_type_name((int32_t)attr_int(I, "to", 0)));
-        return;
-    }
-    if (c) {
-        Type t = c->type;
-        Tensor made;
-
-        t.dtype = to;
-        made = tensor_new(I->a, t);
-        for (int64_t i = 0; i < type_elements(&t); i++)
-            if (dtype_float(to) || dtype_float(c->type.dtype) || to == DT_I1)
-                tensor_set(&made, i, tensor_get(c, i));
-            else
-                tensor_set_integer(&made, i, tensor_get_integer(c, i));
-        bind_constant(I, 0, made);
-        return;
-    }
-    x = input(I, 0);
-    if (x)
-        bind_output(I, 0, build_formula(&I->b, "a", 1, &x, to, NULL));
-}
-
-void
 lower_Shape(Import *I)
 {
     const Type *t = first_type(I);

@@ -177,11 +177,11 @@ lower_BitShift(Import *I)
         lower_fault(I, "its direction is LEFT or RIGHT, not '%s'", direction);
         return;
     }
-    width = 8 * (int)dtype_bytes(t->dtype);
+    width = dtype_bits(t->dtype);
     bind_output(I, 0,
                 compose(I, t->dtype, 2, in,
                         left ? "where(b<0 or b>=%d,0,shl(a,band(b,%d)))"
-                        : t->dtype == DT_U8
+                        : dtype_unsigned(t->dtype)
                             ? "where(b<0 or b>=%d,0,shr(a,band(b,%d)))"
                             : "where(b<0 or b>=%d,where(a<0,-1,0),"
                               "sar(a,band(b,%d)))",
@@ -211,18 +211,6 @@ lower_IsInf(Import *I)
              : low       ? "a==-inf"
              : high      ? "a==inf"
                          : "a!=a and a==a");
-}
-
-void
-lower_CastLike(Import *I)
-{
-    const Type *like = input_type(I, 1);
-
-    attr_int(I, "saturate", 1);
-    attr_text(I, "round_mode", "up");
-    if (like)
-        bind_output(I, 0,
-                    compose(I, like->dtype, 1, (ValueId[]){input(I, 0)}, "a"));
 }
 
 /* A bound of Clip: an attribute before opset 11, then an input of one element;

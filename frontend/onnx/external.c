@@ -139,7 +139,8 @@ external_place(Arena *a, const char *file, const Onnx__TensorProto *t,
     int64_t size, bytes = type_bytes(type);
 
     if (t->data_location != 1 || t->has_raw_data || t->n_float_data ||
-        t->n_int32_data || t->n_int64_data || t->n_double_data) {
+        t->n_int32_data || t->n_int64_data || t->n_double_data ||
+        t->n_uint64_data) {
         complain(loc, "tensor '%s' has its data in two places, or a location "
                       "without saying that it is external",
                  t->name);
@@ -174,9 +175,17 @@ tensor_place(Arena *a, const char *file, const Onnx__TensorProto *t,
     *offset = 0;
     if (!tensor_type(t, loc, &type))
         return false;
+    if ((t->data_location || t->n_external_data) && is_packed(type.dtype)) {
+        complain(loc, "tensor '%s' of %s has external data, which is read only "
+                      "for elements of whole bytes\nhint: save this tensor "
+                      "inline",
+                 t->name ? t->name : "", onnx_type_name(t->data_type));
+        return false;
+    }
     if (t->data_location || t->n_external_data)
         return external_place(a, file, t, &type, loc, path, offset);
-    if (data.offset > 0 && data.length == type_bytes(&type) &&
+    if (data.offset > 0 && !is_packed(type.dtype) &&
+        data.length == type_bytes(&type) &&
         (t->has_raw_data || type.dtype == DT_F32)) {
         *path = file;
         *offset = data.offset;

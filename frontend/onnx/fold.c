@@ -148,7 +148,7 @@ fold_node(Import *I)
         return false;
     I->g = I->b.g = graph_new(I->m, "fold");
     enter_inputs(I, was);
-    I->row->lower(I);
+    lower_row(I);
     done = complaints() != before;
     if (!done && outputs_are_small(I))
         done = bound = run_node(I, out);

@@ -6,7 +6,7 @@
 
 enum {
     CALLS_MOST = 60,        /* one in another */
-    FUNCTION_MOST = 250000, /* nodes that come of one call */
+    FUNCTION_MOST = 100000, /* nodes that come of one call */
 };
 
 static Sym
@@ -156,9 +156,11 @@ check_function(Import *I, const Onnx__FunctionProto *f)
     }
 }
 
-void
+bool
 take_functions(Import *I)
 {
+    int before = complaints();
+
     I->functions = map_new(I->a);
     for (size_t i = 0; i < I->model->n_functions; i++) {
         const Onnx__FunctionProto *f = I->model->functions[i];
@@ -174,6 +176,7 @@ take_functions(Import *I)
     }
     if (I->model->n_functions)
         check_sizes(I);
+    return complaints() == before;
 }
 
 /* ---- a call ----------------------------------------------------------- */

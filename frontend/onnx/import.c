@@ -20,6 +20,15 @@ opset_is_read(int64_t version)
     return version >= OPSET_LEAST && version <= OPSET_MOST;
 }
 
+static bool
+uses_own_domain(const Onnx__GraphProto *g)
+{
+    for (size_t i = 0; i < g->n_node; i++)
+        if (same_domain(g->node[i]->domain ? g->node[i]->domain : "", ""))
+            return true;
+    return g->n_node == 0;
+}
+
 static void
 check_versions(Import *I)
 {
@@ -37,10 +46,10 @@ check_versions(Import *I)
         I->opset = (int)(o->version > 0 && o->version < 10000 ? o->version
                                                               : 0);
     }
-    if (found != 1)
+    if (found != 1 && (found || uses_own_domain(I->model->graph)))
         complain(here(I), "imports the operators of ONNX %d times, not once",
                  found);
-    else if (!opset_is_read(I->opset))
+    else if (found && !opset_is_read(I->opset))
         complain(here(I), "uses opset %d; %d to %d are read\nhint: export it "
                           "again with opset_version=17, or convert it with "
                           "onnx.version_converter",
@@ -173,16 +182,18 @@ take_inputs(Import *I)
 }
 
 /* The value of an output; what no node makes, a constant, a parameter or an
-   input, is copied. 0 after a complaint. */
+   input, is copied, and so is what has another name. 0 after a complaint. */
 static ValueId
-output_value(Import *I, const char *name)
+output_value(Import *I, Known *k, const char *name)
 {
-    Known *k = know(I, name);
     bool node_made = k->value && value_at(I->g, k->value)->kind == V_TEMP &&
                      strcmp(value_at(I->g, k->value)->name, name) == 0;
 
     if (!is_known(k) && !k->forgiven)
         complain(here(I), "output '%s' is made by no node", name);
+    else if (k->none)
+        complain(here(I), "output '%s' is an optional that holds nothing",
+                 name);
     I->b.source = I->b.source_op = NULL;
     if (!known_value(I, k) || node_made)
         return k->value;
@@ -219,19 +230,43 @@ is_output(const Graph *g, ValueId v)
 }
 
 static void
+take_output(Import *I, const Onnx__ValueInfoProto *said, const char *name)
+{
+    ValueId v = output_value(I, know(I, name), name);
+
+    if (v && is_output(I->g, v))
+        complain(here(I), "output '%s' is there twice", name);
+    else if (v)
+        check_said(I, said, &value_at(I->g, v)->type);
+    vec_push(I->a, I->g->output, v);
+}
+
+/* The items of a sequence are outputs of their own: name.0, name.1, ... */
+static void
+take_items(Import *I, const Sequence *s, const char *name)
+{
+    if (!vec_len(s->item))
+        complain(here(I), "output '%s' is an empty sequence", name);
+    for (size_t i = 0; i < vec_len(s->item); i++) {
+        Sym own = sym_format(I->m->syms, "%s.%zu", name, i);
+
+        vec_push(I->a, I->g->output, output_value(I, s->item[i], own));
+    }
+}
+
+static void
 take_outputs(Import *I)
 {
     const Onnx__GraphProto *g = I->model->graph;
 
     for (size_t i = 0; i < g->n_output; i++) {
         const char *name = g->output[i]->name ? g->output[i]->name : "";
-        ValueId v = output_value(I, name);
+        const Known *k = know(I, name);
 
-        if (v && is_output(I->g, v))
-            complain(here(I), "output '%s' is there twice", name);
-        else if (v)
-            check_said(I, g->output[i], &value_at(I->g, v)->type);
-        vec_push(I->a, I->g->output, v);
+        if (k->sequence)
+            take_items(I, k->sequence, name);
+        else
+            take_output(I, g->output[i], name);
     }
     if (g->n_output == 0)
         complain(here(I), "has no output");
@@ -344,8 +379,8 @@ import_onnx(Arena *a, const char *path, const DimBinding *dim, int dims)
     check_versions(I);
     check_bindings(I);
     reserve_names(I);
-    take_functions(I);
-    raise_if_complained();
+    if (!take_functions(I))
+        raise_if_complained(); /* they may have no end */
     I->signature = signature_read(I);
     import_form(I, &wire, "forward");
     raise_if_complained();

@@ -4,6 +4,7 @@
 
 #include "frontend/onnx/signature.h"
 #include "ir/eval.h"
+#include "ir/narrow.h"
 
 enum { LIST_MOST = 65536 }; /* elements of a constant written out in the text */
 
@@ -85,8 +86,8 @@ list_init(Import *I, const Tensor *t)
     return init;
 }
 
-/* A floating initializer with axes is a parameter, unless the file says that
-   it is none; all others are constant. */
+/* A floating initializer with axes is a parameter, if it has 16 bits at least and
+   unless the file says that it is none; all others are constant. */
 static ValueId
 initializer_value(Import *I, Known *k)
 {
@@ -104,7 +105,8 @@ initializer_value(Import *I, Known *k)
     if (!tensor_type(k->proto, here(I), &t) ||
         !tensor_place(I->a, I->file, k->proto, k->data, &path, &offset))
         return 0;
-    kind = dtype_float(t.dtype) && t.rank > 0 &&
+    kind = dtype_float(t.dtype) && dtype_bits(t.dtype) >= 16 &&
+                   t.rank > 0 &&
                    signature_trains(I->signature, k->name)
                ? SK_PARAM
                : SK_CONST;
@@ -242,8 +244,9 @@ input_constant(Import *I, int i)
 ValueId
 input_state(Import *I, int i)
 {
-    ValueId v = input(I, i);
+    ValueId v = input(I, i), narrow = v ? know(I, I->node->input[i])->narrow : 0;
 
+    v = narrow ? narrow : v;
     if (v && value_at(I->g, v)->kind != V_STORE) {
         lower_fault(I, "input %d must be an initializer: training updates it",
                     i);
@@ -338,7 +341,7 @@ bind_output(Import *I, int output, ValueId v)
     k = output_slot(I, output);
     if (!k)
         return;
-    k->value = v;
+    k->value = v = narrowed(I, v);
     rename_value(I, v, k->name);
 }
 
@@ -351,6 +354,12 @@ bind_constant(Import *I, int output, Tensor t)
         return;
     k->constant = NEW(I->a, Tensor);
     *k->constant = t;
+    if (I->narrow && t.type.dtype == DT_F32) {
+        t.type.dtype = I->narrow;
+        *k->constant = tensor_new(I->a, t.type);
+        narrow_pack(I->narrow, type_elements(&t.type), t.data,
+                    k->constant->data);
+    }
 }
 
 void
@@ -361,6 +370,7 @@ bind_known(Import *I, int output, Known *k)
     if (!slot)
         return;
     map_put_ptr(I->scope->known, slot->name, (uintptr_t)k);
-    if (k->value && k->path && !I->scope->path)
+    if (k->value && (k->loose || (k->path && !I->scope->path)))
         rename_value(I, k->value, slot->name);
+    k->loose = false;
 }

@@ -26,6 +26,8 @@ struct Known {
     WireData data;                  /* of the initializer */
     Tensor *constant;               /* content known at import, or NULL */
     Sequence *sequence;
+    ValueId narrow; /* of which `value` is the f32 form in this node, or 0 */
+    bool loose;    /* its value has no name of the model yet */
     bool none;     /* an optional that holds nothing */
     bool absent;   /* an input that the caller of a function left out */
     bool forgiven; /* its node failed: who reads it says nothing */
@@ -51,6 +53,12 @@ typedef struct Scope {
 
 typedef struct Signature Signature; /* signature.h */
 
+/* An integer tensor, and the same numbers as floats with a gradient. */
+typedef struct Quantized {
+    const Graph *graph;
+    ValueId value, real;
+} Quantized;
+
 typedef struct Import {
     Arena *a;
     Module *m;
@@ -68,6 +76,8 @@ typedef struct Import {
     bool training; /* the form for training is being made (see import.h) */
     bool modes;    /* some node has two forms */
     int draws;     /* random streams so far */
+    DType narrow;  /* f32 results of this node are rounded to it; or DT_NONE */
+    Quantized *quantized; /* vector (expand_quantize.c) */
     int64_t inlined;  /* nodes of bodies and functions so far */
     Map *reserved;    /* Sym: names of the model's own graph */
     Map *inner_store; /* proto or hash of a constant -> store */
@@ -133,6 +143,14 @@ bool wants_output(const Import *I, int output);
 /* Does a node or an output of the model read it? Linear in the model. */
 bool reads_output(const Import *I, int output);
 
+/* ---- widen.c ---------------------------------------------------------- */
+
+/* Lowers the node by its row, narrow floats read as f32 where the operator
+   computes with them. */
+void lower_row(Import *I);
+/* What stands for v, a result, outside this node. */
+ValueId narrowed(Import *I, ValueId v);
+
 /* ---- known.c, for import.c -------------------------------------------- */
 
 Loc here(const Import *I);
@@ -165,7 +183,8 @@ bool scope_results(Import *I, Scope *s, Known **out);
 
 /* ---- functions.c ------------------------------------------------------- */
 
-void take_functions(Import *I);
+/* False after a complaint. */
+bool take_functions(Import *I);
 /* The model's own function that this node calls; NULL: none. */
 const Onnx__FunctionProto *called_function(Import *I,
                                            const Onnx__NodeProto *n);
@@ -185,6 +204,8 @@ Onnx__ModelProto *read_model(Arena *a, const char *file, Wire *wire);
 /* ONNX's number of an element type; DT_NONE: not one that the IR has. */
 DType onnx_dtype(int32_t elem_type);
 const char *onnx_type_name(int32_t elem_type);
+/* Several elements share a byte in the file, but not in memory. */
+bool is_packed(DType d);
 /* Type of a tensor; false after a complaint at loc. */
 bool tensor_type(const Onnx__TensorProto *t, Loc loc, Type *out);
 /* Its content in memory (inline data only); NULL after a complaint. */
@@ -197,7 +218,13 @@ bool tensor_place(Arena *a, const char *file, const Onnx__TensorProto *t,
 
 /* ---- onnx.def --------------------------------------------------------- */
 
-typedef enum Holds { HOLDS_ANY, HOLDS_NUMBER, HOLDS_FLOAT, HOLDS_BOOL } Holds;
+typedef enum Holds {
+    HOLDS_ANY,
+    HOLDS_COMPUTED,
+    HOLDS_NUMBER,
+    HOLDS_FLOAT,
+    HOLDS_BOOL
+} Holds;
 
 typedef struct OnnxRow {
     const char *domain, *name;

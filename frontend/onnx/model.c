@@ -20,12 +20,35 @@ typedef struct TypeRow {
 /* By the number of TensorProto.DataType; those without a type of ours cannot
    be computed with. */
 static const TypeRow types[] = {
-    {"undefined", DT_NONE},  {"float", DT_F32},     {"uint8", DT_U8},
-    {"int8", DT_I8},         {"uint16", DT_NONE},   {"int16", DT_NONE},
-    {"int32", DT_I32},       {"int64", DT_I64},     {"string", DT_NONE},
-    {"bool", DT_I1},         {"float16", DT_NONE},  {"double", DT_F64},
-    {"uint32", DT_NONE},     {"uint64", DT_NONE},   {"complex64", DT_NONE},
-    {"complex128", DT_NONE}, {"bfloat16", DT_NONE},
+    {"undefined", DT_NONE},
+    {"float", DT_F32},
+    {"uint8", DT_U8},
+    {"int8", DT_I8},
+    {"uint16", DT_U16},
+    {"int16", DT_I16},
+    {"int32", DT_I32},
+    {"int64", DT_I64},
+    {"string", DT_NONE},
+    {"bool", DT_I1},
+    {"float16", DT_F16},
+    {"double", DT_F64},
+    {"uint32", DT_U32},
+    {"uint64", DT_U64},
+    {"complex64", DT_NONE},
+    {"complex128", DT_NONE},
+    {"bfloat16", DT_BF16},
+    {"float8e4m3fn", DT_F8E4M3},
+    {"float8e4m3fnuz", DT_F8E4M3FNUZ},
+    {"float8e5m2", DT_F8E5M2},
+    {"float8e5m2fnuz", DT_F8E5M2FNUZ},
+    {"uint4", DT_U4},
+    {"int4", DT_I4},
+    {"float4e2m1", DT_F4},
+    {"float8e8m0", DT_F8E8M0},
+    {"uint2", DT_U2},
+    {"int2", DT_I2},
+    {"float6e2m3", DT_NONE},
+    {"float6e3m2", DT_NONE},
 };
 
 enum { TYPES = sizeof types / sizeof *types };
@@ -165,24 +188,34 @@ typed_count(const Onnx__TensorProto *t)
 static size_t
 own_count(const Onnx__TensorProto *t, DType d)
 {
-    return d == DT_F32   ? t->n_float_data
-           : d == DT_F64 ? t->n_double_data
-           : d == DT_I64 ? t->n_int64_data
-                         : t->n_int32_data;
+    return d == DT_F32                    ? t->n_float_data
+           : d == DT_F64                  ? t->n_double_data
+           : d == DT_I64                  ? t->n_int64_data
+           : d == DT_U32 || d == DT_U64   ? t->n_uint64_data
+                                          : t->n_int32_data;
 }
 
-static double
-typed_element(const Onnx__TensorProto *t, size_t i)
+bool
+is_packed(DType d)
 {
-    return t->n_float_data    ? (double)t->float_data[i]
-           : t->n_double_data ? t->double_data[i]
-                              : (double)t->int32_data[i];
+    return dtype_bits(d) < 8;
+}
+
+/* What the file holds: bytes with several elements in each, or elements. */
+static int64_t
+units(const Type *t)
+{
+    int64_t each = is_packed(t->dtype) ? 8 / dtype_bits(t->dtype) : 1;
+    int64_t n = type_elements(t);
+
+    return n / each + (n % each != 0);
 }
 
 static bool
 data_fits(const Onnx__TensorProto *t, const Type *type, Loc loc)
 {
-    int64_t want = type_elements(type);
+    int64_t want = units(type);
+    int64_t bytes = is_packed(type->dtype) ? want : type_bytes(type);
     size_t typed = typed_count(t);
 
     if (typed != own_count(t, type->dtype) || t->n_string_data) {
@@ -196,9 +229,9 @@ data_fits(const Onnx__TensorProto *t, const Type *type, Loc loc)
                  t->name ? t->name : "");
         return false;
     }
-    if (t->has_raw_data && (int64_t)t->raw_data.len != type_bytes(type)) {
+    if (t->has_raw_data && (int64_t)t->raw_data.len != bytes) {
         complain(loc, "tensor '%s' holds %zu bytes; its shape says %" PRId64,
-                 t->name ? t->name : "", t->raw_data.len, type_bytes(type));
+                 t->name ? t->name : "", t->raw_data.len, bytes);
         return false;
     }
     if (!t->has_raw_data && (int64_t)typed != want) {
@@ -207,6 +240,46 @@ data_fits(const Onnx__TensorProto *t, const Type *type, Loc loc)
         return false;
     }
     return true;
+}
+
+/* Entry i of the typed fields into element i; int32_data holds the bits of what
+   has no field of its own. */
+static void
+take_typed(const Onnx__TensorProto *t, size_t i, Tensor *x)
+{
+    DType d = x->type.dtype;
+    int64_t at = (int64_t)i;
+    uint16_t bits;
+
+    if (d == DT_F32 || d == DT_F64)
+        tensor_set(x, at, d == DT_F32 ? (double)t->float_data[i]
+                                      : t->double_data[i]);
+    else if (d == DT_I64)
+        tensor_set_integer(x, at, t->int64_data[i]);
+    else if (d == DT_U32 || d == DT_U64)
+        tensor_set_integer(x, at, (int64_t)t->uint64_data[i]);
+    else if (!dtype_float(d))
+        tensor_set_integer(x, at, t->int32_data[i]);
+    else {
+        bits = (uint16_t)t->int32_data[i];
+        memcpy((char *)x->data + at * dtype_bytes(d), &bits,
+               (size_t)dtype_bytes(d));
+    }
+}
+
+/* Element i of several in a byte, the first of them lowest. */
+static void
+take_packed(const Onnx__TensorProto *t, int64_t i, Tensor *x)
+{
+    int bits = dtype_bits(x->type.dtype), each = 8 / bits;
+    unsigned byte = t->has_raw_data ? t->raw_data.data[i / each]
+                                    : (unsigned)t->int32_data[i / each];
+    unsigned code = byte >> (i % each * bits) & ((1u << bits) - 1);
+
+    if (dtype_float(x->type.dtype))
+        ((uint8_t *)x->data)[i] = (uint8_t)code;
+    else
+        tensor_set_integer(x, i, code);
 }
 
 Tensor *
@@ -224,13 +297,14 @@ tensor_content(Arena *a, const Onnx__TensorProto *t, Loc loc)
     if (!data_fits(t, &x->type, loc))
         return NULL;
     x->data = NEWN(a, char, type_bytes(&x->type) + 1);
-    if (t->has_raw_data && t->raw_data.len)
+    if (is_packed(x->type.dtype))
+        for (int64_t i = 0; i < type_elements(&x->type); i++)
+            take_packed(t, i, x);
+    else if (t->has_raw_data && t->raw_data.len)
         memcpy(x->data, t->raw_data.data, t->raw_data.len);
-    for (size_t i = 0; !t->has_raw_data && i < typed_count(t); i++) {
-        if (x->type.dtype == DT_I64 && t->n_int64_data)
-            ((int64_t *)x->data)[i] = t->int64_data[i];
-        else
-            tensor_set(x, (int64_t)i, typed_element(t, i));
-    }
+    for (size_t i = 0; !is_packed(x->type.dtype) && !t->has_raw_data &&
+                       i < typed_count(t);
+         i++)
+        take_typed(t, i, x);
     return x;
 }

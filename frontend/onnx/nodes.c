@@ -57,7 +57,8 @@ static bool
 first_fits(Import *I)
 {
     Holds first = I->row->first;
-    bool any = first == HOLDS_ANY || I->row->least == 0;
+    bool any = first == HOLDS_ANY || first == HOLDS_COMPUTED ||
+               I->row->least == 0;
     const Tensor *c = any ? NULL : input_constant(I, 0);
     const Type *t = c ? &c->type : any ? NULL : input_type(I, 0);
 
@@ -196,7 +197,7 @@ lower_operator(Import *I)
     if (!known_operator(I) || !inputs_are_known(I) || !form_is_known(I))
         return;
     if (!fold_node(I))
-        I->row->lower(I);
+        lower_row(I);
     check_doubles(I);
     if (complaints() == before)
         check_attributes(I);

@@ -6,7 +6,7 @@
 
 enum {
     DEPTH_MOST = 64,       /* bodies and functions in one another */
-    INLINED_MOST = 250000  /* nodes of bodies and functions, each time */
+    INLINED_MOST = 100000  /* nodes of bodies and functions, each time */
 };
 
 static Known *
@@ -72,6 +72,7 @@ known_of_value(Import *I, ValueId v)
     Known *k = new_known(I, value_at(I->g, v)->name);
 
     k->value = v;
+    k->loose = true;
     return k;
 }
 

@@ -31,6 +31,10 @@ Windows windows_depth(const Windows *w);
 /* Sets strides, pads, dilations and what else op has of Windows `from`; only
    its two last axes count. */
 BuildSet set_windows;
+/* The positions in x of what max pooling took for y: counted row-major over x,
+   or column-major within a plane. */
+ValueId pooled_positions(Import *I, ValueId x, ValueId y, const Windows *w,
+                         bool columns);
 /* x under another shape; x itself if it has it. */
 ValueId shaped(Import *I, ValueId x, int rank, const int64_t *dim);
 /* x with two spatial axes at least: one becomes a row. */

@@ -3,20 +3,11 @@
    what arrives at a value over several ways is added up as it comes. The
    gradients become outputs behind the loss, `w.g` for each parameter w in the
    order of the parameters, where the optimizer finds them by name. */
-#include "ir/ops/rules.h"
+#include "ir/reverse.h"
 #include "passes/pass.h"
 #include "passes/tools/name.h"
 
 #include <string.h>
-
-typedef struct Reverse {
-    Graph *g;
-    Arena *scratch;
-    bool *needs;       /* value: depends on a parameter */
-    ValueId *gradient; /* value -> its gradient so far */
-    size_t values;     /* of the forward graph */
-    Map *named;        /* values that have their final name */
-} Reverse;
 
 static Sym
 gradient_name(const Graph *g, ValueId v)
@@ -24,29 +15,15 @@ gradient_name(const Graph *g, ValueId v)
     return sym_format(g->module->syms, "%s.g", g->value[v].name);
 }
 
-static bool
-carries(const Graph *g, ValueId v)
-{
-    return dtype_float(g->value[v].type.dtype);
-}
-
+/* The parameters are what is differentiated for. */
 static void
-mark_needs(Reverse *r)
+mark_parameters(Reverse *r)
 {
     const Graph *g = r->g;
 
     for (ValueId v = 1; v < r->values; v++)
-        r->needs[v] = g->value[v].kind == V_STORE && carries(g, v) &&
+        r->needs[v] = g->value[v].kind == V_STORE && carries_gradient(g, v) &&
                       g->module->store[g->value[v].store].kind == SK_PARAM;
-    for (size_t k = 0; k < vec_len(g->order); k++) {
-        const Node *n = &g->node[g->order[k]];
-        bool any = false;
-
-        for (int i = 0; i < n->nin; i++)
-            any |= r->needs[n->in[i]];
-        for (int i = 0; i < n->nout; i++)
-            r->needs[n->out[i]] |= any && carries(g, n->out[i]);
-    }
 }
 
 /* Names a new value, once, after what it is the gradient of; a step on the way
@@ -55,11 +32,12 @@ static void
 name_gradient(Reverse *r, ValueId v, ValueId dx)
 {
     Sym name = gradient_name(r->g, v);
+    Map *named = r->own;
     uint64_t known = 0;
 
-    if (map_get(r->named, dx, &known))
+    if (map_get(named, dx, &known))
         return;
-    map_put(r->named, dx, 1);
+    map_put(named, dx, 1);
     if (r->g->value[dx].name == name)
         return;
     make_name_free(r->g, name);
@@ -79,36 +57,13 @@ arrive(Reverse *r, Builder *b, ValueId v, ValueId dx, ValueId first)
             name_gradient(r, v, dx);
         return;
     }
-    if (map_get(r->named, old, &known) &&
+    if (map_get(r->own, old, &known) &&
         r->g->value[old].name == gradient_name(r->g, v))
         rename_value(
             r->g, old,
             sym_format(r->g->module->syms, "%s.part", gradient_name(r->g, v)));
     r->gradient[v] = build_map2(b, OP_add, old, dx, NULL);
     name_gradient(r, v, r->gradient[v]);
-}
-
-static void
-step_back(Reverse *r, NodeId id)
-{
-    Graph *g = r->g;
-    Node n = g->node[id];
-    ValueId first = (ValueId)vec_len(g->value);
-    ValueId *dy = NEWN(r->scratch, ValueId, n.nout);
-    ValueId *dx = NEWN(r->scratch, ValueId, n.nin + 1);
-    bool *want = NEWN(r->scratch, bool, n.nin + 1), any = false, some = false;
-    Builder b = {g, 'b', n.source, n.source_op};
-
-    for (int i = 0; i < n.nout; i++)
-        some |= (dy[i] = r->gradient[n.out[i]]) != 0;
-    for (int i = 0; i < n.nin; i++)
-        any |= want[i] = r->needs[n.in[i]];
-    if (!any || !some)
-        return;
-    op_rules(n.op)->grad(&b, id, dy, want, dx);
-    for (int i = 0; i < n.nin; i++)
-        if (want[i] && dx[i])
-            arrive(r, &b, n.in[i], dx[i], first);
 }
 
 /* The gradient of a parameter under its own name; a value that has another
@@ -181,7 +136,7 @@ train_entry(Module *m)
     if (vec_len(g->output) > 1)
         raise_at(model_loc(m), "entry 'train' has outputs behind the loss: its "
                                "gradients are there already");
-    if (g->value[g->output[0]].type.rank || !carries(g, g->output[0]))
+    if (g->value[g->output[0]].type.rank || !carries_gradient(g, g->output[0]))
         raise_at(model_loc(m), "the loss is %s, not a floating-point scalar",
                  type_text(m->arena, &g->value[g->output[0]].type));
     return g;
@@ -191,20 +146,18 @@ void
 pass_grad(PassRun *run)
 {
     Graph *g = train_entry(run->m);
-    size_t nodes = vec_len(g->order);
     ValueId loss = g->output[0];
     Builder b = {.g = g, .phase = 'b'};
     Reverse r = {.g = g,
                  .scratch = run->scratch,
-                 .named = map_new(run->scratch),
-                 .values = vec_len(g->value),
-                 .needs = NEWN(run->scratch, bool, vec_len(g->value)),
-                 .gradient = NEWN(run->scratch, ValueId, vec_len(g->value))};
+                 .phase = 'b',
+                 .arrive = arrive,
+                 .own = map_new(run->scratch)};
 
-    mark_needs(&r);
+    reverse_begin(&r);
+    mark_parameters(&r);
     r.gradient[loss] = build_number(&b, 1, g->value[loss].type.dtype, "loss.g");
-    for (size_t k = nodes; k-- > 0;)
-        step_back(&r, g->order[k]);
+    reverse_walk(&r);
     raise_if_complained();
     put_outputs(&r);
     drop_detach(g);

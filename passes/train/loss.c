@@ -231,11 +231,11 @@ choose_output(const Graph *g, const LossKind *kind, const char *name)
         for (size_t i = 0; i < vec_len(g->output); i++) {
             const Type *t = &g->value[g->output[i]].type;
 
-            if ((t->dtype == DT_F32 || t->dtype == DT_F64) && t->rank >= rank)
+            if (dtype_float(t->dtype) && t->rank >= rank)
                 return i;
         }
     raise_at(model_loc(g->module),
-             "loss '%s': the model has no f32 or f64 output of rank %d or "
+             "loss '%s': the model has no floating output of rank %d or "
              "more%s",
              kind->name, kind->classes ? 2 : 1,
              kind->classes ? ": it takes logits [batch, ..., classes]" : "");
@@ -331,6 +331,18 @@ class_axis(const Graph *g, ValueId x)
     return rank - 1;
 }
 
+/* The output in a type that is computed with. */
+static ValueId
+computed_output(Loss *l)
+{
+    DType d = value_at(l->b.g, l->x)->type.dtype;
+
+    return dtype_computed(d) == d
+               ? l->x
+               : build_formula(&l->b, "a", 1, &l->x, dtype_computed(d),
+                               "loss.x");
+}
+
 /* A clone of `forward`, or of its form for training, with inputs for the
    target. */
 static Loss
@@ -346,6 +358,7 @@ begin_entry(Module *m, const char *name, const Target *target)
         if (!training || strcmp(*r, "seed") != 0) /* dropout's own */
             make_name_free(g, *r);
     vec_push(m->arena, m->entry, g);
+    l.x = computed_output(&l);
     l.type = labels = g->value[l.x].type;
     l.axis = target->axis;
     if (target->kind->classes) {

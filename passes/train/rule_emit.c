@@ -214,10 +214,12 @@ collect_targets(Update *u)
 
     for (size_t i = 0; i < vec_len(r->terms.all); i++) {
         const Term *x = r->terms.all[i];
-        int s = (int)x->number;
+        int s;
 
-        if (x->live && x->kind == TM_VALUE && x->source == TS_STATE &&
-            r->state[s])
+        if (!x->live || x->kind != TM_VALUE || x->source != TS_STATE)
+            continue;
+        s = (int)x->number;
+        if (r->state[s])
             add_target(u, s, r->state[s]);
     }
     add_target(u, -1, r->weight);

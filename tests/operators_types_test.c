@@ -1,0 +1,67 @@
+/* operators_types_test: operators_test on the cases of tests/operators_types
+   (made by tests/reference/operators_types.py): every element type, casts and
+   quantization; and the straight-through gradients of tests/quantize (made by
+   tests/reference/quantize.py), which are PyTorch's. */
+#include <stddef.h>
+
+#define CASES          "operators_types"
+#define COMPILED_LEAST 100
+#define STRAIGHT_THROUGH "DynamicQuantizeLinear"
+
+static const char *const also_refused[] = {NULL};
+
+#include "tests/operators_test.c"
+
+/* The gradient of the sum of cos(1 + i) * y[i] is the case's second output. */
+static void
+check_straight_through(Arena *a, const Case *c)
+{
+    PipelineOptions o = {.machine = machine_named("x86-64-v3")};
+    Probe p = {.c = c};
+    const char *problem;
+    Tensor out[TENSORS_MOST];
+
+    p.m = import_case(a, c, &problem);
+    cr_assert(p.m, "%s: %s", c->name, problem);
+    p.gradient = module_entry(p.m, "forward");
+    widen(p.m, p.gradient);
+    inputs_to_params(&p, p.gradient);
+    cr_assert(add_loss(p.gradient));
+    p.gradient->name = sym(p.m->syms, "train");
+    pipeline_run(p.m, "grad", &o);
+    p.stores = first_stores(a, p.m);
+    for (int64_t i = 0; i < type_elements(&c->in[0].type); i++)
+        tensor_set(&p.stores.tensor[p.param[0]], i, tensor_get(&c->in[0], i));
+    cr_assert_eq(vec_len(p.gradient->output), (size_t)2, "%s", c->name);
+    eval_graph(a, p.gradient, &p.stores, p.in, out);
+    for (int64_t i = 0; i < type_elements(&c->out[1].type); i++)
+        cr_expect(near(DT_F32, tensor_get(&out[1], i),
+                       tensor_get(&c->out[1], i)),
+                  "%s: gradient[%lld] is %.9g, not %.9g", c->name,
+                  (long long)i, tensor_get(&out[1], i),
+                  tensor_get(&c->out[1], i));
+}
+
+static void
+check_all(Arena *a, const Case *list)
+{
+    Guard guard;
+
+    if (!guarded(&guard)) {
+        diag_print(&guard, stderr);
+        cr_assert_fail("problems were raised");
+    }
+    for (size_t i = 0; i < vec_len(list); i++)
+        check_straight_through(a, &list[i]);
+    guard_leave(&guard);
+}
+
+Test(quantize, gradients_are_straight_through)
+{
+    Arena *a = arena_new();
+    Case *list = read_cases(a, TEST_SOURCE_DIR "/tests/quantize/cases.bin");
+
+    cr_assert(vec_len(list) >= 5);
+    check_all(a, list);
+    arena_free(a);
+}
