@@ -6,10 +6,6 @@
 #define CASES          "operators2"
 #define COMPILED_LEAST 100
 
-/* Three axes transposed. */
-static const char *const also_refused[] = {
-    "test_convtranspose_3d",
-    NULL,
-};
+static const char *const also_refused[] = {NULL};
 
 #include "tests/operators_test.c"

@@ -201,6 +201,18 @@ moved(Arena *a, const Case *c)
     return made;
 }
 
+/* A rounding operator has no differences. */
+static bool
+is_straight_through(const Case *c)
+{
+    const char *const straight_through[] = {STRAIGHT_THROUGH, NULL};
+
+    for (int i = 0; straight_through[i]; i++)
+        if (strcmp(straight_through[i], c->op) == 0)
+            return true;
+    return false;
+}
+
 /* 1 where the case has a gradient and it is right. */
 static int
 check_gradients(const Case *c)
