@@ -169,17 +169,6 @@ Test(operators, compiled_equal_interpreted, .timeout = 600)
 
 /* ---- gradients -------------------------------------------------------- */
 
-static bool
-is_straight_through(const Case *c)
-{
-    const char *const straight_through[] = {STRAIGHT_THROUGH, NULL};
-    bool is = false;
-
-    for (int i = 0; straight_through[i]; i++)
-        is |= strcmp(straight_through[i], c->op) == 0;
-    return is;
-}
-
 /* The case's numbers, moved off kinks and ties by 0.02 to 0.05. */
 static Case
 moved(Arena *a, const Case *c)
