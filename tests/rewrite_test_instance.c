@@ -1,117 +1,11 @@
 /* rewrite_test_instance: shapes are planned from the root down, nodes are built
    from the leaves up; what does not fit fails and another seed is tried. */
-#include "tests/rewrite_test_instance.h"
+#include "tests/rewrite_test_draw.h"
 
 #include "ir/expr_rows.h"
-#include "ir/philox.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct Shape {
-    int rank; /* -1: not known */
-    int64_t dim[MAXRANK];
-} Shape;
-
-typedef struct Maker {
-    Instance *x;
-    const RewriteRule *rule;
-    RewriteMatch match; /* its variables, for expressions */
-    Builder b;
-    DType dtype;
-    uint64_t seed, draws;
-    int64_t size[128]; /* of the labels */
-    Shape *hint;       /* by term */
-    ValueId *value;    /* by term */
-    ValueId **made;    /* by node of the pattern: its results */
-    bool positive;
-} Maker;
-
-static int64_t
-draw(Maker *k, int64_t n)
-{
-    return (int64_t)(philox_uniform(k->seed, k->draws++) * (double)n);
-}
-
-static double
-draw_number(Maker *k)
-{
-    return 0.25 + 1.5 * philox_uniform(k->seed, k->draws++);
-}
-
-static Shape
-draw_shape(Maker *k)
-{
-    Shape s = {.rank = (int)draw(k, 3) + 2};
-
-    for (int i = 0; i < s.rank; i++)
-        s.dim[i] = 1 + draw(k, 4);
-    return s;
-}
-
-/* The same elements under other axes: neighbours joined, one axis cut. */
-static Shape
-regroup(Maker *k, Shape s)
-{
-    Shape out = {0};
-
-    for (int i = 0; i < s.rank; i++) {
-        bool join = out.rank > 0 && draw(k, 3) == 0;
-
-        if (join)
-            out.dim[out.rank - 1] *= s.dim[i];
-        else if (s.dim[i] == 4 && out.rank < 6 && draw(k, 3) == 0)
-            out.dim[out.rank++] = 2, out.dim[out.rank++] = 2;
-        else
-            out.dim[out.rank++] = s.dim[i];
-    }
-    if (out.rank < 6 && draw(k, 4) == 0)
-        out.dim[out.rank++] = 1;
-    return out;
-}
-
-/* A shape that broadcasts to s. */
-static Shape
-lessen(Maker *k, Shape s)
-{
-    for (int i = 0; i < s.rank; i++)
-        if (draw(k, 2))
-            s.dim[i] = 1;
-    while (s.rank > 1 && s.dim[0] == 1 && draw(k, 2)) {
-        memmove(s.dim, s.dim + 1, sizeof s.dim - sizeof *s.dim);
-        s.rank--;
-    }
-    return s;
-}
-
-/* The size of a label, which is that of the variable of the same name. */
-static int64_t
-label_size(Maker *k, char c)
-{
-    int64_t *size = &k->size[(unsigned char)c & 127];
-
-    if (!*size)
-        *size = 1 + draw(k, 4);
-    return *size;
-}
-
-static int64_t
-variable_size(Maker *k, int i)
-{
-    Sym name = k->rule->variable[i].name;
-
-    return strlen(name) == 1 ? label_size(k, *name) : 1 + draw(k, 4);
-}
-
-static Shape
-labelled(Maker *k, const char *labels, size_t n)
-{
-    Shape s = {.rank = (int)n};
-
-    for (size_t i = 0; i < n; i++)
-        s.dim[i] = label_size(k, labels[i]);
-    return s;
-}
 
 /* -- conditions ---------------------------------------------------------- */
 
