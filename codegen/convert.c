@@ -224,7 +224,8 @@ static LLVMValueRef
 saturated(Unit *u, int lanes, DType to, LLVMValueRef x)
 {
     LLVMTypeRef overload[] = {unit_vector(u, to, lanes), LLVMTypeOf(x)};
-    const char *name = dtype_unsigned(to) ? "llvm.fptoui.sat" : "llvm.fptosi.sat";
+    const char *name =
+        dtype_unsigned(to) ? "llvm.fptoui.sat" : "llvm.fptosi.sat";
     LLVMValueRef f = LLVMGetIntrinsicDeclaration(
         u->module, LLVMLookupIntrinsicID(name, strlen(name)), overload, 2);
 

@@ -1,4 +1,4 @@
-/* weights: the initial tensors as safetensors, in pieces of 64 KiB, into a
+/* weights: the initial tensors as safetensors, in pieces of 1 MiB, into a
    temporary file that takes its name when it is whole and on the disk. */
 #include "codegen/link.h"
 
@@ -6,15 +6,15 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ir/base/diag.h"
 #include "ir/base/output.h"
 #include "ir/eval.h"
+#include "ir/origin.h"
 #include "ir/philox.h"
 
-enum { PIECE = 65536 };
+enum { PIECE = 1 << 20 };
 
 typedef struct Writer {
     Arena *arena;
@@ -138,18 +138,27 @@ close_file(void *p)
 }
 
 static void
+refuse_changed(const Writer *w, const Store *s, int fd)
+{
+    const char *fault = origin_fault(w->m, s->init.path, fd);
+
+    if (fault)
+        refuse(w, s, fault);
+}
+
+/* The file is looked at before and after: what changes meanwhile is noticed. */
+static void
 copy_file(Writer *w, const Store *s)
 {
     Arena *a = arena_new();
     int fd = open(s->init.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    struct stat info;
 
     if (fd < 0)
         refuse(w, s, strerror(errno));
     arena_defer(a, close_file, (void *)(intptr_t)fd);
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
-        refuse(w, s, "not a regular file");
+    refuse_changed(w, s, fd);
     copy_range(w, s, fd);
+    refuse_changed(w, s, fd);
     arena_free(a);
 }
 

@@ -1,11 +1,11 @@
 /* eval_stores: the initial content of parameters, states and constants. */
 #include "ir/eval.h"
+#include "ir/origin.h"
 #include "ir/philox.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static bool
@@ -20,14 +20,13 @@ refuse(const Module *m, const Store *s, const char *what, const char *why)
 static bool
 file_fits(const Module *m, const Store *s, int fd)
 {
-    struct stat info;
+    const char *fault = origin_fault(m, s->init.path, fd);
+    off_t size = fault ? 0 : lseek(fd, 0, SEEK_END);
 
-    if (fstat(fd, &info) != 0)
-        return refuse(m, s, s->init.path, strerror(errno));
-    if (!S_ISREG(info.st_mode))
-        return refuse(m, s, s->init.path, "not a regular file");
-    return (s->init.offset >= 0 && s->init.offset <= info.st_size &&
-            type_bytes(&s->type) <= info.st_size - s->init.offset) ||
+    if (fault)
+        return refuse(m, s, s->init.path, fault);
+    return (s->init.offset >= 0 && s->init.offset <= size &&
+            type_bytes(&s->type) <= size - s->init.offset) ||
            refuse(m, s, s->init.path, "too short for this tensor");
 }
 
@@ -61,7 +60,7 @@ init_file(Arena *a, const Module *m, const Store *s, Tensor *t)
     ok = file_fits(m, s, fd);
     if (ok) {
         *t = tensor_new(a, s->type);
-        ok = read_bytes(m, s, fd, t);
+        ok = read_bytes(m, s, fd, t) && file_fits(m, s, fd);
     }
     close(fd);
     return ok;

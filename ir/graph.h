@@ -117,6 +117,12 @@ struct Graph {
     struct Facts *facts; /* see ir/facts.h; NULL when stale */
 };
 
+/* A file as it was when it was read; see ir/origin.h. */
+typedef struct Origin {
+    Sym path;
+    int64_t device, inode, size, seconds, nanoseconds;
+} Origin;
+
 typedef struct Meta {
     Sym key, value;
 } Meta;
@@ -131,6 +137,7 @@ struct Module {
     Stage stage;
     Meta *meta;     /* vector: loss, optimizer, bounds, ...: printed as `meta` */
     Space *space;   /* vector */
+    Origin *origin; /* vector: in memory only, never in the text */
     Store *store;   /* vector; [0] is none */
     Map *store_by_name;
     Graph **entry;  /* vector */

@@ -104,6 +104,7 @@ module_renew(Module *m)
 
     COPY(a, m->meta);
     COPY(a, m->space);
+    COPY(a, m->origin);
     COPY(a, m->entry);
     renew_stores(m, a);
     for (size_t i = 0; i < vec_len(m->entry); i++)

@@ -45,18 +45,19 @@ attention_tiling(const Graph *g, NodeId n)
 {
     AttentionTiling t = {.a = attention_of(g, n)};
     const Attention *a = &t.a;
-    int64_t bias = attention_turns_bias(a) ? KEY_BLOCK : 0;
+    int64_t keys = least(a->keys, KEY_BLOCK);
+    int64_t bias = attention_turns_bias(a) ? keys : 0;
     int64_t partial;
 
     t.bytes = dtype_bytes(a->dtype);
     t.query = panel(&t, a->depth);
     t.sum = panel(&t, a->back ? a->depth : a->width);
-    t.score = panel(&t, KEY_BLOCK);
+    t.score = panel(&t, keys);
     t.rows = panel(&t, ROWS);
     t.turned = panel(&t, a->back ? larger(bias, a->width) : bias);
     if (!a->back)
         return t;
-    t.slope = panel(&t, KEY_BLOCK);
+    t.slope = panel(&t, keys);
     t.given = panel(&t, a->width);
     if (a->parts > 1) {
         partial = times(a->batch * a->groups * a->keys, a->parts);

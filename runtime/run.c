@@ -166,7 +166,8 @@ open_all(RtRun *r)
         RT_TRY(rt_output_probe(o->export_onnx.text));
     if (o->export_onnx.given && !r->program->pieces)
         return rt_fail(RT_ERROR_USAGE, "--export-onnx: the program was not "
-                                       "compiled from an ONNX model");
+                                       "compiled from an ONNX model, or from "
+                                       "one that is too large to be one file");
     RT_TRY(open_data(r));
     RT_TRY(plan_run(r));
     int threads = o->threads.count > 1 << 20 ? 1 << 20 : (int)o->threads.count;

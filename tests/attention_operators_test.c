@@ -1,5 +1,5 @@
 /* attention_operators_test: operators_test on the cases of tests/attention (made by
-   tests/reference/attention.py): attention, rotary positions and operators
+   tests/reference/attention_operators.py): attention, rotary positions and operators
    that carry a state. */
 #include <stddef.h>
 

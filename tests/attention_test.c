@@ -195,6 +195,55 @@ Test(attention, gradients_are_differences)
     }
 }
 
+/* ---- PyTorch ------------------------------------------------------------- */
+
+static const Form torch_forms[] = {
+    {"f64", 1, 2, 2, 4, 4, 3, 3, 0.5, 1, NULL},
+    {"f64", 1, 2, 1, 3, 5, 4, 2, 0.5, 0, NULL},
+    {"f64", 2, 4, 2, 2, 3, 2, 2, 0.5, 0, "[2,3]"},
+};
+
+static const double torch_results[] = {
+#include "tests/attention_test_torch.inc"
+};
+
+/* Which operand of tests/reference/attention.py an input is. */
+static int
+operand_number(const char *name)
+{
+    static const char letters[] = "qkvgb";
+
+    return (int)(strchr(letters, *name) - letters);
+}
+
+Test(attention, is_pytorchs)
+{
+    const double *want = torch_results;
+
+    for (size_t k = 0; k < sizeof torch_forms / sizeof *torch_forms; k++) {
+        char text[4096];
+        Small s;
+
+        form_text(&torch_forms[k], true, text, sizeof text);
+        s = small_run("%s", text);
+        for (size_t p = 0; p < vec_len(s.graph->input); p++) {
+            Sym name = value_at(s.graph, s.graph->input[p])->name;
+
+            for (int64_t i = 0; i < type_elements(&s.in[p].type); i++)
+                tensor_set(&s.in[p], i,
+                           sin(0.7 * (double)i + operand_number(name)));
+        }
+        eval_graph(s.arena, s.graph, NULL, s.in, s.out);
+        for (int r = 0; r < 5; r++)
+            for (int64_t i = 0; r != 1 && i < type_elements(&s.out[r].type);
+                 i++)
+                expect_near(tensor_get(&s.out[r], i), *want++, 1e-13, text);
+        small_free(&s);
+    }
+    cr_assert_eq(want - torch_results,
+                 sizeof torch_results / sizeof *torch_results);
+}
+
 /* ---- rows without keys -------------------------------------------------- */
 
 /* Queries before the first key, and rows that the bias masks: zeros, -inf,

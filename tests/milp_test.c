@@ -348,7 +348,13 @@ small_graph(Arena *a, int nodes, uint64_t seed)
     }
     need_of[nodes] = (uint32_t)vec_len(need);
     touch_of[nodes] = (uint32_t)vec_len(touch);
-    return (OrderProblem){nodes, nodes, buffer, need_of, need, touch_of, touch};
+    return (OrderProblem){.nodes = nodes,
+                          .buffers = nodes,
+                          .buffer = buffer,
+                          .need_of = need_of,
+                          .need = need,
+                          .touch_of = touch_of,
+                          .touch = touch};
 }
 
 Test(milp, orders_equal_the_search)

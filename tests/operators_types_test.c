@@ -16,22 +16,10 @@ static const char *const also_refused[] = {NULL};
 static void
 check_straight_through(Arena *a, const Case *c)
 {
-    PipelineOptions o = {.machine = machine_named("x86-64-v3")};
-    Probe p = {.c = c};
-    const char *problem;
     Tensor out[TENSORS_MOST];
+    Probe p;
 
-    p.m = import_case(a, c, &problem);
-    cr_assert(p.m, "%s: %s", c->name, problem);
-    p.gradient = module_entry(p.m, "forward");
-    widen(p.m, p.gradient);
-    inputs_to_params(&p, p.gradient);
-    cr_assert(add_loss(p.gradient));
-    p.gradient->name = sym(p.m->syms, "train");
-    pipeline_run(p.m, "grad", &o);
-    p.stores = first_stores(a, p.m);
-    for (int64_t i = 0; i < type_elements(&c->in[0].type); i++)
-        tensor_set(&p.stores.tensor[p.param[0]], i, tensor_get(&c->in[0], i));
+    cr_assert(make_probe(a, c, &p), "%s: %s", c->name, p.problem);
     cr_assert_eq(vec_len(p.gradient->output), (size_t)2, "%s", c->name);
     eval_graph(a, p.gradient, &p.stores, p.in, out);
     for (int64_t i = 0; i < type_elements(&c->out[1].type); i++)

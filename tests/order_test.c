@@ -58,8 +58,13 @@ make_random(Arena *a, int nodes, int buffers, int needs, int local)
     }
     need_of[nodes] = (uint32_t)vec_len(need);
     touch_of[nodes] = (uint32_t)vec_len(touch);
-    return (OrderProblem){nodes, buffers,  buffer, need_of,
-                          need,  touch_of, touch};
+    return (OrderProblem){.nodes = nodes,
+                          .buffers = buffers,
+                          .buffer = buffer,
+                          .need_of = need_of,
+                          .need = need,
+                          .touch_of = touch_of,
+                          .touch = touch};
 }
 
 static bool
@@ -249,7 +254,13 @@ Test(order, large_ones_end, .timeout = 60)
     }
     need_of[NODES] = edges;
     touch_of[NODES] = uses;
-    p = (OrderProblem){NODES, NODES, buffer, need_of, need, touch_of, touch};
+    p = (OrderProblem){.nodes = NODES,
+                       .buffers = NODES,
+                       .buffer = buffer,
+                       .need_of = need_of,
+                       .need = need,
+                       .touch_of = touch_of,
+                       .touch = touch};
     o = order_solve(a, &p, 200000);
     expect_order(a, &p, &o);
     arena_free(a);

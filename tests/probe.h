@@ -107,18 +107,18 @@ fill_params(Probe *p)
     }
 }
 
-/* Narrow floats are steps, which have no differences. */
+/* Narrow floats have steps, which have no differences. */
 static inline bool
-has_narrow(const Graph *g)
+has_steps(const Graph *g)
 {
-    bool narrow = false;
+    bool steps = false;
 
     for (ValueId v = 1; v < vec_len(g->value); v++) {
         DType d = g->value[v].type.dtype;
 
-        narrow |= dtype_float(d) && dtype_computed(d) != d;
+        steps |= dtype_float(d) && dtype_computed(d) != d;
     }
-    return narrow;
+    return steps;
 }
 
 /* False where there is nothing to differentiate. */
@@ -126,7 +126,7 @@ static inline bool
 make_probe(Arena *a, const Case *c, Probe *p)
 {
     PipelineOptions o = {.machine = machine_named("x86-64-v3")};
-    bool any = false, narrow;
+    bool any = false;
     Graph *g;
 
     *p = (Probe){.c = c, .checked = 40};
@@ -134,13 +134,16 @@ make_probe(Arena *a, const Case *c, Probe *p)
     if (!p->m)
         return false;
     g = module_entry(p->m, "forward");
-    narrow = has_narrow(g);
+    if (has_steps(g)) {
+        unlink(p->m->file);
+        return false;
+    }
     widen(p->m, g);
     inputs_to_params(p, g);
     for (int i = 0; i < c->inputs; i++)
         any |= p->param[i] != 0;
     free_loss_name(g);
-    if (!any || narrow || !add_loss(g)) {
+    if (!any || !add_loss(g)) {
         unlink(p->m->file);
         return false;
     }

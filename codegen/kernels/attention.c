@@ -157,6 +157,24 @@ meet_keys(const Kernel *m, const Block *b)
     loop_end(u, &s.loop);
 }
 
+/* Causal blocks cost more the later they come: tiles take them from both ends
+   in turn, so that neighbours, which one thread takes, weigh the same. */
+static LLVMValueRef
+tile_block(const Kernel *m, LLVMValueRef tile)
+{
+    const Attention *a = m->k.a;
+    LLVMBuilderRef b = m->k.u->b;
+    LLVMValueRef i = attend_rest(m->k.u, tile, a->blocks), odd, half, other;
+
+    if (!a->causal)
+        return i;
+    half = attend_quotient(m->k.u, i, 2);
+    odd = LLVMBuildICmp(b, LLVMIntNE, attend_rest(m->k.u, i, 2),
+                        const_i64(m->k.u, 0), "");
+    other = LLVMBuildNSWSub(b, const_i64(m->k.u, a->blocks - 1), half, "");
+    return LLVMBuildSelect(b, odd, other, half, "");
+}
+
 static void
 emit_forward(const Kernel *m, LLVMValueRef tile)
 {
@@ -166,8 +184,7 @@ emit_forward(const Kernel *m, LLVMValueRef tile)
     LLVMValueRef batch = attend_quotient(u, all, a->heads);
     LLVMValueRef head = attend_rest(u, all, a->heads);
     LLVMValueRef group = attend_quotient(u, all, a->heads / a->groups);
-    Block b =
-        attend_block(m, batch, head, group, attend_rest(u, tile, a->blocks));
+    Block b = attend_block(m, batch, head, group, tile_block(m, tile));
     LLVMValueRef args[] = {attend_panel(m, m->k.t->rows),
                            attend_row(m, m->result[1], b.queries, 1), b.count,
                            b.columns};
@@ -215,6 +232,14 @@ attend_new(Unit *u, const AttentionTiling *t, const char *name)
     return k;
 }
 
+/* Of results without elements. */
+static void
+make_nothing(Unit *u, const char *name, Lowered *out)
+{
+    out->kernel[out->phases++] = unit_kernel(u, name);
+    LLVMBuildRetVoid(u->b);
+}
+
 void
 lower_attention(Unit *u, const Graph *g, NodeId id, const char *name,
                 Lowered *out)
@@ -226,6 +251,10 @@ lower_attention(Unit *u, const Graph *g, NodeId id, const char *name,
 
     *out = (Lowered){0};
     ASSERT(QUERY_BLOCK % m.k.width == 0);
+    if (a->batch * (a->back ? a->groups : a->heads * a->blocks) == 0) {
+        make_nothing(u, name, out);
+        return;
+    }
     make_parts(&m);
     if (!a->back) {
         make_phase(&m, g, id, "rows", emit_forward,

@@ -46,6 +46,16 @@ print_rules(void)
 }
 
 static void
+print_rewrites(void)
+{
+    printf("rewrite rules, `pattern where condition => replacement`; `--rules "
+           "FILE` takes\nsome of your own (docs/rules.md), "
+           "`--log=rewrite` says which fired where:\n\n");
+    for (const Embedded *e = embedded_rewrites; e->name; e++)
+        printf("%s\n", e->text);
+}
+
+static void
 print_names(const char *const *names)
 {
     for (; *names; names++)
@@ -102,6 +112,8 @@ cmd_help(const Args *args)
         print_passes();
     else if (strcmp(topic, "rules") == 0)
         print_rules();
+    else if (strcmp(topic, "rewrites") == 0)
+        print_rewrites();
     else if (strcmp(topic, "targets") == 0)
         print_names(machine_names());
     else if (strcmp(topic, "ops") == 0)
@@ -109,8 +121,8 @@ cmd_help(const Args *args)
     else if (!print_op(topic))
         raise_status(ST_USAGE, NOWHERE,
                      "snug help: there is no topic '%s'; topics are the "
-                     "verbs, options, ops, passes, rules, targets and every "
-                     "op",
+                     "verbs, options, ops, passes, rules, rewrites, targets "
+                     "and every op",
                      topic);
     return ST_OK;
 }

@@ -33,6 +33,7 @@ pass_settings(const Args *args)
     const char **set = NULL;
     const char *loss = option(args, OPT_loss, NULL);
     const char *rule = option(args, OPT_optimizer, NULL);
+    const char *rewrites = option(args, OPT_rules, NULL);
     Text hyper = text_new(args->arena), t;
 
     for (size_t i = 0; i < vec_len(args->given[OPT_set]); i++) {
@@ -56,6 +57,10 @@ pass_settings(const Args *args)
     t = text_new(args->arena);
     text_add(&t, "optimizer.rule=%s", rule ? rule : "");
     if (rule)
+        vec_push(args->arena, set, t.s);
+    t = text_new(args->arena);
+    text_add(&t, "rewrite.rules=%s", rewrites ? rewrites : "");
+    if (rewrites)
         vec_push(args->arena, set, t.s);
     vec_push(args->arena, set, NULL);
     return set;
@@ -97,7 +102,8 @@ read_printing(const Args *args, PipelineOptions *o)
 #undef PASS
         NULL
     };
-    static const char *const topics[] = {"contract", "place", "schedule", NULL};
+    static const char *const topics[] = {"contract", "place", "rewrite",
+                                         "schedule", NULL};
     const char *log = option(args, OPT_log, NULL);
 
     o->print_after = option(args, OPT_print_after, NULL);

@@ -209,9 +209,9 @@ input_literal(Import *I, int i)
     if (!has_input(I, i))
         return NULL;
     k = know(I, I->node->input[i]);
-    if (!k->constant && k->proto && k->proto->data_location != 1 &&
+    if (!k->constant && k->proto &&
         tensor_type(k->proto, here(I), &t) && type_elements(&t) <= LITERAL_MOST)
-        return tensor_content(I->a, k->proto, here(I));
+        return initializer_content(I->a, I->m, I->file, k->proto, k->data);
     return input_constant(I, i);
 }
 

@@ -12,9 +12,11 @@
 #define through(f) LowerNode lower_##f;
 #define ONNX(name, since, least, most, outputs, first, what, doc) what
 #define ONNX_TRAINING(name, since, least, most, outputs, first, what, doc) what
+#define ONNX_PREVIEW(name, since, least, most, outputs, first, what, doc) what
 #include "frontend/onnx/onnx.def"
 #undef ONNX
 #undef ONNX_TRAINING
+#undef ONNX_PREVIEW
 #undef same
 #undef compare
 #undef expand

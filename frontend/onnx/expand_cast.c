@@ -73,13 +73,15 @@ cast_constant(Import *I, DType to)
     Tensor made;
     Type t;
 
-    if (!c || narrow_of(to))
+    if (!c || (narrow_of(to) && dtype_bits(to) < 16))
         return false;
     t = c->type;
     t.dtype = to;
     made = tensor_new(I->a, t);
     for (int64_t i = 0; i < type_elements(&t); i++)
-        if (dtype_float(to) || dtype_float(c->type.dtype) || to == DT_I1)
+        if (narrow_of(to) && !dtype_float(c->type.dtype)) /* by way of f32 */
+            tensor_set(&made, i, (double)(float)tensor_get(c, i));
+        else if (dtype_float(to) || dtype_float(c->type.dtype) || to == DT_I1)
             tensor_set(&made, i, tensor_get(c, i));
         else
             tensor_set_integer(&made, i, tensor_get_integer(c, i));

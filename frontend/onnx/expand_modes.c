@@ -49,28 +49,63 @@ draw_count(Import *I)
     return count;
 }
 
+/* What this node draws from. */
+typedef struct Draw {
+    Type type; /* of what is dropped */
+    ValueId count;
+    int stream;
+    double rate;
+} Draw;
+
+/* Is the element kept? Operands are appended to in[]. */
+static void
+kept_text(Import *I, const Draw *d, Text *text, ValueId *in, int *nin)
+{
+    text_add(text, "uniform(");
+    index_text(I, &d->type, text, in, nin);
+    in[*nin] = d->count;
+    in[*nin + 1] = own_input(I, "seed", type_scalar(DT_I64));
+    text_add(text, ",%s,%s+%d)>=", formula_letter(I->a, *nin),
+             formula_letter(I->a, *nin + 1), d->stream * 40503);
+    text_add_double(text, d->rate);
+    *nin += 2;
+}
+
 /* where(drawn, x/(1-rate), 0). Nothing but x is kept for the gradient: it
    draws the same numbers again. */
 static ValueId
-dropped(Import *I, ValueId x, double rate)
+dropped(Import *I, ValueId x, const Draw *d)
 {
-    Type t = value_at(I->g, x)->type;
     ValueId in[MAXRANK + 3] = {x};
     Text text = text_new(I->a);
-    int nin = 1, stream;
+    int nin = 1;
 
-    text_add(&text, "where(uniform(");
-    index_text(I, &t, &text, in, &nin);
-    in[nin] = draw_count(I);
-    in[nin + 1] = own_input(I, "seed", type_scalar(DT_I64));
-    stream = I->draws;
-    text_add(&text, ",%s,%s+%d)>=", formula_letter(I->a, nin),
-             formula_letter(I->a, nin + 1), stream * 40503);
-    text_add_double(&text, rate);
+    text_add(&text, "where(");
+    kept_text(I, d, &text, in, &nin);
     text_add(&text, ",a*");
-    text_add_double(&text, 1 / (1 - rate));
+    text_add_double(&text, 1 / (1 - d->rate));
     text_add(&text, ",0)");
-    return build_formula(&I->b, text.s, nin + 2, in, t.dtype, NULL);
+    return build_formula(&I->b, text.s, nin, in, d->type.dtype, NULL);
+}
+
+/* A mask is boolean from opset 10 on. */
+static DType
+mask_type(const Import *I, DType of_data)
+{
+    return I->opset < 10 ? of_data : DT_I1;
+}
+
+/* What is kept, drawn once more. */
+static ValueId
+drawn_mask(Import *I, const Draw *d)
+{
+    ValueId in[MAXRANK + 2] = {0};
+    Text text = text_new(I->a);
+    int nin = 0;
+
+    kept_text(I, d, &text, in, &nin);
+    return build_formula(&I->b, text.s, nin, in,
+                         mask_type(I, d->type.dtype), NULL);
 }
 
 ValueId
@@ -99,7 +134,8 @@ drawn(Import *I, Type t, double seed)
 }
 
 /* Written without a mode it is what the exporters make of dropout inside
-   attention: the model drew there, so training does. */
+   attention: the model drew there, so training does. Not where its mask is
+   read: that is all ones then. */
 static bool
 dropout_rate(Import *I, double *rate)
 {
@@ -121,58 +157,32 @@ dropout_rate(Import *I, double *rate)
     }
     if (has_input(I, 2) && !mode)
         lower_fault(I, "its training_mode must be a constant");
-    if (mode && tensor_get(mode, 0) == 0)
+    if (mode ? tensor_get(mode, 0) == 0 : reads_output(I, 1))
         *rate = 0; /* nothing is dropped, the file says */
     return true;
-}
-
-/* A mask is boolean from opset 10 on. */
-static DType
-mask_type(const Import *I, DType of_data)
-{
-    return I->opset < 10 ? of_data : DT_I1;
-}
-
-/* The same where the model reads what is kept: that is a tensor then. */
-static void
-bind_mask(Import *I, ValueId x, double rate)
-{
-    Type t = value_at(I->g, x)->type;
-    ValueId u = drawn(I, t, 0), mask;
-    Text text = text_new(I->a);
-
-    text_add(&text, "a>=");
-    text_add_double(&text, rate);
-    mask = build_formula(&I->b, text.s, 1, &u, mask_type(I, t.dtype), NULL);
-    text = text_new(I->a);
-    text_add(&text, "where(b!=0,a*");
-    text_add_double(&text, 1 / (1 - rate));
-    text_add(&text, ",0)");
-    bind_output(I, 0, build_formula(&I->b, text.s, 2, (ValueId[]){x, mask},
-                                    t.dtype, NULL));
-    bind_output(I, 1, mask);
 }
 
 void
 lower_Dropout(Import *I)
 {
     ValueId x = input(I, 0);
-    bool masked;
     double rate;
 
     if (!x || !dropout_rate(I, &rate))
         return;
-    masked = reads_output(I, 1);
     I->modes = I->modes || rate > 0;
     if (I->training && rate > 0) {
-        if (masked)
-            bind_mask(I, x, rate);
-        else
-            bind_output(I, 0, dropped(I, x, rate));
+        Draw d = {.type = value_at(I->g, x)->type, .rate = rate};
+
+        d.count = draw_count(I);
+        d.stream = I->draws;
+        bind_output(I, 0, dropped(I, x, &d));
+        if (reads_output(I, 1))
+            bind_output(I, 1, drawn_mask(I, &d));
         return;
     }
     bind_output(I, 0, build_map1(&I->b, OP_copy, x, NULL));
-    if (masked) { /* all elements are kept */
+    if (reads_output(I, 1)) { /* all elements are kept */
         const Type t = value_at(I->g, x)->type;
         ValueId one = build_number(&I->b, 1, mask_type(I, t.dtype), NULL);
 
@@ -290,9 +300,9 @@ update_running(Import *I, const Norm *n, ValueId running, ValueId batch,
     ValueId in[2], next;
 
     update.phase = n->kept ? 'u' : 'f';
+    in[0] = n->kept ? latest(I, running) : running;
     if (n->kept)
         batch = build_map1(&update, OP_detach, batch, NULL);
-    in[0] = n->kept ? latest(I, running) : running;
     in[1] = build_view(&update, batch, 1, t.dim, NULL);
     text_add(&formula, "a*");
     text_add_double(&formula, n->momentum);

@@ -1,9 +1,9 @@
 /* expand_quantize: quantized tensors. The rounding of QuantizeLinear has a
    straight-through gradient: where the rounded number is in the range of the
-   integers that of x divided by the scale, elsewhere 0. It flows through pairs of QuantizeLinear and
-   DequantizeLinear, the second reading directly what the first has made; an
-   operator between them that computes with the integers ends it. Scales and
-   zero points are constants. */
+   integers that of x divided by the scale, elsewhere 0. It flows through pairs
+   of QuantizeLinear and DequantizeLinear, the second reading directly what the
+   first has made; an operator between them that computes with the integers
+   ends it. Scales and zero points are constants. */
 #include <string.h>
 
 #include "frontend/onnx/compose.h"

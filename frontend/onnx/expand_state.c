@@ -40,14 +40,14 @@ static bool
 has_shape(Import *I, ValueId x, int n, const int64_t *dim, const char *what)
 {
     const Type t = type_of(I, x);
-    bool same = t.rank == n;
+    Type want = {.dtype = t.dtype, .rank = n};
 
-    for (int i = 0; same && i < n; i++)
-        same = t.dim[i] == dim[i];
-    if (!same)
-        lower_fault(I, "its %s %s does not go with its query and key", what,
-                    type_text(I->a, &t));
-    return same;
+    for (int i = 0; i < n; i++)
+        want.dim[i] = dim[i];
+    if (!type_equal(&t, &want))
+        lower_fault(I, "its %s is %s; %s is expected", what,
+                    type_text(I->a, &t), type_text(I->a, &want));
+    return type_equal(&t, &want);
 }
 
 static bool

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "frontend/onnx/lower.h"
+#include "ir/origin.h"
 
 typedef struct External {
     const char *location;
@@ -102,40 +103,41 @@ folder_of(Arena *a, const char *file)
     return t.s;
 }
 
-/* The size of the file at a location that passes every check, or -1. */
-static int64_t
-checked_size(Arena *a, const char *file, const char *location, Loc loc,
-             const char *name)
+/* The file at a location that passes every check; false after a complaint. */
+static bool
+checked_file(Arena *a, const char *file, const char *location, Loc loc,
+             const char *name, struct stat *st)
 {
     const char *folder = folder_of(a, file);
     int at = open(*folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int fd = at < 0 ? -1 : open_below(at, location);
-    struct stat st;
+    bool good;
 
     if (fd < 0) {
         complain(loc, "tensor '%s': external data '%s' cannot be opened below "
                       "the model's folder: %s\nhint: it must be a regular "
                       "file there, without links or `..`",
                  name, location, strerror(errno));
-        return -1;
+        return false;
     }
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1) {
-        close(fd);
+    good = fstat(fd, st) == 0 && S_ISREG(st->st_mode) && st->st_nlink == 1;
+    if (!good)
         complain(loc, "tensor '%s': external data '%s' is not a regular file "
                       "with a single name",
                  name, location);
-        return -1;
-    }
     close(fd);
-    return st.st_size;
+    return good;
 }
 
 static bool
-external_place(Arena *a, const char *file, const Onnx__TensorProto *t,
-               const Type *type, Loc loc, const char **path, int64_t *offset)
+external_place(Arena *a, Module *m, const char *file,
+               const Onnx__TensorProto *t, const Type *type,
+               const char **path, int64_t *offset)
 {
+    Loc loc = {.file = file};
     External e;
     Text full = text_new(a);
+    struct stat st;
     int64_t size, bytes = type_bytes(type);
 
     if (t->data_location != 1 || t->has_raw_data || t->n_float_data ||
@@ -148,9 +150,9 @@ external_place(Arena *a, const char *file, const Onnx__TensorProto *t,
     }
     if (!read_entries(t, loc, &e))
         return false;
-    size = checked_size(a, file, e.location, loc, t->name);
-    if (size < 0)
+    if (!checked_file(a, file, e.location, loc, t->name, &st))
         return false;
+    size = st.st_size;
     if ((e.length >= 0 && e.length != bytes) || e.offset > size ||
         bytes > size - e.offset) {
         complain(loc, "tensor '%s' wants %" PRId64 " bytes at %" PRId64
@@ -159,13 +161,18 @@ external_place(Arena *a, const char *file, const Onnx__TensorProto *t,
         return false;
     }
     text_add(&full, "%s%s", folder_of(a, file), e.location);
+    if (!origin_note(m, full.s, &st)) {
+        complain(loc, "external data '%s' changes while the model is read",
+                 e.location);
+        return false;
+    }
     *path = full.s;
     *offset = e.offset;
     return true;
 }
 
 bool
-tensor_place(Arena *a, const char *file, const Onnx__TensorProto *t,
+tensor_place(Arena *a, Module *m, const char *file, const Onnx__TensorProto *t,
              WireData data, const char **path, int64_t *offset)
 {
     Loc loc = {.file = file};
@@ -183,7 +190,7 @@ tensor_place(Arena *a, const char *file, const Onnx__TensorProto *t,
         return false;
     }
     if (t->data_location || t->n_external_data)
-        return external_place(a, file, t, &type, loc, path, offset);
+        return external_place(a, m, file, t, &type, path, offset);
     if (data.offset > 0 && !is_packed(type.dtype) &&
         data.length == type_bytes(&type) &&
         (t->has_raw_data || type.dtype == DT_F32)) {

@@ -16,8 +16,8 @@ static bool
 is_pure(const char *op)
 {
     static const char *const others[] = {
-        "BatchNormalization", "Bernoulli", "Dropout", "Gradient", "If", "Loop",
-        "Multinomial", "Optional", "OptionalGetElement", "Scan", "SequenceAt",
+        "BatchNormalization", "Bernoulli", "Dropout", "FlexAttention",
+        "Gradient", "If", "Loop", "Multinomial", "Optional", "OptionalGetElement", "Scan", "SequenceAt",
         "SequenceConstruct", "SequenceEmpty", "SequenceErase",
         "SequenceInsert", "SequenceMap", "SplitToSequence", NULL};
 

@@ -9,6 +9,7 @@
 #include "frontend/onnx/lower.h"
 #include "frontend/onnx/operators.h"
 #include "frontend/onnx/signature.h"
+#include "ir/origin.h"
 
 enum { IR_VERSION_MOST = 14 };
 
@@ -68,9 +69,10 @@ check_initializer(Import *I, const Known *k)
     const char *path;
     int64_t offset;
 
-    if (tensor_place(I->a, I->file, k->proto, k->data, &path, &offset) &&
+    if (tensor_place(I->a, I->m, I->file, k->proto, k->data, &path,
+                     &offset) &&
         !path)
-        tensor_content(I->a, k->proto, here(I));
+        initializer_content(I->a, I->m, I->file, k->proto, k->data);
 }
 
 void
@@ -368,12 +370,14 @@ Module *
 import_onnx(Arena *a, const char *path, const DimBinding *dim, int dims)
 {
     Import *I = NEW(a, Import);
+    struct stat st;
     Wire wire;
 
     *I = (Import){.a = a, .file = path, .dim = dim, .dims = dims};
-    I->model = read_model(a, path, &wire);
+    I->model = read_model(a, path, &wire, &st);
     raise_if_complained();
     I->m = module_new(a, stem(a, path));
+    origin_note(I->m, path, &st);
     I->m->file = path;
     module_set(I->m, "onnx", path);
     check_versions(I);

@@ -20,9 +20,9 @@ typedef struct DimBinding {
 Module *import_onnx(Arena *a, const char *path, const DimBinding *dim,
                     int dims);
 
-/* The trained model as pieces: the imported file's bytes with holes where the
-   parameters' raw data stand; external data becomes inline. Raises. */
-Piece *export_pieces(Arena *a, const Module *m, const char *path,
-                            int *count);
+/* The trained model as pieces: the imported file with holes where the
+   parameters' raw data stand; external data becomes inline. None if that is
+   more than an ONNX file or a program can hold. Raises. */
+Piece *export_pieces(Arena *a, Module *m, const char *path, int *count);
 
 #endif

@@ -6,7 +6,10 @@
 #include "ir/eval.h"
 #include "ir/narrow.h"
 
-enum { LIST_MOST = 65536 }; /* elements of a constant written out in the text */
+enum {
+    LIST_MOST = 65536, /* elements of a constant written out in the text */
+    CONSTANT_MOST = 1 << 22 /* elements that are read at import */
+};
 
 Loc
 here(const Import *I)
@@ -103,7 +106,8 @@ initializer_value(Import *I, Known *k)
     if (made)
         return graph_store(I->g, made);
     if (!tensor_type(k->proto, here(I), &t) ||
-        !tensor_place(I->a, I->file, k->proto, k->data, &path, &offset))
+        !tensor_place(I->a, I->m, I->file, k->proto, k->data, &path,
+                      &offset))
         return 0;
     kind = dtype_float(t.dtype) && dtype_bits(t.dtype) >= 16 &&
                    t.rank > 0 &&
@@ -114,7 +118,7 @@ initializer_value(Import *I, Known *k)
         init = (Init){.kind = INIT_FILE, .path = sym(I->m->syms, path),
                       .offset = offset};
     } else {
-        content = tensor_content(I->a, k->proto, here(I));
+        content = initializer_content(I->a, I->m, I->file, k->proto, k->data);
         if (!content)
             return 0;
         init = list_init(I, content);
@@ -224,13 +228,23 @@ input_type(Import *I, int i)
     return v ? &value_at(I->g, v)->type : NULL;
 }
 
+/* Is it a constant by its type, and not so large that it is data? */
+static bool
+can_be_constant(Import *I, const Onnx__TensorProto *t)
+{
+    Type type;
+
+    return (t->n_dims == 0 || !dtype_float(onnx_dtype(t->data_type))) &&
+           tensor_type(t, here(I), &type) &&
+           type_elements(&type) <= CONSTANT_MOST;
+}
+
 const Tensor *
 known_constant(Import *I, Known *k)
 {
-    if (!k->constant && k->proto && k->proto->data_location != 1 &&
-        (k->proto->n_dims == 0 || !dtype_float(onnx_dtype(
-                                      k->proto->data_type))))
-        k->constant = tensor_content(I->a, k->proto, here(I));
+    if (!k->constant && k->proto && can_be_constant(I, k->proto))
+        k->constant =
+            initializer_content(I->a, I->m, I->file, k->proto, k->data);
     return k->constant;
 }
 

@@ -4,6 +4,8 @@
 #ifndef SNUG_LOWER_H
 #define SNUG_LOWER_H
 
+#include <sys/stat.h>
+
 #include "frontend/onnx/import.h"
 #include "frontend/onnx/operators.h"
 #include "frontend/onnx/wire.h"
@@ -199,8 +201,10 @@ void lower_nodes(Import *I); /* of the current scope */
 
 /* ---- model.c ---------------------------------------------------------- */
 
-/* Reads, scans and unpacks; NULL after a complaint. */
-Onnx__ModelProto *read_model(Arena *a, const char *file, Wire *wire);
+/* Reads, scans and unpacks, all but the data of large initializers, which have
+   its length only; *st: the file as it is. NULL after a complaint. */
+Onnx__ModelProto *read_model(Arena *a, const char *file, Wire *wire,
+                             struct stat *st);
 /* ONNX's number of an element type; DT_NONE: not one that the IR has. */
 DType onnx_dtype(int32_t elem_type);
 const char *onnx_type_name(int32_t elem_type);
@@ -211,10 +215,21 @@ bool tensor_type(const Onnx__TensorProto *t, Loc loc, Type *out);
 /* Its content in memory (inline data only); NULL after a complaint. */
 Tensor *tensor_content(Arena *a, const Onnx__TensorProto *t, Loc loc);
 /* Where its raw bytes stand: the model's own file by `data`, or an external
-   file that passes every check. False after a complaint; *path NULL: neither,
-   the content must be listed. */
-bool tensor_place(Arena *a, const char *file, const Onnx__TensorProto *t,
-                  WireData data, const char **path, int64_t *offset);
+   file that passes every check and is known to m from then on. False after a
+   complaint; *path NULL: neither, the content must be listed. */
+bool tensor_place(Arena *a, Module *m, const char *file,
+                  const Onnx__TensorProto *t, WireData data, const char **path,
+                  int64_t *offset);
+
+/* ---- content.c -------------------------------------------------------- */
+
+/* The content of an initializer of the file, wherever its data stands; NULL
+   after a complaint. */
+Tensor *initializer_content(Arena *a, Module *m, const char *file,
+                            const Onnx__TensorProto *t, WireData data);
+/* n bytes of a file that is as m knows it; false after a complaint. */
+bool read_range(const Module *m, const char *path, int64_t offset, void *to,
+                int64_t n);
 
 /* ---- onnx.def --------------------------------------------------------- */
 
@@ -241,6 +256,7 @@ typedef struct OnnxRow {
 bool holds_type(Holds first, DType dtype);
 
 #define TRAINING_DOMAIN "ai.onnx.preview.training"
+#define PREVIEW_DOMAIN  "ai.onnx.preview"
 
 /* NULL: there is none. */
 const OnnxRow *onnx_row(const char *domain, const char *op_type);

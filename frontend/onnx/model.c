@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,79 +66,88 @@ onnx_type_name(int32_t elem_type)
                                                : "an unknown type";
 }
 
-typedef struct Mapping {
-    void *p;
-    size_t size;
-} Mapping;
-
-static void
-unmap(void *p)
-{
-    const Mapping *m = p;
-
-    munmap(m->p, m->size);
-}
-
 static void
 free_model(void *p)
 {
     onnx__model_proto__free_unpacked(p, NULL);
 }
 
-/* The file mapped for reading until the arena is freed; NULL after a
-   complaint. */
-static const unsigned char *
-map_file(Arena *a, const char *file, size_t *size)
+/* The file for reading; -1 after a complaint. */
+static int
+open_model(const char *file, struct stat *st)
 {
     Loc loc = {.file = file};
     int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    struct stat st;
-    Mapping *m;
-    void *p;
 
-    if (fd < 0 || fstat(fd, &st) < 0) {
+    if (fd < 0 || fstat(fd, st) < 0)
         complain(loc, "cannot be read: %s", strerror(errno));
-        return NULL;
-    }
-    *size = (size_t)st.st_size;
-    if (!S_ISREG(st.st_mode) || st.st_size > FILE_MOST || st.st_size == 0) {
+    else if (!S_ISREG(st->st_mode))
+        complain(loc, "is not a regular file");
+    else if (st->st_size == 0)
+        complain(loc, "is empty, not an ONNX model");
+    else if (st->st_size > FILE_MOST)
+        complain(loc, "is larger than 2 GiB, the most that an ONNX file can "
+                      "be\nhint: save its weights as external data");
+    else
+        return fd;
+    if (fd >= 0)
         close(fd);
-        complain(loc, !S_ISREG(st.st_mode) ? "is not a regular file"
-                      : st.st_size == 0    ? "is empty, not an ONNX model"
-                                           : "is larger than 2 GiB, the most "
-                                             "that an ONNX file can be\nhint: "
-                                             "save its weights as external "
-                                             "data");
-        return NULL;
-    }
-    p = mmap(NULL, *size, PROT_READ, MAP_PRIVATE, fd, 0);
-    close(fd);
-    if (p == MAP_FAILED) {
-        complain(loc, "cannot be mapped: %s", strerror(errno));
-        return NULL;
-    }
-    m = NEW(a, Mapping);
-    *m = (Mapping){p, *size};
-    arena_defer(a, unmap, m);
-    return p;
+    return -1;
 }
 
-Onnx__ModelProto *
-read_model(Arena *a, const char *file, Wire *wire)
+/* What was left in the file has its length again, but no content. */
+static bool
+note_left(const char *file, Onnx__TensorProto *t, WireData d)
 {
-    size_t size;
-    const unsigned char *bytes = map_file(a, file, &size);
-    Onnx__ModelProto *m;
+    if (!d.left)
+        return true;
+    if (t->has_raw_data && !t->raw_data.len && !t->n_float_data) {
+        t->raw_data.len = (size_t)d.length;
+        return true;
+    }
+    if (!t->has_raw_data && !t->n_float_data && d.length % 4 == 0) {
+        t->n_float_data = (size_t)d.length / 4;
+        return true;
+    }
+    complain((Loc){.file = file},
+             "tensor '%s' has its data in two places, or numbers that are cut "
+             "off",
+             t->name ? t->name : "");
+    return false;
+}
 
-    if (!bytes || !wire_scan(a, file, bytes, size, wire))
-        return NULL;
-    m = onnx__model_proto__unpack(NULL, size, bytes);
+static Onnx__ModelProto *
+unpack_model(Arena *a, const char *file, const Wire *wire)
+{
+    Onnx__ModelProto *m =
+        onnx__model_proto__unpack(NULL, wire->size, wire->bytes);
+
     if (!m) {
         complain((Loc){.file = file}, "is not an ONNX model: protobuf refuses "
                                       "its bytes");
         return NULL;
     }
     arena_defer(a, free_model, m);
+    ASSERT(m->graph->n_initializer == vec_len(wire->initializer));
+    for (size_t i = 0; i < m->graph->n_initializer; i++)
+        if (!note_left(file, m->graph->initializer[i], wire->initializer[i]))
+            return NULL;
+    return m;
+}
+
+Onnx__ModelProto *
+read_model(Arena *a, const char *file, Wire *wire, struct stat *st)
+{
+    Arena *scratch = arena_new();
+    int fd = open_model(file, st);
+    Onnx__ModelProto *m = NULL;
+
+    if (fd >= 0 &&
+        wire_read(a, scratch, file, fd, (size_t)st->st_size, wire))
+        m = unpack_model(a, file, wire);
+    if (fd >= 0)
+        close(fd);
+    arena_free(scratch);
     return m;
 }
 

@@ -181,7 +181,9 @@ known_operator(Import *I)
         return I->row;
     if (!opset_of(I, domain))
         lower_fault(I, "its domain '%s' is not imported", domain);
-    else if (!same_domain(domain, "") && !same_domain(domain, TRAINING_DOMAIN))
+    else if (!same_domain(domain, "") &&
+             !same_domain(domain, TRAINING_DOMAIN) &&
+             !same_domain(domain, PREVIEW_DOMAIN))
         lower_fault(I, "operators of the domain '%s' are not supported",
                     domain);
     else

@@ -23,9 +23,13 @@ static const OnnxRow rows[] = {
 #define ONNX_TRAINING(name, since, least, most, outputs, first, what, doc)     \
     {TRAINING_DOMAIN, #name, since, least, most, outputs, HOLDS_##first,       \
      what, doc},
+#define ONNX_PREVIEW(name, since, least, most, outputs, first, what, doc)      \
+    {PREVIEW_DOMAIN, #name, since, least, most, outputs, HOLDS_##first,        \
+     what, doc},
 #include "frontend/onnx/onnx.def"
 #undef ONNX
 #undef ONNX_TRAINING
+#undef ONNX_PREVIEW
 #undef ANY
     {0},
 };

@@ -7,7 +7,11 @@
 
 #include "frontend/onnx/lower.h"
 
-typedef enum Outside { OUTSIDE_ZEROS, OUTSIDE_BORDER, OUTSIDE_REFLECTION } Outside;
+typedef enum Outside {
+    OUTSIDE_ZEROS,
+    OUTSIDE_BORDER,
+    OUTSIDE_REFLECTION
+} Outside;
 
 typedef enum Between { BETWEEN_NEAREST, BETWEEN_LINEAR, BETWEEN_CUBIC } Between;
 

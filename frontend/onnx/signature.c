@@ -22,11 +22,12 @@ typedef struct Target {
 } Target;
 
 struct Signature {
-    Target *target;       /* vector; the parameters */
-    Map *by_name;         /* Sym -> number of target + 1 */
-    Map *by_placeholder;  /* likewise */
-    Map *renamed;         /* Sym of an initializer -> 1: it is a parameter */
-    int others;           /* how many of those there are */
+    Target *target; /* vector; the parameters */
+    Map *by_name;   /* Sym -> number of target + 1 */
+    Map *by_placeholder; /* likewise */
+    Map *unlisted; /* Sym of an initializer -> 1: it is trained all the same */
+    int others; /* how many of those are parameters transposed */
+    int copies; /* and how many transposed copies of one that is there, too */
 };
 
 /* ---- reading the list --------------------------------------------------- */
@@ -84,7 +85,7 @@ read_list(Import *I)
         return NULL;
     s->by_name = map_new(I->a);
     s->by_placeholder = map_new(I->a);
-    s->renamed = map_new(I->a);
+    s->unlisted = map_new(I->a);
     while (*text) {
         const char *end = strchrnul(text, '\n');
 
@@ -140,22 +141,54 @@ find_tied(Import *I, const Signature *s, const char *scopes)
     }
 }
 
-/* The first of the node's inputs that is a tensor of floats which the list
-   does not have. */
+static bool
+is_one_of(const char *type, const char *const *names)
+{
+    for (; *names; names++)
+        if (type && strcmp(type, *names) == 0)
+            return true;
+    return false;
+}
+
+/* Is it a tensor of floats of so many axes that the list does not have? */
+static bool
+is_unlisted(const Signature *s, const Map *floats, Sym name, bool matrix)
+{
+    uint64_t rank, there;
+
+    return map_get_ptr(floats, name, &rank) && (rank > 1) == matrix &&
+           !target_of(s, s->by_name, name) &&
+           !map_get_ptr(s->unlisted, name, &there);
+}
+
+/* The first of the node's inputs that may be a parameter transposed. */
 static Sym
-unlisted_input(Import *I, const Signature *s, const Map *floats,
-               const Onnx__NodeProto *node)
+unlisted_matrix(Import *I, const Signature *s, const Map *floats,
+                const Onnx__NodeProto *node)
 {
     for (size_t i = 0; i < node->n_input; i++) {
         Sym name = sym(I->m->syms, node->input[i]);
-        uint64_t there;
 
-        if (map_get_ptr(floats, name, &there) &&
-            !target_of(s, s->by_name, name) &&
-            !map_get_ptr(s->renamed, name, &there))
+        if (is_unlisted(s, floats, name, true))
             return name;
     }
     return NULL;
+}
+
+/* What a folded normalization added is a bias like others. */
+static void
+take_bias(Import *I, Signature *s, const Map *floats,
+          const Onnx__NodeProto *node)
+{
+    static const char *const with_bias[] = {"Conv", "ConvTranspose", "Gemm",
+                                            NULL};
+    Sym name;
+
+    if (node->n_input < 3 || !is_one_of(node->op_type, with_bias))
+        return;
+    name = sym(I->m->syms, node->input[2]);
+    if (is_unlisted(s, floats, name, false))
+        map_put_ptr(s->unlisted, name, 1);
 }
 
 static bool
@@ -167,30 +200,57 @@ reads(const Onnx__NodeProto *node, Sym name)
     return false;
 }
 
+/* The parameter that the node's call has and that is not found yet, or one
+   that is found but that the node does not read. */
+static Target *
+stands_for(Import *I, const Signature *s, const Onnx__NodeProto *node,
+           const char *call)
+{
+    Target *t, *copy = NULL;
+
+    while ((t = next_in_call(I, s, &call))) {
+        if (!t->found)
+            return t;
+        if (!copy && !reads(node, t->name))
+            copy = t;
+    }
+    return copy;
+}
+
+static void
+find_renamed(Import *I, Signature *s, const Map *floats,
+             const Onnx__NodeProto *node, const char *call)
+{
+    Sym name = unlisted_matrix(I, s, floats, node);
+    Target *t = name ? stands_for(I, s, node, call) : NULL;
+
+    if (!t)
+        return;
+    map_put_ptr(s->unlisted, name, 1);
+    s->copies += t->found;
+    s->others += !t->found;
+    t->found = true;
+}
+
 static void
 find_others(Import *I, Signature *s, const Map *floats,
             const Onnx__NodeProto *node)
 {
-    Sym name = unlisted_input(I, s, floats, node);
     const char *call =
         metadata(node->n_metadata_props, node->metadata_props, call_key);
     const char *scopes =
         metadata(node->n_metadata_props, node->metadata_props, scope_key);
-    Target *t = NULL;
+    Target *t;
 
-    while (call && (t = next_in_call(I, s, &call))) {
-        if (scopes && t->found && reads(node, t->name))
+    if (!call)
+        return;
+    find_renamed(I, s, floats, node, call);
+    while (scopes && (t = next_in_call(I, s, &call)))
+        if (t->found && reads(node, t->name))
             find_tied(I, s, scopes);
-        if (!name || t->found)
-            continue;
-        t->found = true;
-        map_put_ptr(s->renamed, name, 1);
-        s->others++;
-        name = NULL;
-    }
 }
 
-/* The initializers of floats with axes. */
+/* The initializers of floats with axes, to their number. */
 static Map *
 float_initializers(Import *I)
 {
@@ -201,7 +261,7 @@ float_initializers(Import *I)
         const Onnx__TensorProto *t = g->initializer[i];
 
         if (t->name && t->n_dims && dtype_float(onnx_dtype(t->data_type)))
-            map_put_ptr(floats, sym(I->m->syms, t->name), 1);
+            map_put_ptr(floats, sym(I->m->syms, t->name), t->n_dims);
     }
     return floats;
 }
@@ -219,8 +279,10 @@ signature_read(Import *I)
     floats = float_initializers(I);
     for (size_t i = 0; i < vec_len(s->target); i++)
         s->target[i].found = map_get_ptr(floats, s->target[i].name, &there);
-    for (size_t i = 0; i < g->n_node; i++)
+    for (size_t i = 0; i < g->n_node; i++) {
         find_others(I, s, floats, g->node[i]);
+        take_bias(I, s, floats, g->node[i]);
+    }
     return s;
 }
 
@@ -230,7 +292,7 @@ signature_trains(const Signature *s, Sym initializer)
     uint64_t there;
 
     return !s || target_of(s, s->by_name, initializer) ||
-           map_get_ptr(s->renamed, initializer, &there);
+           map_get_ptr(s->unlisted, initializer, &there);
 }
 
 /* ---- warnings ----------------------------------------------------------- */
@@ -260,10 +322,21 @@ warn_of_lost(const Import *I, const Signature *s)
                 lost > NAMED_MOST ? ", ..." : "");
     if (s->others)
         warn_at(here(I),
-                "holds %d parameters under other names than the model that "
-                "was exported, most of them transposed; they are trained under "
-                "these\nhint: optimize=False keeps their names",
+                "holds %d parameters transposed and under other names than the "
+                "model that was exported; they are trained as they are\nhint: "
+                "optimize=False keeps their names",
                 s->others);
+}
+
+static void
+warn_of_copies(const Import *I, const Signature *s)
+{
+    if (s->copies)
+        warn_at(here(I),
+                "holds %d transposed copies of weights that the model ties; "
+                "they are trained apart from them\nhint: optimize=False keeps "
+                "them tied",
+                s->copies);
 }
 
 /* How many nodes read what as their scale or weight, by initializer. */
@@ -272,15 +345,6 @@ typedef struct Readers {
     int shared_norms, shared_products, folded;
     const char *norm; /* one that is shared */
 } Readers;
-
-static bool
-is_one_of(const char *type, const char *const *names)
-{
-    for (; *names; names++)
-        if (type && strcmp(type, *names) == 0)
-            return true;
-    return false;
-}
 
 /* One more reader; true if it is the second. */
 static bool
@@ -348,8 +412,10 @@ warn_of_signs(Import *I)
 void
 signature_warn(Import *I)
 {
-    if (I->signature)
-        warn_of_lost(I, I->signature);
-    else
+    if (!I->signature) {
         warn_of_signs(I);
+        return;
+    }
+    warn_of_lost(I, I->signature);
+    warn_of_copies(I, I->signature);
 }

@@ -1,8 +1,11 @@
-/* wire: a stack of open messages instead of recursion; each byte is looked at
-   once, contents of strings excepted. */
+/* wire: a stack of open messages instead of recursion. What was looked at is
+   kept; of the data of large initializers only the place is. The lengths of the
+   messages around it are written again in as many bytes as they had. */
 #include "frontend/onnx/wire.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ir/base/diag.h"
 #include "ir/base/vec.h"
@@ -44,17 +47,31 @@ static const Field fields[MESSAGES][FIELDS] = {
 #undef WIRE
 };
 
+/* A length as it was read: where it stands in what is kept. */
+typedef struct Length {
+    size_t at, width;
+    uint64_t value;
+} Length;
+
 typedef struct Open {
     Message message;
     size_t end;
     bool main; /* the graph of the model, or an initializer of it */
+    Length length;
+    uint64_t left; /* bytes of it that are not kept */
 } Open;
 
+enum { WINDOW = 1 << 16 };
+
 typedef struct Scan {
-    Arena *arena;
+    Arena *arena, *scratch;
     const char *file;
-    const unsigned char *bytes;
+    int fd;
     size_t at, size;
+    unsigned char window[WINDOW];
+    size_t window_at, window_size;
+    unsigned char *kept;
+    size_t kept_size, kept_room;
     Open stack[WIRE_NESTING_MOST];
     int depth;
     int64_t nodes, messages;
@@ -72,16 +89,94 @@ fault(Scan *s, const char *what)
     return false;
 }
 
+/* ---- reading and keeping ---------------------------------------------- */
+
+/* The window begins at the place that is looked at. */
+static bool
+move_window(Scan *s)
+{
+    ssize_t got;
+
+    do
+        got = pread(s->fd, s->window, WINDOW, (off_t)s->at);
+    while (got < 0 && errno == EINTR);
+    if (got <= 0) {
+        complain((Loc){.file = s->file}, "cannot be read: %s",
+                 got ? strerror(errno) : "it became shorter");
+        return false;
+    }
+    s->window_at = s->at;
+    s->window_size = (size_t)got;
+    return true;
+}
+
+/* The bytes at the place that is looked at, at most *n; NULL: none. */
+static const unsigned char *
+look(Scan *s, size_t *n)
+{
+    size_t from;
+
+    if ((s->at < s->window_at || s->at >= s->window_at + s->window_size) &&
+        !move_window(s))
+        return NULL;
+    from = s->at - s->window_at;
+    if (*n > s->window_size - from)
+        *n = s->window_size - from;
+    return s->window + from;
+}
+
+static void
+keep(Scan *s, const unsigned char *from, size_t n)
+{
+    if (n > s->kept_room - s->kept_size) {
+        size_t room = 2 * s->kept_room + n + WINDOW;
+        unsigned char *more = NEWN(s->scratch, unsigned char, room);
+
+        if (s->kept_size)
+            memcpy(more, s->kept, s->kept_size);
+        s->kept = more;
+        s->kept_room = room;
+    }
+    memcpy(s->kept + s->kept_size, from, n);
+    s->kept_size += n;
+}
+
+/* The next n bytes are kept; text must not hold a NUL. */
+static bool
+take(Scan *s, size_t n, bool text)
+{
+    while (n) {
+        size_t some = n;
+        const unsigned char *p = look(s, &some);
+
+        if (!p)
+            return false;
+        if (text && memchr(p, 0, some))
+            return fault(s, "a name holds a NUL byte");
+        keep(s, p, some);
+        s->at += some;
+        n -= some;
+    }
+    return true;
+}
+
 static bool
 read_varint(Scan *s, size_t end, uint64_t *x)
 {
     *x = 0;
     for (int shift = 0; shift < 70; shift += 7) {
+        size_t one = 1;
+        const unsigned char *p;
         unsigned char b;
 
         if (s->at >= end)
             return fault(s, "a number is cut off");
-        b = s->bytes[s->at++];
+        p = look(s, &one);
+        if (!p)
+            return false;
+        b = *p;
+        keep(s, p, 1);
+        s->at++;
         if (shift == 63 && b > 1)
             return fault(s, "a number has more than 64 bits");
         *x |= (uint64_t)(b & 127) << shift;
@@ -90,6 +185,17 @@ read_varint(Scan *s, size_t end, uint64_t *x)
     }
     return fault(s, "a number is longer than 10 bytes");
 }
+
+/* Another value in the bytes of a length; it is never the larger one. */
+static void
+rewrite_length(Scan *s, const Length *l, uint64_t value)
+{
+    for (size_t i = 0; i < l->width; i++, value >>= 7)
+        s->kept[l->at + i] =
+            (unsigned char)((value & 127) | (i + 1 < l->width ? 128 : 0));
+}
+
+/* ---- messages --------------------------------------------------------- */
 
 static bool
 count_message(Scan *s, Message m)
@@ -104,7 +210,7 @@ count_message(Scan *s, Message m)
 }
 
 static bool
-open_message(Scan *s, Message m, uint32_t number, size_t end)
+open_message(Scan *s, Message m, uint32_t number, const Length *l)
 {
     const Open *outer = &s->stack[s->depth - 1];
     bool graph = outer->message == M_MODEL && m == M_GRAPH;
@@ -119,45 +225,69 @@ open_message(Scan *s, Message m, uint32_t number, size_t end)
     if (s->graphs > 1)
         return fault(s, "a second graph begins");
     if (initializer)
-        vec_push(s->arena, s->out->initializer, (WireData){0, 0});
-    s->stack[s->depth++] = (Open){m, end, graph || initializer};
+        vec_push(s->arena, s->out->initializer, (WireData){0, 0, false});
+    s->stack[s->depth++] = (Open){m, s->at + (size_t)l->value,
+                                  graph || initializer, *l, 0};
     return true;
 }
 
-/* raw_data or packed float_data of an initializer of the main graph. */
-static void
-note_data(Scan *s, uint32_t number, size_t length)
+/* Is it the data of an initializer of the main graph? */
+static bool
+is_data(const Scan *s, uint32_t number)
 {
     const Open *o = &s->stack[s->depth - 1];
-    WireData *d;
 
-    if (!o->main || o->message != M_TENSOR || (number != 9 && number != 4))
-        return;
-    d = &vec_last(s->out->initializer);
-    if (d->offset) /* a second piece: not in one place */
-        *d = (WireData){-1, 0};
-    else
-        *d = (WireData){(int64_t)s->at, (int64_t)length};
+    return o->main && o->message == M_TENSOR && (number == 9 || number == 4);
+}
+
+/* Its place is noted; what is large is not kept. */
+static bool
+read_data(Scan *s, const Length *l)
+{
+    WireData *d = &vec_last(s->out->initializer);
+    bool again = d->offset != 0, large = l->value > WIRE_DATA_MOST;
+
+    if (again && (d->left || large))
+        return fault(s, "a large tensor has its data in several pieces");
+    *d = again ? (WireData){-1, 0, false}
+               : (WireData){(int64_t)s->at, (int64_t)l->value, large};
+    if (!large)
+        return take(s, (size_t)l->value, false);
+    rewrite_length(s, l, 0);
+    s->stack[s->depth - 1].left += l->value;
+    s->at += (size_t)l->value;
+    return true;
 }
 
 static bool
 read_bytes(Scan *s, const Field *f, uint32_t number, size_t end)
 {
-    uint64_t length;
+    Length l = {.at = s->kept_size};
 
-    if (!read_varint(s, end, &length))
+    if (!read_varint(s, end, &l.value))
         return false;
-    if (length > end - s->at)
+    l.width = s->kept_size - l.at;
+    if (l.value > end - s->at)
         return fault(s, "a length reaches past the end");
     if (f->content == C_MESSAGE)
-        return open_message(s, f->inner, number, s->at + (size_t)length);
-    if (f->content == C_STRING && length > WIRE_NAME_MOST)
+        return open_message(s, f->inner, number, &l);
+    if (f->content == C_STRING && l.value > WIRE_NAME_MOST)
         return fault(s, "a name is longer than 1 MiB");
-    if (f->content == C_STRING && memchr(s->bytes + s->at, 0, (size_t)length))
-        return fault(s, "a name holds a NUL byte");
-    note_data(s, number, (size_t)length);
-    s->at += (size_t)length;
-    return true;
+    if (is_data(s, number))
+        return read_data(s, &l);
+    return take(s, (size_t)l.value, f->content == C_STRING);
+}
+
+/* Outer messages have become shorter by what the inner ones left. */
+static void
+close_message(Scan *s)
+{
+    Open *o = &s->stack[--s->depth];
+
+    if (s->depth == 0 || !o->left)
+        return;
+    rewrite_length(s, &o->length, o->length.value - o->left);
+    s->stack[s->depth - 1].left += o->left;
 }
 
 static bool
@@ -165,8 +295,7 @@ skip(Scan *s, size_t n, size_t end)
 {
     if (n > end - s->at)
         return fault(s, "a number is cut off");
-    s->at += n;
-    return true;
+    return take(s, n, false);
 }
 
 static bool
@@ -210,25 +339,30 @@ has_essentials(Scan *s)
 }
 
 bool
-wire_scan(Arena *a, const char *file, const unsigned char *bytes, size_t size,
+wire_read(Arena *a, Arena *scratch, const char *file, int fd, size_t size,
           Wire *out)
 {
-    Scan *s = NEW(a, Scan);
+    Scan *s = NEW(scratch, Scan);
 
-    *s = (Scan){.arena = a, .file = file, .bytes = bytes, .size = size,
-                .out = out, .depth = 1};
-    out->initializer = NULL;
-    s->stack[0] = (Open){M_MODEL, size, false};
-    if (size == 0)
-        return fault(s, "it is empty");
+    *out = (Wire){0};
+    s->arena = a;
+    s->scratch = scratch;
+    s->file = file;
+    s->fd = fd;
+    s->size = size;
+    s->out = out;
+    s->depth = 1;
+    s->stack[0] = (Open){.message = M_MODEL, .end = size};
     while (s->depth > 0) {
         if (s->at == s->stack[s->depth - 1].end)
-            s->depth--;
+            close_message(s);
         else if (!read_field(s))
             return false;
     }
     for (size_t i = 0; i < vec_len(out->initializer); i++)
         if (out->initializer[i].offset < 0)
             out->initializer[i].offset = 0;
+    out->bytes = s->kept;
+    out->size = s->kept_size;
     return has_essentials(s);
 }

@@ -7,7 +7,7 @@
 
 /* Queries that look at the same keys; keys between two looks at the largest
    score. The same for every machine. */
-enum { QUERY_BLOCK = 64, KEY_BLOCK = 64 };
+enum { QUERY_BLOCK = 32, KEY_BLOCK = 64 };
 
 /* Of `attention` and `attention_grad`. */
 typedef struct Attention {

@@ -1,6 +1,8 @@
 /* place: an address for every value. One arena serves all entries: stores lie
    at the bottom, at one place in every entry; above them each entry places its
-   own buffers. The arena is as large as the largest entry needs. */
+   own buffers. The arena is as large as the largest entry needs, which is
+   placed first; the others need only fit below it. The last ten-thousandth of
+   the arena is searched for only if the budget asks for it. */
 #include "passes/pass.h"
 
 #include <inttypes.h>
@@ -10,7 +12,7 @@
 #include "passes/tools/placement.h"
 
 /* Buffers whose search gets all of its nodes. */
-enum { MANY_BUFFERS = 128 };
+enum { MANY_BUFFERS = 64, WORTH = 10000 };
 
 /* What the plan of the module comes to. */
 typedef struct Totals {
@@ -94,11 +96,16 @@ place_entry(PassRun *r, Graph *g, Sym space, Totals *t)
     int64_t align = r->machine->align, at = 0;
     uint32_t *buffer = NULL;
     Interval *x = intervals(g, r->scratch, align, &buffer);
+    int64_t nodes = search_nodes(opt_int(r, "nodes"), vec_len(x)), enough;
     Placement p;
 
-    placement_bound(r->scratch, x, (int)vec_len(x), &at);
-    p = placement_solve(r->scratch, x, (int)vec_len(x), 0,
-                        search_nodes(opt_int(r, "nodes"), vec_len(x)));
+    enough = placement_bound(r->scratch, x, (int)vec_len(x), &at);
+    enough += (t->stores + enough) / WORTH;
+    enough = t->height > enough ? t->height : enough;
+    p = placement_solve(r->scratch, x, (int)vec_len(x), enough, nodes);
+    if (r->budget && t->stores + p.height > r->budget && !p.proven)
+        p = placement_solve(r->scratch, x, (int)vec_len(x),
+                            r->budget - t->stores, nodes);
     log_line("place", "%s: height %" PRId64 " bound %" PRId64 " nodes %" PRId64,
              g->name, p.height, p.bound, p.nodes);
     if (p.bound > t->bound && vec_len(g->order)) {
@@ -192,16 +199,38 @@ tell(PassRun *r, const Totals *t)
         set_number(r->m, "budget", r->budget);
 }
 
+/* The entry that needs the most at once. */
+static size_t
+largest_entry(PassRun *r)
+{
+    int64_t most = -1;
+    size_t largest = 0;
+
+    for (size_t i = 0; i < vec_len(r->m->entry); i++) {
+        int64_t *live =
+            live_bytes(r->scratch, r->m->entry[i], r->machine->align);
+
+        for (size_t k = 0; k < vec_len(live); k++)
+            if (live[k] > most) {
+                most = live[k];
+                largest = i;
+            }
+    }
+    return largest;
+}
+
 void
 pass_place(PassRun *r)
 {
     Module *m = r->m;
     Sym space = sym(m->syms, "dev");
     Totals t = {.bound_entry = "", .bound = -1};
+    size_t largest;
 
     t.stores = place_stores(m, space, r->machine->align);
+    largest = largest_entry(r);
     for (size_t i = 0; i < vec_len(m->entry); i++)
-        place_entry(r, m->entry[i], space, &t);
+        place_entry(r, m->entry[(largest + i) % vec_len(m->entry)], space, &t);
     if (r->budget && t.stores + t.height > r->budget)
         refuse(r, &t);
     vec_clear(m->space);

@@ -1,12 +1,16 @@
 /* schedule: the order of the nodes of each entry with the least peak: list
    schedules, the forced-live bound, and an exact search over down-sets on what
    they leave open (passes/tools/order). The order stays as it is written
-   where that is not beaten. */
+   where that is not beaten. The arena is as large as the largest entry: the
+   others are searched only until they fit below it, and all only until no more
+   than a ten-thousandth of the arena is to be won. */
 #include "passes/pass.h"
 
 #include <inttypes.h>
 
 #include "passes/tools/order.h"
+
+enum { WORTH = 10000 }; /* what is not worth a search: a share of the arena */
 
 /* CSR of the buffers that each node touches, each once. */
 static void
@@ -151,20 +155,55 @@ claim_text(Arena *a, const Claim *c)
                                     : "optimal (forced-live bound)";
 }
 
+/* One entry, for an arena in which `highest` is needed anyway. Where the budget
+   asks for more than was worth it, it is searched on. */
+static void
+order_entry(PassRun *r, Graph *g, int64_t given, int64_t highest, Claim *c)
+{
+    int64_t stores = store_bytes(r->m, r->machine->align);
+    int64_t states = opt_int(r, "states");
+    OrderProblem p = problem_of(g, r->machine->align, r->scratch);
+    Order o;
+
+    p.goal = highest;
+    p.slack = given / WORTH;
+    o = order_solve(r->scratch, &p, states);
+    if (r->budget && stores + o.peak > r->budget && o.proof == ORDER_HEURISTIC) {
+        p.goal = p.slack = 0;
+        o = order_solve(r->scratch, &p, states);
+    }
+    reorder(g, &o);
+    claim_entry(r, g, &o, c);
+}
+
+static int64_t
+peak_of(PassRun *r, Graph *g)
+{
+    int64_t *live = live_bytes(r->scratch, g, r->machine->align), most = 0;
+
+    for (size_t k = 0; k < vec_len(live); k++)
+        most = live[k] > most ? live[k] : most;
+    return most;
+}
+
 void
 pass_schedule(PassRun *r)
 {
+    size_t entries = vec_len(r->m->entry), largest = 0;
+    int64_t stores = store_bytes(r->m, r->machine->align);
+    int64_t *peak = NEWN(r->scratch, int64_t, entries + 1);
     Claim c = {0};
     char bytes[32];
 
-    for (size_t i = 0; i < vec_len(r->m->entry); i++) {
-        Graph *g = r->m->entry[i];
-        OrderProblem p = problem_of(g, r->machine->align, r->scratch);
-        Order o = order_solve(r->scratch, &p, opt_int(r, "states"));
-
-        reorder(g, &o);
-        claim_entry(r, g, &o, &c);
+    for (size_t i = 0; i < entries; i++) {
+        peak[i] = peak_of(r, r->m->entry[i]);
+        largest = peak[i] > peak[largest] ? i : largest;
     }
+    if (entries)
+        order_entry(r, r->m->entry[largest], peak[largest], 0, &c);
+    for (size_t i = 0; i < entries; i++)
+        if (i != largest)
+            order_entry(r, r->m->entry[i], peak[i], c.peak - stores, &c);
     snprintf(bytes, sizeof bytes, "%" PRId64, c.bound);
     module_set(r->m, "order", claim_text(r->scratch, &c));
     module_set(r->m, "order_bound", bytes);

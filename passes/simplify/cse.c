@@ -2,6 +2,7 @@
    the earlier results are read in its place. One walk, one hash table of
    canonical texts. */
 #include "passes/pass.h"
+#include "passes/simplify/cse_constants.h"
 
 typedef struct Seen {
     Graph *g;
@@ -145,6 +146,7 @@ merge(Graph *g, Arena *scratch)
 void
 pass_cse(PassRun *r)
 {
+    merge_constants(r->m, r->scratch);
     for (size_t i = 0; i < vec_len(r->m->entry); i++)
         merge(r->m->entry[i], r->scratch);
 }

@@ -31,7 +31,7 @@ typedef struct Rewriter {
     Knowledge *known;
     bool *dead;       /* vector by node */
     NodeId **before;  /* vector by node: vector of nodes put before it */
-    int *fired;       /* by rule */
+    int fired;
     bool changed;
 } Rewriter;
 
@@ -61,6 +61,18 @@ rewrite_read(Arena *a, const char *path)
     return text;
 }
 
+RewriteRule *
+rewrite_builtin(Arena *a, Syms *s, RewriteRule *rules)
+{
+    for (const Embedded *e = embedded_rewrites; e->name; e++) {
+        Text file = text_new(a);
+
+        text_add(&file, "%s.rw", e->name);
+        rewrite_parse(a, s, e->text, text_str(&file), &rules);
+    }
+    return rules;
+}
+
 /* The user's rules come first. */
 static RewriteRule *
 read_rules(const PassRun *r)
@@ -71,13 +83,7 @@ read_rules(const PassRun *r)
     if (*path)
         rewrite_parse(r->scratch, r->m->syms,
                       rewrite_read(r->scratch, path), path, &rules);
-    for (const Embedded *e = embedded_rewrites; e->name; e++) {
-        Text file = text_new(r->scratch);
-
-        text_add(&file, "%s.rw", e->name);
-        rewrite_parse(r->scratch, r->m->syms, e->text, text_str(&file),
-                      &rules);
-    }
+    rules = rewrite_builtin(r->scratch, r->m->syms, rules);
     raise_if_complained();
     return rules;
 }
@@ -87,7 +93,6 @@ index_rules(Rewriter *w)
 {
     w->by_op = NEWN(w->scratch, int *, OP_COUNT);
     w->by_scalar = NEWN(w->scratch, int *, EX_COUNT);
-    w->fired = NEWN(w->scratch, int, vec_len(w->rule) + 1);
     for (int i = 0; i < (int)vec_len(w->rule); i++) {
         const RewriteRule *rule = &w->rule[i];
         const RewriteTerm *root = &rule->term[rule->root];
@@ -204,7 +209,7 @@ take_results(Rewriter *w, NodeId root, NodeId last)
 {
     Node *n = node_at(w->g, last), *old = node_at(w->g, root);
 
-    for (int i = 0; i < n->nout; i++) {
+    for (int i = 0; i < old->nout; i++) {
         n->out[i] = old->out[i];
         value_at(w->g, n->out[i])->def = last;
     }
@@ -351,7 +356,7 @@ visit(Rewriter *w, NodeId id)
     for (size_t i = 0; i < vec_len(rules) && !w->dead[id]; i++) {
         w->attempt = arena_new();
         if (try_rule(w, &w->rule[rules[i]], id)) {
-            w->fired[rules[i]]++;
+            w->fired++;
             w->changed = true;
         }
         arena_free(w->attempt);
@@ -400,43 +405,49 @@ settle(Rewriter *w)
     graph_touch(w->g);
 }
 
+/* One walk over the nodes that are there now. */
 static void
-rewrite_graph(Rewriter *w)
+walk(Rewriter *w)
 {
+    size_t n = vec_len(w->g->order);
+    NodeId *order = NEWN(w->scratch, NodeId, n + 1);
+
+    if (n)
+        memcpy(order, w->g->order, n * sizeof *order);
+    w->known = knowledge_new(w->g, w->scratch);
+    grow(w);
+    for (size_t i = 0; i < n; i++)
+        visit(w, order[i]);
+    settle(w);
+}
+
+int
+rewrite_graph(Graph *g, Arena *scratch, const RewriteRule *rules)
+{
+    Rewriter w = {.g = g, .scratch = scratch, .rule = rules};
     int round = 0;
 
+    index_rules(&w);
     do {
-        size_t n = vec_len(w->g->order);
-        NodeId *order = NEWN(w->scratch, NodeId, n + 1);
-
-        if (n)
-            memcpy(order, w->g->order, n * sizeof *order);
-        w->changed = false;
-        w->known = knowledge_new(w->g, w->scratch);
-        grow(w);
-        for (size_t i = 0; i < n; i++)
-            visit(w, order[i]);
-        settle(w);
-    } while (w->changed && ++round < REWRITE_ROUNDS);
-    if (w->changed)
-        log_line("rewrite", "%s: stopped after %d walks", w->g->name,
+        w.changed = false;
+        walk(&w);
+    } while (w.changed && ++round < REWRITE_ROUNDS);
+    if (w.changed && log_on("rewrite"))
+        log_line("rewrite", "%s: stopped after %d walks", g->name,
                  REWRITE_ROUNDS);
+    return w.fired;
 }
 
 void
 pass_rewrite(PassRun *r)
 {
-    Rewriter w = {.scratch = r->scratch, .rule = read_rules(r)};
+    RewriteRule *rules = read_rules(r);
 
     if (r->m->stage > ST_TRAIN)
         raise_status(ST_USAGE, NOWHERE,
                      "pass 'rewrite' comes before the nodes are ordered\n"
                      "leave it out");
-    index_rules(&w);
-    for (size_t i = 0; i < vec_len(r->m->entry); i++) {
-        w.g = r->m->entry[i];
-        w.dead = NULL;
-        w.before = NULL;
-        rewrite_graph(&w);
-    }
+    rewrite_constants(r->m, r->scratch);
+    for (size_t i = 0; i < vec_len(r->m->entry); i++)
+        rewrite_graph(r->m->entry[i], r->scratch, rules);
 }

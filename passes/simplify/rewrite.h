@@ -92,6 +92,7 @@ typedef struct RewriteNode {
     int rest;     /* index of the group `%r...`, -1: none */
     RewriteAttr *attr;
     const char *formula; /* replacement of `map`, with its $variables */
+    uint32_t like;       /* element type of this term; 0: as inferred */
     bool typed;          /* `: type` follows */
     DType dtype;         /* DT_NONE: that of the first operand */
     RewriteExpr **dim;
@@ -124,7 +125,7 @@ typedef struct RewriteRule {
     Sym name;
     const char *file;
     int line;
-    double within; /* how far results may move; 0: not one bit */
+    double within; /* how far results may move, relative; -1: not one bit */
     RewriteVariable *variable; /* vectors */
     Sym *rest;                 /* groups of operands */
     RewriteTerm *term;         /* [0] is none */
@@ -185,5 +186,12 @@ RewriteResult rewrite_call(const RewriteMatch *m, int function,
 /* Appends the replacement to the graph's order. The id of its last node, 0 if
    it cannot be built here (types do not fit). */
 NodeId rewrite_build(const RewriteMatch *m);
+
+/* -- running ------------------------------------------------------------- */
+
+/* The rules that ship, behind those given. */
+RewriteRule *rewrite_builtin(Arena *a, Syms *s, RewriteRule *rules);
+/* Applies the rules until nothing changes; how many matches were taken. */
+int rewrite_graph(Graph *g, Arena *scratch, const RewriteRule *rules);
 
 #endif

@@ -18,10 +18,17 @@ static ValueId
 term_value(const Making *x, uint32_t t)
 {
     const RewriteTerm *term = &x->m->rule->term[t];
+    ValueId v;
 
-    if (t >= x->m->rule->terms)
-        return node_at(x->b.g, x->made[term->node])->out[term->result];
-    return x->m->subject[t].inner ? 0 : x->m->subject[t].value;
+    if (t < x->m->rule->terms)
+        return x->m->subject[t].inner ? 0 : x->m->subject[t].value;
+    if (term->kind == RT_EITHER) {
+        v = term_value(x, term->arg[0]);
+        return v ? v : term_value(x, term->arg[1]);
+    }
+    if (!x->made[term->node])
+        return 0;
+    return node_at(x->b.g, x->made[term->node])->out[term->result];
 }
 
 static bool
@@ -37,7 +44,9 @@ set_attr(const Making *x, Node *n, const RewriteAttr *a)
         attr->i = (int64_t)v.number;
         return fabs(v.number) <= 0x1p53 && v.number == (double)attr->i;
     case 'f': attr->f = v.number; return true;
-    case 's': attr->s = v.text; return true;
+    case 's':
+        attr->s = sym(x->b.g->module->syms, v.text ? v.text : "");
+        return true;
     default:
         attr->list = list_new(x->b.g->module->arena, (int)vec_len(v.list),
                               v.list);
@@ -143,51 +152,96 @@ written_type(const Making *x, const Node *n, Type *out)
            type_make(d, (int)vec_len(x->node->dim), dim, out);
 }
 
-/* Result types: as written; those of the root for the last node. */
+/* The inferred shape with the element type of another value. */
+static bool
+like_type(const Making *x, NodeId id, Type *out)
+{
+    ValueId v = term_value(x, x->node->like);
+    Type t;
+
+    if (!v || node_at(x->b.g, id)->nout != 1 ||
+        !infer_node(x->b.g, id, NULL, &t))
+        return false;
+    *out = t;
+    out->dtype = value_at(x->b.g, v)->type.dtype;
+    return true;
+}
+
+/* What is given for the results of a node: the types of the root's for the
+   last node, or as written. False if what is written is no type; *given is
+   NULL where nothing is said. */
+static bool
+given_types(const Making *x, NodeId id, bool last, Type **given)
+{
+    const Node *root = node_at(x->b.g, x->m->root), *n = node_at(x->b.g, id);
+
+    if (last && root->nout == n->nout)
+        for (int i = 0; i < n->nout; i++)
+            (*given)[i] = value_at(x->b.g, root->out[i])->type;
+    else if (x->node->like)
+        return like_type(x, id, &(*given)[0]);
+    else if (!x->node->typed)
+        *given = NULL;
+    else if (!written_type(x, n, &(*given)[0]))
+        return false;
+    return true;
+}
+
+/* The last node may have more results than the root, of the same types. */
 static bool
 set_types(const Making *x, NodeId id, bool last)
 {
     Graph *g = x->b.g;
     const Node *root = node_at(g, x->m->root);
-    Node *n = node_at(g, id);
+    const Node *n = node_at(g, id);
     Type *given = NEWN(x->m->scratch, Type, n->nout);
     Type *type = NEWN(x->m->scratch, Type, n->nout);
-    bool known = x->node->typed || last;
 
-    if (last && root->nout != n->nout)
+    if ((last && n->nout < root->nout) || !given_types(x, id, last, &given) ||
+        !infer_node(g, id, given, type))
         return false;
+    for (int i = 0; last && i < root->nout; i++)
+        if (!type_equal(&type[i], &value_at(g, root->out[i])->type))
+            return false;
     for (int i = 0; i < n->nout; i++)
-        if (last)
-            given[i] = value_at(g, root->out[i])->type;
-        else if (x->node->typed && !written_type(x, n, &given[i]))
-            return false;
-    if (!infer_node(g, id, known ? given : NULL, type))
-        return false;
-    for (int i = 0; i < n->nout; i++) {
-        if (last && !type_equal(&type[i], &given[i]))
-            return false;
         graph_result(g, id, i, op_info(n->op)->name, type[i]);
-    }
     return true;
 }
 
+/* The operands that stand for something; false if one of a fixed number does
+   not. */
 static bool
-make_node(Making *x, size_t i)
+take_operands(const Making *x, ValueId **in)
 {
-    const RewriteRule *rule = x->m->rule;
-    ValueId *in = NULL;
-    NodeId id;
+    const OpInfo *info = op_info(x->node->op);
+    bool loose = info->inputs < 0 && !(info->flags & OF_MAP);
+    Arena *a = x->m->scratch;
 
-    x->node = &rule->made[i];
     for (size_t k = 0; k < vec_len(x->node->in); k++) {
         ValueId v = term_value(x, x->node->in[k]);
 
         if (v)
-            vec_push(x->m->scratch, in, v);
+            vec_push(a, *in, v);
+        else if (!loose)
+            return false;
     }
     for (size_t k = 0;
          x->node->rest >= 0 && k < vec_len(x->m->rest[x->node->rest]); k++)
-        vec_push(x->m->scratch, in, x->m->rest[x->node->rest][k]);
+        vec_push(a, *in, x->m->rest[x->node->rest][k]);
+    return true;
+}
+
+/* A node whose operands stand for nothing is left out; the last one may not. */
+static bool
+make_node(Making *x, size_t i)
+{
+    bool last = i + 1 == vec_len(x->m->rule->made);
+    ValueId *in = NULL;
+    NodeId id;
+
+    x->node = &x->m->rule->made[i];
+    if (!take_operands(x, &in))
+        return !last;
     id = graph_node(x->b.g, x->node->op, x->b.phase, (int)vec_len(in), in,
                     x->node->results);
     x->made[i] = id;
@@ -196,7 +250,7 @@ make_node(Making *x, size_t i)
     if (!set_attrs(x, id))
         return false;
     set_split(x, id);
-    return set_types(x, id, i + 1 == vec_len(rule->made));
+    return set_types(x, id, last);
 }
 
 static bool

@@ -1,5 +1,5 @@
-/* rewrite_knowledge: knowledge is gathered node by node in the order of the graph;
-   only a mask's content is computed, when it is asked for. */
+/* rewrite_knowledge: what is known is gathered node by node in the order of the
+   graph; only a mask's content is computed, when it is asked for. */
 #include "passes/simplify/rewrite_knowledge.h"
 
 #include "ir/eval.h"
@@ -11,6 +11,7 @@
 
 enum {
     MASK_MOST = 1 << 24, /* elements of a mask, or of what it is made from */
+    MASK_ALL = 1 << 26,  /* of all that is computed for it */
     MASK_NODES = 64      /* nodes that make it */
 };
 
@@ -76,7 +77,8 @@ learn_store(Knowledge *k, ValueId v)
         k->uniform[v] = true;
         k->number[v] = s->init.fill;
     } else if (type_elements(&s->type) <= 64 &&
-               constant_tensor(k->scratch, k->g->module, value->store, &t)) {
+               constant_if_readable(k->scratch, k->g->module, value->store,
+                                    &t)) {
         k->uniform[v] = all_equal(&t, &k->number[v]);
     }
 }
@@ -154,8 +156,8 @@ learn_number(Knowledge *k, const Node *n)
 
 /* -- gradients ----------------------------------------------------------- */
 
-static bool
-compares(const Node *n)
+bool
+is_comparing(const Node *n)
 {
     const Formula *f = n->nout == 1 && (op_info(n->op)->flags & OF_MAP)
                            ? node_formula(n)
@@ -170,7 +172,7 @@ learn_gradient(Knowledge *k, const Node *n)
 {
     bool trained = false;
 
-    if (n->op != OP_detach && !compares(n))
+    if (n->op != OP_detach && !is_comparing(n))
         for (int i = 0; i < n->nin; i++)
             trained |= k->trained[n->in[i]];
     for (int i = 0; i < n->nout; i++)
@@ -247,6 +249,15 @@ knowledge_new(Graph *g, Arena *scratch)
 
 /* -- masks --------------------------------------------------------------- */
 
+/* Work that does not grow faster than what is read and made. */
+static bool
+is_cheap(const Node *n)
+{
+    KernelKind k = op_info(n->op)->kernel;
+
+    return k == KK_none || k == KK_rows || k == KK_move || k == KK_gather;
+}
+
 /* The nodes that make v, operands first; false: too many, or too large. */
 static bool
 makers(const Knowledge *k, ValueId v, Arena *a, NodeId **order)
@@ -254,6 +265,7 @@ makers(const Knowledge *k, ValueId v, Arena *a, NodeId **order)
     Map *seen = map_new(a);
     NodeId *open = NULL;
     uint64_t state;
+    int64_t all = 0;
 
     if (type_elements(&value_at(k->g, v)->type) > MASK_MOST)
         return false;
@@ -284,7 +296,8 @@ makers(const Knowledge *k, ValueId v, Arena *a, NodeId **order)
             continue;
         map_put(seen, id, 1);
         vec_push(a, *order, id);
-        if (vec_len(*order) > MASK_NODES)
+        all += type_elements(&value_at(k->g, n->out[0])->type);
+        if (vec_len(*order) > MASK_NODES || all > MASK_ALL || !is_cheap(n))
             return false;
     }
     return true;
@@ -301,7 +314,7 @@ operand_content(const Knowledge *k, ValueId v, Arena *a, Map *of, Tensor *out)
         Tensor *t = NEW(a, Tensor);
 
         if (x->kind != V_STORE ||
-            !constant_tensor(a, k->g->module, x->store, t))
+            !constant_if_readable(a, k->g->module, x->store, t))
             return false;
         at = (uint64_t)(uintptr_t)t;
         map_put(of, v, at);

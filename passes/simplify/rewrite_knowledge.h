@@ -28,4 +28,11 @@ ValueId knowledge_value(Knowledge *k, ValueId v);
    at or left of column i + T - S alone and takes out all else? */
 bool knowledge_causal(Knowledge *k, ValueId v);
 
+/* Is a comparison the last thing that n does, so that no gradient passes? */
+bool is_comparing(const Node *n);
+
+/* Parameters that are read, but in no way that a gradient passes (a mask that
+   is only compared), become constants. */
+void rewrite_constants(Module *m, Arena *scratch);
+
 #endif

@@ -8,6 +8,14 @@
 #include <string.h>
 
 void
+rewrite_stop(RewriteReader *r)
+{
+    r->failed = true;
+    r->kind = RW_END;
+    r->text = sym(r->syms, "");
+}
+
+void
 rewrite_fault(RewriteReader *r, const char *format, ...)
 {
     char text[600];
@@ -19,9 +27,7 @@ rewrite_fault(RewriteReader *r, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     complain((Loc){.file = r->file, .line = r->at}, "%s", text);
-    r->failed = true;
-    r->kind = RW_END;
-    r->text = sym(r->syms, "");
+    rewrite_stop(r);
 }
 
 void

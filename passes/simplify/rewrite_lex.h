@@ -34,6 +34,8 @@ bool rewrite_is(const RewriteReader *r, const char *text);
 bool rewrite_take(RewriteReader *r, const char *text);
 void rewrite_need(RewriteReader *r, const char *text);
 void rewrite_skip_lines(RewriteReader *r);
+/* Nothing more is read of this rule. */
+void rewrite_stop(RewriteReader *r);
 /* Notes the first problem of a rule; what follows would be its echo. */
 void rewrite_fault(RewriteReader *r, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

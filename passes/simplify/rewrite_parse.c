@@ -122,10 +122,17 @@ read_conditions(RewriteReader *r)
 
 /* -- replacements -------------------------------------------------------- */
 
-/* The type behind a node of the replacement. */
+/* The type behind a node of the replacement, or `like %x`: its elements'. */
 static void
 read_type(RewriteReader *r, RewriteNode *n)
 {
+    if (rewrite_take(r, "like")) {
+        n->like = rewrite_named(r, r->text);
+        if (r->kind != RW_VALUE || !n->like)
+            rewrite_expected(r, "a value of the pattern");
+        rewrite_advance(r);
+        return;
+    }
     n->typed = true;
     n->dtype = read_dtype(r);
     n->dim = NULL;
@@ -141,6 +148,42 @@ read_type(RewriteReader *r, RewriteNode *n)
 }
 
 static uint32_t read_made(RewriteReader *r);
+static uint32_t read_made_operand(RewriteReader *r);
+
+static uint32_t
+read_made_value(RewriteReader *r)
+{
+    uint32_t t = 0;
+
+    if (r->kind != RW_VALUE)
+        return read_made(r);
+    t = rewrite_named(r, r->text);
+    if (!t)
+        rewrite_fault(r, "there is no %%%s", r->text);
+    rewrite_advance(r);
+    return t;
+}
+
+/* A or B or ...: the first whose values stand for something. */
+static uint32_t
+read_made_either(RewriteReader *r)
+{
+    uint32_t t = rewrite_is(r, "(") ? read_made_operand(r) : read_made_value(r);
+
+    if (!r->failed && rewrite_take(r, "or")) {
+        uint32_t other, both;
+
+        if (++r->depth > REWRITE_DEPTH)
+            rewrite_fault(r, "more than %d ways", REWRITE_DEPTH);
+        other = read_made_either(r);
+        r->depth--;
+        both = rewrite_new_term(r, RT_EITHER);
+        r->rule->term[both].arg[0] = t;
+        r->rule->term[both].arg[1] = other;
+        t = both;
+    }
+    return t;
+}
 
 static uint32_t
 read_made_operand(RewriteReader *r)
@@ -151,7 +194,7 @@ read_made_operand(RewriteReader *r)
         if (++r->depth > REWRITE_DEPTH)
             rewrite_fault(r, "more than %d parentheses within each other",
                           REWRITE_DEPTH);
-        t = read_made(r);
+        t = read_made_either(r);
         r->depth--;
         rewrite_need(r, ")");
         return t;
@@ -161,17 +204,14 @@ read_made_operand(RewriteReader *r)
                             "stand in the formula of a `map`)");
         return 0;
     }
-    t = rewrite_named(r, r->text);
-    if (!t)
-        rewrite_fault(r, "there is no %%%s", r->text);
-    rewrite_advance(r);
-    return t;
+    return read_made_value(r);
 }
 
 static bool
 begins_operand(const RewriteReader *r)
 {
-    return r->kind == RW_VALUE || rewrite_is(r, "(");
+    return r->kind == RW_VALUE || r->kind == RW_VARIABLE ||
+           r->kind == RW_NUMBER || rewrite_is(r, "(");
 }
 
 static void
@@ -235,7 +275,8 @@ check_formula(RewriteReader *r, const RewriteNode *n)
     f = r->failed ? NULL
                   : formula_parse(r->arena, r->syms, text, text_str(&names), 0,
                                   (Loc){.file = r->file, .line = r->at});
-    r->failed |= !f;
+    if (!f)
+        rewrite_stop(r);
     if (f && vec_len(f->result) != 1)
         rewrite_fault(r, "a formula of rules has one result");
 }
@@ -349,7 +390,7 @@ read_head(RewriteReader *r, const RewriteRule *rules)
 static void
 read_rule(RewriteReader *r, RewriteRule **rules)
 {
-    RewriteRule rule = {.file = r->file};
+    RewriteRule rule = {.file = r->file, .within = -1};
 
     r->rule = &rule;
     vec_push(r->arena, rule.term, (RewriteTerm){0});

@@ -250,7 +250,8 @@ read_level(RewriteReader *r, int level)
 RewriteExpr *
 rewrite_read_expr(RewriteReader *r, RewriteKind kind)
 {
-    RewriteExpr *e = read_level(r, kind == RK_NONE || kind == RK_NUMBER ? 0 : 1);
+    bool compares = kind == RK_NONE || kind == RK_NUMBER;
+    RewriteExpr *e = read_level(r, compares ? 0 : 1);
 
     check_kind(r, e, kind);
     return r->failed ? NULL : e;

@@ -244,7 +244,8 @@ map_terms(RewriteReader *r, const RewriteNode *n)
         return 0;
     }
     for (size_t i = 0; i < vec_len(n->in); i++) {
-        text_add(&names, "%s%s", i ? " " : "", formula_letter(r->arena, (int)i));
+        text_add(&names, "%s%s", i ? " " : "",
+                 formula_letter(r->arena, (int)i));
         vec_push(r->arena, operand, n->in[i]);
     }
     text = rewrite_plain_formula(r->arena, r->syms, n->formula, &names,
@@ -254,7 +255,8 @@ map_terms(RewriteReader *r, const RewriteNode *n)
     f = r->failed ? NULL
                   : formula_parse(r->arena, r->syms, text, text_str(&names), 0,
                                   (Loc){.file = r->file, .line = r->at});
-    r->failed |= !f;
+    if (!f)
+        rewrite_stop(r);
     if (f && vec_len(f->result) != 1)
         rewrite_fault(r, "a formula of rules has one result");
     return r->failed ? 0 : formula_terms(r, f, operand);

@@ -55,7 +55,7 @@ call_rank(const RewriteMatch *m, const RewriteResult *arg)
 {
     const Type *t = type_of(m, arg[0]);
 
-    return t ? number(t->rank) : none;
+    return number(t ? t->rank : 0); /* of nothing, too */
 }
 
 static RewriteResult
@@ -158,7 +158,7 @@ call_untrained(const RewriteMatch *m, const RewriteResult *arg)
 {
     ValueId v = value_of(m, arg[0]);
 
-    return v ? number(!m->known->trained[v]) : none;
+    return number(!v || !m->known->trained[v]); /* nothing is not trained */
 }
 
 /* The permutation p, then q. */
@@ -188,6 +188,22 @@ call_identity(const RewriteMatch *m, const RewriteResult *arg)
         if (arg[0].list[i] != (int64_t)i)
             return number(0);
     return number(1);
+}
+
+/* How many labels of a product are summed over. */
+static RewriteResult
+call_summed(const RewriteMatch *m, const RewriteResult *arg)
+{
+    const char *labels = arg[0].text ? arg[0].text : "";
+    const char *end = strstr(labels, "->");
+    int count = 0;
+
+    (void)m;
+    if (!end)
+        return none;
+    for (const char *p = labels; *p != ',' && p < end; p++)
+        count += !strchr(end, *p);
+    return number(count);
 }
 
 /* Labels of a product whose operand `which` is read before its transpose. */
@@ -318,6 +334,7 @@ static const Function functions[] = {
     {"causal", "v", RK_NUMBER, call_causal},
     {"untrained", "v", RK_NUMBER, call_untrained},
     {"identity", "l", RK_NUMBER, call_identity},
+    {"summed", "s", RK_NUMBER, call_summed},
     {"compose", "ll", RK_LIST, call_compose},
     {"carried", "lvvv", RK_LIST, call_carried},
     {"regrouped", "lvv", RK_LIST, call_regrouped},
@@ -356,7 +373,7 @@ same(const RewriteResult *x, const RewriteResult *y)
     if (x->kind == RK_NUMBER)
         return x->number == y->number;
     if (x->kind == RK_TEXT)
-        return x->text == y->text;
+        return strcmp(x->text ? x->text : "", y->text ? y->text : "") == 0;
     if (vec_len(x->list) != vec_len(y->list))
         return false;
     for (size_t i = 0; i < vec_len(x->list); i++)
@@ -424,9 +441,7 @@ rewrite_value(const RewriteMatch *m, const RewriteExpr *e)
     case RF_LIST: return list_value(m, e);
     case RF_CALL: return call_value(m, e);
     case RF_VALUE:
-        return m->subject[e->term].value
-                   ? (RewriteResult){.kind = RK_VALUE, .term = e->term}
-                   : none;
+        return (RewriteResult){.kind = RK_VALUE, .term = e->term};
     case RF_OPERATOR: break;
     }
     x = rewrite_value(m, e->arg[0]);

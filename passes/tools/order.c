@@ -265,18 +265,21 @@ order_solve(Arena *scratch, const OrderProblem *p, int64_t states)
 {
     Order best = {.node = NEWN(scratch, int, p->nodes + 1)};
     int *candidate = NEWN(scratch, int, p->nodes + 1);
+    int64_t goal;
 
     for (int n = 0; n < p->nodes; n++)
         best.node[n] = n;
     best.peak = order_peak(scratch, p, best.node);
     best.bound = forced_live(scratch, p);
-    if (states > 0 && best.peak > best.bound) {
+    goal = best.bound + p->slack;
+    goal = p->goal > goal ? p->goal : goal;
+    if (states > 0 && best.peak > goal) {
         list_schedule(scratch, p, candidate);
         keep_better(scratch, p, &best, candidate);
     }
     if (best.peak <= best.bound)
         best.proof = ORDER_BOUND;
-    else if (states > 0 && p->nodes <= CLOSURE_MOST)
-        order_search(scratch, p, states, &best);
+    else if (states > 0 && best.peak > goal && p->nodes <= CLOSURE_MOST)
+        order_search(scratch, p, goal, states, &best);
     return best;
 }

@@ -23,6 +23,8 @@ typedef struct OrderProblem {
     const OrderBuffer *buffer;
     const uint32_t *need_of, *need;   /* CSR: node -> nodes before it */
     const uint32_t *touch_of, *touch; /* CSR: node -> buffers, each once */
+    int64_t goal;  /* a peak of at most this is low enough; 0: the least */
+    int64_t slack; /* and so is one of this much more than the bound */
 } OrderProblem;
 
 typedef enum OrderProof {

@@ -291,16 +291,17 @@ search_new(Arena *scratch, const OrderProblem *p, int64_t states)
 /* A question that runs out of its half of the states leaves the bound; then
    only a question nearer to the best order is asked. */
 void
-order_search(Arena *scratch, const OrderProblem *p, int64_t states,
-             Order *best)
+order_search(Arena *scratch, const OrderProblem *p, int64_t goal,
+             int64_t states, Order *best)
 {
     Search *s = search_new(scratch, p, states);
     Level *level = NEWN(scratch, Level, p->nodes + 2);
     int64_t low = best->bound, open = low, all = s->most;
 
-    while (open < best->peak && s->states < all) {
+    while (open < best->peak && best->peak > goal && s->states < all) {
         int64_t middle = open + (best->peak - open) / 2;
 
+        middle = middle > goal ? middle : goal;
         s->most = s->states + (all - s->states + 1) / 2;
         s->out = false;
         if (reachable(s, middle, level)) {

@@ -24,8 +24,9 @@ void users_of(Arena *scratch, const OrderProblem *p, uint32_t **of,
 
 /* Lowers best->peak towards best->bound by asking "is there an order below X?"
    for X between them. Sets the proof and raises the bound by what is refuted.
-   Stops after `states` down-sets in all. */
-void order_search(Arena *scratch, const OrderProblem *p, int64_t states,
-                  Order *best);
+   Stops after `states` down-sets in all, and where best->peak is at most
+   goal. */
+void order_search(Arena *scratch, const OrderProblem *p, int64_t goal,
+                  int64_t states, Order *best);
 
 #endif

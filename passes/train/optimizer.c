@@ -228,7 +228,8 @@ update(Optimizer *o, RuleEmit *e, uint32_t store)
     if (s->type.dtype != DT_F32 && s->type.dtype != DT_F64) {
         complain(model_loc(o->m),
                  "parameter '%s' is %s: only f32 and f64 can be "
-                 "trained so far",
+                 "trained so far\nexport the weights in f32, with a Cast "
+                 "where the model computes in less",
                  s->name, type_text(o->scratch, &s->type));
         return;
     }

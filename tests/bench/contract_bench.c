@@ -43,6 +43,28 @@ typedef struct Shape {
               "] dilations=[1,1] groups=1" more " : f32[" y "]\noutput %y\n" \
     }
 
+/* heads, queries and keys, features; causal */
+#define ATTENTION(name, h, s, d, causal)                                      \
+    {                                                                         \
+        name " fwd", "input %q : f32[1," h "," s "," d "]\ninput %k : f32[1," \
+                     h "," s "," d "]\ninput %v : f32[1," h "," s "," d       \
+                     "]\nf %y, %s = attention %q, %k, %v scale=0.125 causal=" \
+                     causal " : f32[1," h "," s "," d "], f32[1," h "," s     \
+                     "]\noutput %y\noutput %s\n"                             \
+    },                                                                        \
+    {                                                                         \
+        name " back", "input %q : f32[1," h "," s "," d                       \
+                      "]\ninput %k : f32[1," h "," s "," d                    \
+                      "]\ninput %v : f32[1," h "," s "," d                    \
+                      "]\ninput %y : f32[1," h "," s "," d                    \
+                      "]\ninput %s : f32[1," h "," s                          \
+                      "]\ninput %g : f32[1," h "," s "," d                    \
+                      "]\nb %a, %b, %c = attention_grad %q, %k, %v, %y, %s, " \
+                      "%g scale=0.125 causal=" causal " : f32[1," h "," s ","  \
+                      d "], f32[1," h "," s "," d "], f32[1," h "," s "," d   \
+                      "]\noutput %a\noutput %b\noutput %c\n"                 \
+    }
+
 static const Shape shapes[] = {
     PRODUCT("mlp1 fwd 64x256x64 NT", "64,64", "256,64", "mk,nk->mn", "64,256"),
     PRODUCT("mlp2 fwd 64x256x256 NT", "64,256", "256,256", "mk,nk->mn",
@@ -86,6 +108,9 @@ static const Shape shapes[] = {
                 "64,64,3,3", "1,1,1,1", "", "8,64,56,56"),
     CONVOLUTION("3x3 64->64 56 dw", "conv_grad_weight", "8,64,56,56",
                 "8,64,56,56", "1,1,1,1", " split=1", "64,64,3,3"),
+    ATTENTION("attention 12x512x64", "12", "512", "64", "0"),
+    ATTENTION("attention 12x512x64 causal", "12", "512", "64", "1"),
+    ATTENTION("attention 3x197x64", "3", "197", "64", "0"),
 };
 
 typedef struct Team {

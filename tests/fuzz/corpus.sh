@@ -5,7 +5,7 @@ set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 seeds=$1
 to=$2
-for target in model text rule data weights command pack; do
+for target in model text rule rewrite data weights command pack; do
     mkdir -p "$to/$target"
 done
 "$seeds" "$to" "$root"/tests/onnx/*.cases
@@ -18,6 +18,7 @@ for f in "$root"/tests/golden/*/*.snug; do
     [ -s "$to/text/out-$number" ] || rm "$to/text/out-$number"
 done
 cp "$root"/passes/train/rules/*.rule "$to/rule"
+cp "$root"/passes/simplify/rules/*.rw "$to/rewrite"
 printf z | cat - "$root/examples/digits/digits-test.npz" >"$to/data/deflated"
 
 words() { # of tables: the first word of every row, quoted for a dictionary

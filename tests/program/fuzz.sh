@@ -33,6 +33,6 @@ run() { # target
     fi
 }
 
-for target in model text rule data weights command pack; do
+for target in model text rule rewrite data weights command pack; do
     run "$target"
 done

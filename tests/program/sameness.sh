@@ -15,7 +15,7 @@ run() { # program, options: the digest of the weights
 }
 
 compile() { # name, passes
-    "$plain/snug" compile "$digits/$model.legacy.onnx" --quiet \
+    "$plain/snug" compile "$source" --quiet \
         --passes "$2" -o "$work/$1" || echo "compile $1 failed" >&2
 }
 
@@ -41,8 +41,10 @@ kills() { # kill -9 at random moments, then go on
     run "$work/train" --checkpoint "$work/run" --every 7 --resume
 }
 
-for model in mlp lenet; do
+for model in mlp lenet attention; do
     data=$digits/digits-train.npz
+    source=$digits/$model.legacy.onnx
+    [ $model = attention ] && source=tests/program/attention.snug
     [ $model = lenet ] && data=$digits/digits28-train.npz
     compile train default
     want=$(run "$work/train" --threads 1)

@@ -306,7 +306,7 @@ HUGE = 2**62
 
 
 def hostile():
-    """(operator, opset, types and shapes of the inputs or arrays that are known,
+    """(operator, opset, types and shapes of the inputs, or known arrays,
     attributes)"""
     def f(*shape):
         return ("f32", shape)

@@ -1,0 +1,81 @@
+#!/bin/sh
+# lost.sh: what an exporter kept of a model for training and what it took away:
+# parameters, buffers and running statistics are told apart, what is gone is
+# named (tests/reference/lost.py made the files).
+. "$(dirname "$0")/../program_lib.sh"
+
+snug=$sanitized/snug
+files=$root/tests/reference/lost
+
+# holds FILE KIND NAME...: exactly these tensors are of this kind
+holds() {
+    file=$1 kind=$2
+    shift 2
+    "$snug" inspect "$files/$file.onnx" 2>/dev/null |
+        sed -n "s/^  $kind  *%\"*\([^ \"]*\).*/\1/p" | sort >"$work/have"
+    printf '%s\n' "$@" | sort >"$work/want"
+    if cmp -s "$work/want" "$work/have"; then ok "$file: every $kind"; else
+        bad "$file: every $kind"
+        diff "$work/want" "$work/have"
+    fi
+}
+
+# says FILE WORDS: a warning that matches them, and one hint that has the call
+says() {
+    if "$snug" inspect "$files/$1.onnx" 2>&1 >/dev/null |
+        grep -A 1 "warning: .*$2" | grep -q '^hint: .*optimize=False\|TRAINING'
+    then ok "$1: $2"; else bad "$1: does not say '$2'"; fi
+}
+
+# silent FILE: no warning
+silent() {
+    if "$snug" inspect "$files/$1.onnx" 2>&1 | grep -q warning; then
+        bad "$1: warns"
+    else ok "$1: nothing to warn of"; fi
+}
+
+statistics='bn1.running_mean bn1.running_var bn2.running_mean bn2.running_var'
+layers='one.weight two.weight last.weight last.bias'
+norms='bn1.weight bn1.bias bn2.weight bn2.bias'
+for how in legacy kept; do
+    holds convolutions.$how param $layers $norms
+    holds convolutions.$how state $statistics
+done
+silent convolutions.legacy
+says convolutions.kept "exported in inference form"
+says convolutions.folded "2 convolutions hold what batch norm.* folded"
+says convolutions.optimized \
+    "lacks 4 of the 8 parameters .*: bn1.weight, bn1.bias, bn2.weight, bn2.bias\."
+holds convolutions.optimized param $layers one.weight_bias two.weight_bias
+
+words='kind.weight token norm1.weight norm1.bias norm2.weight norm2.bias
+    mix.weight mix.bias'
+silent words.legacy
+holds words.legacy param word.weight $words sines
+silent words.kept
+holds words.kept param head.weight $words
+holds words.kept state dropout.step
+says words.optimized \
+    "lacks 4 of the 10 parameters .*: token, kind.weight, norm2.weight, norm2.bias\."
+says words.optimized "holds 1 transposed copies of weights"
+says words.optimized "holds 1 parameters transposed"
+says words.bare "'norm1.weight' is the scale of several norms"
+
+# dropout inside attention is drawn although the file says nothing of training
+for how in legacy kept; do
+    if "$snug" inspect "$files/words.$how.onnx" 2>&1 |
+        grep -q '^entry forward_train'; then ok "words.$how: draws"; else
+        bad "words.$how: does not draw"
+    fi
+done
+
+# and it trains
+cd "$work" || exit 1
+"$snug" compile "$files/words.kept.onnx" --quiet -o train &&
+    perl -e 'print pack("a6 C C v a118", "\x93NUMPY", 1, 0, 118,
+        sprintf("%-117s\n", "{\x27descr\x27: \x27<i8\x27, \x27fortran_order\x27: False, \x27shape\x27: (4, 6), }")),
+        pack("q*", map { $_ % 11 } 1 .. 24)' >x.npy &&
+    perl -e 'print pack("a6 C C v a118", "\x93NUMPY", 1, 0, 118,
+        sprintf("%-117s\n", "{\x27descr\x27: \x27<i8\x27, \x27fortran_order\x27: False, \x27shape\x27: (4, 7), }")),
+        pack("q*", map { $_ % 11 } 1 .. 28)' >labels.npy
+check "words.kept: trains" ./train --data x.npy,labels.npy --steps 3 --quiet
