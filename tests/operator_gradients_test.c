@@ -147,7 +147,7 @@ Test(operator_gradients, are_many)
    them. */
 static const char *const elsewhere[] = {
     "Adagrad", "Adam", "CausalConvWithState", "ConcatFromSequence",
-    "DequantizeLinear", "DynamicQuantizeLinear", "FlexAttention", "Gradient",
+    "DequantizeLinear", "DynamicQuantizeLinear", "FlexAttention",
     "If", "LinearAttention", "Loop", "MaxRoiPool", "Momentum", "Optional",
     "OptionalGetElement", "QLinearConv", "QLinearMatMul", "QuantizeLinear",
     "Scan", "SequenceAt", "SequenceConstruct", "SequenceEmpty",
