@@ -146,11 +146,12 @@ Test(operator_gradients, are_many)
 /* A gradient flows through these; they need more than a line: other tests have
    them. */
 static const char *const elsewhere[] = {
-    "Adagrad", "Adam", "CausalConvWithState", "ConcatFromSequence", "Gradient",
-    "If", "LinearAttention", "Loop", "Momentum", "Optional",
-    "OptionalGetElement", "Scan", "SequenceAt", "SequenceConstruct",
-    "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceMap",
-    "SplitToSequence", NULL
+    "Adagrad", "Adam", "CausalConvWithState", "ConcatFromSequence",
+    "DequantizeLinear", "DynamicQuantizeLinear", "FlexAttention",
+    "If", "LinearAttention", "Loop", "MaxRoiPool", "Momentum", "Optional",
+    "OptionalGetElement", "QLinearConv", "QLinearMatMul", "QuantizeLinear",
+    "Scan", "SequenceAt", "SequenceConstruct", "SequenceEmpty",
+    "SequenceErase", "SequenceInsert", "SequenceMap", "SplitToSequence", NULL
 };
 
 static bool

@@ -408,7 +408,7 @@ def movement():
         yield "Slice", 13, {}, [f(4, 5), i(*starts), i(*ends), i(*axes),
                                 i(*steps)], 1
     for mode, pads in itertools.product(
-            ("constant",),
+            ("constant", "reflect", "edge", "wrap"),
             ([0, 1, 2, 0], [1, 1, 1, 1], [2, 0, 0, 2])):
         yield "Pad", 19, {"mode": mode}, [f(3, 4), i(*pads)], 1
     yield "Pad", 13, {}, [f(3, 4), i(1, 0, 0, 2), "=f64[]{1.5}"], 1
@@ -563,7 +563,7 @@ def resampling():
             mode=mode, coordinate_transformation_mode=how, output_height=2,
             output_width=3, sampling_ratio=2, spatial_scale=0.8), [
                 f(2, 2, 5, 6),
-                "=f64[2,4]{0.3,0.2,4.1,3.7,1.2,0.9,5.1,4.4}", i(0, 1)], 1
+                "=f64[2,4]{0.35,0.25,4.1,3.7,1.3,0.95,5.1,4.4}", i(0, 1)], 1
     for groups, mask in itertools.product((1, 2), (0, 1)):
         inputs = [f(1, 2, 4, 4), f(2, 2 // groups, 2, 2),
                   f(1, 8, 3, 3, low=-0.7, high=0.7)]
