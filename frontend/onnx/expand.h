@@ -44,8 +44,8 @@ ValueId cast_to(Import *I, ValueId x, DType d, const char *round_mode);
 double largest_of(DType d);
 ValueId mean(Import *I, ValueId x, int naxes, const int64_t *axes);
 
-/* Uniform numbers in [0, 1) of t's shape, f32: others in every step of training,
-   always the same ones else. */
+/* Uniform numbers in [0, 1) of t's shape, f32: others in every step of
+   training, always the same ones else. */
 ValueId drawn(Import *I, Type t, double seed);
 /* The truth of a condition known at import; false after a fault. */
 bool take_truth(Import *I, const Tensor *t, bool *truth);
