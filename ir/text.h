@@ -34,7 +34,6 @@
 #include "ir/graph.h"
 
 const char *print_module(Arena *a, const Module *m);
-void print_node(Text *t, const Graph *g, NodeId n, int indent);
 void print_value_name(Text *t, Sym name); /* %name, quoted if need be */
 
 /* Parses and infers; every problem is complained as file:line. NULL if there

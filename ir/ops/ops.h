@@ -56,10 +56,4 @@ typedef struct Strided {
 } Strided;
 void copy_strided(const Type *shape, Strided dst, Strided src);
 
-/* Builders of moves, used by gradients. */
-ValueId build_slice(Builder *b, ValueId x, const int64_t *starts,
-                    const int64_t *steps, Type to, const char *name);
-ValueId build_pad(Builder *b, ValueId x, const int64_t *starts, double value,
-                  Type to, const char *name);
-
 #endif
