@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "frontend/onnx/export_bodies.h"
+#include "frontend/onnx/signature.h"
 #include "ir/origin.h"
 
 enum {
@@ -192,6 +193,7 @@ export_pieces(Arena *a, Module *m, const char *path, int *count)
     raise_if_complained();
     if (!origin_note(m, path, &st))
         raise_at((Loc){.file = path}, "has changed since the model was read");
+    unmerge(a, m->syms, model, &wire);
     bodies_warn_of_functions(path, model);
     bare = *model;
     bare.graph = NULL;

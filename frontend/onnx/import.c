@@ -370,13 +370,16 @@ Module *
 import_onnx(Arena *a, const char *path, const DimBinding *dim, int dims)
 {
     Import *I = NEW(a, Import);
+    Onnx__ModelProto *model;
     struct stat st;
     Wire wire;
 
     *I = (Import){.a = a, .file = path, .dim = dim, .dims = dims};
-    I->model = read_model(a, path, &wire, &st);
+    model = read_model(a, path, &wire, &st);
     raise_if_complained();
     I->m = module_new(a, stem(a, path));
+    unmerge(a, I->m->syms, model, &wire);
+    I->model = model;
     origin_note(I->m, path, &st);
     I->m->file = path;
     module_set(I->m, "onnx", path);

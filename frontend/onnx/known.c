@@ -90,7 +90,16 @@ list_init(Import *I, const Tensor *t)
 }
 
 /* A floating initializer with axes is a parameter, if it has 16 bits at least
-   and unless the file says that it is none; all others are constant. */
+   and unless the file says that it is none; one without axes where the file says
+   that it is one; all others are constant. */
+static bool
+is_trained(const Import *I, const Known *k, DType type, size_t axes)
+{
+    return dtype_float(type) && dtype_bits(type) >= 16 &&
+           (axes ? signature_trains(I->signature, k->name)
+                 : !k->path && signature_trains_number(I, k->name));
+}
+
 static ValueId
 initializer_value(Import *I, Known *k)
 {
@@ -109,11 +118,7 @@ initializer_value(Import *I, Known *k)
         !tensor_place(I->a, I->m, I->file, k->proto, k->data, &path,
                       &offset))
         return 0;
-    kind = dtype_float(t.dtype) && dtype_bits(t.dtype) >= 16 &&
-                   t.rank > 0 &&
-                   signature_trains(I->signature, k->name)
-               ? SK_PARAM
-               : SK_CONST;
+    kind = is_trained(I, k, t.dtype, (size_t)t.rank) ? SK_PARAM : SK_CONST;
     if (path) {
         init = (Init){.kind = INIT_FILE, .path = sym(I->m->syms, path),
                       .offset = offset};
@@ -230,11 +235,14 @@ input_type(Import *I, int i)
 
 /* Is it a constant by its type, and not so large that it is data? */
 static bool
-can_be_constant(Import *I, const Onnx__TensorProto *t)
+can_be_constant(Import *I, const Known *k)
 {
+    const Onnx__TensorProto *t = k->proto;
+    DType dtype = onnx_dtype(t->data_type);
     Type type;
 
-    return (t->n_dims == 0 || !dtype_float(onnx_dtype(t->data_type))) &&
+    return (!dtype_float(dtype) ||
+            (t->n_dims == 0 && !is_trained(I, k, dtype, 0))) &&
            tensor_type(t, here(I), &type) &&
            type_elements(&type) <= CONSTANT_MOST;
 }
@@ -242,7 +250,7 @@ can_be_constant(Import *I, const Onnx__TensorProto *t)
 const Tensor *
 known_constant(Import *I, Known *k)
 {
-    if (!k->constant && k->proto && can_be_constant(I, k->proto))
+    if (!k->constant && k->proto && can_be_constant(I, k))
         k->constant =
             initializer_content(I->a, I->m, I->file, k->proto, k->data);
     return k->constant;

@@ -41,17 +41,28 @@ metadata(size_t n, Onnx__StringStringEntryProto **pair, const char *key)
     return NULL;
 }
 
-/* The text behind `before`, up to `end`; false if the line has none. */
-static bool
-part_of(const char *line, size_t n, const char *before, char end,
-        const char **part, size_t *size)
+const char *
+signature_list(const Onnx__GraphProto *graph)
+{
+    return metadata(graph->n_metadata_props, graph->metadata_props, list_key);
+}
+
+const char *
+signature_call(const Onnx__NodeProto *node)
+{
+    return metadata(node->n_metadata_props, node->metadata_props, call_key);
+}
+
+bool
+signature_part(const char *line, size_t n, const char *before,
+               const char **part, size_t *size)
 {
     const char *p = memmem(line, n, before, strlen(before)), *q;
 
     if (!p)
         return false;
     p += strlen(before);
-    q = memchr(p, end, n - (size_t)(p - line));
+    q = memchr(p, '\'', n - (size_t)(p - line));
     *part = p;
     *size = q ? (size_t)(q - p) : 0;
     return q && *size;
@@ -64,7 +75,8 @@ read_line(Import *I, Signature *s, const char *line, size_t n)
     size_t size;
     Target t = {0};
 
-    if (!colon || !part_of(line, n, ": PARAMETER target='", '\'', &name, &size))
+    if (!colon ||
+        !signature_part(line, n, ": PARAMETER target='", &name, &size))
         return;
     t.name = sym_n(I->m->syms, name, size);
     t.placeholder = sym_n(I->m->syms, line, (size_t)(colon - line));
@@ -77,8 +89,7 @@ static Signature *
 read_list(Import *I)
 {
     const Onnx__GraphProto *g = I->model->graph;
-    const char *text = metadata(g->n_metadata_props, g->metadata_props,
-                                list_key);
+    const char *text = signature_list(g);
     Signature *s = NEW(I->a, Signature);
 
     if (!text)
@@ -236,8 +247,7 @@ static void
 find_others(Import *I, Signature *s, const Map *floats,
             const Onnx__NodeProto *node)
 {
-    const char *call =
-        metadata(node->n_metadata_props, node->metadata_props, call_key);
+    const char *call = signature_call(node);
     const char *scopes =
         metadata(node->n_metadata_props, node->metadata_props, scope_key);
     Target *t;
@@ -250,9 +260,10 @@ find_others(Import *I, Signature *s, const Map *floats,
             find_tied(I, s, scopes);
 }
 
-/* The initializers of floats with axes, to their number. */
+/* The initializers of floats with axes, and the listed ones without, to the
+   number of axes. */
 static Map *
-float_initializers(Import *I)
+float_initializers(Import *I, const Signature *list)
 {
     const Onnx__GraphProto *g = I->model->graph;
     Map *floats = map_new(I->a);
@@ -260,7 +271,9 @@ float_initializers(Import *I)
     for (size_t i = 0; i < g->n_initializer; i++) {
         const Onnx__TensorProto *t = g->initializer[i];
 
-        if (t->name && t->n_dims && dtype_float(onnx_dtype(t->data_type)))
+        if (t->name && dtype_float(onnx_dtype(t->data_type)) &&
+            (t->n_dims ||
+             target_of(list, list->by_name, sym(I->m->syms, t->name))))
             map_put_ptr(floats, sym(I->m->syms, t->name), t->n_dims);
     }
     return floats;
@@ -276,7 +289,7 @@ signature_read(Import *I)
 
     if (!s)
         return NULL;
-    floats = float_initializers(I);
+    floats = float_initializers(I, s);
     for (size_t i = 0; i < vec_len(s->target); i++)
         s->target[i].found = map_get_ptr(floats, s->target[i].name, &there);
     for (size_t i = 0; i < g->n_node; i++) {
@@ -284,6 +297,27 @@ signature_read(Import *I)
         take_bias(I, s, floats, g->node[i]);
     }
     return s;
+}
+
+/* PyTorch's legacy exporter makes Constant nodes of the numbers in a program and
+   calls what it folds onnx::Add_7; an initializer under a path of attributes is
+   the model's. */
+static bool
+is_attribute(const Import *I, Sym name)
+{
+    const char *producer = I->model->producer_name;
+
+    return producer && strcmp(producer, "pytorch") == 0 &&
+           !strpbrk(name, ":/") && strncmp(name, "val_", 4) != 0;
+}
+
+bool
+signature_trains_number(const Import *I, Sym initializer)
+{
+    const Signature *s = I->signature;
+
+    return s ? target_of(s, s->by_name, initializer) != NULL
+             : is_attribute(I, initializer);
 }
 
 bool

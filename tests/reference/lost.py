@@ -1,8 +1,9 @@
 """Small exports in which PyTorch's exporters keep or lose what training needs, for tests/program/lost.sh.
 
-    python lost.py      writes lost/*.onnx beside this file; needs torch, onnx, onnxscript
+    python lost.py [CASE...]      writes lost/*.onnx beside this file; needs torch, onnx, onnxscript
 """
 import os
+import sys
 import warnings
 
 import onnx
@@ -50,10 +51,23 @@ class Words(nn.Module):
         return self.head(self.norm2(x + self.mix(y)))
 
 
+class Merged(nn.Module):
+    """Fresh norms before activations, whose tensors all hold ones or zeros, and a parameter without axes."""
+
+    def __init__(self):
+        super().__init__()
+        self.bn1, self.one, self.bn2 = nn.BatchNorm2d(3), nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3)
+        self.temperature, self.last = nn.Parameter(torch.tensor(0.5)), nn.Linear(3, 5)
+
+    def forward(self, x):
+        x = x + self.one(F.relu(self.bn1(x)))
+        return self.last(F.relu(self.bn2(x)).mean((2, 3))) * self.temperature
+
+
 def save(name, how):
     torch.manual_seed(1)
-    pictures = name == "convolutions"
-    model = Convolutions() if pictures else Words()
+    pictures = name != "words"
+    model = {"convolutions": Convolutions, "words": Words, "merged": Merged}[name]()
     example = (torch.randn(2, 3, 8, 8) if pictures else torch.randint(11, (2, 6)),)
     path = os.path.join(HERE, f"{name}.{how}.onnx")
     named = {"input_names": ["x"], "output_names": ["logits"]}
@@ -80,6 +94,6 @@ def save(name, how):
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
     os.makedirs(HERE, exist_ok=True)
-    for case in ("convolutions.legacy", "convolutions.folded", "convolutions.kept", "convolutions.optimized", "words.legacy",
-                 "words.kept", "words.optimized", "words.bare"):
+    for case in sys.argv[1:] or ("convolutions.legacy", "convolutions.folded", "convolutions.kept", "convolutions.optimized", "words.legacy",
+                 "words.kept", "words.optimized", "words.bare", "merged.legacy", "merged.optimized"):
         save(*case.split("."))
