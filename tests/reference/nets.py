@@ -321,12 +321,12 @@ def resnet18(drop):
 
 def resnet50(drop):
     from torchvision import models
-    return pictures(models.resnet50(num_classes=100), 96, 100, 8, rate=1e-3, rule="sgd")
+    return pictures(models.resnet50(num_classes=100), 96, 100, 8, rate=1e-4, rule="sgd")
 
 
 def mobilenetv2(drop):
     from torchvision import models
-    return pictures(models.mobilenet_v2(dropout=drop, num_classes=100), 96, 100, 8, rate=1e-3, rule="sgd")
+    return pictures(models.mobilenet_v2(dropout=drop, num_classes=100), 96, 100, 8, rate=1e-4, rule="sgd")
 
 
 def vit_tiny(drop):
