@@ -6,6 +6,5 @@
 #define CASES          "attention"
 #define COMPILED_LEAST 100
 
-static const char *const also_refused[] = {NULL};
 
 #include "tests/operators_test.c"

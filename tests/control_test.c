@@ -6,6 +6,5 @@
 #define CASES          "control"
 #define COMPILED_LEAST 50
 
-static const char *const also_refused[] = {NULL};
 
 #include "tests/operators_test.c"

@@ -6,7 +6,6 @@
 #define CASES          "operators_index"
 #define COMPILED_LEAST 100
 
-static const char *const also_refused[] = {NULL};
 
 #include "tests/operators_test.c"
 

@@ -8,7 +8,6 @@
 #define COMPILED_LEAST 100
 #define STRAIGHT_THROUGH "DynamicQuantizeLinear"
 
-static const char *const also_refused[] = {NULL};
 
 #include "tests/operators_test.c"
 
