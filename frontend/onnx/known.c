@@ -256,11 +256,27 @@ known_constant(Import *I, Known *k)
     return k->constant;
 }
 
+/* Numbers without axes are settings of these operators, never trained. */
+static bool
+takes_settings(const Import *I)
+{
+    static const char *const ops[] = {"Clip", "Dropout", "Pad", "Range"};
+
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        if (strcmp(I->node->op_type, ops[i]) == 0)
+            return true;
+    return false;
+}
+
 const Tensor *
 input_constant(Import *I, int i)
 {
-    return has_input(I, i) ? known_constant(I, know(I, I->node->input[i]))
-                           : NULL;
+    Known *k = has_input(I, i) ? know(I, I->node->input[i]) : NULL;
+
+    if (k && k->proto && k->proto->n_dims == 0 && !k->constant &&
+        takes_settings(I))
+        return initializer_content(I->a, I->m, I->file, k->proto, k->data);
+    return k ? known_constant(I, k) : NULL;
 }
 
 ValueId
