@@ -202,28 +202,45 @@ padded(Import *I, ValueId x, int64_t pads[2][MAXRANK], double value)
     return node_at(I->g, made)->out[0];
 }
 
-/* Positions of a padded axis as indices of the axis of `size`; 0: there is no
-   such mode. */
+static bool
+known_mode(Import *I, const char *mode)
+{
+    static const char *const modes[] = {"constant", "reflect", "edge", "wrap"};
+    int count = I->opset >= 19 ? 4 : 3;
+
+    for (int i = 0; i < count; i++)
+        if (strcmp(mode, modes[i]) == 0)
+            return true;
+    lower_fault(I, "its mode '%s' is not known in opset %d", mode, I->opset);
+    return false;
+}
+
+/* Positions of a padded axis as indices of the axis of `size`; 0 after a
+   complaint. */
 static ValueId
 repeated_index(Import *I, const char *mode, int64_t before, int64_t size,
                int64_t to)
 {
+    int64_t after = to - size - before;
     ValueId a = counting(I, DT_I64, 1, 0, to);
 
     if (strcmp(mode, "edge") == 0)
         return compose1(I, a, "max(min(a-%lld,%lld),0)", (long long)before,
                         (long long)size - 1);
-    if (strcmp(mode, "wrap") == 0)
-        return compose1(I, a, "(a-%lld)%%%lld", (long long)before,
-                        (long long)size);
-    if (strcmp(mode, "reflect") == 0 && size == 1)
-        return compose1(I, a, "a*0");
+    if (strcmp(mode, "reflect") == 0 && (before >= size || after >= size)) {
+        lower_fault(I, "reflects %lld and %lld numbers at an axis of %lld\n"
+                       "hint: it has %lld on each side of its ends to reflect",
+                    (long long)before, (long long)after, (long long)size,
+                    (long long)size - 1);
+        return 0;
+    }
     if (strcmp(mode, "reflect") == 0)
         return compose1(I, a, "t = (a-%lld)%%%lld; min(t,%lld-t)",
                         (long long)before, (long long)(2 * size - 2),
                         (long long)(2 * size - 2));
-    lower_fault(I, "its mode '%s' is not known", mode);
-    return 0;
+    ASSERT(strcmp(mode, "wrap") == 0);
+    return compose1(I, a, "(a-%lld)%%%lld", (long long)before,
+                    (long long)size);
 }
 
 /* What is added repeats what is there. */
@@ -257,7 +274,8 @@ lower_Pad(Import *I)
     const Tensor *value = I->opset >= 11 ? input_constant(I, 2) : NULL;
     const char *mode = attr_text(I, "mode", "constant");
 
-    if (!x || !take_pads(I, value_at(I->g, x)->type.rank, pads))
+    if (!x || !known_mode(I, mode) ||
+        !take_pads(I, value_at(I->g, x)->type.rank, pads))
         return;
     if (strcmp(mode, "constant") != 0) {
         x = crop(I, x, pads);

@@ -90,8 +90,8 @@ list_init(Import *I, const Tensor *t)
 }
 
 /* A floating initializer with axes is a parameter, if it has 16 bits at least
-   and unless the file says that it is none; one without axes where the file says
-   that it is one; all others are constant. */
+   and unless the file says that it is none; one without axes where the file
+   says that it is one; all others are constant. */
 static bool
 is_trained(const Import *I, const Known *k, DType type, size_t axes)
 {
@@ -256,11 +256,27 @@ known_constant(Import *I, Known *k)
     return k->constant;
 }
 
+/* Numbers without axes are settings of these operators, never trained. */
+static bool
+takes_settings(const Import *I)
+{
+    static const char *const ops[] = {"Clip", "Dropout", "Pad", "Range"};
+
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        if (strcmp(I->node->op_type, ops[i]) == 0)
+            return true;
+    return false;
+}
+
 const Tensor *
 input_constant(Import *I, int i)
 {
-    return has_input(I, i) ? known_constant(I, know(I, I->node->input[i]))
-                           : NULL;
+    Known *k = has_input(I, i) ? know(I, I->node->input[i]) : NULL;
+
+    if (k && k->proto && k->proto->n_dims == 0 && !k->constant &&
+        takes_settings(I))
+        return initializer_content(I->a, I->m, I->file, k->proto, k->data);
+    return k ? known_constant(I, k) : NULL;
 }
 
 ValueId

@@ -118,15 +118,25 @@ check_doubles(Import *I)
         }
 }
 
-static void
-unknown_operator(Import *I)
+static const char *
+nearest_operator(const char *name)
 {
     const OnnxOperator *all = onnx_operators();
-    const char *names[512] = {0}, *near;
+    const char *names[512] = {0};
 
     for (int i = 0; all[i].name && i < 511; i++)
         names[i] = all[i].name;
-    near = nearest_name(I->node->op_type ? I->node->op_type : "", names);
+    return nearest_name(name, names);
+}
+
+/* What is not printed needs no advice. */
+static void
+unknown_operator(Import *I)
+{
+    const char *type = I->node->op_type ? I->node->op_type : "";
+    const char *near =
+        complaints() < DIAG_MOST ? nearest_operator(type) : NULL;
+
     lower_fault(I, "this operator is not supported%s%s%s\nhint: `snug ops` "
                    "lists those that are",
                 near ? ", did you mean " : "", near ? near : "",

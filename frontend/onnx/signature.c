@@ -299,9 +299,9 @@ signature_read(Import *I)
     return s;
 }
 
-/* PyTorch's legacy exporter makes Constant nodes of the numbers in a program and
-   calls what it folds onnx::Add_7; an initializer under a path of attributes is
-   the model's. */
+/* PyTorch's legacy exporter makes Constant nodes of the numbers in a program
+   and calls what it folds onnx::Add_7; an initializer under a path of
+   attributes is the model's. */
 static bool
 is_attribute(const Import *I, Sym name)
 {

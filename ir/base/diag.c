@@ -135,7 +135,8 @@ static void
 note(Status status, Loc loc, const char *format, va_list args)
 {
     Guard *g = innermost;
-    char *s = compose(loc, format, args);
+    bool heard = !g || g->count < DIAG_MOST;
+    char *s = heard ? compose(loc, format, args) : NULL;
     Note *n;
 
     if (!g) { /* nobody is there to hear it */
@@ -144,9 +145,7 @@ note(Status status, Loc loc, const char *format, va_list args)
     }
     if (g->count++ == 0 || status == ST_INTERNAL)
         g->status = status;
-    n = g->count <= DIAG_MOST && s
-            ? malloc(sizeof *n + 4 * strlen(s) + 1)
-            : NULL;
+    n = s ? malloc(sizeof *n + 4 * strlen(s) + 1) : NULL;
     if (n) {
         n->next = NULL;
         escape(n->text, s);
