@@ -47,7 +47,7 @@ kernel_row(Arena *a, const KernelTable *t, const Graph *g, NodeId n)
     return (int)row;
 }
 
-KernelTable
+static KernelTable
 kernel_table(Arena *a, const Module *m)
 {
     KernelTable t = {.by_text = map_new(a)};

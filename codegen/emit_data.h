@@ -23,7 +23,6 @@ typedef struct KernelTable {
     Map *by_text;   /* fingerprint -> row */
 } KernelTable;
 
-KernelTable kernel_table(Arena *a, const Module *m);
 /* The row of node n; -1: it has no kernel. */
 int kernel_row(Arena *a, const KernelTable *t, const Graph *g, NodeId n);
 const char *kernel_name(Arena *a, int row, int phase);

@@ -12,13 +12,13 @@
    math.def (exp log tanh ...), and f64(x) f32(x) ... i1(x) of every element
    type. Rows are inlined, so a formula never holds a call.
 
-   A narrow type is only stored (dtype_computed): its values are computed in f32,
-   i8 or u8 and rounded or cut where they are stored or cast.
+   A narrow type is only stored (dtype_computed): its values are computed in
+   f32, i8 or u8 and rounded or cut where they are stored or cast.
 
    Promotion: both sides to the wider element type (dtype_promote), numbers as
-   little as they need; a
-   comparison gives 0 or 1 in the type that it compared; where(c,a,b) has the
-   type of a and b. % and // round towards minus infinity. */
+   little as they need; a comparison gives 0 or 1 in the type that it compared;
+   where(c,a,b) has the type of a and b. % and // round towards minus
+   infinity. */
 #ifndef SNUG_EXPR_H
 #define SNUG_EXPR_H
 

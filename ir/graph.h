@@ -110,7 +110,7 @@ struct Graph {
     Value *value;    /* vector; [0] is none */
     Node *node;      /* vector; [0] is none */
     NodeId *order;   /* vector: the schedule */
-    ValueId *input;  /* vector: V_INPUT values in order; of a body: its operands */
+    ValueId *input;  /* vector: V_INPUT values in order; a body's operands */
     ValueId *output; /* vector */
     Map *by_name;    /* Sym -> ValueId */
     Map *suffix;     /* Sym -> next free .N */
@@ -135,7 +135,7 @@ struct Module {
     const char *file; /* where it came from, for messages; may be NULL */
     int line;         /* while it is parsed: the line at hand; else 0 */
     Stage stage;
-    Meta *meta;     /* vector: loss, optimizer, bounds, ...: printed as `meta` */
+    Meta *meta;     /* vector: loss, optimizer, bounds, ...: as `meta` lines */
     Space *space;   /* vector */
     Origin *origin; /* vector: in memory only, never in the text */
     Store *store;   /* vector; [0] is none */

@@ -203,7 +203,8 @@ opens_body(const char *s)
     return last == '{';
 }
 
-void
+/* After a problem: over the rest of the line, and the body it opens. */
+static void
 parse_recover(Parser *p)
 {
     int open = opens_body(p->start);

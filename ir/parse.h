@@ -55,7 +55,5 @@ ValueId parse_value(Parser *p, Sym name);
 bool parse_node(Parser *p);
 /* Lines of a body up to its closing brace, the cursor behind it. */
 bool parse_body(Parser *p);
-/* After a problem: over the rest of the line, and the body it opens. */
-void parse_recover(Parser *p);
 
 #endif

@@ -194,7 +194,7 @@ print_source(Text *t, const Node *n)
     }
 }
 
-void
+static void
 print_node(Text *t, const Graph *g, NodeId n, int indent)
 {
     const Node *node = node_at(g, n);

@@ -10,14 +10,14 @@
    param %w : f32[3] = random 7 0.5                  # seed, scale
    graph train {
    input %x : f32[64,1,28,28] @dev+0
-   f %h = conv %x, %c1.weight strides=[1,1] ... : f32[64,6,28,28] @dev+903168 from "c1/Conv" Conv
+   f %h = conv %x, %c1.weight ... : f32[64,6,28,28] @dev+903168 from "c1/C" Conv
    f %a = relu %h : f32[64,6,28,28] @dev+903168 over %h
    b %d = map %a.g, %a "a*(b>0)" : f32[64,6,28,28]
    f %y = group %x, %w1, %b1 {
      f %y.1 = contract %x, %w1 labels="mk,nk->mn" split=1 : f32[64,256]
      f %y = map %y.1, %b1 "max(a+b,0)" : f32[64,256]
    } : f32[64,256]
-   u %w', %m' = map %w, %m, %g "t1 = .9*b+c; a-.01*t1; t1" : f32[9] over %w, f32[9] over %m
+   u %w' = map %w, %w.g "a-0.1*b" : f32[9] over %w
    output %loss
    }
 
@@ -34,7 +34,6 @@
 #include "ir/graph.h"
 
 const char *print_module(Arena *a, const Module *m);
-void print_node(Text *t, const Graph *g, NodeId n, int indent);
 void print_value_name(Text *t, Sym name); /* %name, quoted if need be */
 
 /* Parses and infers; every problem is complained as file:line. NULL if there

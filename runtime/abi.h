@@ -38,8 +38,8 @@ typedef enum RtType {
 
 /* A kernel runs the tiles [begin, end) of one step. offset[] are the places of
    operands, results and scratch in the arena, as the kernel expects them.
-   worker < program.workers: which share of the scratch is its own. Tiles may run
-   in any order and on any worker: the bits do not depend on it. */
+   worker < program.workers: which share of the scratch is its own. Tiles may
+   run in any order and on any worker: the bits do not depend on it. */
 typedef void RtKernel(char *arena, const int64_t *offset, int64_t begin,
                       int64_t end, int64_t worker);
 
@@ -117,7 +117,7 @@ typedef struct RtProgram {
     int32_t version; /* RT_ABI_VERSION */
     int32_t workers; /* most threads; scratch is planned for so many */
     const char *model, *optimizer, *target;
-    uint64_t model_hash; /* of names, types and rule: what a checkpoint must match */
+    uint64_t model_hash; /* of names, types, rule: a checkpoint must match it */
     uint64_t plan_hash;  /* of the placed text: told, not required */
     RtLoss loss;
     int64_t classes;     /* cross-entropy: number of classes, else 0 */
@@ -130,7 +130,7 @@ typedef struct RtProgram {
     const RtEntry *entry;
     const RtPiece *piece; /* of the ONNX skeleton; pieces = 0: none */
     int32_t tensors, entries, pieces;
-    const char *weights; /* default name of the weights file, beside the program */
+    const char *weights; /* default file of weights, beside the program */
 } RtProgram;
 
 /* Every object file of the compiler defines this. */

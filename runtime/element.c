@@ -46,7 +46,7 @@ rt_element_bytes(RtType t)
     return row[t].bytes;
 }
 
-bool
+static bool
 rt_element_is_float(RtType t)
 {
     return (t >= RT_F64 && t <= RT_F8E8M0) || t == RT_F4;

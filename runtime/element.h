@@ -17,7 +17,6 @@ typedef enum RtFlaw {
 } RtFlaw;
 
 int64_t rt_element_bytes(RtType t);
-bool rt_element_is_float(RtType t);
 /* The name in safetensors files ("F32"), which messages use too. */
 const char *rt_element_name(RtType t);
 /* RT_NONE if no type has this name (in safetensors, in npy). */

@@ -82,7 +82,8 @@ rt_file_free(const char *folder)
     return bytes;
 }
 
-void
+/* The folder of `path` ("." if it names none). */
+static void
 rt_file_folder(const char *path, char folder[RT_PATH_MOST])
 {
     const char *slash = strrchr(path, '/');

@@ -20,8 +20,6 @@ int rt_file_write(int fd, const char *path, const void *from, int64_t bytes);
 int rt_file_temporary(int *fd, int64_t bytes);
 /* Free bytes of the disk that holds `folder`; INT64_MAX if unknown. */
 int64_t rt_file_free(const char *folder);
-/* The folder of `path` ("." if it names none). */
-void rt_file_folder(const char *path, char folder[RT_PATH_MOST]);
 
 typedef struct RtOutput {
     char path[RT_PATH_MOST], temporary[RT_PATH_MOST + 32];

@@ -113,7 +113,9 @@ available_to_process(void)
     return used < most ? most - used : 0;
 }
 
-int64_t
+/* Bytes that the process can still take: the least of RLIMIT_AS, the control
+   group and what the machine has. INT64_MAX if nothing says. */
+static int64_t
 rt_memory_available(void)
 {
     int64_t machine = number_in("/proc/meminfo", "MemAvailable:");

@@ -36,9 +36,6 @@ int64_t rt_arena_touched(const RtArena *a, int64_t align);
 /* False if somebody wrote between the planned end and the end of the page. */
 bool rt_arena_whole(const RtArena *a);
 
-/* Bytes that the process can still take: the least of RLIMIT_AS, the control
-   group and what the machine has. INT64_MAX if nothing says. */
-int64_t rt_memory_available(void);
 /* The largest resident size of the process so far, in bytes. */
 int64_t rt_memory_peak(void);
 

@@ -1,6 +1,6 @@
-/* attention_operators_test: operators_test on the cases of tests/attention (made by
-   tests/reference/attention_operators.py): attention, rotary positions and operators
-   that carry a state. */
+/* attention_operators_test: operators_test on the cases of tests/attention
+   (made by tests/reference/attention_operators.py): attention, rotary positions
+   and operators that carry a state. */
 #include <stddef.h>
 
 #define CASES          "attention"

@@ -186,23 +186,6 @@ describe_outputs(Model *m, Onnx__NodeProto *n, int count)
     }
 }
 
-static inline Model
-empty_model(Arena *a, int opset)
-{
-    Model m = {.a = a};
-    Onnx__OperatorSetIdProto *o;
-
-    m.model = MAKE(&m, Onnx__ModelProto, ONNX__MODEL_PROTO__INIT);
-    m.graph = MAKE(&m, Onnx__GraphProto, ONNX__GRAPH_PROTO__INIT);
-    o = MAKE(&m, Onnx__OperatorSetIdProto, ONNX__OPERATOR_SET_ID_PROTO__INIT);
-    m.model->graph = m.graph;
-    m.model->has_ir_version = o->has_version = 1;
-    m.model->ir_version = 10;
-    o->version = opset;
-    APPEND(&m, m.model, opset_import, o);
-    return m;
-}
-
 static inline void
 describe_results(Described *d, char *text)
 {
@@ -224,7 +207,7 @@ described(Arena *a, const char *line)
     char *part[4], *word[WORDS_MOST];
     int parts = cut(text_of(a, line), "|", 4, part);
     int words = cut(part[0], " ", WORDS_MOST, word);
-    Model m = empty_model(a, (int)strtol(word[1], NULL, 10));
+    Model m = empty_model(a, 10, (int)strtol(word[1], NULL, 10));
     Onnx__NodeProto *n = add_node(&m, word[0], "", "y0");
     Bytes bytes;
 

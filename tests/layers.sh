@@ -1,7 +1,8 @@
 #!/bin/sh
 # layers: the house stays the house. Reads the table of ARCHITECTURE.md, holds
 # every #include against it; then the doors (who may use what), the size of
-# files, their first lines, and the rows of pass.def. One `ok` or `FAIL` a rule.
+# files, their first lines, and the rows of pass.def and onnx.def. One `ok` or
+# `FAIL` a rule.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 faults=$(mktemp)
@@ -100,4 +101,15 @@ sed -n 's/^PASS(\([a-z_0-9]*\),.*/\1/p' passes/pass.def | while read -r pass; do
         echo "pass $pass: no golden in tests/golden/$pass/"
 done >"$faults"
 verdict "layers: each pass has its file and its goldens"
+
+# Two rows of one name: the second would never be read.
+sed -n 's/^ONNX[A-Z_]*(\([A-Za-z0-9]*\),.*/\1/p' frontend/onnx/onnx.def |
+    LC_ALL=C sort -c -u 2>&1 |
+    sed 's|.*: disorder: |frontend/onnx/onnx.def: out of order or twice: |' \
+        >"$faults"
+verdict "layers: the operators of ONNX are in order, each once"
+
+awk 'length($0) > 80 { print FILENAME ":" FNR ": " length($0) " columns" }' \
+    $sources >"$faults"
+verdict "layers: no line above 80 columns"
 exit $bad

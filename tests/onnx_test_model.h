@@ -155,8 +155,9 @@ set_text(Model *m, Onnx__NodeProto *n, const char *name, const char *s)
     p->s.data = (uint8_t *)text_of(m->a, s);
 }
 
+/* A model with an empty graph. */
 static inline Model
-good_model(Arena *a)
+empty_model(Arena *a, int ir_version, int opset)
 {
     Model m = {.a = a};
     Onnx__OperatorSetIdProto *o;
@@ -166,9 +167,17 @@ good_model(Arena *a)
     o = MAKE(&m, Onnx__OperatorSetIdProto, ONNX__OPERATOR_SET_ID_PROTO__INIT);
     m.model->graph = m.graph;
     m.model->has_ir_version = o->has_version = 1;
-    m.model->ir_version = 8;
-    o->version = 17;
+    m.model->ir_version = ir_version;
+    o->version = opset;
     APPEND(&m, m.model, opset_import, o);
+    return m;
+}
+
+static inline Model
+good_model(Arena *a)
+{
+    Model m = empty_model(a, 8, 17);
+
     m.x = value_info(&m, "x", 2, (int64_t[]){2, 3});
     m.y = value_info(&m, "y", 2, (int64_t[]){2, 4});
     APPEND(&m, m.graph, input, m.x);

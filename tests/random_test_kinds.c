@@ -236,8 +236,8 @@ make_attention(Maker *k, Item x)
     stats.rank = 3;
     i = keep(k, y);
     text_add(&k->body,
-             "f %%%s, %%%s.stats = attention %%%s, %%%s, %%%s scale=0.5 causal=%d "
-             ": ",
+             "f %%%s, %%%s.stats = attention %%%s, %%%s, %%%s scale=0.5 "
+             "causal=%d : ",
              k->pool[i].name, k->pool[i].name, x.name, k->pool[kv[0]].name,
              k->pool[kv[1]].name,
              key.dim[2] >= x.dim[2] ? draw(k, 2) : 0);

@@ -76,8 +76,6 @@ LLVMValueRef attend_delta(const Attend *k);
 /* ---- small things ------------------------------------------------------- */
 
 int64_t common_divisor(int64_t a, int64_t b);
-LLVMValueRef attend_exp(const Attend *k, LLVMValueRef x);
-LLVMValueRef attend_log(const Attend *k, LLVMValueRef x);
 LLVMValueRef vector_of(const Attend *k, double x);
 /* pointer + elements */
 LLVMValueRef element_at(const Attend *k, LLVMValueRef p, LLVMValueRef index);

@@ -32,13 +32,13 @@ call(const Attend *k, const Formula *f, LLVMValueRef x)
     return y;
 }
 
-LLVMValueRef
+static LLVMValueRef
 attend_exp(const Attend *k, LLVMValueRef x)
 {
     return call(k, k->exp, x);
 }
 
-LLVMValueRef
+static LLVMValueRef
 attend_log(const Attend *k, LLVMValueRef x)
 {
     return call(k, k->log, x);

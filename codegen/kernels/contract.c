@@ -257,24 +257,29 @@ emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
 /* ---- tiles
  * --------------------------------------------------------------------- */
 
+/* Where index 0 of all axes stands in operand i, or its copy, at p. */
+static LLVMValueRef
+at_zero(Maker *k, int i, LLVMValueRef p)
+{
+    return address(k->u, p,
+                   const_i64(k->u, k->c->image[i].lead * k->c->bytes), 1);
+}
+
 /* The images of this batch index; the operands stand in the copies then, or
    where they are. */
 static void
 make_copies(Maker *k, Tile *t, const LLVMValueRef *band)
 {
     const Contraction *c = k->c;
-    Unit *u = k->u;
 
     for (int i = 0; i < 2; i++) {
-        const Image *m = &c->image[i];
-        LLVMValueRef args[] = {t->base[i], NULL, band[i]};
+        LLVMValueRef args[] = {t->base[i], t->base[i], band[i]};
 
-        args[1] = t->base[i];
-        if (m->on) {
+        if (c->image[i].on) {
             args[1] = own_room(k, c->copy[i]);
             part_call(k, k->image[i], 3, args);
         }
-        t->base[i] = address(u, args[1], const_i64(u, m->lead * c->bytes), 1);
+        t->base[i] = at_zero(k, i, args[1]);
     }
 }
 
@@ -426,6 +431,7 @@ make_panels(Maker *k)
     LLVMValueRef from = operand_pointer(k, f, c->lane.operand), number;
     Loop l;
 
+    from = at_zero(k, c->lane.operand, from);
     i = number =
         loop_begin(u, &l, LLVMGetParam(f, 2), LLVMGetParam(f, 3), 1, 0, NULL);
     block = digit(u, &number, c->lane.blocks);

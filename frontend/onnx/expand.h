@@ -37,15 +37,12 @@ ValueId affine(Import *I, Op op, ValueId y, ValueId v);
 ValueId convolution(Import *I, ValueId x, ValueId k);
 /* MatMul of x and y; 0 after a fault. */
 ValueId matrix_product(Import *I, ValueId x, ValueId y);
-/* x as element type d by the node's attribute saturate and, for scales, a
-   round_mode of Cast. 0 after a fault. */
-ValueId cast_to(Import *I, ValueId x, DType d, const char *round_mode);
 /* The largest finite number of an 8-bit float, 0: d is none. */
 double largest_of(DType d);
 ValueId mean(Import *I, ValueId x, int naxes, const int64_t *axes);
 
-/* Uniform numbers in [0, 1) of t's shape, f32: others in every step of training,
-   always the same ones else. */
+/* Uniform numbers in [0, 1) of t's shape, f32: others in every step of
+   training, always the same ones else. */
 ValueId drawn(Import *I, Type t, double seed);
 /* The truth of a condition known at import; false after a fault. */
 bool take_truth(Import *I, const Tensor *t, bool *truth);

@@ -50,7 +50,9 @@ mode_is_known(Import *I, const char *mode)
     return false;
 }
 
-ValueId
+/* x as element type d by the node's attribute saturate and, for scales, a
+   round_mode of Cast. 0 after a fault. */
+static ValueId
 cast_to(Import *I, ValueId x, DType d, const char *round_mode)
 {
     bool saturate = attr_int(I, "saturate", 1) != 0;

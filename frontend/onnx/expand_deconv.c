@@ -48,7 +48,8 @@ take_shape(Import *I, const Windows *w, int64_t shape[3])
     return true;
 }
 
-/* The sizes of the result; pads become what gives them. more: output_padding. */
+/* The sizes of the result; pads become what gives them. more:
+   output_padding. */
 static bool
 take_output(Import *I, Windows *w, int64_t out[3], int64_t more[3])
 {

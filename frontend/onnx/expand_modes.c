@@ -134,8 +134,7 @@ drawn(Import *I, Type t, double seed)
 }
 
 /* Written without a mode it is what the exporters make of dropout inside
-   attention: the model drew there, so training does. Not where its mask is
-   read: that is all ones then. */
+   attention: the model drew there, so training does. */
 static bool
 dropout_rate(Import *I, double *rate)
 {
@@ -157,7 +156,7 @@ dropout_rate(Import *I, double *rate)
     }
     if (has_input(I, 2) && !mode)
         lower_fault(I, "its training_mode must be a constant");
-    if (mode ? tensor_get(mode, 0) == 0 : reads_output(I, 1))
+    if (mode && tensor_get(mode, 0) == 0)
         *rate = 0; /* nothing is dropped, the file says */
     return true;
 }

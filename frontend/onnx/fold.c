@@ -17,9 +17,10 @@ is_pure(const char *op)
 {
     static const char *const others[] = {
         "BatchNormalization", "Bernoulli", "Dropout", "FlexAttention",
-        "Gradient", "If", "Loop", "Multinomial", "Optional", "OptionalGetElement", "Scan", "SequenceAt",
-        "SequenceConstruct", "SequenceEmpty", "SequenceErase",
-        "SequenceInsert", "SequenceMap", "SplitToSequence", NULL};
+        "Gradient", "If", "Loop", "Multinomial", "Optional",
+        "OptionalGetElement", "Scan", "SequenceAt", "SequenceConstruct",
+        "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceMap",
+        "SplitToSequence", NULL};
 
     if (strncmp(op, "Random", 6) == 0)
         return false;
@@ -109,7 +110,8 @@ run_node(Import *I, Tensor *out)
         in[i] = *constant_named(I, value_at(I->g, I->g->input[i])->name);
     for (size_t i = 0; i < I->node->n_output; i++)
         if (know_here(I, I->node->output[i])->value)
-            vec_push(I->a, I->g->output, know_here(I, I->node->output[i])->value);
+            vec_push(I->a, I->g->output,
+                     know_here(I, I->node->output[i])->value);
     eval_graph(I->a, I->g, NULL, in, out);
     for (size_t i = 0; i < vec_len(I->g->output); i++)
         kept = kept && can_be_kept(&out[i]);

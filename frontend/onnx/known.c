@@ -89,8 +89,8 @@ list_init(Import *I, const Tensor *t)
     return init;
 }
 
-/* A floating initializer with axes is a parameter, if it has 16 bits at least and
-   unless the file says that it is none; all others are constant. */
+/* A floating initializer with axes is a parameter, if it has 16 bits at least
+   and unless the file says that it is none; all others are constant. */
 static ValueId
 initializer_value(Import *I, Known *k)
 {
@@ -258,7 +258,8 @@ input_constant(Import *I, int i)
 ValueId
 input_state(Import *I, int i)
 {
-    ValueId v = input(I, i), narrow = v ? know(I, I->node->input[i])->narrow : 0;
+    ValueId v = input(I, i);
+    ValueId narrow = v ? know(I, I->node->input[i])->narrow : 0;
 
     v = narrow ? narrow : v;
     if (v && value_at(I->g, v)->kind != V_STORE) {

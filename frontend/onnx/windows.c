@@ -165,17 +165,6 @@ set_windows(Node *n, const void *from, Builder *b)
 }
 
 ValueId
-shaped(Import *I, ValueId x, int rank, const int64_t *dim)
-{
-    const Type t = type_of(I, x);
-
-    if (!x || (t.rank == rank &&
-               memcmp(t.dim, dim, (size_t)rank * sizeof *dim) == 0))
-        return x;
-    return build_view(&I->b, x, rank, dim, NULL);
-}
-
-ValueId
 as_planes(Import *I, ValueId x)
 {
     const Type t = type_of(I, x);

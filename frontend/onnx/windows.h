@@ -35,8 +35,6 @@ BuildSet set_windows;
    or column-major within a plane. */
 ValueId pooled_positions(Import *I, ValueId x, ValueId y, const Windows *w,
                          bool columns);
-/* x under another shape; x itself if it has it. */
-ValueId shaped(Import *I, ValueId x, int rank, const int64_t *dim);
 /* x with two spatial axes at least: one becomes a row. */
 ValueId as_planes(Import *I, ValueId x);
 /* The same back, to rank 2 + w->axes. */

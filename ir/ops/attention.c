@@ -31,7 +31,8 @@ enum { UNITS = 8 }; /* tiles that attention_grad has at least, if it can */
 
 /* ---- shapes ------------------------------------------------------------- */
 
-int64_t
+/* Keys that a block of queries ending before `end` looks at: from 0 on. */
+static int64_t
 attention_limit(const Attention *a, int64_t end)
 {
     int64_t last = end < a->queries ? end : a->queries;

@@ -26,7 +26,5 @@ typedef struct Attention {
 
 Attention attention_of(const Graph *g, NodeId n);
 
-/* Keys that a block of queries ending before `end` looks at: from 0 on. */
-int64_t attention_limit(const Attention *a, int64_t end);
 
 #endif

@@ -58,12 +58,7 @@ gradient_type(const Graph *g, NodeId n, const Type *x, const Type *w,
 
     if (!conv_type(g, n, x, w, &geo, &y))
         return false;
-    if (!type_equal(&y, dy))
-        return REFUSE(g, n, "%s: the gradient is %s, not %s",
-                      op_info(g->node[n].op)->name,
-                      type_text(g->module->arena, dy),
-                      type_text(g->module->arena, &y));
-    return true;
+    return gradient_fits(g, n, &y, dy);
 }
 
 /* The geometry of a node that was inferred before. */

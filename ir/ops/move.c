@@ -130,7 +130,7 @@ set_slice(Node *n, const void *from, Builder *b)
         node_attr_set(n, "value")->f = s->value;
 }
 
-ValueId
+static ValueId
 build_slice(Builder *b, ValueId x, const int64_t *starts, const int64_t *steps,
             Type to, const char *name)
 {
@@ -140,7 +140,7 @@ build_slice(Builder *b, ValueId x, const int64_t *starts, const int64_t *steps,
     return b->g->node[n].out[0];
 }
 
-ValueId
+static ValueId
 build_pad(Builder *b, ValueId x, const int64_t *starts, double value, Type to,
           const char *name)
 {

@@ -74,6 +74,17 @@ cost_moving(const Graph *g, NodeId n, double flops)
     return c;
 }
 
+bool
+gradient_fits(const Graph *g, NodeId n, const Type *y, const Type *dy)
+{
+    if (type_equal(y, dy))
+        return true;
+    return REFUSE(g, n, "%s: the gradient is %s, not %s",
+                  op_info(g->node[n].op)->name,
+                  type_text(g->module->arena, dy),
+                  type_text(g->module->arena, y));
+}
+
 void
 no_gradient(const Builder *b, NodeId n, ValueId *dx, const char *why)
 {

@@ -34,6 +34,9 @@ bool needs_list(const Graph *g, NodeId n, const char *name, int length,
 /* Does the attribute split cut k into parts of which none is empty? */
 bool needs_split(const Graph *g, NodeId n, int64_t k);
 
+/* Is dy of the type of y, whose gradient it is? Complains otherwise. */
+bool gradient_fits(const Graph *g, NodeId n, const Type *y, const Type *dy);
+
 /* The largest stride, pad, dilation or group count that is taken. */
 #define MOST_ATTR ((int64_t)INT32_MAX)
 
@@ -55,11 +58,5 @@ typedef struct Strided {
     int64_t stride[MAXRANK];
 } Strided;
 void copy_strided(const Type *shape, Strided dst, Strided src);
-
-/* Builders of moves, used by gradients. */
-ValueId build_slice(Builder *b, ValueId x, const int64_t *starts,
-                    const int64_t *steps, Type to, const char *name);
-ValueId build_pad(Builder *b, ValueId x, const int64_t *starts, double value,
-                  Type to, const char *name);
 
 #endif

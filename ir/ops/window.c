@@ -176,13 +176,8 @@ infer_window_grad(const Graph *g, NodeId n, const Type *given, Type *out)
         x = operand_type(g, n, 0);
     else if (!needs_given(g, n, given, dy->dtype) || !count_pad_ok(g, n))
         return false;
-    if (!window_type(g, n, x, &y))
+    if (!window_type(g, n, x, &y) || !gradient_fits(g, n, &y, dy))
         return false;
-    if (!type_equal(&y, dy))
-        return REFUSE(g, n, "%s: the gradient is %s, not %s",
-                      op_info(g->node[n].op)->name,
-                      type_text(g->module->arena, dy),
-                      type_text(g->module->arena, &y));
     *out = *x;
     return true;
 }

@@ -13,7 +13,8 @@ reads_by_element(const Graph *g, const Node *n, ValueId v, const Type *t)
 
     same.dtype = value_at(g, v)->type.dtype;
     for (int i = 0; i < n->nin; i++)
-        if (n->in[i] == v && (!map || !type_equal(&value_at(g, v)->type, &same)))
+        if (n->in[i] == v &&
+            (!map || !type_equal(&value_at(g, v)->type, &same)))
             return false;
     return true;
 }

@@ -168,7 +168,8 @@ order_entry(PassRun *r, Graph *g, int64_t given, int64_t highest, Claim *c)
     p.goal = highest;
     p.slack = given / WORTH;
     o = order_solve(r->scratch, &p, states);
-    if (r->budget && stores + o.peak > r->budget && o.proof == ORDER_HEURISTIC) {
+    if (r->budget && stores + o.peak > r->budget &&
+        o.proof == ORDER_HEURISTIC) {
         p.goal = p.slack = 0;
         o = order_solve(r->scratch, &p, states);
     }

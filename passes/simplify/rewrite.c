@@ -8,14 +8,9 @@
 
 #include "ir/base/embedded.h"
 #include "passes/pass.h"
+#include "passes/tools/rule_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { MOST_BYTES = 1 << 20 /* of a file of rules */ };
 
 /* What a match adds or takes away. */
 typedef struct Size {
@@ -37,30 +32,6 @@ typedef struct Rewriter {
 
 /* -- rules --------------------------------------------------------------- */
 
-const char *
-rewrite_read(Arena *a, const char *path)
-{
-    Loc loc = {.file = path};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    char *text = NULL;
-    ssize_t n = -1;
-
-    if (fd < 0)
-        raise_at(loc, "the file of rules cannot be opened: %s",
-                 strerror(errno));
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-        st.st_size <= MOST_BYTES) {
-        text = NEWN(a, char, st.st_size + 1);
-        n = read(fd, text, (size_t)st.st_size);
-    }
-    close(fd);
-    if (n < 0 || strlen(text) != (size_t)n)
-        raise_at(loc, "this is not a file of rules: it is no regular file of "
-                      "text up to 1 MiB");
-    return text;
-}
-
 RewriteRule *
 rewrite_builtin(Arena *a, Syms *s, RewriteRule *rules)
 {
@@ -77,12 +48,13 @@ rewrite_builtin(Arena *a, Syms *s, RewriteRule *rules)
 static RewriteRule *
 read_rules(const PassRun *r)
 {
-    const char *path = opt_text(r, "rules");
+    const char *path = opt_text(r, "rules"), *text;
     RewriteRule *rules = NULL;
 
-    if (*path)
-        rewrite_parse(r->scratch, r->m->syms,
-                      rewrite_read(r->scratch, path), path, &rules);
+    if (*path) {
+        text = rule_file(r->scratch, path, "file of rules");
+        rewrite_parse(r->scratch, r->m->syms, text, path, &rules);
+    }
     rules = rewrite_builtin(r->scratch, r->m->syms, rules);
     raise_if_complained();
     return rules;

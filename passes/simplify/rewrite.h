@@ -143,8 +143,6 @@ typedef struct RewriteRule {
    complained about. */
 void rewrite_parse(Arena *a, Syms *s, const char *text, const char *file,
                    RewriteRule **rule);
-/* Reads a user's file; problems are raised. */
-const char *rewrite_read(Arena *a, const char *path);
 
 /* -- matching ------------------------------------------------------------ */
 

@@ -53,6 +53,5 @@ int rewrite_variable(RewriteReader *r, Sym name, RewriteKind kind,
                      bool *fresh);
 /* The term named %name; 0: there is none. */
 uint32_t rewrite_named(const RewriteReader *r, Sym name);
-const char *rewrite_kind_name(RewriteKind k);
 
 #endif

@@ -164,41 +164,18 @@ read_made_value(RewriteReader *r)
     return t;
 }
 
-/* A or B or ...: the first whose values stand for something. */
 static uint32_t
-read_made_either(RewriteReader *r)
+read_made_one(RewriteReader *r)
 {
-    uint32_t t = rewrite_is(r, "(") ? read_made_operand(r) : read_made_value(r);
-
-    if (!r->failed && rewrite_take(r, "or")) {
-        uint32_t other, both;
-
-        if (++r->depth > REWRITE_DEPTH)
-            rewrite_fault(r, "more than %d ways", REWRITE_DEPTH);
-        other = read_made_either(r);
-        r->depth--;
-        both = rewrite_new_term(r, RT_EITHER);
-        r->rule->term[both].arg[0] = t;
-        r->rule->term[both].arg[1] = other;
-        t = both;
-    }
-    return t;
+    return rewrite_is(r, "(") ? read_made_operand(r) : read_made_value(r);
 }
 
+/* Of A or B or ... the first whose values stand for something is taken. */
 static uint32_t
 read_made_operand(RewriteReader *r)
 {
-    uint32_t t;
-
-    if (rewrite_take(r, "(")) {
-        if (++r->depth > REWRITE_DEPTH)
-            rewrite_fault(r, "more than %d parentheses within each other",
-                          REWRITE_DEPTH);
-        t = read_made_either(r);
-        r->depth--;
-        rewrite_need(r, ")");
-        return t;
-    }
+    if (rewrite_take(r, "("))
+        return rewrite_read_enclosed(r, read_made_one);
     if (r->kind != RW_VALUE) {
         rewrite_expected(r, "a %value or a node in parentheses (numbers "
                             "stand in the formula of a `map`)");
@@ -212,20 +189,6 @@ begins_operand(const RewriteReader *r)
 {
     return r->kind == RW_VALUE || r->kind == RW_VARIABLE ||
            r->kind == RW_NUMBER || rewrite_is(r, "(");
-}
-
-static void
-read_made_operands(RewriteReader *r, RewriteNode *n)
-{
-    do {
-        int group = rewrite_group(r);
-
-        if (group >= 0) {
-            n->rest = group;
-            break;
-        }
-        vec_push(r->arena, n->in, read_made_operand(r));
-    } while (rewrite_take(r, ","));
 }
 
 /* Every attribute is given; the split of a product follows from its shape. */
@@ -281,19 +244,6 @@ check_formula(RewriteReader *r, const RewriteNode *n)
         rewrite_fault(r, "a formula of rules has one result");
 }
 
-static void
-check_counts(RewriteReader *r, const RewriteNode *n)
-{
-    const OpInfo *info = op_info(n->op);
-
-    if (info->inputs >= 0 && n->rest < 0 &&
-        (int)vec_len(n->in) != info->inputs)
-        rewrite_fault(r, "%s takes %d operands, not %d", info->name,
-                      info->inputs, (int)vec_len(n->in));
-    if (n->op == OP_map)
-        check_formula(r, n);
-}
-
 /* A node; the term of its result 0. Its other results are named behind it. */
 static uint32_t
 read_made(RewriteReader *r)
@@ -303,13 +253,15 @@ read_made(RewriteReader *r)
 
     n.op = rewrite_read_op(r);
     if (begins_operand(r))
-        read_made_operands(r, &n);
+        rewrite_read_operands(r, &n, read_made_operand);
     while (rewrite_begins_attr(r))
         rewrite_read_attr(r, &n, false);
     n.results = rewrite_results(n.op);
     if (!r->failed) {
         check_attrs(r, &n);
-        check_counts(r, &n);
+        rewrite_check_count(r, &n);
+        if (n.op == OP_map)
+            check_formula(r, &n);
     }
     if (rewrite_take(r, ":"))
         read_type(r, &n);

@@ -15,6 +15,16 @@ bool rewrite_begins_attr(const RewriteReader *r);
 void rewrite_read_attr(RewriteReader *r, RewriteNode *n, bool pattern);
 /* `%r...`: its index, made if it is new; -1: something else comes next. */
 int rewrite_group(RewriteReader *r);
+/* Operands separated by commas, each as `operand` reads it. */
+typedef uint32_t ReadTerm(RewriteReader *r);
+void rewrite_read_operands(RewriteReader *r, RewriteNode *n,
+                           ReadTerm *operand);
+/* Has the node as many operands as its row says? Faults otherwise. */
+void rewrite_check_count(RewriteReader *r, const RewriteNode *n);
+/* A or B or ..., each as `one` reads it; the same behind a parenthesis, which
+   it closes. */
+uint32_t rewrite_read_either(RewriteReader *r, ReadTerm *one);
+uint32_t rewrite_read_enclosed(RewriteReader *r, ReadTerm *one);
 /* `%a, %b =`: the names; empty if none stand there. */
 Sym *rewrite_read_names(RewriteReader *r);
 /* Gives the results of a node, the first of which is term t, their names. */

@@ -6,8 +6,8 @@
 
 static RewriteExpr *read_level(RewriteReader *r, int level);
 
-const char *
-rewrite_kind_name(RewriteKind k)
+static const char *
+kind_name(RewriteKind k)
 {
     static const char *const names[] = {"anything", "a number", "a list",
                                         "a text", "a value"};
@@ -27,8 +27,8 @@ rewrite_variable(RewriteReader *r, Sym name, RewriteKind kind, bool *fresh)
             continue;
         if (kind != RK_NONE && rule->variable[i].kind != kind)
             rewrite_fault(r, "$%s is %s, here it must be %s", name,
-                          rewrite_kind_name(rule->variable[i].kind),
-                          rewrite_kind_name(kind));
+                          kind_name(rule->variable[i].kind),
+                          kind_name(kind));
         return i;
     }
     if (kind == RK_NONE)
@@ -65,7 +65,7 @@ check_kind(RewriteReader *r, const RewriteExpr *e, RewriteKind kind)
 {
     if (kind != RK_NONE && e->kind != kind)
         rewrite_fault(r, "%s is needed here, this is %s",
-                      rewrite_kind_name(kind), rewrite_kind_name(e->kind));
+                      kind_name(kind), kind_name(e->kind));
 }
 
 static RewriteExpr *

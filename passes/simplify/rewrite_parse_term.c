@@ -149,6 +149,67 @@ rewrite_read_names(RewriteReader *r)
     return NULL;
 }
 
+/* -- what both sides of a rule are made of -------------------------------- */
+
+void
+rewrite_read_operands(RewriteReader *r, RewriteNode *n, ReadTerm *operand)
+{
+    do {
+        int group = rewrite_group(r);
+
+        if (group >= 0) {
+            n->rest = group;
+            break;
+        }
+        vec_push(r->arena, n->in, operand(r));
+    } while (rewrite_take(r, ","));
+}
+
+void
+rewrite_check_count(RewriteReader *r, const RewriteNode *n)
+{
+    const OpInfo *info = op_info(n->op);
+
+    if (info->inputs >= 0 && n->rest < 0 &&
+        (int)vec_len(n->in) != info->inputs)
+        rewrite_fault(r, "%s takes %d operands, not %d", info->name,
+                      info->inputs, (int)vec_len(n->in));
+}
+
+uint32_t
+rewrite_read_either(RewriteReader *r, ReadTerm *one)
+{
+    uint32_t t = one(r);
+
+    if (!r->failed && rewrite_take(r, "or")) {
+        uint32_t other, both;
+
+        if (++r->depth > REWRITE_DEPTH)
+            rewrite_fault(r, "more than %d ways", REWRITE_DEPTH);
+        other = rewrite_read_either(r, one);
+        r->depth--;
+        both = rewrite_new_term(r, RT_EITHER);
+        r->rule->term[both].arg[0] = t;
+        r->rule->term[both].arg[1] = other;
+        t = both;
+    }
+    return t;
+}
+
+uint32_t
+rewrite_read_enclosed(RewriteReader *r, ReadTerm *one)
+{
+    uint32_t t;
+
+    if (++r->depth > REWRITE_DEPTH)
+        rewrite_fault(r, "more than %d parentheses within each other",
+                      REWRITE_DEPTH);
+    t = rewrite_read_either(r, one);
+    r->depth--;
+    rewrite_need(r, ")");
+    return t;
+}
+
 /* -- formulas ------------------------------------------------------------ */
 
 static bool
@@ -264,7 +325,7 @@ map_terms(RewriteReader *r, const RewriteNode *n)
 
 /* -- nodes --------------------------------------------------------------- */
 
-static uint32_t read_either(RewriteReader *r);
+static uint32_t read_one(RewriteReader *r);
 static uint32_t read_node(RewriteReader *r);
 
 static bool
@@ -317,15 +378,8 @@ read_operand(RewriteReader *r)
         rewrite_advance(r);
         return t;
     }
-    if (rewrite_take(r, "(")) {
-        if (++r->depth > REWRITE_DEPTH)
-            rewrite_fault(r, "more than %d parentheses within each other",
-                          REWRITE_DEPTH);
-        t = read_either(r);
-        r->depth--;
-        rewrite_need(r, ")");
-        return t;
-    }
+    if (rewrite_take(r, "("))
+        return rewrite_read_enclosed(r, read_one);
     rewrite_expected(r, "an operand");
     return 0;
 }
@@ -335,20 +389,6 @@ begins_operand(const RewriteReader *r)
 {
     return !r->failed && (r->kind == RW_VALUE || r->kind == RW_VARIABLE ||
                           begins_number(r) || rewrite_is(r, "("));
-}
-
-static void
-read_operands(RewriteReader *r, RewriteNode *n)
-{
-    do {
-        int group = rewrite_group(r);
-
-        if (group >= 0) {
-            n->rest = group;
-            break;
-        }
-        vec_push(r->arena, n->in, read_operand(r));
-    } while (rewrite_take(r, ","));
 }
 
 /* A row that computes what no formula says: a gradient stops there. */
@@ -361,14 +401,10 @@ is_formula(Op op)
 static void
 check_count(RewriteReader *r, const RewriteNode *n)
 {
-    const OpInfo *info = op_info(n->op);
-
-    if (info->inputs >= 0 && n->rest < 0 &&
-        (int)vec_len(n->in) != info->inputs)
-        rewrite_fault(r, "%s takes %d operands, not %d", info->name,
-                      info->inputs, (int)vec_len(n->in));
+    rewrite_check_count(r, n);
     if (n->rest >= 0 && is_formula(n->op))
-        rewrite_fault(r, "the operands of %s are not a group", info->name);
+        rewrite_fault(r, "the operands of %s are not a group",
+                      op_info(n->op)->name);
 }
 
 static uint32_t
@@ -388,7 +424,7 @@ read_node(RewriteReader *r)
 
     n.op = rewrite_read_op(r);
     if (begins_operand(r))
-        read_operands(r, &n);
+        rewrite_read_operands(r, &n, read_operand);
     while (rewrite_begins_attr(r))
         rewrite_read_attr(r, &n, true);
     if (!r->failed)
@@ -407,27 +443,6 @@ static uint32_t
 read_one(RewriteReader *r)
 {
     return begins_operand(r) ? read_operand(r) : read_node(r);
-}
-
-/* A or B or ... */
-static uint32_t
-read_either(RewriteReader *r)
-{
-    uint32_t t = read_one(r);
-
-    if (!r->failed && rewrite_take(r, "or")) {
-        uint32_t other, both;
-
-        if (++r->depth > REWRITE_DEPTH)
-            rewrite_fault(r, "more than %d ways", REWRITE_DEPTH);
-        other = read_either(r);
-        r->depth--;
-        both = rewrite_new_term(r, RT_EITHER);
-        term_at(r, both)->arg[0] = t;
-        term_at(r, both)->arg[1] = other;
-        t = both;
-    }
-    return t;
 }
 
 void
@@ -459,7 +474,7 @@ static uint32_t
 read_statement(RewriteReader *r)
 {
     Sym *names = rewrite_read_names(r);
-    uint32_t t = read_either(r);
+    uint32_t t = rewrite_read_either(r, read_one);
     RewriteNode *n = NULL;
 
     if (r->failed)

@@ -45,7 +45,7 @@ buffer_owner(const Graph *g, const Buffer *b)
                              : OWN_UPDATE;
 }
 
-int
+static int
 peak_position(Arena *a, Graph *g, int64_t align)
 {
     int64_t *live = live_bytes(a, g, align);

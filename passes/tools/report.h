@@ -21,9 +21,6 @@ typedef enum Owner {
 const char *owner_name(Owner o);
 Owner buffer_owner(const Graph *g, const Buffer *b);
 
-/* The position of entry g at which the most bytes are alive. */
-int peak_position(Arena *a, Graph *g, int64_t align);
-
 /* Predicted seconds of a run of the entry on one worker. */
 double predicted_seconds(const Graph *g, const Machine *m);
 

@@ -5,16 +5,11 @@
 #include "ir/base/embedded.h"
 #include "passes/pass.h"
 #include "passes/tools/name.h"
+#include "passes/tools/rule_file.h"
 #include "passes/train/rule.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { MOST_BYTES = 1 << 20 }; /* of a rule file */
 
 typedef struct Optimizer {
     Module *m;
@@ -33,29 +28,6 @@ shipped(const char *name)
         if (strcmp(e->name, name) == 0)
             return e->text;
     return NULL;
-}
-
-static const char *
-read_file(Arena *a, const char *path)
-{
-    Loc loc = {.file = path};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    char *text = NULL;
-    ssize_t n = -1;
-
-    if (fd < 0)
-        raise_at(loc, "the rule file cannot be opened: %s", strerror(errno));
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-        st.st_size <= MOST_BYTES) {
-        text = NEWN(a, char, st.st_size + 1);
-        n = read(fd, text, (size_t)st.st_size);
-    }
-    close(fd);
-    if (n < 0 || strlen(text) != (size_t)n)
-        raise_at(loc, "this is not a rule file: it is no regular file of text "
-                      "up to 1 MiB");
-    return text;
 }
 
 static bool
@@ -105,8 +77,9 @@ read_uses(Optimizer *o)
 static void
 find_rule(Optimizer *o, const char *name)
 {
-    const char *text =
-        is_path(name) ? read_file(o->scratch, name) : shipped(name);
+    const char *text = is_path(name)
+                           ? rule_file(o->scratch, name, "rule file")
+                           : shipped(name);
 
     if (!text || strcmp(name, "prelude") == 0)
         no_rule(o->scratch, name);

@@ -55,7 +55,6 @@ ValueId rule_to_plain(Update *u, ValueId v);
 /* rule_formula: element-wise terms as the formula of one node. */
 bool rule_is_scalar(const Term *x); /* of the step, in f64 */
 bool rule_is_inline(const Term *x); /* has no value yet */
-bool rule_is_written(const Unit *n, const Term *x);
 /* Counts the uses of everything that x needs in the unit: by 1, or by -1 to
    take them back. */
 void rule_count_uses(const Unit *n, Term *x, int by);

@@ -88,7 +88,7 @@ rule_is_inline(const Term *x)
 
 /* Is x written out in the unit? A scalar in f64 is, though it has a value: that
    one is converted. */
-bool
+static bool
 rule_is_written(const Unit *n, const Term *x)
 {
     return rule_is_inline(x) ||

@@ -73,7 +73,8 @@ run_steps(const char *weights, const char *saved)
     int64_t bytes = rt_arena_size(&snug_program);
     int64_t align = rt_arena_align(&snug_program);
     void *room = malloc((size_t)(bytes + align));
-    char *arena = (char *)room + align - (int64_t)((size_t)room % (size_t)align);
+    char *arena =
+        (char *)room + align - (int64_t)((size_t)room % (size_t)align);
     RtModel *m;
     int k;
 

@@ -27,8 +27,8 @@ def row(name, tensor):
         print("    " + " ".join(numbers[i : i + 3]))
 
 
-print("/* attention_test_torch.inc: PyTorch's results in f64 for `torch_forms`, one after the other:")
-print("   y, dq, dk, dv; made by tests/reference/attention.py. */")
+print("/* attention_test_torch.inc: PyTorch's results in f64 for `torch_forms`, one")
+print("   after the other: y, dq, dk, dv; made by tests/reference/attention.py. */")
 print("/* clang-format off */")
 for b, h, g, s, t, d, e, causal, bias in FORMS:
     q, k, v = wave(0, b, h, s, d), wave(1, b, g, t, d), wave(2, b, g, t, e)

@@ -321,12 +321,12 @@ def resnet18(drop):
 
 def resnet50(drop):
     from torchvision import models
-    return pictures(models.resnet50(num_classes=100), 96, 100, 8, rate=1e-3, rule="sgd")
+    return pictures(models.resnet50(num_classes=100), 96, 100, 8, rate=1e-4, rule="sgd")
 
 
 def mobilenetv2(drop):
     from torchvision import models
-    return pictures(models.mobilenet_v2(dropout=drop, num_classes=100), 96, 100, 8, rate=1e-3, rule="sgd")
+    return pictures(models.mobilenet_v2(dropout=drop, num_classes=100), 96, 100, 8, rate=1e-4, rule="sgd")
 
 
 def vit_tiny(drop):
@@ -345,7 +345,7 @@ def segmenter(drop):
 NETS = {
     "resnet18": resnet18, "resnet50": resnet50, "mobilenetv2": mobilenetv2, "vit_tiny": vit_tiny,
     "bert_mini": lambda drop: bert(4, 256, 4, drop),
-    "bert_base": lambda drop: bert(12, 768, 12, drop, rate=1e-4),
+    "bert_base": lambda drop: bert(12, 768, 12, drop, rate=1e-4, exact=False),
     "gpt_mini": lambda drop: text(GPT(256, 256, 4, 256, 4, drop), 256, 128, 4),
     "gpt2": lambda drop: text(GPT(50257, 1024, 12, 768, 12, drop), 50257, 64, 2, rate=1e-4, exact=False),
     "gpt2_512": lambda drop: text(GPT(50257, 1024, 12, 768, 12, drop), 50257, 512, 1, rate=1e-4, exact=False),
