@@ -18,7 +18,7 @@
 #include "ir/base/output.h"
 #include "ir/base/str.h"
 
-enum { MOST_ARGUMENTS = 48, MOST_WORDS = 4000 };
+enum { MOST_ARGUMENTS = 256, MOST_WORDS = 4000 };
 
 extern char **environ;
 
@@ -99,9 +99,17 @@ spawn(Command *c, pid_t *child, int words)
     return error;
 }
 
-/* Runs it; raised with its words if it is missing or fails, after `made` has
-   been removed. */
-void
+static void
+raise_missing(const Command *c, int error)
+{
+    raise_status(ST_INPUT, NOWHERE, "cannot run '%s': %s\n%s", c->argument[0],
+                 strerror(error),
+                 c->remedy ? c->remedy
+                           : "install a C compiler and linker (gcc and "
+                             "binutils), or name one in CC");
+}
+
+Text
 command_run(Command *c, const char *made)
 {
     int pipes[2], status = 0, error;
@@ -114,10 +122,7 @@ command_run(Command *c, const char *made)
     close(pipes[1]);
     if (error) {
         close(pipes[0]);
-        raise_status(ST_INPUT, NOWHERE,
-                     "cannot run '%s': %s\ninstall a C compiler and linker "
-                     "(gcc and binutils), or name one in CC",
-                     c->argument[0], strerror(error));
+        raise_missing(c, error);
     }
     words = read_words(c->arena, pipes[0]);
     close(pipes[0]);
@@ -128,43 +133,25 @@ command_run(Command *c, const char *made)
         raise_status(ST_INPUT, NOWHERE, "'%s' failed: %s", c->argument[0],
                      text_str(&words));
     }
+    return words;
 }
 
-static const char *
+Command
+compiler_new(Arena *a, const Tools *t)
+{
+    Command c = command_new(a, "CC", t->compiler);
+
+    c.remedy = t->remedy;
+    return c;
+}
+
+const char *
 path_near(Arena *a, const char *dir, const char *name)
 {
     Text t = text_new(a);
 
     text_add(&t, "%s/%s", dir, name);
     return text_str(&t);
-}
-
-/* The folder with libsnug_rt.a: $SNUG_RUNTIME, ../lib/snug or ../lib beside
-   the executable, lib of the build tree. */
-static const char *
-runtime_folder(Arena *a)
-{
-    static const char *const near[] = {"../lib/snug", "../lib", "lib",
-                                       "../../lib"};
-    const char *given = getenv("SNUG_RUNTIME");
-    char self[4096];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-
-    if (given && *given)
-        return given;
-    self[n > 0 ? n : 0] = 0;
-    if (strrchr(self, '/'))
-        *strrchr(self, '/') = 0;
-    for (size_t i = 0; i < sizeof near / sizeof *near; i++) {
-        const char *dir = path_near(a, self, near[i]);
-
-        if (access(path_near(a, dir, "libsnug_rt.a"), R_OK) == 0)
-            return dir;
-    }
-    raise_status(ST_INPUT, NOWHERE,
-                 "the runtime library libsnug_rt.a is not beside %s\nname its "
-                 "folder in SNUG_RUNTIME",
-                 self);
 }
 
 /* What the runtime itself needs; zlib is inside it. */
@@ -175,8 +162,7 @@ add_libraries(Command *c)
     command_add(c, "-pthread");
 }
 
-/* A name beside `path` that goes away with the arena if it is still there. */
-static char *
+char *
 beside(Arena *a, const char *path, const char *ending)
 {
     Text t = text_new(a);
@@ -211,15 +197,15 @@ join_objects(Arena *a, int count, const char *const *object,
 }
 
 static void
-link_program(Arena *a, const char *object, const char *dir, const char *made)
+link_program(Arena *a, const Tools *t, const char *object, const char *made)
 {
-    Command c = command_new(a, "CC", "cc");
+    Command c = compiler_new(a, t);
 
     command_add(&c, "-o");
     command_add(&c, "%s", made);
     command_add(&c, "%s", object);
-    command_add(&c, "%s/libsnug_rt_main.a", dir);
-    command_add(&c, "%s/libsnug_rt.a", dir);
+    command_add(&c, "%s/libsnug_rt_main.a", t->folder);
+    command_add(&c, "%s/libsnug_rt.a", t->folder);
     command_add(&c, "-Wl,--gc-sections");
     command_add(&c, "-s");
     add_libraries(&c);
@@ -245,9 +231,9 @@ version_script(Arena *a, const char *made)
 }
 
 static void
-link_shared(Arena *a, const char *object, const char *dir, const char *made)
+link_shared(Arena *a, const Tools *t, const char *object, const char *made)
 {
-    Command c = command_new(a, "CC", "cc");
+    Command c = compiler_new(a, t);
 
     command_add(&c, "-shared");
     command_add(&c, "-Wl,-Bsymbolic"); /* zlib's archive is not PIC */
@@ -255,7 +241,7 @@ link_shared(Arena *a, const char *object, const char *dir, const char *made)
     command_add(&c, "%s", made);
     command_add(&c, "%s", object);
     command_add(&c, "-Wl,--whole-archive");
-    command_add(&c, "%s/libsnug_rt.a", dir);
+    command_add(&c, "%s/libsnug_rt.a", t->folder);
     command_add(&c, "-Wl,--no-whole-archive");
     command_add(&c, "-Wl,--version-script=%s", version_script(a, made));
     command_add(&c, "-s");
@@ -280,9 +266,9 @@ member_path(Arena *a, const char *made)
 
 /* Only the interface stays visible. */
 static void
-hide_names(Arena *a, const char *object)
+hide_names(Arena *a, const Tools *t, const char *object)
 {
-    Command c = command_new(a, "OBJCOPY", "objcopy");
+    Command c = command_new(a, "OBJCOPY", t->objcopy);
 
     command_add(&c, "--wildcard");
     command_add(&c, "--keep-global-symbol=rt_*");
@@ -293,9 +279,9 @@ hide_names(Arena *a, const char *object)
 
 /* One object with the runtime inside, alone in the archive. */
 static void
-link_static(Arena *a, const char *object, const char *dir, char *made)
+link_static(Arena *a, const Tools *t, const char *object, char *made)
 {
-    Command c = command_new(a, "CC", "cc"), ar = command_new(a, "AR", "ar");
+    Command c = compiler_new(a, t), ar = command_new(a, "AR", t->archiver);
     char *whole = member_path(a, made);
 
     command_add(&c, "-nostdlib");
@@ -304,28 +290,69 @@ link_static(Arena *a, const char *object, const char *dir, char *made)
     command_add(&c, "%s", whole);
     command_add(&c, "%s", object);
     command_add(&c, "-Wl,--whole-archive");
-    command_add(&c, "%s/libsnug_rt.a", dir);
+    command_add(&c, "%s/libsnug_rt.a", t->folder);
     command_add(&c, "-Wl,--no-whole-archive");
     command_run(&c, whole);
-    hide_names(a, whole);
+    hide_names(a, t, whole);
     command_add(&ar, "rcsD");
     command_add(&ar, "%s", made);
     command_add(&ar, "%s", whole);
     command_run(&ar, made);
 }
 
-void
-link_object(Arena *a, const char *object, LinkKind kind, const char *path)
+static char *
+tool_name(Arena *a, const Target *t, const char *name)
 {
-    const char *dir = runtime_folder(a);
+    Text s = text_new(a);
+
+    text_add(&s, "%s-%s", t->tools, name);
+    return s.s;
+}
+
+static const char *
+remedy_for(Arena *a, const Target *t)
+{
+    Text s = text_new(a);
+
+    text_add(&s,
+             "--target %s is linked by a cross compiler: install %s, or name "
+             "one in CC\n--emit obj needs none",
+             t->name, t->packages);
+    return s.s;
+}
+
+const Tools *
+link_tools(Arena *a, const char *target)
+{
+    const Target *t = target_named(target);
+    Tools *tools = NEW(a, Tools);
+
+    if (!target_foreign(t)) {
+        *tools = (Tools){t, "cc", "ar", "objcopy", NULL, runtime_folder(a)};
+        return tools;
+    }
+    *tools = (Tools){t,
+                     tool_name(a, t, "gcc"),
+                     tool_name(a, t, "ar"),
+                     tool_name(a, t, "objcopy"),
+                     remedy_for(a, t),
+                     NULL};
+    tools->folder = runtime_made(a, tools);
+    return tools;
+}
+
+void
+link_object(Arena *a, const Tools *t, const char *object, LinkKind kind,
+            const char *path)
+{
     char *made = beside(a, path, ".link");
 
     if (kind == LINK_PROGRAM)
-        link_program(a, object, dir, made);
+        link_program(a, t, object, made);
     else if (kind == LINK_SHARED)
-        link_shared(a, object, dir, made);
+        link_shared(a, t, object, made);
     else
-        link_static(a, object, dir, made);
+        link_static(a, t, object, made);
     settle(made, path);
 }
 

@@ -6,10 +6,16 @@
 
 typedef enum LinkKind { LINK_PROGRAM, LINK_STATIC, LINK_SHARED } LinkKind;
 
-/* Links object `object` with the installed (or, in the build tree, the built)
-   runtime into `path` by $CC or cc. Raised if the linker is missing or fails,
-   with its words. Nothing half-written stays. */
-void link_object(Arena *a, const char *object, LinkKind kind,
+/* What links programs for a target: for the host's architecture $CC or cc and
+   the installed (or, in the build tree, the built) runtime; for another one $CC
+   or its cross compiler and a runtime that is made of its sources here, unless
+   the cache has it. Raised if something is missing, with the remedy. */
+typedef struct Tools Tools;
+const Tools *link_tools(Arena *a, const char *target);
+
+/* Links object `object` with the runtime into `path`. Raised if the linker is
+   missing or fails, with its words. Nothing half-written stays. */
+void link_object(Arena *a, const Tools *t, const char *object, LinkKind kind,
                  const char *path);
 
 /* The C interface of the library at `path`, beside it: PATH with .h. */

@@ -9,14 +9,14 @@
 #include "ir/base/str.h"
 
 static const Target targets[] = {
-#define TARGET(name, machine, triple, cpu, features)                           \
-    {name, machine, triple, cpu, features},
+#define TARGET(name, machine, triple, cpu, features, tools, packages)          \
+    {name, machine, triple, cpu, features, tools, packages},
 #include "codegen/target.def"
 #undef TARGET
 };
 
 static const char *const names[] = {
-#define TARGET(name, machine, triple, cpu, features) name,
+#define TARGET(name, machine, triple, cpu, features, tools, packages) name,
 #include "codegen/target.def"
 #undef TARGET
     NULL,
@@ -70,6 +70,12 @@ host_machine(void)
 #else
     return has_v4() ? "x86-64-v4" : has_v3() ? "x86-64-v3" : "x86-64-v2";
 #endif
+}
+
+bool
+target_foreign(const Target *t)
+{
+    return *t->machine && strncmp(t->machine, host_machine(), 3) != 0;
 }
 
 const Machine *

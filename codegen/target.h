@@ -2,6 +2,8 @@
 #ifndef SNUG_TARGET_H
 #define SNUG_TARGET_H
 
+#include <stdbool.h>
+
 #include "ir/machine.h"
 
 typedef struct Target {
@@ -9,9 +11,13 @@ typedef struct Target {
     const char *machine;  /* "": found out from the host */
     const char *triple;   /* "": the host's */
     const char *cpu, *features;
+    const char *tools, *packages; /* to link for it on another host */
 } Target;
 
 /* Raised if there is none, with those that exist. */
 const Target *target_named(const char *name);
+
+/* Is its architecture another than the host's? */
+bool target_foreign(const Target *t);
 
 #endif

@@ -1,5 +1,6 @@
 /* compiled: modules from text through the passes, code generation and the
-   linker into this process, run beside the interpreter. */
+   linker into this process, run beside the interpreter. With SNUG_TEST_TARGET
+   it is that target's code; one of another architecture runs emulated. */
 #ifndef SNUG_TESTS_COMPILED_H
 #define SNUG_TESTS_COMPILED_H
 
@@ -12,7 +13,9 @@
 #include "codegen/emit.h"
 #include "passes/pipeline.h"
 #include "runtime/abi.h"
+#include "tests/emulated.h"
 #include "tests/small.h"
+#include "tests/steps.h"
 
 typedef struct Compiled {
     Arena *arena;
@@ -20,6 +23,8 @@ typedef struct Compiled {
     void *library;
     const RtProgram *program;
     char *memory;
+    const Target *foreign; /* NULL: it runs in this process */
+    char runner[64];
 } Compiled;
 
 static inline void
@@ -64,22 +69,38 @@ compiled_open(Compiled *c, const char *object)
     unlink(library);
 }
 
+/* What the target's code is linked into; the tables are read from code for the
+   host, planned for the target's machine. */
+static inline void
+compiled_emulated(Compiled *c, EmitOptions *o, const char *object)
+{
+    snprintf(c->runner, sizeof c->runner, "%s.run", object);
+    emit_module(c->module, o, EMIT_OBJECT, object);
+    emulated_link(c->foreign, object, c->runner);
+    o->target = "native";
+}
+
 /* Takes the arena over. */
 static inline Compiled
 compiled_module(Arena *a, Module *m, const char *passes, const char *target)
 {
     static Compiled c; /* survives the jump */
     static Guard guard;
+    static EmitOptions o;
     char object[] = "/tmp/snug-test-XXXXXX";
     PipelineOptions p = {0};
-    EmitOptions o = {.target = target, .weights = ""};
 
+    o = (EmitOptions){.target = test_target(target), .weights = ""};
     c = (Compiled){.arena = a, .module = m};
     close(mkstemp(object));
     if (!guarded(&guard))
         compiled_problem(&guard);
-    o.machine = p.machine = target_machine(a, target);
+    o.machine = p.machine = target_machine(a, o.target);
     pipeline_run(m, passes, &p);
+    if (target_foreign(target_named(o.target))) {
+        c.foreign = target_named(o.target);
+        compiled_emulated(&c, &o, object);
+    }
     emit_module(m, &o, EMIT_OBJECT, object);
     guard_leave(&guard);
     compiled_open(&c, object);
@@ -105,28 +126,22 @@ compiled_new(const char *text, const char *passes, const char *target)
 static inline void
 compiled_free(Compiled *c)
 {
+    if (c->foreign)
+        unlink(c->runner);
     free(c->memory);
     arena_free(c->arena);
 }
 
-/* All tiles of a step, cut and ordered by `seed`; 0: in one call. */
+/* All steps of entry k, their tiles cut and ordered by `seed`; 0: in one call
+   each. */
 static inline void
-compiled_step(const Compiled *c, const RtStep *s, uint64_t seed)
+compiled_run(const Compiled *c, int k, uint64_t seed)
 {
-    int64_t n = s->tiles, first = 0;
-
-    if (!seed) {
-        s->kernel(c->memory, s->offset, 0, n, 0);
-        return;
-    }
-    /* rotated, backwards, each tile alone, by changing workers */
-    first = n ? (int64_t)(seed % (uint64_t)n) : 0;
-    for (int64_t k = n; k-- > 0;) {
-        int64_t tile = (first + k) % n;
-
-        s->kernel(c->memory, s->offset, tile, tile + 1,
-                  k % c->program->workers);
-    }
+    if (c->foreign)
+        emulated_run(c->foreign, c->runner, c->memory,
+                     (size_t)c->program->arena_bytes, k, seed);
+    else
+        run_steps(c->program, k, c->memory, seed);
 }
 
 /* Equal bits; any NaN equals any other. */
@@ -173,8 +188,7 @@ compiled_check_on(Compiled *c, int k, Tensor *in, uint64_t seed)
     for (int i = 0; i < e->inputs; i++)
         memcpy(c->memory + e->input[i].offset, in[i].data,
                (size_t)e->input[i].bytes);
-    for (int i = 0; i < e->steps; i++)
-        compiled_step(c, &e->step[i], seed);
+    compiled_run(c, k, seed);
     for (int i = 0; i < e->outputs; i++) {
         const void *y = c->memory + e->output[i].offset;
         int64_t at = compiled_difference(&out[i], y);

@@ -43,7 +43,7 @@ for script in tests/layers.sh tests/program/*.sh; do
     failed=$((failed + bad))
     printf '%-24s %5d passed %3d failed %4d s\n' "$name" "$good" "$bad" \
         $(($(date +%s) - start))
-    [ "$bad" -eq 0 ] || cat "$log"
+    if [ "$bad" -eq 0 ]; then grep '^not run' "$log"; else cat "$log"; fi
 done
 
 echo "$((passed + failed)) tests: $passed passed, $failed failed"

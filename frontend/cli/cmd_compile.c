@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 typedef enum Kind {
@@ -129,24 +128,6 @@ refuse_own_input(const Args *args, const char *path)
                                       "-o");
 }
 
-/* The runtime library and cc are this machine's, unless the user names
-   others. */
-static void
-refuse_foreign(const char *target)
-{
-    struct utsname here;
-    const char *runtime = getenv("SNUG_RUNTIME");
-
-    if (strcmp(target, "native") == 0 || (runtime && *runtime) ||
-        uname(&here) != 0 || strncmp(target, here.machine, 3) == 0)
-        return;
-    raise_at(NOWHERE,
-             "--target %s: a program can be linked for this machine only, "
-             "which is %s\nuse --emit obj; or name a cross compiler in CC and "
-             "the folder of its runtime library in SNUG_RUNTIME",
-             target, here.machine);
-}
-
 /* A program or library and its weights: neither replaces an older one before
    both are whole. */
 static void
@@ -156,11 +137,12 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
     bool linked = kind != K_OBJ, timed = option_on(args, OPT_time_passes);
     double start = seconds_now();
     Text made = text_new(a);
+    const Tools *tools = NULL;
     const char *object;
     EmitOptions o;
 
     if (linked)
-        refuse_foreign(option(args, OPT_target, "native"));
+        tools = link_tools(a, option(args, OPT_target, "native"));
     path = output_file(a, path);
     o = emit_options(args, m, path);
     text_add(&made, "%s.tmp-%d", path, (int)getpid());
@@ -171,7 +153,7 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
         tell_seconds("(kernels)", start);
     start = seconds_now();
     if (linked)
-        link_object(a, object,
+        link_object(a, tools, object,
                     kind == K_EXE   ? LINK_PROGRAM
                     : kind == K_LIB ? LINK_STATIC
                                     : LINK_SHARED,
