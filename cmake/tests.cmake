@@ -54,7 +54,8 @@ foreach(source ${tool_sources})
   get_filename_component(name ${source} NAME_WE)
   add_executable(${name} ${source})
   target_link_libraries(${name} ${test_rooms} Threads::Threads m)
-  target_compile_definitions(${name} PRIVATE TEST_TOOL)
+  target_compile_definitions(${name} PRIVATE TEST_TOOL
+    TEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   if(SNUG_SANITIZE)

@@ -7,10 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <criterion/criterion.h>
-
 #include "codegen/target.h"
 #include "runtime/abi.h"
+#include "tests/expect.h"
 #include "tests/shell.h"
 
 /* What a test that wants `target` is compiled for: $SNUG_TEST_TARGET has the

@@ -256,12 +256,12 @@ lower_node(Import *I, const Onnx__NodeProto *n)
 
     I->node = without_absent(I, n);
     begin_node(I);
-    if (!reads_forgiven(I)) {
-        if (f)
-            lower_function(I, f);
-        else
-            lower_operator(I);
-    }
+    if (reads_forgiven(I))
+        (void)(f || known_operator(I)); /* all unknown ones are named */
+    else if (f)
+        lower_function(I, f);
+    else
+        lower_operator(I);
     if (complaints() != before || reads_forgiven(I))
         forgive_readers(I);
 }

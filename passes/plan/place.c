@@ -11,8 +11,9 @@
 
 #include "passes/tools/placement.h"
 
-/* Buffers whose search gets all of its nodes. */
-enum { MANY_BUFFERS = 64, WORTH = 10000 };
+/* Buffers whose search gets all of its nodes; what is not worth a search, a
+   share of the arena, where there are more than MOST_BUFFERS. */
+enum { MANY_BUFFERS = 64, MOST_BUFFERS = 256, WORTH = 10000 };
 
 /* What the plan of the module comes to. */
 typedef struct Totals {
@@ -100,7 +101,8 @@ place_entry(PassRun *r, Graph *g, Sym space, Totals *t)
     Placement p;
 
     enough = placement_bound(r->scratch, x, (int)vec_len(x), &at);
-    enough += (t->stores + enough) / WORTH;
+    if (vec_len(x) > MOST_BUFFERS)
+        enough += (t->stores + enough) / WORTH;
     enough = t->height > enough ? t->height : enough;
     p = placement_solve(r->scratch, x, (int)vec_len(x), enough, nodes);
     if (r->budget && t->stores + p.height > r->budget && !p.proven)

@@ -10,7 +10,8 @@
 
 #include "passes/tools/order.h"
 
-enum { WORTH = 10000 }; /* what is not worth a search: a share of the arena */
+/* What is not worth a search: a share of the arena, in graphs of many nodes. */
+enum { WORTH = 10000, MANY_NODES = 256 };
 
 /* CSR of the buffers that each node touches, each once. */
 static void
@@ -166,7 +167,7 @@ order_entry(PassRun *r, Graph *g, int64_t given, int64_t highest, Claim *c)
     Order o;
 
     p.goal = highest;
-    p.slack = given / WORTH;
+    p.slack = p.nodes > MANY_NODES ? given / WORTH : 0;
     o = order_solve(r->scratch, &p, states);
     if (r->budget && stores + o.peak > r->budget &&
         o.proof == ORDER_HEURISTIC) {

@@ -50,8 +50,8 @@ model "wrong ending" 1 "neither .onnx nor .snug" /etc/hostname
 edit relo.onnx 's/Relu/Relo/g'
 model "unknown operator" 1 "node '/1/Relo' (Relo): this operator is not supported, did you mean Relu" relo.onnx
 model "every unknown node is named" 1 "node '/3/Relo'" relo.onnx
-edit loop.onnx 's/Relu/Loop/g'
-model "operator not there yet" 1 "(Loop): this operator is not supported" loop.onnx
+edit stft.onnx 's/Relu/STFT/g'
+model "operator not there yet" 1 "(STFT): this operator is not supported" stft.onnx
 edit alpha.onnx 's/alpha/alphb/'
 model "unknown attribute" 1 "attribute 'alphb', which is not known" alpha.onnx
 edit dims.onnx 's/\x08\x80\x02\x08\x40/\x08\x80\x02\x08\x41/'
