@@ -161,15 +161,15 @@ static unsigned long long
 key_of(Arena *a, const Tools *t, const char *sources)
 {
     Text version = ask(a, t, "--version");
-    XXH3_state_t *key = NEW(a, XXH3_state_t);
+    XXH3_state_t key; /* here it is aligned as it must be */
 
-    XXH3_64bits_reset(key);
-    XXH3_64bits_update(key, text_str(&version), version.len + 1);
+    XXH3_64bits_reset(&key);
+    XXH3_64bits_update(&key, text_str(&version), version.len + 1);
     for (int i = 0; i < FLAGS; i++)
-        XXH3_64bits_update(key, flags[i], strlen(flags[i]) + 1);
-    digest_folder(a, key, path_near(a, sources, "runtime"));
-    digest_folder(a, key, path_near(a, sources, "include"));
-    return XXH3_64bits_digest(key);
+        XXH3_64bits_update(&key, flags[i], strlen(flags[i]) + 1);
+    digest_folder(a, &key, path_near(a, sources, "runtime"));
+    digest_folder(a, &key, path_near(a, sources, "include"));
+    return XXH3_64bits_digest(&key);
 }
 
 /* ---- making it ---------------------------------------------------------- */
