@@ -4,7 +4,7 @@
 #include "tests/compiled.h"
 #include "tests/random_test_graph.h"
 
-enum { MODELS = 150, TOGETHER = 25, ELEMENTS = 6 };
+enum { MODELS = 50, TOGETHER = 25, ELEMENTS = 6 };
 
 /* What the differences said. */
 typedef struct Differences {
