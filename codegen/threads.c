@@ -1,4 +1,4 @@
-/* threads: loops, exchange and memory of groups, on what the target supplies. */
+/* threads: loops, exchange and memory of groups of threads. */
 #include "codegen/threads.h"
 
 #include "ir/base/diag.h"

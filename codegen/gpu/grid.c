@@ -123,8 +123,9 @@ emit_all(void *context, int index, Text *result)
     const Job *j = context;
     const Target *t = target_named(j->o->target);
     const KernelTable *table = &j->grid->kernels;
-    Unit *u = unit_new(arena_new(), j->o->machine, *t->triple ? t->triple : NULL,
-                       t->cpu, t->features, j->m->name);
+    const char *triple = *t->triple ? t->triple : NULL;
+    Unit *u = unit_new(arena_new(), j->o->machine, triple, t->cpu, t->features,
+                       j->m->name);
 
     (void)index;
     u->threads = j->form == GRID_PTX ? &cuda_threads : &called_threads;

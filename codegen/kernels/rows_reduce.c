@@ -80,8 +80,8 @@ half_of(Unit *u, LLVMValueRef v, int from, int count)
                                   LLVMConstVector(order, (unsigned)count), "");
 }
 
-/* A sum is the same in all threads; the order of operands decides which of two
-   equals, or of NaN and a number, is the greatest: the first thread's counts. */
+/* A sum is the same in all threads. Which of two zeros, or of NaN and a number,
+   is the greatest depends on their order: the first thread's counts. */
 static LLVMValueRef
 reduce_threads(Unit *u, DType d, char op, LLVMValueRef v)
 {
