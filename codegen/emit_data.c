@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codegen/describe.h"
+#include "ir/describe.h"
 #include "ir/base/diag.h"
 #include "ir/infer.h"
 #include "ir/text.h"
