@@ -1,7 +1,8 @@
 /* products_bench: generated matrix products beside those of oneDNN, OpenBLAS
    and MKL on plain layouts, in turn, on two threads.
 
-   products_bench [PAIRS [MILLISECONDS [PART OF NAME]]] prints a row a shape:
+   products_bench [PAIRS [MILLISECONDS [PART OF NAME [LOG TOPICS]]]] prints a
+   row a shape:
    the best library's time over ours, median of the pairs and quartiles. The
    paths of OpenBLAS and MKL may be named in OPENBLAS and MKL. */
 #include "codegen/emit.h"
@@ -369,6 +370,8 @@ main(int argc, char **argv)
 {
     Guard guard;
 
+    if (argc > 4)
+        log_topics(argv[4]);
     if (!guarded(&guard))
         return (int)diag_print(&guard, stderr);
     bench_all(argc > 1 ? pairs_of(argv[1]) : 15,
