@@ -29,7 +29,10 @@ typedef struct Axis {
 typedef struct Image {
     bool on;
     int64_t channels, height, width; /* of the source */
-    int64_t rows, columns;           /* of the copy */
+    int64_t from_channel, from_row, from_column; /* strides there */
+    int64_t rows, columns;                       /* of the copy */
+    int64_t to_channel, to_row, to_column;       /* strides in it */
+    bool run; /* channels stand side by side; else columns do */
     int64_t top, left;               /* where source (0,0) stands; may be < 0 */
     int64_t spread_rows, spread_columns; /* distance of source points */
     int64_t lead; /* element of the copy at which index 0 of all axes stands */
