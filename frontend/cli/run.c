@@ -102,7 +102,7 @@ read_printing(const Args *args, PipelineOptions *o)
 #undef PASS
         NULL
     };
-    static const char *const topics[] = {"contract", "place", "rewrite",
+    static const char *const topics[] = {"contract", "kernels", "place", "rewrite",
                                          "schedule", NULL};
     const char *log = option(args, OPT_log, NULL);
 
