@@ -4,6 +4,7 @@
 
 #include "ir/facts.h"
 #include "ir/machine.h"
+#include "passes/tools/seconds.h"
 
 /* What a buffer is for. */
 typedef enum Owner {
@@ -20,9 +21,6 @@ typedef enum Owner {
 
 const char *owner_name(Owner o);
 Owner buffer_owner(const Graph *g, const Buffer *b);
-
-/* Predicted seconds of a run of the entry on one worker. */
-double predicted_seconds(const Graph *g, const Machine *m);
 
 /* A placed module; `target` as the user named it. */
 void report_text(Text *t, Module *m, const Machine *machine);
