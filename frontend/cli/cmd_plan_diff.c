@@ -4,6 +4,7 @@
 #include "frontend/cli/page.h"
 #include "ir/text.h"
 #include "passes/tools/report.h"
+#include "passes/tools/seconds.h"
 
 #include <inttypes.h>
 #include <stdio.h>

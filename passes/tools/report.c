@@ -84,26 +84,6 @@ peak_position(Arena *a, Graph *g, int64_t align)
     return at;
 }
 
-double
-predicted_node(const Graph *g, NodeId n, const Machine *m)
-{
-    Cost c = cost_node(g, n);
-    double compute = c.flops / m->flops_per_second;
-    double move = c.bytes / m->bytes_per_second;
-
-    return compute > move ? compute : move;
-}
-
-double
-predicted_seconds(const Graph *g, const Machine *m)
-{
-    double seconds = 0;
-
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        seconds += predicted_node(g, g->order[k], m);
-    return seconds;
-}
-
 static int64_t
 number(const Module *m, const char *key)
 {

@@ -4,6 +4,7 @@
 
 #include "ir/facts.h"
 #include "ir/machine.h"
+#include "passes/tools/seconds.h"
 
 /* What a buffer is for. */
 typedef enum Owner {
@@ -30,10 +31,6 @@ typedef struct Life {
 Life value_life(Graph *g, ValueId v);
 /* Is it in the plan: not a value that no node makes any more? */
 bool value_has_bytes(Graph *g, ValueId v);
-
-/* Predicted seconds of a run of the entry, or of a node, on one worker. */
-double predicted_seconds(const Graph *g, const Machine *m);
-double predicted_node(const Graph *g, NodeId n, const Machine *m);
 
 /* A placed module; `target` as the user named it. */
 void report_text(Text *t, Module *m, const Machine *machine);

@@ -6,6 +6,7 @@
 
 #include "ir/describe.h"
 #include "passes/tools/report.h"
+#include "passes/tools/seconds.h"
 
 static void
 add_node(Text *t, const Graph *g, NodeId id, const Machine *m)
@@ -17,7 +18,7 @@ add_node(Text *t, const Graph *g, NodeId id, const Machine *m)
     text_add_json(t, n->source ? n->source : "");
     text_add(t, ",");
     text_add_json(t, kind + 2); /* behind the phase */
-    text_add(t, ",\"%c\",%.3g]", n->phase, predicted_node(g, id, m));
+    text_add(t, ",\"%c\",%.3g]", n->phase, node_seconds(g, id, m));
 }
 
 static void
