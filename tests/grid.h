@@ -73,7 +73,8 @@ static inline void
 grid_step(GridCode *c, int row, int phase, const RtStep *s, char *arena,
           uint64_t seed)
 {
-    const char *name = kernel_name(c->arena, row, phase);
+    const char *name =
+        kernel_name(c->arena, &c->grid.kernels.row[row], phase);
     void *kernel = dlsym(c->library, name);
     int bad;
 

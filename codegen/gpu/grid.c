@@ -96,11 +96,11 @@ lower_kernel(const Job *j, Unit *u, int k)
     KernelTiles tiles = {0};
     Lowered low = {0};
 
-    lower_rows(u, row->g, row->node, kernel_name(u->arena, k, 0), &low);
+    lower_rows(u, row->g, row->node, kernel_name(u->arena, row, 0), &low);
     require_limits(u, row);
     tiles.phases = low.phases;
     for (int i = 0; i < low.phases; i++) {
-        const char *name = kernel_name(u->arena, k, i);
+        const char *name = kernel_name(u->arena, row, i);
 
         tiles.tiles[i] = low.tiles[i];
         LLVMSetValueName2(low.kernel[i], name, strlen(name));
@@ -132,10 +132,12 @@ emit_all(void *context, int index, Text *result)
     for (size_t k = 0; k < vec_len(table->row); k++) {
         KernelTiles tiles = {0};
 
+        workers_doing((int)k);
         if (is_made(&table->row[k]))
             tiles = lower_kernel(j, u, (int)k);
         text_add_n(result, (const char *)&tiles, sizeof tiles);
     }
+    workers_doing((int)vec_len(table->row));
     unit_optimize(u);
     unit_write(u, j->form == GRID_PTX, j->path);
     unit_free(u);
@@ -165,14 +167,21 @@ count_rows(Arena *a, Grid *grid)
     grid->left = text_str(&t);
 }
 
+static const char *
+first_result(const KernelRow *row)
+{
+    return value_at(row->g, node_at(row->g, row->node)->out[0])->name;
+}
+
 Grid
 grid_emit(const Module *m, const EmitOptions *o, GridForm form,
           const char *path)
 {
     Arena *a = m->arena;
     Grid grid = {.kernels = kernel_table(a, m)};
+    size_t rows = vec_len(grid.kernels.row);
     Job j = {m, o, form, &grid, path};
-    const char *what = "the grid";
+    const char **what = NEWN(a, const char *, rows + 1);
     Text result;
 
     count_rows(a, &grid);
@@ -181,9 +190,12 @@ grid_emit(const Module *m, const EmitOptions *o, GridForm form,
                  "nothing in it can be made for a GPU yet (%s)\n"
                  "kernels of maps and reductions can",
                  *grid.left ? grid.left : "it has no kernel");
-    workers_run(a, 1, emit_all, &j, &what, &result);
-    grid.tiles = NEWN(a, KernelTiles, vec_len(grid.kernels.row) + 1);
-    ASSERT(result.len == vec_len(grid.kernels.row) * sizeof *grid.tiles);
+    for (size_t k = 0; k < rows; k++)
+        what[k] = first_result(&grid.kernels.row[k]);
+    what[rows] = "the kernels of the grid";
+    workers_run(a, 1, emit_all, &j, what, &result);
+    grid.tiles = NEWN(a, KernelTiles, rows + 1);
+    ASSERT(result.len == rows * sizeof *grid.tiles);
     memcpy(grid.tiles, result.s, result.len);
     return grid;
 }

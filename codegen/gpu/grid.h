@@ -1,8 +1,8 @@
 /* grid: the row kernels of a placed module for grids of threads: as PTX, or as
    an object of the host that calls what a thread can do (forms.h). A kernel is
-   `void snug_kROW_PHASE(arena, offsets)`: in PTX the offsets are a parameter by
-   value, in the order of the node's operands and results; blocks have
-   BLOCK_THREADS threads, any number of blocks gives the same bits. */
+   `void NAME(arena, offsets)`, by kernel_name; in PTX the offsets are a
+   parameter by value, in the order of the node's operands and results. Blocks
+   have BLOCK_THREADS threads; any number of blocks gives the same bits. */
 #ifndef SNUG_GRID_H
 #define SNUG_GRID_H
 
