@@ -143,7 +143,7 @@ write_ptx(const Args *args, Module *m, const char *path)
     Grid grid = grid_emit(m, &o, GRID_PTX, made);
 
     write_text(args->arena, path, read_text(args->arena, made));
-    if (grid.left_out)
+    if (grid.left_out && !option_on(args, OPT_quiet))
         fprintf(stderr,
                 "note: %d of %d kernels are in the PTX; the other nodes have "
                 "none for a GPU yet: %s\n",
