@@ -113,6 +113,34 @@ Test(contract, sizes)
     arena_free(a);
 }
 
+/* Sums that are long enough to be walked in blocks, whole and cut. */
+Test(contract, blocks)
+{
+    static const int sizes[][3] = {
+        {130, 101, 768}, {97, 200, 401}, {540, 97, 512}, {101, 103, 1031}};
+    Arena *a = arena_new();
+    Source s = source_new(a);
+    int size[26] = {0};
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        set_sizes(size, sizes[i][0], sizes[i][1], sizes[i][2]);
+        for (size_t l = 0; l < 5; l++)
+            if (l % 4 == i || i % 2)
+                add_product(&s, i == 3 ? "f64" : "f32", layouts[l], 1, size,
+                            "");
+        add_graph(&s,
+                  "input %%a : f32[100,%d]\ninput %%b : f32[%d,120]\n"
+                  "input %%c : f32[120]\ninput %%r : f32[100,120]\n"
+                  "f %%y = contract %%a, %%b labels=\"mk,kn->mn\" split=1 : "
+                  "f32[100,120]\n"
+                  "f %%h = map %%y, %%c, %%r \"max(a+b,0)+c\" : "
+                  "f32[100,120]\noutput %%h\n",
+                  sizes[i][2], sizes[i][2]);
+    }
+    check_here(&s, FUSED);
+    arena_free(a);
+}
+
 Test(contract, split)
 {
     Arena *a = arena_new();

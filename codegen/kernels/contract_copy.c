@@ -75,9 +75,13 @@ make_transpose(Maker *k)
 /* ---- panels
  * ------------------------------------------------------------------ */
 
+/* A block of one side, a term after the other. */
 typedef struct Pack {
     Maker *k;
-    LLVMValueRef count; /* of inner lanes */
+    const Side *side;
+    int64_t width;      /* elements of a term */
+    LLVMValueRef count; /* of inner indices */
+    LLVMValueRef terms; /* of the sum's innermost axis */
     bool turned;        /* the sum's last axis has unit stride: transpose */
 } Pack;
 
@@ -89,37 +93,48 @@ copy_one(const Maker *k, LLVMValueRef from, LLVMValueRef to)
     store(k->u, load(k->u, k->element, from, align), to, align);
 }
 
-/* The lanes of one term, vector by vector or one by one. */
+static int64_t
+side_step(const Pack *p)
+{
+    return p->side->axis[0].in[p->side->operand] * p->k->c->bytes;
+}
+
+/* One term with unit stride, by vectors; few lanes by short ones. */
 static void
-pack_lanes(const Pack *p, LLVMValueRef from, LLVMValueRef to)
+pack_vectors(const Pack *p, LLVMValueRef from, LLVMValueRef to)
 {
     const Contraction *c = p->k->c;
     Unit *u = p->k->u;
-    int64_t stride = c->lane.axis[0].in[c->lane.operand];
-    bool unit = stride == 1;
-    int64_t known;
-    LLVMValueRef i, x, y, left;
+    int64_t known = p->side->inner;
+    int lanes = c->lanes;
+
+    is_const(p->count, &known);
+    while (lanes / 2 >= known)
+        lanes /= 2;
+    for (int64_t i = 0; i < known; i += lanes) {
+        LLVMValueRef at = const_i64(u, i), x;
+
+        x = load_masked(u, c->dtype, lanes, address(u, from, at, c->bytes),
+                        LLVMBuildNSWSub(u->b, p->count, at, ""));
+        store(u, x, address(u, to, at, c->bytes), (unsigned)c->bytes);
+    }
+}
+
+/* The indices of one term, vector by vector or one by one. */
+static void
+pack_lanes(const Pack *p, LLVMValueRef from, LLVMValueRef to)
+{
+    Unit *u = p->k->u;
+    int64_t bytes = p->k->c->bytes;
     Loop l;
 
-    if (unit && is_const(p->count, &known) && known <= c->lanes) {
-        int lanes = c->lanes;
-
-        while (lanes / 2 >= known)
-            lanes /= 2;
-        x = load_masked(u, c->dtype, lanes, from, p->count);
-        store(u, x, to, (unsigned)c->bytes);
+    if (side_step(p) == bytes) {
+        pack_vectors(p, from, to);
         return;
     }
-    i = loop_begin(u, &l, const_i64(u, 0), p->count, unit ? c->lanes : 1, 0,
-                   NULL);
-    x = address(u, from, i, stride * c->bytes);
-    y = address(u, to, i, c->bytes);
-    left = LLVMBuildNSWSub(u->b, p->count, i, "");
-    if (unit)
-        store(u, load_masked(u, c->dtype, c->lanes, x, left), y,
-              (unsigned)c->bytes);
-    else
-        copy_one(p->k, x, y);
+    loop_begin(u, &l, const_i64(u, 0), p->count, 1, 0, NULL);
+    copy_one(p->k, address(u, from, l.i, side_step(p)),
+             address(u, to, l.i, bytes));
     loop_end(u, &l);
 }
 
@@ -130,7 +145,6 @@ pack_rest(const Pack *p, LLVMValueRef from, LLVMValueRef to, LLVMValueRef lanes,
 {
     const Contraction *c = p->k->c;
     Unit *u = p->k->u;
-    int64_t stride = c->lane.axis[0].in[c->lane.operand] * c->bytes;
     LLVMValueRef i, t, x, y, zero = const_i64(u, 0);
     Loop outer, inner;
 
@@ -138,8 +152,8 @@ pack_rest(const Pack *p, LLVMValueRef from, LLVMValueRef to, LLVMValueRef lanes,
     terms = least(u, terms, const_i64(u, c->lanes));
     i = loop_begin(u, &outer, zero, lanes, 1, 0, NULL);
     t = loop_begin(u, &inner, zero, terms, 1, 0, NULL);
-    x = address(u, address(u, from, i, stride), t, c->bytes);
-    y = address(u, address(u, to, t, tile_width(c) * c->bytes), i, c->bytes);
+    x = address(u, address(u, from, i, side_step(p)), t, c->bytes);
+    y = address(u, address(u, to, t, p->width * c->bytes), i, c->bytes);
     copy_one(p->k, x, y);
     loop_end(u, &inner);
     loop_end(u, &outer);
@@ -151,12 +165,11 @@ pack_square(const Pack *p, LLVMValueRef from, LLVMValueRef to,
 {
     const Contraction *c = p->k->c;
     Unit *u = p->k->u;
-    int64_t stride = c->lane.axis[0].in[c->lane.operand] * c->bytes;
     LLVMBasicBlockRef whole = block_new(u, "whole"), cut = block_new(u, "cut");
     LLVMBasicBlockRef after = block_new(u, "after");
     LLVMValueRef full = const_i64(u, c->lanes), both;
-    LLVMValueRef args[] = {from, to, const_i64(u, stride),
-                           const_i64(u, tile_width(c) * c->bytes)};
+    LLVMValueRef args[] = {from, to, const_i64(u, side_step(p)),
+                           const_i64(u, p->width * c->bytes)};
 
     both = LLVMBuildAnd(u->b, LLVMBuildICmp(u->b, LLVMIntSGE, lanes, full, ""),
                         LLVMBuildICmp(u->b, LLVMIntSGE, terms, full, ""), "");
@@ -176,18 +189,17 @@ pack_turned(const Pack *p, LLVMValueRef from, LLVMValueRef to)
 {
     const Contraction *c = p->k->c;
     Unit *u = p->k->u;
-    LLVMValueRef size = const_i64(u, vec_last(c->sum).size), i, t, x, y;
-    LLVMValueRef zero = const_i64(u, 0);
+    LLVMValueRef i, t, x, y, zero = const_i64(u, 0);
     Loop outer, inner;
 
     i = loop_begin(u, &outer, zero, p->count, c->lanes, 0, NULL);
-    t = loop_begin(u, &inner, zero, size, c->lanes, 0, NULL);
-    x = address(u, from, i, c->lane.axis[0].in[c->lane.operand] * c->bytes);
+    t = loop_begin(u, &inner, zero, p->terms, c->lanes, 0, NULL);
+    x = address(u, from, i, side_step(p));
     x = address(u, x, t, c->bytes);
     y = address(u, to, i, c->bytes);
-    y = address(u, y, t, tile_width(c) * c->bytes);
+    y = address(u, y, t, p->width * c->bytes);
     pack_square(p, x, y, LLVMBuildNSWSub(u->b, p->count, i, ""),
-                LLVMBuildNSWSub(u->b, size, t, ""));
+                LLVMBuildNSWSub(u->b, p->terms, t, ""));
     loop_end(u, &inner);
     loop_end(u, &outer);
 }
@@ -196,17 +208,19 @@ static void
 pack_axis(const Pack *p, size_t i, LLVMValueRef from, LLVMValueRef to)
 {
     const Contraction *c = p->k->c;
-    const Side *s = &c->lane;
+    const Side *s = p->side;
     Unit *u = p->k->u;
+    bool last = i + 1 == vec_len(c->sum);
     LLVMValueRef index;
     Loop l;
 
     if (i + (p->turned ? 1 : 0) < vec_len(c->sum)) {
-        index = loop_begin(u, &l, const_i64(u, 0), const_i64(u, c->sum[i].size),
-                           1, 0, NULL);
+        index = loop_begin(u, &l, const_i64(u, 0),
+                           last ? p->terms : const_i64(u, c->sum[i].size), 1, 0,
+                           NULL);
         pack_axis(p, i + 1,
                   address(u, from, index, c->sum[i].in[s->operand] * c->bytes),
-                  address(u, to, index, lane_stride(c, i) * c->bytes));
+                  address(u, to, index, side_stride(c, s, i) * c->bytes));
         loop_end(u, &l);
         return;
     }
@@ -224,18 +238,23 @@ pack_axis(const Pack *p, size_t i, LLVMValueRef from, LLVMValueRef to)
 }
 
 LLVMValueRef
-make_pack(Maker *k)
+make_pack(Maker *k, const Side *s)
 {
     const Contraction *c = k->c;
-    Pack p = {.k = k};
+    Pack p = {.k = k, .side = s};
     size_t first = c->outside ? 1 : 0;
-    int operand = c->lane.operand;
-    LLVMValueRef f = part_begin(k, ".panel", 2, 1);
+    LLVMValueRef f =
+        part_begin(k, s == &c->lane ? ".panel" : ".rows", 2, 2);
 
-    p.count = c->lane.inner_blocks == 1 ? const_i64(k->u, c->lane.tail)
-                                        : LLVMGetParam(f, 2);
-    p.turned = vec_len(c->sum) > first && vec_last(c->sum).in[operand] == 1 &&
-               c->lane.axis[0].in[operand] != 1 && vec_last(c->sum).size > 1;
+    p.width = s == &c->lane ? tile_width(c) : tile_height(c);
+    p.count = s->inner_blocks == 1 ? const_i64(k->u, s->tail)
+                                   : LLVMGetParam(f, 2);
+    p.terms = LLVMGetParam(f, 3);
+    if (!c->blocked && vec_len(c->sum) > first)
+        p.terms = const_i64(k->u, vec_last(c->sum).size);
+    p.turned = vec_len(c->sum) > first &&
+               vec_last(c->sum).in[s->operand] == 1 &&
+               s->axis[0].in[s->operand] != 1 && vec_last(c->sum).size > 1;
     pack_axis(&p, first, LLVMGetParam(f, 0), LLVMGetParam(f, 1));
     LLVMBuildRetVoid(k->u->b);
     return f;
