@@ -29,6 +29,8 @@ Unit *unit_new(Arena *a, const Machine *m, const char *triple,
 void unit_free(Unit *u);
 void unit_optimize(Unit *u); /* verifies before */
 void unit_write(Unit *u, bool assembly, const char *path);
+/* Does the target's CPU have this feature, by LLVM's name of it? */
+bool unit_has(Unit *u, const char *feature);
 LLVMTypeRef unit_type(Unit *u, DType d);              /* scalar; i1 is i8, a
                                      narrow float the integer of its size */
 LLVMTypeRef unit_vector(Unit *u, DType d, int lanes); /* lanes 1: scalar */
