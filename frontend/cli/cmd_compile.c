@@ -3,6 +3,7 @@
 #include "codegen/emit.h"
 #include "codegen/link.h"
 #include "frontend/cli/commands.h"
+#include "frontend/cli/page.h"
 #include "frontend/onnx/import.h"
 #include "ir/base/output.h"
 #include "ir/text.h"
@@ -265,6 +266,7 @@ cmd_compile(const Args *args)
     run_passes(args, m, kind == K_IR ? "" : passes_left(m));
     if (m->stage == ST_PLACED)
         require_good_plan(args, m);
+    page_report(args, m);
     if (kind == K_IR || kind == K_PLAN) {
         write_text(args->arena, path.s, print_module(args->arena, m));
         return ST_OK;
