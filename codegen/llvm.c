@@ -121,6 +121,22 @@ unit_free(Unit *u)
     LLVMDisposeTargetMachine(u->target);
 }
 
+bool
+unit_has(Unit *u, const char *feature)
+{
+    char *all = LLVMGetTargetMachineFeatureString(u->target);
+    size_t length = strlen(feature);
+    bool has = false;
+
+    for (const char *s = all; *s && !has; s += strcspn(s, ",")) {
+        s += *s == ',';
+        has = *s == '+' && strcspn(s + 1, ",") == length &&
+              strncmp(s + 1, feature, length) == 0;
+    }
+    LLVMDisposeMessage(all);
+    return has;
+}
+
 void
 unit_optimize(Unit *u)
 {
