@@ -9,7 +9,7 @@
 #include <math.h>
 
 enum {
-    TILE_UNITS = 16384, /* of work that a tile for threads should have */
+    TILE_UNITS = 8192,  /* of work that a tile for threads should have */
     TILES_MOST = 128,
     COPIES_MOST = 12,      /* tiles, where each makes copies of its own */
     ROWS_LEAST = 96,       /* that a panel is packed for */
@@ -158,7 +158,7 @@ step_cost(const Chooser *h, const Choice *t, double rows, double vectors)
 {
     double width = t->lanes == h->full ? 1 : 0.9;
     double work = rows * vectors * width;
-    double loads = rows * 0.9 + vectors;
+    double loads = rows + vectors;
     double far = far_bytes(h, t, rows, vectors) / h->m->vector_bytes;
     double streams = rows > 16 ? (rows - 16) * 0.05 : 0;
 
@@ -456,7 +456,7 @@ cut_tiles(Contraction *c, double units, const Machine *m)
         return;
     }
     cut(&c->lane, want);
-    cut(&c->row, (want + c->lane.chunks - 1) / c->lane.chunks);
+    cut(&c->row, want / c->lane.chunks);
     if (most < 1)
         most = 1;
     if (c->lane.chunk > most)
@@ -573,6 +573,8 @@ contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
         cut_sum(a, c);
     c->packing = packing_of(c, wanted);
     cut_tiles(c, t->cost * (double)axes_size(c->batch, 0), m);
+    if (c->packing == PACK_SHARED && c->row.chunks == 1)
+        c->packing = PACK_TILE; /* each is made once all the same */
     c->tiles =
         axes_size(c->batch, 0) * c->split * c->lane.chunks * c->row.chunks;
     lay_scratch(c);

@@ -301,14 +301,16 @@ emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
     at = copy_at(k, lane.at);
     row = spot_of(k, &c->row, row_block, at);
     args[0] = row_pointer(k, t, &row, row_block);
-    args[2] = sums_pointer(k, t, row_block, lane_block);
+    args[2] = stores_result(c)
+                  ? address(u, k->out[0].base, at[k->out[0].class], c->bytes)
+                  : sums_pointer(k, t, row_block, lane_block);
     args[3] = from;
     args[4] = to;
     args[5] = t->first ? LLVMBuildZExt(u->b, t->first, u->i64, "")
                        : const_i64(u, 0);
     if (work & WORK_SUM)
         call_micro(k, &row, &lane, args);
-    if (work & WORK_END)
+    if (work & WORK_END && !stores_result(c))
         emit_block_end(k, t, args[2], &row, &lane, at);
     loop_end(u, &rows);
     loop_end(u, &lanes);
@@ -550,7 +552,7 @@ make_tiles(Maker *k)
         operand[i] = operand_pointer(k, f, i);
     if (c->split == 1)
         ports_open(k, f);
-    if (!c->outside)
+    if (!c->outside && !stores_result(c))
         k->tile = stack_room(u, k->element, size, 64);
     if (c->walk == WALK_ROWS)
         k->turned = stack_room(u, k->element, size, 64);

@@ -9,7 +9,9 @@ typedef struct Micro {
     int rows, vectors;
     int64_t row_at[64], lane_at[64]; /* element offsets in the operands */
     int64_t sum_at[64];              /* of vectors in a row of the tile */
-    int64_t masked[64];              /* lanes to load; 0: all */
+    int64_t result_row[64], result_lane[64]; /* in the result */
+    int64_t masked[64];                      /* lanes to load; 0: all */
+    int64_t cut[64];                         /* lanes there are; 0: all */
     LLVMValueRef sum[64];            /* rows * vectors */
 } Micro;
 
@@ -40,8 +42,11 @@ lay_rows(Micro *m, const Contraction *c, bool tail)
         far = s->inner;
     }
     for (int64_t o = 0; o < s->outer; o++)
-        for (int64_t i = 0; i < inner; i++)
+        for (int64_t i = 0; i < inner; i++) {
+            m->result_row[m->rows] =
+                o * s->axis[1].at[0] + i * s->axis[0].at[0];
             m->row_at[m->rows++] = o * far + i * near;
+        }
 }
 
 /* A copy has room behind it, a panel is full; elsewhere only what is there
@@ -66,7 +71,9 @@ lay_lanes(Micro *m, const Contraction *c, bool tail)
 
             m->lane_at[m->vectors] = o * far + i;
             m->sum_at[m->vectors] = o * s->inner + i;
-            m->masked[m->vectors] = guard && left < c->lanes ? left : 0;
+            m->result_lane[m->vectors] = o * s->axis[1].at[0] + i;
+            m->cut[m->vectors] = left < c->lanes ? left : 0;
+            m->masked[m->vectors] = guard ? m->cut[m->vectors] : 0;
             m->vectors++;
         }
 }
@@ -284,6 +291,32 @@ emit_sums(Micro *m, LLVMValueRef sums, LLVMValueRef first)
         }
 }
 
+bool
+stores_result(const Contraction *c)
+{
+    return !c->group && !c->outside && c->split == 1 &&
+           c->walk == WALK_LANES && c->lane.inner % c->lanes == 0;
+}
+
+static void
+store_result(Micro *m, LLVMValueRef result)
+{
+    const Contraction *c = m->k->c;
+    Unit *u = m->k->u;
+
+    for (int r = 0; r < m->rows; r++)
+        for (int v = 0; v < m->vectors; v++) {
+            LLVMValueRef p =
+                at(m, result, m->result_row[r] + m->result_lane[v]);
+
+            if (m->cut[v])
+                store_masked(u, c->dtype, c->lanes, m->sum[r * m->vectors + v],
+                             p, const_i64(u, m->cut[v]));
+            else
+                store(u, m->sum[r * m->vectors + v], p, (unsigned)c->bytes);
+        }
+}
+
 LLVMValueRef
 make_micro(Maker *k, bool row_tail, bool lane_tail)
 {
@@ -307,7 +340,10 @@ make_micro(Maker *k, bool row_tail, bool lane_tail)
     else
         emit_axis(&m, first, parts_are_whole(c) ? NULL : terms,
                   LLVMGetParam(f, 0), LLVMGetParam(f, 1));
-    emit_sums(&m, LLVMGetParam(f, 2), NULL);
+    if (stores_result(c))
+        store_result(&m, LLVMGetParam(f, 2));
+    else
+        emit_sums(&m, LLVMGetParam(f, 2), NULL);
     LLVMBuildRetVoid(k->u->b);
     return f;
 }

@@ -53,6 +53,8 @@ bool is_const(LLVMValueRef v, int64_t *x);
    sum is walked outside and this is not its first index, then from what stands
    in sums. */
 LLVMValueRef make_micro(Maker *k, bool row_tail, bool lane_tail);
+/* Does it store to the result itself, `sums` being the tile's place there? */
+bool stores_result(const Contraction *c);
 /* Element stride of sum axis i in a side's operand or its panel. */
 int64_t side_stride(const Contraction *c, const Side *s, size_t i);
 bool side_packed(const Contraction *c, const Side *s);
