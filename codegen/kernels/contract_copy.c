@@ -269,32 +269,54 @@ ceil_div(int64_t a, int64_t b)
     return a <= 0 ? 0 : (a + b - 1) / b;
 }
 
-/* One row of the source; what falls outside of the copy is left out. */
+/* `count` elements side by side. */
+static void
+copy_run(Maker *k, LLVMValueRef from, LLVMValueRef to, LLVMValueRef count)
+{
+    Unit *u = k->u;
+    int64_t bytes = k->c->bytes;
+    LLVMValueRef i, left;
+    Loop l;
+
+    i = loop_begin(u, &l, const_i64(u, 0), count, k->c->lanes, 0, NULL);
+    left = LLVMBuildNSWSub(u->b, count, i, "");
+    store_masked(u, k->c->dtype, k->c->lanes,
+                 load_masked(u, k->c->dtype, k->c->lanes,
+                             address(u, from, i, bytes), left),
+                 address(u, to, i, bytes), left);
+    loop_end(u, &l);
+}
+
+/* One row of the source; what falls outside of the copy is left out. Runs are
+   as long as elements stand side by side on both sides. */
 static void
 copy_row(Maker *k, const Image *m, LLVMValueRef from, LLVMValueRef to)
 {
     Unit *u = k->u;
     int64_t bytes = k->c->bytes, spread = m->spread_columns, last, first;
-    bool unit = spread == 1;
-    LLVMValueRef i, x, y, left;
+    int64_t each = m->run ? m->channels : 1, step = spread * m->to_column;
+    LLVMValueRef i;
     Loop l;
 
     first = ceil_div(-m->left, spread);
     last = ceil_div(m->columns - m->left, spread);
     last = last < m->width ? last : m->width;
-    i = loop_begin(u, &l, const_i64(u, first), const_i64(u, last),
-                   unit ? k->c->lanes : 1, 0, NULL);
-    x = address(u, from, i, bytes);
-    y = LLVMBuildNSWMul(u->b, i, const_i64(u, spread), "");
-    y = LLVMBuildNSWAdd(u->b, y, const_i64(u, m->left), "");
-    y = address(u, to, y, bytes);
-    left = LLVMBuildNSWSub(u->b, const_i64(u, last), i, "");
-    if (unit)
-        store_masked(u, k->c->dtype, k->c->lanes,
-                     load_masked(u, k->c->dtype, k->c->lanes, x, left), y,
-                     left);
+    if (last <= first)
+        return;
+    to = address(u, to, const_i64(u, m->left * m->to_column * bytes), 1);
+    if (m->from_column == each && step == each) {
+        copy_run(k, address(u, from, const_i64(u, first * each * bytes), 1),
+                 address(u, to, const_i64(u, first * each * bytes), 1),
+                 const_i64(u, (last - first) * each));
+        return;
+    }
+    i = loop_begin(u, &l, const_i64(u, first), const_i64(u, last), 1, 0, NULL);
+    from = address(u, from, i, m->from_column * bytes);
+    to = address(u, to, i, step * bytes);
+    if (each > 1)
+        copy_run(k, from, to, const_i64(u, each));
     else
-        copy_one(k, x, y);
+        copy_one(k, from, to);
     loop_end(u, &l);
 }
 
@@ -310,16 +332,36 @@ rows_up_to(Unit *u, LLVMValueRef x, int64_t by)
     return LLVMBuildUDiv(u->b, x, const_i64(u, by), "");
 }
 
+/* Rows [first, last) of the source, from which and where to `top` moves them.
+ */
+static void
+copy_rows(Maker *k, const Image *m, LLVMValueRef from, LLVMValueRef to,
+          LLVMValueRef first, LLVMValueRef last, LLVMValueRef top)
+{
+    Unit *u = k->u;
+    int64_t bytes = k->c->bytes;
+    LLVMValueRef i, row;
+    Loop rows;
+
+    i = loop_begin(u, &rows, first, last, 1, 0, NULL);
+    row = LLVMBuildNSWMul(u->b, i, const_i64(u, m->spread_rows), "");
+    row = LLVMBuildNSWAdd(u->b, row, top, "");
+    copy_row(k, m, address(u, from, i, m->from_row * bytes),
+             address(u, to, row, m->to_row * bytes));
+    loop_end(u, &rows);
+}
+
 LLVMValueRef
 make_image(Maker *k, int operand)
 {
     const Image *m = &k->c->image[operand];
     Unit *u = k->u;
     LLVMValueRef f = part_begin(k, operand ? ".image1" : ".image0", 2, 1);
-    LLVMValueRef from = LLVMGetParam(f, 0), to = LLVMGetParam(f, 1), top, c, i;
-    LLVMValueRef height = const_i64(u, m->height), first, last, row;
+    LLVMValueRef from = LLVMGetParam(f, 0), to = LLVMGetParam(f, 1), top, c;
+    LLVMValueRef height = const_i64(u, m->height), first, last;
     int64_t bytes = k->c->bytes, plane = m->rows * m->columns;
-    Loop channels, rows;
+    int64_t planes = m->run ? 1 : m->channels;
+    Loop channels;
 
     LLVMBuildMemSet(u->b, to, LLVMConstInt(u->i8, 0, false),
                     const_i64(u, m->channels * plane * bytes), 64);
@@ -328,16 +370,11 @@ make_image(Maker *k, int operand)
     first = rows_up_to(u, LLVMBuildNSWNeg(u->b, top, ""), m->spread_rows);
     last = LLVMBuildNSWSub(u->b, const_i64(u, m->rows), top, "");
     last = least(u, rows_up_to(u, last, m->spread_rows), height);
-    c = loop_begin(u, &channels, const_i64(u, 0), const_i64(u, m->channels), 1,
-                   0, NULL);
-    from = address(u, from, c, m->height * m->width * bytes);
-    to = address(u, to, c, plane * bytes);
-    i = loop_begin(u, &rows, first, last, 1, 0, NULL);
-    row = LLVMBuildNSWMul(u->b, i, const_i64(u, m->spread_rows), "");
-    row = LLVMBuildNSWAdd(u->b, row, top, "");
-    copy_row(k, m, address(u, from, i, m->width * bytes),
-             address(u, to, row, m->columns * bytes));
-    loop_end(u, &rows);
+    c = loop_begin(u, &channels, const_i64(u, 0), const_i64(u, planes), 1, 0,
+                   NULL);
+    from = address(u, from, c, m->from_channel * bytes);
+    to = address(u, to, c, m->to_channel * bytes);
+    copy_rows(k, m, from, to, first, last, top);
     loop_end(u, &channels);
     LLVMBuildRetVoid(u->b);
     return f;
