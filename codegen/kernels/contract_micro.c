@@ -178,8 +178,11 @@ emit_innermost(Micro *m, size_t i, LLVMValueRef *from_to, int64_t by,
     first[n + 1] = address(u, lanes, from_to[0], lane * c->bytes);
     loop_begin(u, &l, from_to[0], from_to[1], by, n + 2, first);
     take_sums(m, &l);
-    for (int64_t t = 0; t < by; t++)
+    for (int64_t t = 0; t < by; t++) {
+        if (t) /* loads of the next term would take registers of this one */
+            memory_fence(u);
         emit_term(m, loop_phi(&l, n), t * row, loop_phi(&l, n + 1), t * lane);
+    }
     give_sums(m, &l);
     loop_next(&l, n, at(m, loop_phi(&l, n), by * row));
     loop_next(&l, n + 1, at(m, loop_phi(&l, n + 1), by * lane));
