@@ -1,7 +1,8 @@
 /* conv: convolution of NCHW or NHWC and its two gradients, as products over
-   gathered elements, in the same order whatever the layout. Padded taps are zeros that take part: fma(0, w, sum). k runs over
-   (kh, kw, c), for the input's gradient over (kh, kw, out c), for the weight's
-   over (n, oh, ow). */
+   gathered elements, in the same order whatever the layout. Padded taps are
+   zeros that take part: fma(0, w, sum). k runs over (kh, kw, c), for the
+   input's gradient over (kh, kw, out c), for the weight's over
+   (n, oh, ow). */
 #include "ir/eval.h"
 #include "ir/ops/geometry.h"
 #include "ir/ops/product.h"
