@@ -507,3 +507,27 @@ Test(moves, all_kinds)
     check(&s, PLAIN);
     arena_free(a);
 }
+
+/* Squares, their edges, several blocks, every size of element. */
+Test(moves, turned)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    add_graph(&s, "input %%x : f32[3,130,259]\nf %%y = transpose %%x "
+                  "perm=[0,2,1] : f32[3,259,130]\noutput %%y\n");
+    add_graph(&s, "input %%x : f64[150,2,37]\nf %%y = transpose %%x "
+                  "perm=[2,1,0] : f64[37,2,150]\noutput %%y\n");
+    add_graph(&s, "input %%x : bf16[160,64]\nf %%y = transpose %%x "
+                  "perm=[1,0] : bf16[64,160]\noutput %%y\n");
+    add_graph(&s, "input %%x : i8[33,200]\nf %%y = transpose %%x "
+                  "perm=[1,0] : i8[200,33]\noutput %%y\n");
+    add_graph(&s, "input %%x : f32[2,5,1,300]\nf %%y = transpose %%x "
+                  "perm=[3,0,2,1] : f32[300,2,1,5]\n"
+                  "f %%z = transpose %%x perm=[0,3,1,2] : f32[2,300,5,1]\n"
+                  "output %%y\noutput %%z\n");
+    add_graph(&s, "input %%x : i64[7,3,20,4]\nf %%y = transpose %%x "
+                  "perm=[3,2,1,0] : i64[4,20,3,7]\noutput %%y\n");
+    check(&s, PLAIN);
+    arena_free(a);
+}

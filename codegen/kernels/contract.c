@@ -40,7 +40,7 @@ rest(Unit *u, LLVMValueRef x, int64_t by)
 }
 
 /* The last digit of a number in mixed base; x keeps the others. */
-static LLVMValueRef
+LLVMValueRef
 digit(Unit *u, LLVMValueRef *x, int64_t base)
 {
     LLVMValueRef d = rest(u, *x, base);
@@ -49,7 +49,7 @@ digit(Unit *u, LLVMValueRef *x, int64_t base)
     return d;
 }
 
-static LLVMValueRef *
+LLVMValueRef *
 zeros(Maker *k)
 {
     LLVMValueRef *at = NEWN(k->u->arena, LLVMValueRef, k->c->classes);
@@ -59,7 +59,7 @@ zeros(Maker *k)
     return at;
 }
 
-static void
+void
 move_along(Maker *k, const Axis *x, LLVMValueRef index, int64_t step,
            LLVMValueRef *at)
 {
@@ -68,7 +68,7 @@ move_along(Maker *k, const Axis *x, LLVMValueRef index, int64_t step,
 }
 
 /* Where block number `block` of a side stands. at: is moved. */
-static Spot
+Spot
 spot_of(Maker *k, const Side *s, LLVMValueRef block, LLVMValueRef *at)
 {
     Unit *u = k->u;
@@ -97,7 +97,7 @@ spot_of(Maker *k, const Side *s, LLVMValueRef block, LLVMValueRef *at)
     return spot;
 }
 
-static LLVMValueRef
+LLVMValueRef
 operand_pointer(Maker *k, LLVMValueRef kernel, int operand)
 {
     const Contraction *c = k->c;
@@ -109,7 +109,7 @@ operand_pointer(Maker *k, LLVMValueRef kernel, int operand)
     return kernel_pointer(k->u, kernel, place);
 }
 
-static LLVMValueRef
+LLVMValueRef
 kernel_begin(Maker *k, const char *suffix)
 {
     const Contraction *c = k->c;
@@ -130,7 +130,7 @@ kernel_begin(Maker *k, const char *suffix)
     return f;
 }
 
-static LLVMValueRef
+LLVMValueRef
 own_room(Maker *k, int64_t offset)
 {
     return address(k->u, k->own, const_i64(k->u, offset), 1);
@@ -148,7 +148,7 @@ is_cut(Unit *u, const Side *s, LLVMValueRef count)
 }
 
 /* Calls the register tile that fits the counts. */
-static void
+void
 call_micro(Maker *k, const Spot *row, const Spot *lane, LLVMValueRef *args)
 {
     Unit *u = k->u;
@@ -248,11 +248,10 @@ sums_pointer(Maker *k, const Tile *t, LLVMValueRef row, LLVMValueRef lane)
     lane = LLVMBuildNSWSub(u->b, lane, t->lane_from, "");
     index = LLVMBuildNSWMul(u->b, lane, const_i64(u, c->row.chunk), "");
     index = LLVMBuildNSWAdd(u->b, index, row, "");
-    return address(u, own_room(k, c->sums), index,
-                   tile_width(c) * tile_height(c) * c->bytes);
+    return address(u, own_room(k, c->sums), index, tile_bytes(c));
 }
 
-static LLVMValueRef *
+LLVMValueRef *
 copy_at(Maker *k, LLVMValueRef *at)
 {
     LLVMValueRef *copy = zeros(k);
@@ -344,7 +343,7 @@ make_copies(Maker *k, Tile *t, const LLVMValueRef *band)
     }
 }
 
-static void
+void
 chunk_bounds(Maker *k, const Side *s, LLVMValueRef index, LLVMValueRef *from,
              LLVMValueRef *to)
 {
@@ -393,11 +392,11 @@ static void
 clear_sums(Maker *k)
 {
     const Contraction *c = k->c;
-    int64_t block = tile_width(c) * tile_height(c) * c->bytes;
-
     LLVMBuildMemSet(k->u->b, own_room(k, c->sums),
                     LLVMConstInt(k->u->i8, 0, false),
-                    const_i64(k->u, c->row.chunk * c->lane.chunk * block), 64);
+                    const_i64(k->u, c->row.chunk * c->lane.chunk *
+                                        tile_bytes(c)),
+                    64);
 }
 
 /* A sum whose first axis is walked outside: all blocks take its terms, one
@@ -604,7 +603,7 @@ result_axes(const Maker *k)
     return made;
 }
 
-static LLVMValueRef
+LLVMValueRef
 make_sum(Maker *k, int64_t *tiles)
 {
     Unit *u = k->u;
@@ -657,6 +656,10 @@ lower_contract(Unit *u, const Graph *g, NodeId n, const char *name,
     k.element = unit_type(u, c->dtype);
     k.vector = unit_vector(u, c->dtype, c->lanes);
     ASSERT(c->dtype == DT_F32 || c->dtype == DT_F64);
+    if (c->pairs) {
+        lower_contract_bf16(&k, out);
+        return;
+    }
     make_parts(&k);
     if (c->packing == PACK_SHARED) {
         out->kernel[out->phases] = make_panels(&k);
