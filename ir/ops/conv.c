@@ -126,6 +126,9 @@ weight_gradient(Builder *b, const Node *node, ValueId x, ValueId dy,
     int64_t mn = type_elements(w) / node_int(node, "groups");
     GradFrom from = {node, split_of(mn, pixels(node, y))};
 
+    while (node_int(node, "nhwc") && y->dim[0] % from.split)
+        from.split--; /* parts of whole images */
+
     return conv_build(b, OP_conv_grad_weight, (ValueId[]){x, dy}, w, &from);
 }
 
