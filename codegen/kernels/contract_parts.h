@@ -35,7 +35,8 @@ typedef struct Maker {
 
 /* An offset of blocks: in the operand of a side and in every class. */
 typedef struct Spot {
-    LLVMValueRef in;    /* elements */
+    LLVMValueRef in;     /* elements */
+    LLVMValueRef beside; /* in the other side's operand */
     LLVMValueRef *at;   /* a class each, elements */
     LLVMValueRef count; /* of inner indices */
 } Spot;
