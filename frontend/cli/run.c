@@ -102,8 +102,8 @@ read_printing(const Args *args, PipelineOptions *o)
 #undef PASS
         NULL
     };
-    static const char *const topics[] = {"contract", "kernels", "place", "rewrite",
-                                         "schedule", NULL};
+    static const char *const topics[] = {"contract", "fuse",    "kernels", "place",
+                                         "rewrite",  "schedule", NULL};
     const char *log = option(args, OPT_log, NULL);
 
     o->print_after = option(args, OPT_print_after, NULL);
