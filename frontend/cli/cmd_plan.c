@@ -32,6 +32,7 @@ cmd_plan(const Args *args)
                      "plan diff is not available yet; both "
                      "plans are text: diff(1) shows it");
     expect_operands(args, 1);
+    use_machine_file(args);
     m = load_model(args, args->operand[0]);
     run_passes(args, m, passes_left(m));
     if (m->stage != ST_PLACED)

@@ -7,7 +7,9 @@ typedef struct Embedded {
     const char *text;
 } Embedded;
 
-/* NULL-ended: passes/train/rules and passes/simplify/rules. */
+/* NULL-ended: passes/train/rules, passes/simplify/rules, ir/figures and
+   frontend/cli/calibrate. */
 extern const Embedded embedded_rules[], embedded_rewrites[];
+extern const Embedded embedded_figures[], embedded_nets[];
 
 #endif

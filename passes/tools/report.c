@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/infer.h"
+#include "ir/cost.h"
 #include "ir/text.h"
 
 enum { LARGEST = 10 };
@@ -55,21 +55,6 @@ peak_position(Arena *a, Graph *g, int64_t align)
         if (live[k] > live[at])
             at = (int)k;
     return at;
-}
-
-double
-predicted_seconds(const Graph *g, const Machine *m)
-{
-    double seconds = 0;
-
-    for (size_t k = 0; k < vec_len(g->order); k++) {
-        Cost c = cost_node(g, g->order[k]);
-        double compute = c.flops / m->flops_per_second;
-        double move = c.bytes / m->bytes_per_second;
-
-        seconds += compute > move ? compute : move;
-    }
-    return seconds;
 }
 
 static int64_t
@@ -168,8 +153,8 @@ add_largest(Text *t, const Peak *p)
 static void
 add_entries(Text *t, Module *m, const Machine *machine)
 {
-    text_add(t, "\n%-10s %6s %14s %12s\n", "entry", "nodes", "peak",
-             "predicted");
+    text_add(t, "\n%-10s %6s %14s %12s (%d threads)\n", "entry", "nodes",
+             "peak", "predicted", cost_workers(machine));
     for (size_t i = 0; i < vec_len(m->entry); i++) {
         Graph *g = m->entry[i];
         Peak p = find_peak(t->arena, g, machine->align);
@@ -179,7 +164,7 @@ add_entries(Text *t, Module *m, const Machine *machine)
             sum += p.bytes[o];
         text_add(t, "%-10s %6zu %14s %9.3f ms\n", g->name, vec_len(g->order),
                  format_bytes(t->arena, sum),
-                 1e3 * predicted_seconds(g, machine));
+                 1e3 * cost_entry(g, machine).many);
     }
 }
 

@@ -21,9 +21,6 @@ typedef enum Owner {
 const char *owner_name(Owner o);
 Owner buffer_owner(const Graph *g, const Buffer *b);
 
-/* Predicted seconds of a run of the entry on one worker. */
-double predicted_seconds(const Graph *g, const Machine *m);
-
 /* A placed module; `target` as the user named it. */
 void report_text(Text *t, Module *m, const Machine *machine);
 void report_json(Text *t, Module *m, const Machine *machine);

@@ -7,6 +7,8 @@
 
 #include "passes/tools/report.h"
 
+#include "ir/cost.h"
+
 static void
 add_string(Text *t, const char *s)
 {
@@ -104,7 +106,7 @@ report_json(Text *t, Module *m, const Machine *machine)
     text_add(t, "\"gap\": %.17g, \"order\": ", gap);
     add_string(t, module_get(m, "order"));
     text_add(t, ", \"seconds_predicted\": %.9g,\n \"spaces\": [",
-             train ? predicted_seconds(train, machine) : 0.0);
+             train ? cost_entry(train, machine).many : 0.0);
     for (size_t i = 0; i < vec_len(m->space); i++) {
         text_add(t, "%s{\"name\": ", i ? ", " : "");
         add_string(t, m->space[i].name);

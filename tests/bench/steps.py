@@ -140,7 +140,8 @@ def open_all(model, facts, options):
 
 def rounds_of(running, options):
     """-> {name: its turns}, the yardstick's under "yard" """
-    steps = {name: steps_of_a_turn(one, options) for name, one in running.items() if name != "yard"}
+    with quiet(options):
+        steps = {name: steps_of_a_turn(one, options) for name, one in running.items() if name != "yard"}
     turns = {name: [] for name in running}
     for number in range(options.rounds):
         with quiet(options):
