@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/describe.h"
 #include "ir/base/diag.h"
 #include "ir/infer.h"
 #include "ir/text.h"
@@ -189,9 +190,8 @@ offsets(Data *d, const Graph *g, const Node *n)
 }
 
 static double
-seconds_of(const Data *d, const Graph *g, NodeId n)
+seconds_of(const Data *d, Cost cost)
 {
-    Cost cost = cost_node(g, n);
     double work = cost.flops / d->o->machine->flops_per_second;
     double move = cost.bytes / d->o->machine->bytes_per_second;
 
@@ -202,7 +202,8 @@ seconds_of(const Data *d, const Graph *g, NodeId n)
 static LLVMValueRef
 kernel_function(Data *d, int row, int phase)
 {
-    const char *name = kernel_name(d->u->arena, row, phase);
+    const char *name =
+        kernel_name(d->u->arena, &d->kernels->row[row], phase);
     LLVMValueRef f = LLVMGetNamedFunction(d->u->module, name);
     LLVMTypeRef in[] = {d->u->ptr, d->u->ptr, d->u->i64, d->u->i64,
                         d->u->i64};
@@ -215,27 +216,51 @@ kernel_function(Data *d, int row, int phase)
     return f;
 }
 
+/* What all steps of a node have in common. */
+typedef struct Common {
+    LLVMValueRef places, name, kind, sources;
+    Cost cost;
+    double seconds;
+} Common;
+
+static LLVMValueRef
+step(Data *d, const Common *c, int row, int phase, int64_t node)
+{
+    double part = 1.0 / d->tiles[row].phases;
+    LLVMValueRef field[] = {kernel_function(d, row, phase),
+                            c->places,
+                            wide(d, (uint64_t)d->tiles[row].tiles[phase]),
+                            real(d, c->seconds * part),
+                            c->name,
+                            real(d, c->cost.flops * part),
+                            real(d, c->cost.bytes * part),
+                            c->kind,
+                            c->sources,
+                            wide(d, (uint64_t)node)};
+
+    return record(d, d->step, 10, field);
+}
+
 static void
-add_steps(Data *d, const Graph *g, NodeId id, LLVMValueRef **row,
+add_steps(Data *d, const Graph *g, size_t at, LLVMValueRef **row,
           double *seconds)
 {
+    NodeId id = g->order[at];
     const Node *n = node_at(g, id);
-    int k = kernel_row(d->u->arena, d->kernels, g, id);
-    double took = seconds_of(d, g, id);
-    LLVMValueRef places, name;
+    Arena *a = d->u->arena;
+    int k = kernel_row(a, d->kernels, g, id);
+    Common c = {.cost = cost_node(g, id)};
 
     if (k < 0)
         return;
-    places = offsets(d, g, n);
-    name = text(d, n->source ? n->source : value_at(g, n->out[0])->name);
-    *seconds += took;
-    for (int i = 0; i < d->tiles[k].phases; i++) {
-        LLVMValueRef field[] = {kernel_function(d, k, i), places,
-                                wide(d, (uint64_t)d->tiles[k].tiles[i]),
-                                real(d, took / d->tiles[k].phases), name};
-
-        vec_push(d->u->arena, *row, record(d, d->step, 5, field));
-    }
+    c.seconds = seconds_of(d, c.cost);
+    c.places = offsets(d, g, n);
+    c.name = text(d, n->source ? n->source : value_at(g, n->out[0])->name);
+    c.kind = text(d, node_kind(a, g, id));
+    c.sources = text(d, node_sources(a, g, id));
+    *seconds += c.seconds;
+    for (int i = 0; i < d->tiles[k].phases; i++)
+        vec_push(a, *row, step(d, &c, k, i, (int64_t)at));
 }
 
 /* The batch: the first axis of the first data input. */
@@ -258,7 +283,7 @@ entry(Data *d, const Graph *g)
     double seconds = 0;
 
     for (size_t k = 0; k < vec_len(g->order); k++)
-        add_steps(d, g, g->order[k], &row, &seconds);
+        add_steps(d, g, k, &row, &seconds);
     if (strcmp(g->name, "train") == 0)
         d->seconds = seconds;
     LLVMValueRef field[] = {text(d, g->name),
@@ -410,7 +435,7 @@ emit_data(Unit *u, const Module *m, const EmitOptions *o,
     Data d = {u, m, o, kernels, tiles, 0, 0, 0, 0, 0, 0};
     LLVMValueRef value, g;
 
-    d.step = record_type(&d, "ppldp");
+    d.step = record_type(&d, "ppldpddppl");
     d.port = record_type(&d, "piiiDll");
     d.entry = record_type(&d, "ppppiiii");
     d.tensor = record_type(&d, "piiiDllid");

@@ -15,7 +15,9 @@ typedef struct KernelTiles {
    one. */
 typedef struct KernelRow {
     const Graph *g;
-    NodeId node; /* the first that needs it */
+    NodeId node;        /* the first that needs it */
+    const char *text;   /* its fingerprint */
+    const char *symbol; /* what the names of its functions begin with */
 } KernelRow;
 
 typedef struct KernelTable {
@@ -25,7 +27,7 @@ typedef struct KernelTable {
 
 /* The row of node n; -1: it has no kernel. */
 int kernel_row(Arena *a, const KernelTable *t, const Graph *g, NodeId n);
-const char *kernel_name(Arena *a, int row, int phase);
+const char *kernel_name(Arena *a, const KernelRow *row, int phase);
 
 /* Adds `snug_program` to the unit's module. */
 void emit_data(Unit *u, const Module *m, const EmitOptions *o,

@@ -164,6 +164,30 @@ unit_write(Unit *u, bool assembly, const char *path)
                      error);
 }
 
+void
+unit_add_object(Unit *u, Text *object)
+{
+    LLVMMemoryBufferRef made;
+    char *error = NULL;
+
+    if (LLVMTargetMachineEmitToMemoryBuffer(u->target, u->module,
+                                            LLVMObjectFile, &error, &made))
+        internal_error(__FILE__, __LINE__, error);
+    text_add_n(object, LLVMGetBufferStart(made), LLVMGetBufferSize(made));
+    LLVMDisposeMemoryBuffer(made);
+}
+
+void
+unit_add_processor(Text *t, const char *cpu, const char *features)
+{
+    char *host = LLVMGetHostCPUName(), *has = LLVMGetHostCPUFeatures();
+    bool native = strcmp(cpu, "native") == 0;
+
+    text_add(t, "%s %s", native ? host : cpu, native ? has : features);
+    LLVMDisposeMessage(host);
+    LLVMDisposeMessage(has);
+}
+
 LLVMTypeRef
 unit_type(Unit *u, DType d)
 {

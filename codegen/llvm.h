@@ -6,6 +6,7 @@
 #include <llvm-c/Core.h>
 #include <llvm-c/TargetMachine.h>
 
+#include "ir/base/str.h"
 #include "ir/graph.h"
 #include "ir/machine.h"
 
@@ -31,6 +32,9 @@ void unit_optimize(Unit *u); /* verifies before */
 void unit_write(Unit *u, bool assembly, const char *path);
 /* Does the target's CPU have this feature, by LLVM's name of it? */
 bool unit_has(Unit *u, const char *feature);
+void unit_add_object(Unit *u, Text *object); /* the machine code's bytes */
+/* The processor that unit_new makes code for, in words. */
+void unit_add_processor(Text *t, const char *cpu, const char *features);
 LLVMTypeRef unit_type(Unit *u, DType d);              /* scalar; i1 is i8, a
                                      narrow float the integer of its size */
 LLVMTypeRef unit_vector(Unit *u, DType d, int lanes); /* lanes 1: scalar */

@@ -29,7 +29,10 @@ typedef struct Axis {
 typedef struct Image {
     bool on;
     int64_t channels, height, width; /* of the source */
-    int64_t rows, columns;           /* of the copy */
+    int64_t from_channel, from_row, from_column; /* strides there */
+    int64_t rows, columns;                       /* of the copy */
+    int64_t to_channel, to_row, to_column;       /* strides in it */
+    bool run; /* channels stand side by side; else columns do */
     int64_t top, left;               /* where source (0,0) stands; may be < 0 */
     int64_t spread_rows, spread_columns; /* distance of source points */
     int64_t lead; /* element of the copy at which index 0 of all axes stands */
@@ -74,10 +77,12 @@ typedef struct Contraction {
     Image image[2];
     int64_t k, split, part; /* part: terms of each of the split's parts */
     bool outside;           /* sum[0] is walked outside of the blocks */
+    bool blocked;           /* sum[0] cuts one axis, its last block is short */
 
     int lanes; /* of a vector */
     Side row, lane;
-    Packing packing; /* of the lane operand */
+    Packing packing;   /* of the lane operand */
+    bool rows_packed; /* of the row operand: a tile's rows, by its worker */
     Walk walk;
     int64_t vectors; /* of a register tile's row */
     int64_t tiles;   /* 0: the result has no elements */
@@ -86,7 +91,7 @@ typedef struct Contraction {
     /* Scratch, offsets in bytes: shared, then of a worker. */
     int64_t partial; /* split > 1: results of the parts */
     int64_t panels;  /* PACK_SHARED */
-    int64_t copy[2], panel, sums;
+    int64_t copy[2], panel, rows, sums;
     Scratch scratch;
 
     /* pairs: */
@@ -103,6 +108,7 @@ Contraction *contraction_new(Arena *a, const Graph *g, NodeId n,
 int64_t tile_width(const Contraction *c);
 int64_t tile_height(const Contraction *c);
 int64_t panel_bytes(const Contraction *c);
+int64_t row_panel_bytes(const Contraction *c); /* rows_packed */
 int64_t panel_count(const Contraction *c); /* PACK_SHARED */
 int64_t axes_size(const Axis *axis, size_t from);
 

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define RT_ABI_VERSION 2
+#define RT_ABI_VERSION 3
 
 /* Element types: the order of ir/dtype.def, NONE first. ORDER DTYPE */
 typedef enum RtType {
@@ -49,6 +49,10 @@ typedef struct RtStep {
     int64_t tiles;
     double seconds;   /* predicted, on one worker */
     const char *name; /* the node, for messages and traces */
+    double flops, bytes; /* what it computes and must at least move */
+    const char *kind;    /* phase and ops: "b contract+map" */
+    const char *sources; /* the source model's nodes that it is made of */
+    int64_t node;        /* in the entry's order: steps of one node share it */
 } RtStep;
 
 typedef enum RtRole {

@@ -147,6 +147,15 @@ rt_log_step(RtLog *l, int64_t step, int64_t epoch, double loss, double rate,
 }
 
 int
+rt_log_record(RtLog *l, const char *text, int64_t length)
+{
+    if (!l->path || !l->json)
+        return RT_OK;
+    RT_TRY(rt_log_flush(l));
+    return rt_file_write(l->fd, l->path, text, length);
+}
+
+int
 rt_log_end(RtLog *l, const RtSummary *s)
 {
     char extra[120] = "";

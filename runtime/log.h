@@ -29,6 +29,8 @@ int rt_log_open(RtLog *l, const char *path, int64_t step);
 int rt_log_step(RtLog *l, int64_t step, int64_t epoch, double loss, double rate,
                 double seconds);
 int rt_log_flush(RtLog *l);
+/* One more record of JSON, without a step: `length` characters of text. */
+int rt_log_record(RtLog *l, const char *text, int64_t length);
 /* The summary: the last line of JSON; a comment-free CSV has none. */
 int rt_log_end(RtLog *l, const RtSummary *s);
 void rt_log_close(RtLog *l);

@@ -2,6 +2,7 @@
 #include "runtime/model.h"
 
 #include "runtime/element.h"
+#include "runtime/progress.h"
 #include "runtime/status.h"
 
 #include <stdlib.h>
@@ -63,18 +64,38 @@ rt_model_write(const RtModel *m, const RtPort *p, double value)
     rt_element_write(p->type, m->arena.base + p->offset, value);
 }
 
+static void
+run_step(RtModel *m, const RtStep *s, int workers)
+{
+    if (workers == 1 || s->tiles < 2 || s->seconds < SMALL_SECONDS * workers)
+        s->kernel(m->arena.base, s->offset, 0, s->tiles, 0);
+    else
+        rt_pool_run(m->pool, s, m->arena.base);
+}
+
+static void
+run_profiled(RtModel *m, const RtEntry *e, int workers)
+{
+    double began = rt_seconds();
+    for (int k = 0; k < e->steps; k++) {
+        run_step(m, &e->step[k], workers);
+        double now = rt_seconds();
+        m->profile->seconds[k] += now - began;
+        began = now;
+    }
+    m->profile->runs++;
+}
+
 void
 rt_model_run(RtModel *m, const RtEntry *e)
 {
     int workers = rt_pool_workers(m->pool);
-    double small = SMALL_SECONDS * workers;
-    for (int k = 0; k < e->steps; k++) {
-        const RtStep *s = &e->step[k];
-        if (workers == 1 || s->tiles < 2 || s->seconds < small)
-            s->kernel(m->arena.base, s->offset, 0, s->tiles, 0);
-        else
-            rt_pool_run(m->pool, s, m->arena.base);
+    if (m->profile && m->profile->entry == e) {
+        run_profiled(m, e, workers);
+        return;
     }
+    for (int k = 0; k < e->steps; k++)
+        run_step(m, &e->step[k], workers);
 }
 
 static int

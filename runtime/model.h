@@ -5,6 +5,7 @@
 #include "runtime/abi.h"
 #include "runtime/memory.h"
 #include "runtime/pool.h"
+#include "runtime/profile.h"
 #include "runtime/rt.h"
 
 struct RtModel {
@@ -12,6 +13,7 @@ struct RtModel {
     RtRegion region;
     RtArena arena;
     RtPool *pool;
+    RtProfile *profile; /* NULL: nobody asked */
 };
 
 /* NULL if the program has none of this name. */

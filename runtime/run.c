@@ -156,6 +156,18 @@ open_checkpoints(RtRun *r)
     return RT_OK;
 }
 
+/* Of the training steps, or of the evaluation where nothing is trained. */
+static int
+open_profile(RtRun *r)
+{
+    const RtEntry *e = r->has_train ? r->train : r->eval;
+    if (!r->has_train && !r->has_eval)
+        return RT_OK;
+    RT_TRY(rt_profile_open(&r->profile, &r->region, e));
+    r->model->profile = &r->profile;
+    return RT_OK;
+}
+
 static int
 open_all(RtRun *r)
 {
@@ -178,6 +190,8 @@ open_all(RtRun *r)
     RT_TRY(open_checkpoints(r));
     if (r->has_train)
         RT_TRY(rt_region_take(&r->region, r->at.rows * 4, &r->order));
+    if (o->profile.given)
+        RT_TRY(open_profile(r));
     return rt_log_open(&r->log, o->log.text, r->first);
 }
 

@@ -28,6 +28,7 @@ typedef struct RtRun {
     int64_t saved; /* step of the last checkpoint, -1: none */
     RtLog log;
     RtProgress progress;
+    RtProfile profile;
     double loss, eval_loss, accuracy; /* the last; accuracy < 0: not known */
     double seconds;                   /* of the steps */
     RtRegion region;

@@ -42,9 +42,12 @@ train_opened(RtRun *r)
         RT_TRY(rt_save(r->model, o->save.text));
     if (o->export_onnx.given)
         RT_TRY(rt_export_onnx(r->model, o->export_onnx.text));
+    rt_profile_sort(&r->profile);
+    RT_TRY(rt_profile_log(&r->profile, &r->log));
     RT_TRY(end_log(r));
     if (!o->quiet.given)
         rt_report_end(r);
+    rt_profile_print(&r->profile);
     if (r->unsaved)
         return rt_fail(RT_ERROR_FILE,
                        "%s: the last checkpoint was not "

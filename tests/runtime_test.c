@@ -157,7 +157,7 @@ add_tiles(char *arena, const int64_t *offset, int64_t begin, int64_t end,
 Test(runtime, pool_runs_every_tile_once)
 {
     static int32_t arena[1003];
-    const RtStep step = {add_tiles, NULL, 1003, 1, "add"};
+    const RtStep step = {.kernel = add_tiles, .tiles = 1003, .seconds = 1};
     for (int workers = 1; workers <= 9; workers++) {
         RtRegion r = {0};
         RtPool *p;
@@ -247,6 +247,24 @@ Test(runtime, log_has_a_record_a_step)
     cr_expect(strstr(json.at, "\"arena_bytes\":1248"));
     cr_expect(strstr(json.at, "\"accuracy\":"));
     cr_expect(!strncmp(csv.at, "step,epoch,loss,lr,seconds\n1,1,", 31));
+}
+
+Test(runtime, profile_has_a_record_a_kernel)
+{
+    write_rows(50);
+    cr_assert_eq(run(&linear_filled, "--data both.npz --steps 7 --profile "
+                                     "--log p.jsonl"),
+                 RT_OK);
+    Bytes log = read_whole("p.jsonl");
+    log.at[log.count] = 0;
+    const char *rows = strstr(log.at, "{\"profile\":\"rows\"");
+    cr_assert(rows);
+    cr_expect(strstr(rows, "\"runs\":7,"));
+    cr_expect(strstr(rows, "\"flops\":1000,\"bytes\":2000}\n"));
+    cr_expect(strstr(log.at, "{\"profile\":\"mean\",\"kind\":\"f map\","
+                             "\"sources\":\"x\",\"places\":1,"));
+    cr_expect_null(strstr(log.at, "\"profile\":\"forward\""));
+    cr_expect(strstr(log.at, "{\"summary\""));
 }
 
 Test(runtime, exports_its_pieces)

@@ -222,7 +222,7 @@ Test(runtime_faults, nothing_allocates_after_the_first_step)
     int status = run(&linear_filled,
                      "--data both.npz --eval both.npz --epochs "
                      "300 --threads 2 --checkpoint d --every 100 --log l.jsonl "
-                     "--schedule cosine,warmup=10");
+                     "--schedule cosine,warmup=10 --profile");
     dup2(kept, STDERR_FILENO);
     cr_assert_eq(status, RT_OK, "%s", rt_message());
     cr_expect_eq(steps_seen, 1800);

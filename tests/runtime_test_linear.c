@@ -159,10 +159,15 @@ static const RtPort train_input[] = {
     {"steps", RT_ROLE_STEPS, RT_F64, 0, {0}, AT_STEPS, 8}};
 static const RtPort train_output[] = {
     {"loss", RT_ROLE_OUTPUT, RT_F32, 0, {0}, AT_LOSS, 4}};
-static const RtStep train_step[] = {{rows, NULL, 8, 1, "rows"},
-                                    {mean, NULL, 1, 0, "mean"},
-                                    {update, NULL, 6, 1, "update"},
-                                    {count, NULL, 1, 0, "count"}};
+/* A step whose name is its kernel's. */
+#define STEP(kernel, tiles, seconds, node)                             \
+    {                                                                  \
+        kernel, NULL, tiles, seconds, #kernel, 1e3, 2e3, "f map", "x", \
+            node                                                       \
+    }
+static const RtStep train_step[] = {STEP(rows, 8, 1, 0), STEP(mean, 1, 0, 1),
+                                    STEP(update, 6, 1, 2),
+                                    STEP(count, 1, 0, 3)};
 
 static const RtPort eval_input[] = {
     {"x", RT_ROLE_DATA, RT_F32, 2, {8, 5}, AT_X, 160},
@@ -171,12 +176,12 @@ static const RtPort eval_input[] = {
 static const RtPort eval_output[] = {
     {"loss_sum", RT_ROLE_OUTPUT, RT_F32, 0, {0}, AT_LOSS_SUM, 4},
     {"correct", RT_ROLE_OUTPUT, RT_F32, 0, {0}, AT_CORRECT, 4}};
-static const RtStep eval_step[] = {{rows, NULL, 8, 1, "rows"},
-                                   {weighted, NULL, 1, 0, "weighted"}};
+static const RtStep eval_step[] = {STEP(rows, 8, 1, 0),
+                                   STEP(weighted, 1, 0, 1)};
 
 static const RtPort forward_output[] = {
     {"logits", RT_ROLE_OUTPUT, RT_F32, 2, {8, 3}, AT_LOGITS, 96}};
-static const RtStep forward_step[] = {{forward, NULL, 8, 1, "forward"}};
+static const RtStep forward_step[] = {STEP(forward, 8, 1, 0)};
 
 static const RtEntry entry[] = {
     {"train", train_input, train_output, train_step, 4, 1, 4, 8},

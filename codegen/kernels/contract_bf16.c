@@ -332,7 +332,7 @@ emit_blocks(Maker *k, const Tile *t, const Span *span, bool end)
     args[2] = sums_pointer(k, t, row_block, lane_block);
     if (span) {
         args[0] = pairs_pointer(k, t, 0, &row, row_block, span);
-        call_micro(k, &row, &lane, args);
+        call_micro(k, &row, &lane, 5, args);
     }
     if (end)
         emit_tile_end(k, args[2], &row, &lane, at);

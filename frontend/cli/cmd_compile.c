@@ -1,7 +1,9 @@
 /* compile: model -> plan -> object -> program. */
+#include "codegen/cache.h"
 #include "codegen/emit.h"
 #include "codegen/link.h"
 #include "frontend/cli/commands.h"
+#include "frontend/cli/page.h"
 #include "frontend/onnx/import.h"
 #include "ir/base/output.h"
 #include "ir/text.h"
@@ -88,6 +90,20 @@ beside(Arena *a, const char *path, const char *ending)
     return t.s;
 }
 
+/* The folder with what was made before; NULL: everything is made anew. */
+static const char *
+cache_of(const Args *args)
+{
+    const char *asked = option(args, OPT_cache, NULL);
+
+    if (!option_on(args, OPT_no_cache))
+        return cache_folder(args->arena, asked);
+    if (asked)
+        raise_status(ST_USAGE, NOWHERE,
+                     "--cache %s and --no-cache: one of them only", asked);
+    return NULL;
+}
+
 static EmitOptions
 emit_options(const Args *args, Module *m, const char *path)
 {
@@ -139,12 +155,14 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
     Text made = text_new(a);
     const Tools *tools = NULL;
     const char *object;
+    const char *cache = cache_of(args);
     EmitOptions o;
 
     if (linked)
-        tools = link_tools(a, option(args, OPT_target, "native"));
+        tools = link_tools(a, option(args, OPT_target, "native"), cache);
     path = output_file(a, path);
     o = emit_options(args, m, path);
+    o.cache = cache;
     text_add(&made, "%s.tmp-%d", path, (int)getpid());
     output_temporary(a, made.s);
     object = linked ? temporary_file(a) : made.s;
@@ -248,6 +266,7 @@ cmd_compile(const Args *args)
     run_passes(args, m, kind == K_IR ? "" : passes_left(m));
     if (m->stage == ST_PLACED)
         require_good_plan(args, m);
+    page_report(args, m);
     if (kind == K_IR || kind == K_PLAN) {
         write_text(args->arena, path.s, print_module(args->arena, m));
         return ST_OK;
