@@ -102,7 +102,7 @@ void lower_contract_bf16(Maker *k, Lowered *out);
 /* void f(ptr source, ptr panel, i64 count, i64 from, i64 to): the terms
    [from, to) of a block of a side, by pairs. */
 LLVMValueRef make_pair_pack(Maker *k, const Side *s);
-/* void f(ptr rows, ptr lanes, ptr sums, i64 pairs, i64 first): adds pairs to a
+/* void f(ptr rows, ptr lanes, ptr sums, i64 terms, i64 first): adds terms to a
    register tile; to zero if first. */
 LLVMValueRef make_pair_micro(Maker *k, bool row_tail, bool lane_tail);
 
