@@ -1,6 +1,6 @@
 /* cache: an entry is a file: a mark, the digest of the rest, the length of the
-   key, key, value. It is written beside and renamed, so that two compilers never
-   see half of one; its time of change is when it was last used. */
+   key, key, value. It is written beside and renamed, so that two compilers
+   never see half of one; its time of change is when it was last used. */
 #include "codegen/cache.h"
 
 #define XXH_INLINE_ALL

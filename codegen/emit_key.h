@@ -1,5 +1,5 @@
-/* emit_key: what the machine code of a kernel follows from, as text: equal keys,
-   equal code. */
+/* emit_key: what the machine code of a kernel follows from, as text: equal
+   keys, equal code. */
 #ifndef SNUG_EMIT_KEY_H
 #define SNUG_EMIT_KEY_H
 

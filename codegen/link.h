@@ -9,7 +9,8 @@ typedef enum LinkKind { LINK_PROGRAM, LINK_STATIC, LINK_SHARED } LinkKind;
 /* What links programs for a target: for the host's architecture $CC or cc and
    the installed (or, in the build tree, the built) runtime; for another one $CC
    or its cross compiler and a runtime that is made of its sources here, unless
-   the folder `cache` (or NULL) has it. Raised if something is missing, with the remedy. */
+   the folder `cache` (or NULL) has it. Raised if something is missing, with the
+   remedy. */
 typedef struct Tools Tools;
 const Tools *link_tools(Arena *a, const char *target, const char *cache);
 

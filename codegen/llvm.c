@@ -209,7 +209,8 @@ unit_vector(Unit *u, DType d, int lanes)
 {
     LLVMTypeRef t = unit_type(u, d);
 
-    return lanes == 1 ? t : LLVMVectorType(t, (unsigned)lanes);
+    return lanes == 1 || u->threads ? t
+                                    : LLVMVectorType(t, (unsigned)lanes);
 }
 
 static void
@@ -265,8 +266,9 @@ unit_call(Unit *u, LLVMValueRef part, int count, LLVMValueRef *args)
 LLVMValueRef
 unit_kernel(Unit *u, const char *name)
 {
-    LLVMValueRef f = unit_part(u, name, 2, 3);
+    LLVMValueRef f = unit_part(u, name, 2, u->threads ? 0 : 3);
 
+    u->shared_bytes = 0;
     add_attribute(u, f, 1, "align", (uint64_t)u->machine->align);
     add_attribute(u, f, 2, "noalias", 0); /* nothing writes the offsets */
     add_attribute(u, f, 2, "readonly", 0);
@@ -478,7 +480,7 @@ splat(Unit *u, LLVMValueRef scalar, int lanes)
     LLVMTypeRef order = LLVMVectorType(u->i32, (unsigned)lanes);
     LLVMValueRef v;
 
-    if (lanes == 1)
+    if (lanes == 1 || u->threads)
         return scalar;
     v = LLVMBuildInsertElement(u->b, LLVMGetPoison(t), scalar,
                                LLVMConstInt(u->i32, 0, false), "");

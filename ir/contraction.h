@@ -107,6 +107,7 @@ Contraction *contraction_new(Arena *a, const Graph *g, NodeId n,
 /* Elements of a register tile's row, and rows with room for transposing. */
 int64_t tile_width(const Contraction *c);
 int64_t tile_height(const Contraction *c);
+int64_t tile_bytes(const Contraction *c); /* of its running sums */
 int64_t panel_bytes(const Contraction *c);
 int64_t row_panel_bytes(const Contraction *c); /* rows_packed */
 int64_t panel_count(const Contraction *c); /* PACK_SHARED */

@@ -51,6 +51,16 @@ tile_height(const Contraction *c)
     return (rows + c->lanes - 1) / c->lanes * c->lanes;
 }
 
+/* Squares are turned whole. */
+int64_t
+tile_bytes(const Contraction *c)
+{
+    int64_t rows = c->walk == WALK_ROWS ? tile_height(c)
+                                        : c->row.inner * c->row.outer;
+
+    return rows * tile_width(c) * c->bytes;
+}
+
 /* Runs are copied by whole vectors, so the last one reaches too far. */
 int64_t
 panel_bytes(const Contraction *c)
@@ -417,7 +427,8 @@ cut_sum(Arena *a, Contraction *c)
 static void
 cut_block_tiles(Contraction *c)
 {
-    int64_t rows = BLOCK_ROWS / (c->row.inner * c->row.outer);
+    int64_t height = c->row.inner * c->row.outer;
+    int64_t rows = (BLOCK_ROWS + height - 1) / height;
     int64_t lanes = BLOCK_LANES / tile_width(c);
 
     cut(&c->row, (c->row.blocks + rows - 1) / rows);
@@ -428,8 +439,7 @@ static void
 cut_tiles(Contraction *c, double units, const Machine *m)
 {
     int64_t around = axes_size(c->batch, 0) * c->split, want;
-    int64_t block = tile_width(c) * tile_height(c) * c->bytes;
-    int64_t most = c->outside ? SUMS_MOST / block : INT64_MAX;
+    int64_t most = c->outside ? SUMS_MOST / tile_bytes(c) : INT64_MAX;
     bool copies = c->outside || c->image[0].on || c->packing == PACK_TILE;
 
     want = (int64_t)(units / TILE_UNITS);
@@ -495,8 +505,8 @@ lay_scratch(Contraction *c)
     if (c->rows_packed)
         c->rows = take(&s->each, c->row.chunk * row_panel_bytes(c));
     if (c->outside)
-        c->sums = take(&s->each, c->row.chunk * c->lane.chunk * tile_width(c) *
-                                     tile_height(c) * c->bytes);
+        c->sums =
+            take(&s->each, c->row.chunk * c->lane.chunk * tile_bytes(c));
 }
 
 static Packing

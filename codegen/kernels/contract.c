@@ -249,8 +249,7 @@ sums_pointer(Maker *k, const Tile *t, LLVMValueRef row, LLVMValueRef lane)
     lane = LLVMBuildNSWSub(u->b, lane, t->lane_from, "");
     index = LLVMBuildNSWMul(u->b, lane, const_i64(u, c->row.chunk), "");
     index = LLVMBuildNSWAdd(u->b, index, row, "");
-    return address(u, own_room(k, c->sums), index,
-                   tile_width(c) * tile_height(c) * c->bytes);
+    return address(u, own_room(k, c->sums), index, tile_bytes(c));
 }
 
 LLVMValueRef *
@@ -394,11 +393,11 @@ static void
 clear_sums(Maker *k)
 {
     const Contraction *c = k->c;
-    int64_t block = tile_width(c) * tile_height(c) * c->bytes;
-
     LLVMBuildMemSet(k->u->b, own_room(k, c->sums),
                     LLVMConstInt(k->u->i8, 0, false),
-                    const_i64(k->u, c->row.chunk * c->lane.chunk * block), 64);
+                    const_i64(k->u, c->row.chunk * c->lane.chunk *
+                                        tile_bytes(c)),
+                    64);
 }
 
 /* A sum whose first axis is walked outside: all blocks take its terms, one

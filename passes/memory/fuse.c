@@ -266,6 +266,21 @@ try_join(Fuse *f, Cluster *p, Cluster *m)
         f->of[p->member[i]] = m;
 }
 
+/* What only makes its operand wider is made where it is read: it would come out
+   of its producer's group in its wide form. */
+static bool
+only_widens(const Graph *g, const Node *n)
+{
+    const Formula *f;
+
+    if (n->op != OP_map || n->nin != 1 || n->nout != 1)
+        return false;
+    f = node_attr(n, "formula")->formula;
+    return f->node[f->result[0]].op == EX_INPUT &&
+           type_bytes(&value_at(g, n->out[0])->type) >
+               type_bytes(&value_at(g, n->in[0])->type);
+}
+
 /* The producers' clusters of node n, nearest first. */
 static void
 join_producers(Fuse *f, NodeId n)
@@ -273,6 +288,8 @@ join_producers(Fuse *f, NodeId n)
     const Node *node = node_at(f->g, n);
     uint64_t *key = NULL;
 
+    if (only_widens(f->g, node))
+        return;
     for (int i = 0; i < node->nin; i++) {
         NodeId def = value_at(f->g, node->in[i])->def;
 

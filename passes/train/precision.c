@@ -3,8 +3,8 @@
 
    A value is rounded where it leaves its kernel: what a product reads, what a
    product gives to others, and what the gradients read of the forward pass.
-   Sums of residual branches and of gradients go on unrounded, and what has
-   fewer elements than its reader (statistics of rows) is not worth it.
+   Sums of residual branches and of gradients go on unrounded, and so do the
+   statistics of rows, which are small.
    Parameters are rounded by the products that read them, so there is no second
    copy of any; the gradient of a parameter reaches its update in f32. */
 #include "passes/pass.h"
@@ -24,6 +24,7 @@ typedef struct Precision {
     size_t values;      /* of the graph before */
     bool *output;       /* it is one of the graph */
     bool *active;       /* depends on a parameter */
+    bool *small;        /* a reduction, or what is made of such alone */
     int *uses;          /* in the order */
     NodeId *user;       /* the last of them */
     bool *feeds;        /* a product depends on it */
@@ -84,12 +85,31 @@ reads_kept(const Precision *p, const Node *n, ValueId v)
 {
     const Value *x = value_at(p->g, v), *y = value_at(p->g, n->out[0]);
 
-    return n->phase == 'b' && may_round(p, v) && p->active[v] &&
+    return n->phase == 'b' && may_round(p, v) && p->active[v] && !p->small[v] &&
            node_at(p->g, x->def)->phase == 'f' &&
-           (type_elements(&x->type) >= type_elements(&y->type));
+           type_elements(&x->type) >= type_elements(&y->type);
 }
 
 /* ---- what is wanted ------------------------------------------------------ */
+
+static int64_t
+elements(const Graph *g, ValueId v)
+{
+    return type_elements(&value_at(g, v)->type);
+}
+
+/* Is the result no larger than an operand that is small? */
+static bool
+is_small(const Precision *p, const Node *n)
+{
+    int64_t all = elements(p->g, n->out[0]);
+    bool small = n->op == OP_reduce && elements(p->g, n->in[0]) > all;
+
+    for (int i = 0; i < n->nin; i++)
+        small = small ||
+                (p->small[n->in[i]] && elements(p->g, n->in[i]) >= all);
+    return small;
+}
 
 static void
 look_forward(Precision *p)
@@ -110,8 +130,10 @@ look_forward(Precision *p)
             p->uses[n->in[i]]++;
             p->user[n->in[i]] = g->order[k];
         }
-        for (int i = 0; i < n->nout; i++)
+        for (int i = 0; i < n->nout; i++) {
             p->active[n->out[i]] = active;
+            p->small[n->out[i]] = is_small(p, n);
+        }
     }
 }
 
@@ -171,19 +193,17 @@ goes_on(const Precision *p, ValueId v)
     return p->uses[v] == 1 && !p->output[v] &&
            (op_info(n->op)->flags & OF_MAP) &&
            n->phase == node_at(p->g, x->def)->phase &&
-           type_elements(&x->type) ==
-               type_elements(&value_at(p->g, n->out[0])->type);
+           elements(p->g, v) == elements(p->g, n->out[0]);
 }
 
 /* A map of a product and of smaller things: its result is the product's. */
 static bool
 is_alone(const Precision *p, const Node *n)
 {
-    int64_t all = type_elements(&value_at(p->g, n->out[0])->type);
     int large = 0;
 
     for (int i = 0; i < n->nin; i++)
-        large += type_elements(&value_at(p->g, n->in[i])->type) >= all;
+        large += elements(p->g, n->in[i]) >= elements(p->g, n->out[0]);
     return large == 1 && n->nout == 1;
 }
 
@@ -339,8 +359,8 @@ lower_precision(Graph *g, Arena *scratch)
 {
     size_t n = vec_len(g->value);
     Precision p = {.g = g, .scratch = scratch, .values = n};
-    bool **flags[] = {&p.output,     &p.active, &p.feeds,  &p.wants_narrow,
-                      &p.wants_wide, &p.origin, &p.rounded};
+    bool **flags[] = {&p.output,       &p.active,     &p.small,  &p.feeds,
+                      &p.wants_narrow, &p.wants_wide, &p.origin, &p.rounded};
     NodeId *order = NULL;
 
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
