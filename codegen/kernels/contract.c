@@ -152,7 +152,8 @@ is_cut(Unit *u, const Side *s, LLVMValueRef count)
 
 /* Calls the register tile that fits the counts. */
 void
-call_micro(Maker *k, const Spot *row, const Spot *lane, LLVMValueRef *args)
+call_micro(Maker *k, const Spot *row, const Spot *lane, int count,
+           LLVMValueRef *args)
 {
     Unit *u = k->u;
     LLVMValueRef f = NULL, cut;
@@ -178,7 +179,7 @@ call_micro(Maker *k, const Spot *row, const Spot *lane, LLVMValueRef *args)
                                           : k->micro[0][1] ? k->micro[0][1]
                                           : k->micro[1][0] ? k->micro[1][0]
                                                            : k->micro[1][1]),
-                   f, args, 8, "");
+                   f, args, (unsigned)count, "");
 }
 
 /* Where the vectors of a block of lanes are read; its panel is made here if
@@ -283,7 +284,7 @@ emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
     args[6] = truth(u, t->first);
     args[7] = truth(u, t->last);
     if (work & WORK_SUM)
-        call_micro(k, &row, &lane, args);
+        call_micro(k, &row, &lane, 8, args);
     if (work & WORK_END && !stores_result(c))
         emit_block_end(k, t, args[2], &row, &lane, at);
     loop_end(u, &rows);

@@ -267,6 +267,22 @@ try_join(Fuse *f, Cluster *p, Cluster *m)
     return true;
 }
 
+/* What only makes its operand wider is made where it is read: it would come out
+   of its producer's group in its wide form. */
+static bool
+only_widens(const Graph *g, const Cluster *c)
+{
+    const Node *n = node_at(g, c->member[0]);
+    const Formula *f;
+
+    if (vec_len(c->member) > 1 || n->op != OP_map || n->nin != 1 || n->nout != 1)
+        return false;
+    f = node_attr(n, "formula")->formula;
+    return f->node[f->result[0]].op == EX_INPUT &&
+           type_bytes(&value_at(g, n->out[0])->type) >
+               type_bytes(&value_at(g, n->in[0])->type);
+}
+
 /* The pair that saves most first; what joined has new worth for its
    neighbours. */
 static void
@@ -279,7 +295,7 @@ join_all(Fuse *f)
     while (fuse_pop(f, &pair)) {
         Cluster *p = f->of[pair.p], *m = f->of[pair.m];
 
-        if (try_join(f, p, m))
+        if (!only_widens(f->g, m) && try_join(f, p, m))
             fuse_push_all(f, m);
     }
 }
