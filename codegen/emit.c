@@ -61,7 +61,7 @@ add_kernel(Arena *a, KernelTable *t, const Graph *g, NodeId n)
     vec_push(a, t->row, (KernelRow){g, n, text, kernel_symbol(a, text)});
 }
 
-static KernelTable
+KernelTable
 kernel_table(Arena *a, const Module *m)
 {
     KernelTable t = {.by_text = map_new(a)};
@@ -108,16 +108,22 @@ new_unit(const Emission *e, Arena *a)
 }
 
 /* A group with a product is the product's. */
-static Lower *
-lower_of(const Node *n)
+const Node *
+kernel_leader(const Node *n)
 {
     for (size_t k = 0; n->body && k < vec_len(n->body->order); k++) {
         const Node *member = node_at(n->body, n->body->order[k]);
 
         if (op_info(member->op)->kernel == KK_contract)
-            return lower_contract;
+            return member;
     }
-    switch (op_info(n->op)->kernel) {
+    return n;
+}
+
+Lower *
+kernel_lower(const Node *n)
+{
+    switch (op_info(kernel_leader(n)->op)->kernel) {
     case KK_contract:
         return lower_contract;
     case KK_window:
@@ -144,8 +150,8 @@ lower_row(const Emission *e, Unit *u, int k, bool apart)
     Lowered low = {0};
 
     memset(&tiles, 0, sizeof tiles); /* its padding goes into files */
-    lower_of(node_at(row->g, row->node))(u, row->g, row->node,
-                                         kernel_name(u->arena, row, 0), &low);
+    kernel_lower(node_at(row->g, row->node))(
+        u, row->g, row->node, kernel_name(u->arena, row, 0), &low);
     ASSERT(low.phases <= MAX_PHASES);
     tiles.phases = low.phases;
     for (int i = 0; i < low.phases; i++) {

@@ -25,6 +25,11 @@ typedef struct KernelTable {
     Map *by_text;   /* fingerprint -> row */
 } KernelTable;
 
+KernelTable kernel_table(Arena *a, const Module *m);
+/* The node that a kernel is made for: of a group with a product, that. */
+const Node *kernel_leader(const Node *n);
+Lower *kernel_lower(const Node *n);
+
 /* The row of node n; -1: it has no kernel. */
 int kernel_row(Arena *a, const KernelTable *t, const Graph *g, NodeId n);
 const char *kernel_name(Arena *a, const KernelRow *row, int phase);

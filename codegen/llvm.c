@@ -121,6 +121,22 @@ unit_free(Unit *u)
     LLVMDisposeTargetMachine(u->target);
 }
 
+bool
+unit_has(Unit *u, const char *feature)
+{
+    char *all = LLVMGetTargetMachineFeatureString(u->target);
+    size_t length = strlen(feature);
+    bool has = false;
+
+    for (const char *s = all; *s && !has; s += strcspn(s, ",")) {
+        s += *s == ',';
+        has = *s == '+' && strcspn(s + 1, ",") == length &&
+              strncmp(s + 1, feature, length) == 0;
+    }
+    LLVMDisposeMessage(all);
+    return has;
+}
+
 void
 unit_optimize(Unit *u)
 {
@@ -193,7 +209,8 @@ unit_vector(Unit *u, DType d, int lanes)
 {
     LLVMTypeRef t = unit_type(u, d);
 
-    return lanes == 1 ? t : LLVMVectorType(t, (unsigned)lanes);
+    return lanes == 1 || u->threads ? t
+                                    : LLVMVectorType(t, (unsigned)lanes);
 }
 
 static void
@@ -249,8 +266,9 @@ unit_call(Unit *u, LLVMValueRef part, int count, LLVMValueRef *args)
 LLVMValueRef
 unit_kernel(Unit *u, const char *name)
 {
-    LLVMValueRef f = unit_part(u, name, 2, 3);
+    LLVMValueRef f = unit_part(u, name, 2, u->threads ? 0 : 3);
 
+    u->shared_bytes = 0;
     add_attribute(u, f, 1, "align", (uint64_t)u->machine->align);
     add_attribute(u, f, 2, "noalias", 0); /* nothing writes the offsets */
     add_attribute(u, f, 2, "readonly", 0);
@@ -455,6 +473,18 @@ store_masked(Unit *u, DType d, int lanes, LLVMValueRef v, LLVMValueRef p,
     call_intrinsic(u, "llvm.masked.store", 2, type, 4, args);
 }
 
+void
+memory_fence(Unit *u)
+{
+    LLVMTypeRef t = LLVMFunctionType(u->void_, NULL, 0, false);
+    char text[] = "", clobbered[] = "~{memory}";
+    LLVMValueRef nothing =
+        LLVMGetInlineAsm(t, text, 0, clobbered, sizeof clobbered - 1, true,
+                         false, LLVMInlineAsmDialectATT, false);
+
+    LLVMBuildCall2(u->b, t, nothing, NULL, 0, "");
+}
+
 LLVMValueRef
 splat(Unit *u, LLVMValueRef scalar, int lanes)
 {
@@ -462,7 +492,7 @@ splat(Unit *u, LLVMValueRef scalar, int lanes)
     LLVMTypeRef order = LLVMVectorType(u->i32, (unsigned)lanes);
     LLVMValueRef v;
 
-    if (lanes == 1)
+    if (lanes == 1 || u->threads)
         return scalar;
     v = LLVMBuildInsertElement(u->b, LLVMGetPoison(t), scalar,
                                LLVMConstInt(u->i32, 0, false), "");

@@ -511,6 +511,10 @@ contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
         return c; /* nothing to do: no tiles */
     c->dtype = value_at(c->graph, c->leader->out[0])->type.dtype;
     c->bytes = dtype_bytes(c->dtype);
+    for (int i = 0; i < 2; i++) {
+        c->of[i] = value_at(c->graph, c->leader->in[i])->type.dtype;
+        c->pairs = c->pairs || c->of[i] == DT_BF16;
+    }
     read_classes(&r);
     read_leader(&r);
     c->k = axes_size(r.list[SUM], 0);
@@ -520,7 +524,7 @@ contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
     c->batch = r.list[BATCH]; /* not merged: an image's band is one of them */
     if (c->split > 1 && vec_len(c->sum) > 1)
         c->outside = true;
-    contraction_choose(a, c, merge(&r, r.list[LEFT]), merge(&r, r.list[RIGHT]),
-                       m);
+    (c->pairs ? contraction_choose_bf16 : contraction_choose)(
+        a, c, merge(&r, r.list[LEFT]), merge(&r, r.list[RIGHT]), m);
     return c;
 }

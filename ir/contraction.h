@@ -67,8 +67,10 @@ typedef struct Contraction {
     const Graph *graph; /* that holds the leader: a body, or the node's */
     const Node *leader;
     bool group; /* there are maps beside the leader */
-    DType dtype;
+    DType dtype;   /* of the sums */
     int64_t bytes; /* of an element */
+    DType of[2];   /* of the operands */
+    bool pairs;    /* one of them at least is bf16: contraction_bf16.c */
     int classes;
     int *class_of; /* ValueId of `graph` -> class, for what maps read */
     Axis *batch, *sum;
@@ -79,8 +81,7 @@ typedef struct Contraction {
 
     int lanes; /* of a vector */
     Side row, lane;
-    Packing packing;   /* of the lane operand */
-    bool rows_packed; /* of the row operand: a tile's rows, by its worker */
+    Packing packing; /* of the lane operand */
     Walk walk;
     int64_t vectors; /* of a register tile's row */
     int64_t tiles;   /* 0: the result has no elements */
@@ -89,8 +90,13 @@ typedef struct Contraction {
     /* Scratch, offsets in bytes: shared, then of a worker. */
     int64_t partial; /* split > 1: results of the parts */
     int64_t panels;  /* PACK_SHARED */
-    int64_t copy[2], panel, rows, sums;
+    int64_t copy[2], panel, sums;
     Scratch scratch;
+
+    /* pairs: */
+    Packing row_packing; /* of the row operand */
+    int64_t depth;       /* terms that a panel holds at most */
+    int64_t row_panels;  /* scratch: shared, or of a worker */
 } Contraction;
 
 /* Of a product or convolution, or a group led by one. */
@@ -100,13 +106,22 @@ Contraction *contraction_new(Arena *a, const Graph *g, NodeId n,
 /* Elements of a register tile's row, and rows with room for transposing. */
 int64_t tile_width(const Contraction *c);
 int64_t tile_height(const Contraction *c);
+int64_t tile_bytes(const Contraction *c); /* of its running sums */
 int64_t panel_bytes(const Contraction *c);
-int64_t row_panel_bytes(const Contraction *c); /* rows_packed */
 int64_t panel_count(const Contraction *c); /* PACK_SHARED */
 int64_t axes_size(const Axis *axis, size_t from);
 
 /* The second half of contraction_new: choose blocks by a cost model. */
 void contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
                         const Machine *m);
+
+/* The same for products of bf16. Terms go by pairs, from the start of each part
+   of a split; a panel holds `pair_width` rows or lanes of each pair. */
+void contraction_choose_bf16(Arena *a, Contraction *c, Axis *left, Axis *right,
+                             const Machine *m);
+int64_t pair_count(int64_t terms);
+int64_t pair_width(const Contraction *c, const Side *s);
+int64_t pair_panel_bytes(const Contraction *c, const Side *s, Packing packing);
+int64_t pair_panel_count(const Contraction *c, const Side *s);
 
 #endif

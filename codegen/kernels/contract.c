@@ -40,7 +40,7 @@ rest(Unit *u, LLVMValueRef x, int64_t by)
 }
 
 /* The last digit of a number in mixed base; x keeps the others. */
-static LLVMValueRef
+LLVMValueRef
 digit(Unit *u, LLVMValueRef *x, int64_t base)
 {
     LLVMValueRef d = rest(u, *x, base);
@@ -49,7 +49,7 @@ digit(Unit *u, LLVMValueRef *x, int64_t base)
     return d;
 }
 
-static LLVMValueRef *
+LLVMValueRef *
 zeros(Maker *k)
 {
     LLVMValueRef *at = NEWN(k->u->arena, LLVMValueRef, k->c->classes);
@@ -59,7 +59,7 @@ zeros(Maker *k)
     return at;
 }
 
-static void
+void
 move_along(Maker *k, const Axis *x, LLVMValueRef index, int64_t step,
            LLVMValueRef *at)
 {
@@ -68,7 +68,7 @@ move_along(Maker *k, const Axis *x, LLVMValueRef index, int64_t step,
 }
 
 /* Where block number `block` of a side stands. at: is moved. */
-static Spot
+Spot
 spot_of(Maker *k, const Side *s, LLVMValueRef block, LLVMValueRef *at)
 {
     Unit *u = k->u;
@@ -97,7 +97,7 @@ spot_of(Maker *k, const Side *s, LLVMValueRef block, LLVMValueRef *at)
     return spot;
 }
 
-static LLVMValueRef
+LLVMValueRef
 operand_pointer(Maker *k, LLVMValueRef kernel, int operand)
 {
     const Contraction *c = k->c;
@@ -109,7 +109,7 @@ operand_pointer(Maker *k, LLVMValueRef kernel, int operand)
     return kernel_pointer(k->u, kernel, place);
 }
 
-static LLVMValueRef
+LLVMValueRef
 kernel_begin(Maker *k, const char *suffix)
 {
     const Contraction *c = k->c;
@@ -130,7 +130,7 @@ kernel_begin(Maker *k, const char *suffix)
     return f;
 }
 
-static LLVMValueRef
+LLVMValueRef
 own_room(Maker *k, int64_t offset)
 {
     return address(k->u, k->own, const_i64(k->u, offset), 1);
@@ -148,7 +148,7 @@ is_cut(Unit *u, const Side *s, LLVMValueRef count)
 }
 
 /* Calls the register tile that fits the counts. */
-static void
+void
 call_micro(Maker *k, const Spot *row, const Spot *lane, LLVMValueRef *args)
 {
     Unit *u = k->u;
@@ -175,7 +175,7 @@ call_micro(Maker *k, const Spot *row, const Spot *lane, LLVMValueRef *args)
                                           : k->micro[0][1] ? k->micro[0][1]
                                           : k->micro[1][0] ? k->micro[1][0]
                                                            : k->micro[1][1]),
-                   f, args, 6, "");
+                   f, args, 8, "");
 }
 
 /* Where the vectors of a block of lanes are read; its panel is made here if
@@ -200,41 +200,6 @@ lane_pointer(Maker *k, const Tile *t, const Spot *lane, LLVMValueRef block,
     return args[1];
 }
 
-/* Where the rows of a block are read: in their panel, if there is one. */
-static LLVMValueRef
-row_pointer(Maker *k, const Tile *t, const Spot *row, LLVMValueRef block)
-{
-    const Contraction *c = k->c;
-    Unit *u = k->u;
-
-    if (!c->rows_packed)
-        return address(u, t->base[c->row.operand], row->in, c->bytes);
-    block = LLVMBuildNSWSub(u->b, block, t->row_from, "");
-    return address(u, own_room(k, c->rows), block, row_panel_bytes(c));
-}
-
-/* The panels of all rows of a tile. */
-static void
-emit_row_panels(Maker *k, const Tile *t, LLVMValueRef terms)
-{
-    const Contraction *c = k->c;
-    Unit *u = k->u;
-    LLVMValueRef block, args[4];
-    Loop rows;
-    Spot row;
-
-    if (!c->rows_packed)
-        return;
-    block = loop_begin(u, &rows, t->row_from, t->row_to, 1, 0, NULL);
-    row = spot_of(k, &c->row, block, zeros(k));
-    args[0] = address(u, t->base[c->row.operand], row.in, c->bytes);
-    args[1] = row_pointer(k, t, &row, block);
-    args[2] = row.count;
-    args[3] = terms;
-    part_call(k, k->pack_rows, 4, args);
-    loop_end(u, &rows);
-}
-
 static LLVMValueRef
 sums_pointer(Maker *k, const Tile *t, LLVMValueRef row, LLVMValueRef lane)
 {
@@ -248,11 +213,10 @@ sums_pointer(Maker *k, const Tile *t, LLVMValueRef row, LLVMValueRef lane)
     lane = LLVMBuildNSWSub(u->b, lane, t->lane_from, "");
     index = LLVMBuildNSWMul(u->b, lane, const_i64(u, c->row.chunk), "");
     index = LLVMBuildNSWAdd(u->b, index, row, "");
-    return address(u, own_room(k, c->sums), index,
-                   tile_width(c) * tile_height(c) * c->bytes);
+    return address(u, own_room(k, c->sums), index, tile_bytes(c));
 }
 
-static LLVMValueRef *
+LLVMValueRef *
 copy_at(Maker *k, LLVMValueRef *at)
 {
     LLVMValueRef *copy = zeros(k);
@@ -282,6 +246,12 @@ emit_block_end(Maker *k, const Tile *t, LLVMValueRef sums, const Spot *row,
     LLVMPositionBuilderAtEnd(u->b, after);
 }
 
+static LLVMValueRef
+truth(Unit *u, LLVMValueRef is)
+{
+    return is ? LLVMBuildZExt(u->b, is, u->i64, "") : const_i64(u, 0);
+}
+
 /* All blocks of a tile. from, to: terms. */
 static void
 emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
@@ -289,27 +259,28 @@ emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
 {
     const Contraction *c = k->c;
     Unit *u = k->u;
-    LLVMValueRef lane_block, row_block, *at, args[6];
+    LLVMValueRef lane_block, row_block, *at, args[8];
     Spot lane, row;
     Loop lanes, rows;
 
-    if (work & WORK_SUM)
-        emit_row_panels(k, t, to);
     lane_block = loop_begin(u, &lanes, t->lane_from, t->lane_to, 1, 0, NULL);
     lane = spot_of(k, &c->lane, lane_block, copy_at(k, t->at));
     args[1] = lane_pointer(k, t, &lane, lane_block, work, to);
     row_block = loop_begin(u, &rows, t->row_from, t->row_to, 1, 0, NULL);
     at = copy_at(k, lane.at);
     row = spot_of(k, &c->row, row_block, at);
-    args[0] = row_pointer(k, t, &row, row_block);
+    args[0] = address(u, t->base[c->row.operand], row.in, c->bytes);
     args[2] = sums_pointer(k, t, row_block, lane_block);
-    args[3] = from;
-    args[4] = to;
-    args[5] = t->first ? LLVMBuildZExt(u->b, t->first, u->i64, "")
-                       : const_i64(u, 0);
+    args[3] = stores_result(c)
+                  ? address(u, k->out[0].base, at[k->out[0].class], c->bytes)
+                  : args[2];
+    args[4] = from;
+    args[5] = to;
+    args[6] = truth(u, t->first);
+    args[7] = truth(u, t->last);
     if (work & WORK_SUM)
         call_micro(k, &row, &lane, args);
-    if (work & WORK_END)
+    if (work & WORK_END && !stores_result(c))
         emit_block_end(k, t, args[2], &row, &lane, at);
     loop_end(u, &rows);
     loop_end(u, &lanes);
@@ -344,7 +315,7 @@ make_copies(Maker *k, Tile *t, const LLVMValueRef *band)
     }
 }
 
-static void
+void
 chunk_bounds(Maker *k, const Side *s, LLVMValueRef index, LLVMValueRef *from,
              LLVMValueRef *to)
 {
@@ -393,11 +364,11 @@ static void
 clear_sums(Maker *k)
 {
     const Contraction *c = k->c;
-    int64_t block = tile_width(c) * tile_height(c) * c->bytes;
-
     LLVMBuildMemSet(k->u->b, own_room(k, c->sums),
                     LLVMConstInt(k->u->i8, 0, false),
-                    const_i64(k->u, c->row.chunk * c->lane.chunk * block), 64);
+                    const_i64(k->u, c->row.chunk * c->lane.chunk *
+                                        tile_bytes(c)),
+                    64);
 }
 
 /* A sum whose first axis is walked outside: all blocks take its terms, one
@@ -491,15 +462,13 @@ make_parts(Maker *k)
             if (rows && lanes)
                 k->micro[r][l] = make_micro(k, r, l);
         }
-    if (c->packing || c->rows_packed || c->walk == WALK_ROWS)
+    if (c->packing || c->walk == WALK_ROWS)
         k->transpose = make_transpose(k);
     for (int i = 0; i < 2; i++)
         if (c->image[i].on)
             k->image[i] = make_image(k, i);
     if (c->packing)
-        k->pack = make_pack(k, &c->lane);
-    if (c->rows_packed)
-        k->pack_rows = make_pack(k, &c->row);
+        k->pack = make_pack(k);
 }
 
 static LLVMValueRef
@@ -604,7 +573,7 @@ result_axes(const Maker *k)
     return made;
 }
 
-static LLVMValueRef
+LLVMValueRef
 make_sum(Maker *k, int64_t *tiles)
 {
     Unit *u = k->u;
@@ -657,6 +626,10 @@ lower_contract(Unit *u, const Graph *g, NodeId n, const char *name,
     k.element = unit_type(u, c->dtype);
     k.vector = unit_vector(u, c->dtype, c->lanes);
     ASSERT(c->dtype == DT_F32 || c->dtype == DT_F64);
+    if (c->pairs) {
+        lower_contract_bf16(&k, out);
+        return;
+    }
     make_parts(&k);
     if (c->packing == PACK_SHARED) {
         out->kernel[out->phases] = make_panels(&k);

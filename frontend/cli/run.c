@@ -18,7 +18,7 @@ passes_left(const Module *m)
 {
     switch (m->stage) {
     case ST_MODEL: return "default";
-    case ST_TRAIN: return "fuse,inplace,workspace,schedule,place";
+    case ST_TRAIN: return "fuse,recompute,inplace,workspace,schedule,place";
     case ST_ORDER: return "place";
     case ST_PLACED: return "";
     }
@@ -102,8 +102,9 @@ read_printing(const Args *args, PipelineOptions *o)
 #undef PASS
         NULL
     };
-    static const char *const topics[] = {"contract", "kernels",  "place",
-                                         "rewrite",  "schedule", NULL};
+    static const char *const topics[] = {
+        "contract", "kernels", "place", "recompute", "rewrite", "schedule",
+        NULL};
     const char *log = option(args, OPT_log, NULL);
 
     o->print_after = option(args, OPT_print_after, NULL);

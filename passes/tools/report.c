@@ -40,7 +40,7 @@ buffer_owner(const Graph *g, const Buffer *b)
         return OWN_INPUTS;
     if (node_scratch(g, n) == b->root)
         return OWN_SCRATCH;
-    return n->phase == 'f'   ? OWN_ACTIVATIONS
+    return n->phase == 'f' || n->phase == 'r' ? OWN_ACTIVATIONS
            : n->phase == 'b' ? OWN_GRADIENTS
                              : OWN_UPDATE;
 }
