@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/describe.h"
+#include "codegen/emit_pieces.h"
 #include "ir/base/diag.h"
 #include "ir/cost.h"
+#include "ir/describe.h"
 #include "ir/text.h"
 #include "runtime/abi.h"
 
@@ -316,20 +317,32 @@ tensors(Data *d)
     return table(d, d->tensor, row);
 }
 
+/* A part of the constant that holds all literals. */
 static LLVMValueRef
-pieces(Data *d)
+part_of(Data *d, LLVMValueRef pool, int64_t start)
 {
-    LLVMValueRef *row = NULL;
+    LLVMValueRef at = wide(d, (uint64_t)start);
 
-    for (int i = 0; i < d->o->pieces; i++) {
-        const Piece *p = &d->o->piece[i];
-        LLVMValueRef field[] = {p->store ? LLVMConstNull(d->u->ptr)
-                                         : bytes(d, p->bytes, p->length),
+    return LLVMConstInBoundsGEP2(d->u->i8, pool, &at, 1);
+}
+
+static LLVMValueRef
+pieces(Data *d, int *count)
+{
+    Spans s = spans_of(d->u->arena, d->o->piece, d->o->pieces);
+    LLVMValueRef *row = NULL, none = LLVMConstNull(d->u->ptr), pool = none;
+
+    if (s.pool.len)
+        pool = bytes(d, s.pool.s, (int64_t)s.pool.len);
+    for (size_t i = 0; i < vec_len(s.span); i++) {
+        const Span *p = &s.span[i];
+        LLVMValueRef field[] = {p->store ? none : part_of(d, pool, p->start),
                                 wide(d, (uint64_t)p->length),
                                 whole(d, (int64_t)p->store - 1)};
 
         vec_push(d->u->arena, row, record(d, d->piece, 3, field));
     }
+    *count = (int)vec_len(s.span);
     return table(d, d->piece, row);
 }
 
@@ -386,9 +399,11 @@ program(Data *d)
 {
     const Module *m = d->m;
     const Space *space = &m->space[0];
-    LLVMValueRef *row = NULL, entries;
+    LLVMValueRef *row = NULL, entries, parts;
+    int spans;
 
     ASSERT(vec_len(m->space));
+    parts = pieces(d, &spans);
     for (size_t i = 0; i < vec_len(m->entry); i++)
         vec_push(d->u->arena, row, entry(d, m->entry[i]));
     entries = table(d, d->entry, row);
@@ -410,10 +425,10 @@ program(Data *d)
         text(d, meta(d, "order", "as given")),
         tensors(d),
         entries,
-        pieces(d),
+        parts,
         whole(d, (int64_t)vec_len(m->store) - 1),
         whole(d, (int64_t)vec_len(m->entry)),
-        whole(d, d->o->pieces),
+        whole(d, spans),
         text(d, d->o->weights ? d->o->weights : ""),
         real(d, d->seconds.many),
         whole(d, cost_workers(d->o->machine))};

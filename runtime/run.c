@@ -185,6 +185,8 @@ open_all(RtRun *r)
     RT_TRY(plan_run(r));
     int threads = o->threads.count > 1 << 20 ? 1 << 20 : (int)o->threads.count;
     RT_TRY(rt_open(&r->model, r->program, NULL, 0, threads));
+    if (o->pin.given)
+        RT_TRY(rt_pool_pin(r->model->pool));
     RT_TRY(load_weights(r));
     if (o->dry_run.given)
         return RT_OK;

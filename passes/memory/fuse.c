@@ -275,7 +275,8 @@ only_widens(const Graph *g, const Cluster *c)
     const Node *n = node_at(g, c->member[0]);
     const Formula *f;
 
-    if (vec_len(c->member) > 1 || n->op != OP_map || n->nin != 1 || n->nout != 1)
+    if (vec_len(c->member) > 1 || n->op != OP_map || n->nin != 1 ||
+        n->nout != 1)
         return false;
     f = node_attr(n, "formula")->formula;
     return f->node[f->result[0]].op == EX_INPUT &&
