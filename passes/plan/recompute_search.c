@@ -6,7 +6,6 @@
 #include "passes/plan/recompute_search.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { TRIED = 8, PRICES = 3, STEPS_MOST = 4000, DEPTH_MOST = 2000 };
@@ -283,7 +282,6 @@ step(Search *s)
         profile_find(s->scratch, s->trial, s->after);
         gain = before - excess_of(s, s->after);
         seconds = s->after->seconds - s->profile->seconds + 1e-12;
-        if (getenv("RCDBG")) fprintf(stderr, "  gap %s %lld [%d..%d) est %g cost %g gain %g sec %g peak %lld\n", s->of->g->value[s->now->item[gap[i/PRICES].item].value].name, (long long)s->now->item[gap[i/PRICES].item].bytes, s->profile->first[gap[i/PRICES].item], gap[i/PRICES].before, gap[i/PRICES].gain, gap[i/PRICES].gain/gap[i/PRICES].score, gain, seconds, (long long)s->after->peak);
         if (gain <= 0 || gain / seconds <= best)
             continue;
         best = gain / seconds;
