@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codegen/describe.h"
+#include "ir/describe.h"
 #include "ir/base/diag.h"
 #include "ir/infer.h"
 #include "ir/text.h"
@@ -202,7 +202,8 @@ seconds_of(const Data *d, Cost cost)
 static LLVMValueRef
 kernel_function(Data *d, int row, int phase)
 {
-    const char *name = kernel_name(d->u->arena, row, phase);
+    const char *name =
+        kernel_name(d->u->arena, &d->kernels->row[row], phase);
     LLVMValueRef f = LLVMGetNamedFunction(d->u->module, name);
     LLVMTypeRef in[] = {d->u->ptr, d->u->ptr, d->u->i64, d->u->i64,
                         d->u->i64};

@@ -7,7 +7,7 @@ typedef struct Embedded {
     const char *text;
 } Embedded;
 
-/* NULL-ended: passes/train/rules and passes/simplify/rules. */
-extern const Embedded embedded_rules[], embedded_rewrites[];
+/* NULL-ended: passes/train/rules, passes/simplify/rules, frontend/cli/page. */
+extern const Embedded embedded_rules[], embedded_rewrites[], embedded_page[];
 
 #endif

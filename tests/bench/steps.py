@@ -1,105 +1,215 @@
-"""Times our program and its peers in turn (A B C A B C ...) in one run and writes the table as markdown.
+"""Times our programs and the peers in turn (A B C A B C ...) on the same batches and writes the tables as markdown.
 
-    python steps.py --program mlp=PATH --program lenet=PATH [--torch PYTHON] [--ort PYTHON] [--rounds R] [--steps N]
-                    [--threads N] [--out FILE.md]
+    python steps.py [--snug PATH] [--torch PYTHON] [--jax PYTHON] [--ort PYTHON] [--folder F] [--out FILE.md] [MODEL...]
 
---torch and --ort name the Python of the environment that bench_torch.py and bench_ort.py need; a peer without one is left out.
-A program is run as `PROGRAM --data F --steps N --batch-order sequential --threads T --log FILE.jsonl` and its log's lines carry "seconds".
-A round's figure is its median step; the table has the median over the rounds, and ours/peer as the median of the rounds' ratios (least..most).
+The Pythons are those of environments that tests/bench/bench.sh makes; a peer without one is left out. A round gives every contender a
+turn of some steps; a turn's figure is its median step. The tables have the median over the rounds, and ours / it as the median of the
+rounds' ratios (least..most). FOLDER keeps the models and each model's figures: a run goes on with the models that have none yet.
 """
 import argparse
+import contextlib
+import datetime
 import json
 import os
+import shlex
 import statistics
 import subprocess
+import sys
 import tempfile
+import time
+
+from tables import document
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-DIGITS = os.path.join(HERE, "..", "..", "examples", "digits")
-DATA = {"mlp": "digits-train.npz", "lenet": "digits28-train.npz"}
-WARM = 20
+PEERS = os.path.join(HERE, "peers")
+NAMES = ("mlp", "lenet", "resnet18", "resnet50", "mobilenetv2", "vit_tiny", "bert_mini", "bert_base", "gpt_mini", "gpt2_t512",
+         "gpt2_t1024")
+JAX_NAMES = ("mlp", "gpt_mini", "gpt2_t512", "gpt2_t1024")
+WARM = 3  # steps at the start of a program that are not counted
 
 
-def run_program(program, model, options):
-    with tempfile.TemporaryDirectory() as folder:
-        log = os.path.join(folder, "log.jsonl")
-        subprocess.run([os.path.abspath(program), "--data", os.path.join(DIGITS, DATA[model]), "--steps",
-                        str(WARM + options.steps), "--batch-order", "sequential", "--threads", str(options.threads),
-                        "--log", log], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+class Ours:
+    """Compiled once, cold; a turn is a run of the program."""
+
+    def __init__(self, model, facts, options):
+        self.base, self.options = os.path.join(options.folder, model), options
+        rule = ["--set", "mu=0.9"] if facts["rule"] == "sgd" else []
+        words = [options.snug, "compile", self.base + ".onnx", "--loss", "cross-entropy", "--optimizer", facts["rule"], *rule,
+                 "-o", self.base + ".program"]
+        self.lr = str(facts["lr"])
+        with tempfile.TemporaryDirectory() as cache:
+            start = time.perf_counter()
+            done = subprocess.run([*options.quiet, "env", "XDG_CACHE_HOME=" + cache, *words], capture_output=True, text=True)
+            self.told = {"compile_seconds": time.perf_counter() - start}
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        self.told["idle_bytes"] = self.idle()
+        self.told["program_bytes"] = os.path.getsize(self.base + ".program")
+
+    @staticmethod
+    def idle():
+        """The resident size of a process that has the C library and does nothing."""
+        status = subprocess.run(["cat", "/proc/self/status"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+    def turn(self, steps):
+        log = self.base + ".jsonl"
+        subprocess.run([self.base + ".program", "--data", self.base + ".npz", "--steps", str(WARM + steps), "--lr", self.lr, "--quiet",
+                        "--batch-order", "sequential", "--threads", str(self.options.threads), "--log", log], check=True)
         with open(log) as file:
             lines = [json.loads(line) for line in file]
-    steps = [line["seconds"] for line in lines if "loss" in line]
-    return statistics.median(steps[WARM:]), lines[-1].get("peak_rss_bytes")
+        end = lines[-1]
+        return dict(step_seconds=[line["seconds"] for line in lines if "loss" in line][WARM:], peak_bytes=end["peak_rss_bytes"],
+                    arena_bytes=end["arena_bytes"], predicted_seconds=end.get("predicted_seconds"))
+
+    def end(self):
+        pass
 
 
-def run_peer(command, model, options):
-    command = command + ["--steps", str(options.steps), "--warm", str(WARM), "--threads", str(options.threads)]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
-    result = json.loads(output.strip().splitlines()[-1])
-    return statistics.median(result["step_seconds"]), result["peak_rss_bytes"]
+class Peer:
+    """A process that waits for its turns."""
+
+    def __init__(self, command, options):
+        command = [*command, "--threads", str(options.threads)]
+        self.told = {}
+        if "compile" in command:  # cold, with nobody else at work; what it leaves in the cache makes the start below quick
+            done = subprocess.run([*options.quiet, *command, "--once"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            self.told = json.loads(done.stdout.strip().splitlines()[-1]) if done.returncode == 0 else {}
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.told = {**self.answer(), **self.told}
+
+    def answer(self):
+        for line in self.process.stdout:
+            if line.startswith("{"):
+                return json.loads(line)
+        raise RuntimeError("the peer has ended")
+
+    def turn(self, steps):
+        self.process.stdin.write(f"{steps}\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
-def runners(model, program, options):
-    """-> {name: function that gives the median step of one run and its peak of memory}, ours first."""
-    peers = os.path.join(HERE, "peers")
+def commands(model, options):
+    """-> {name: command} of the peers that can train this model"""
     table = {}
-    if program:
-        table["snug"] = lambda: run_program(program, model, options)
-    if options.torch:
-        for mode in ("eager", "compile"):
-            command = [options.torch, os.path.join(peers, "bench_torch.py"), model, mode]
-            table["torch " + mode] = lambda command=command: run_peer(command, model, options)
+    modes = ["eager", "compile"] + (["last"] if model == "resnet50" else []) + (["ckpt"] if model not in ("mlp", "lenet") else [])
+    for mode in modes if options.torch else ():
+        table["torch " + mode] = [options.torch, os.path.join(PEERS, "bench_torch.py"), model, options.folder, mode]
+    if options.jax and model in JAX_NAMES:
+        table["jax"] = [options.jax, os.path.join(PEERS, "bench_jax.py"), model, options.folder]
     if options.ort:
-        command = [options.ort, os.path.join(peers, "bench_ort.py"), model]
-        table["onnxruntime training"] = lambda command=command: run_peer(command, model, options)
+        table["onnxruntime training"] = [options.ort, os.path.join(PEERS, "bench_ort.py"), model, options.folder]
     return table
 
 
-def measure(model, program, options):
-    table = runners(model, program, options)
-    times, memory = {name: [] for name in table}, {}
-    for _ in range(options.rounds):
-        for name, run in table.items():
-            seconds, memory[name] = run()
-            times[name].append(seconds)
-            print(f"{model} {name}: {seconds * 1e3:.4f} ms", flush=True)
-    return times, memory
+@contextlib.contextmanager
+def quiet(options):
+    """While it is held nobody else is at work, where --quiet-with knows how."""
+    if not options.quiet:
+        yield
+        return
+    held = subprocess.Popen([*options.quiet, "sh", "-c", "echo held; cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    held.stdout.readline()
+    time.sleep(0.6)
+    yield
+    held.stdin.close()
+    held.wait()
 
 
-def rows(model, times, memory):
-    for name, seconds in times.items():
-        ratio = ""
-        if "snug" in times and name != "snug":
-            ratios = [a / b for a, b in zip(times["snug"], seconds)]
-            ratio = f"{statistics.median(ratios):.3f} ({min(ratios):.3f}..{max(ratios):.3f})"
-        peak = f"{memory[name] / 2**20:.1f}" if memory[name] else ""
-        yield f"| {model} | {name} | {statistics.median(seconds) * 1e3:.4f} | {min(seconds) * 1e3:.4f} | {ratio} | {peak} |"
+def steps_of_a_turn(contender, options):
+    """As many as fit into the time of a turn."""
+    one = statistics.median(contender.turn(3)["step_seconds"])
+    return max(options.least, min(400, int(options.seconds / one)))
+
+
+def open_all(model, facts, options):
+    """-> {name: contender}, {name: why it is missing}; ours first."""
+    running, missing = {"snug": Ours(model, facts, options)}, {}
+    for name, command in commands(model, options).items():
+        try:
+            running[name] = Peer(command, options)
+        except (RuntimeError, OSError) as fault:
+            missing[name] = str(fault)
+    return running, missing
+
+
+def rounds_of(running, options):
+    """-> {name: its turns}, the yardstick's under "yard" """
+    steps = {name: steps_of_a_turn(one, options) for name, one in running.items() if name != "yard"}
+    turns = {name: [] for name in running}
+    for number in range(options.rounds):
+        with quiet(options):
+            for name, one in running.items():
+                answer = one.turn(steps.get(name, 3))
+                if "step_seconds" in answer:
+                    answer["median"] = statistics.median(answer.pop("step_seconds"))
+                    print(f"round {number} {name}: {answer['median'] * 1e3:.3f} ms", flush=True)
+                turns[name].append(answer)
+    return turns
+
+
+def measure(model, options):
+    base = os.path.join(options.folder, model)
+    if not os.path.exists(base + ".json"):
+        subprocess.run([options.torch, os.path.join(HERE, "subjects.py"), model, options.folder], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+    with open(base + ".json") as file:
+        facts = json.load(file)
+    running, missing = open_all(model, facts, options)
+    if options.torch:
+        running["yard"] = Peer([options.torch, os.path.join(PEERS, "bench_yard.py")], options)
+    turns = rounds_of(running, options)
+    for one in running.values():
+        one.end()
+    return dict(model=model, facts=facts, missing=missing, turns=turns, told={name: one.told for name, one in running.items()},
+                rounds=options.rounds, threads=options.threads, date=datetime.date.today().isoformat())
+
+
+def write_document(options):
+    found = []
+    for model in NAMES:
+        with contextlib.suppress(FileNotFoundError), open(os.path.join(options.folder, model + ".figures.json")) as file:
+            found.append(json.load(file))
+    with open(options.out, "w") as file:
+        file.write(document(found))
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--program", action="append", default=[], help="MODEL=PATH of a compiled program (adamw, batch 64)")
-    parser.add_argument("--models", default="mlp,lenet")
-    parser.add_argument("--torch")
-    parser.add_argument("--ort")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("models", nargs="*", default=NAMES, metavar="MODEL")
+    parser.add_argument("--snug", default=os.path.join(HERE, "..", "..", "build", "snug"))
+    for peer in ("torch", "jax", "ort"):
+        parser.add_argument("--" + peer, metavar="PYTHON")
+    parser.add_argument("--folder", default="bench-models", help="of models and figures")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=1.5, help="of a turn")
+    parser.add_argument("--least", type=int, default=3, help="steps of a turn")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out")
+    parser.add_argument("--again", action="store_true", help="measure what has figures, too")
+    parser.add_argument("--quiet-with", default="", metavar="COMMAND", help="put before what is timed, keeps others from working")
+    parser.add_argument("--out", default=os.path.join(HERE, "..", "..", "docs", "benchmarks.md"))
     options = parser.parse_args()
-    programs = dict(p.split("=", 1) for p in options.program)
-    load = os.getloadavg()[0]
-    lines = ["| model | program | step ms | best round ms | ours / it (least..most) | peak RSS MiB |", "|---|---|---|---|---|---|"]
-    for model in options.models.split(","):
-        lines += rows(model, *measure(model, programs.get(model), options))
-    head = [f"Step time, AdamW, batch 64, {options.threads} threads; {options.rounds} rounds in turn, {options.steps} steps each "
-            f"after {WARM} of warm-up.", f"Load average {load:.1f} before and {os.getloadavg()[0]:.1f} after, on "
-            f"{os.cpu_count()} cores: above {options.threads} the figures are disturbed.", ""]
-    text = "\n".join(head + lines) + "\n"
-    print("\n" + text)
-    if options.out:
-        with open(options.out, "w") as file:
-            file.write(text)
+    options.quiet, options.snug = shlex.split(options.quiet_with), os.path.abspath(options.snug)
+    unknown = set(options.models) - set(NAMES)
+    if unknown:
+        sys.exit(f"no model {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    with open("/proc/self/comm", "w") as file:
+        file.write("steps")  # whoever stops compilers by name means not us
+    options.folder = os.path.abspath(options.folder)
+    os.makedirs(options.folder, exist_ok=True)
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", tempfile.mkdtemp(prefix="bench-inductor-"))
+    for model in options.models:
+        figures = os.path.join(options.folder, model + ".figures.json")
+        if options.again or not os.path.exists(figures):
+            found = measure(model, options)
+            with open(figures, "w") as file:
+                json.dump(found, file)
+        write_document(options)
 
 
 if __name__ == "__main__":

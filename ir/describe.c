@@ -1,6 +1,6 @@
 /* describe: the members of a group are walked in order; a word that has been
    said is not said again. */
-#include "codegen/describe.h"
+#include "ir/describe.h"
 
 #include "ir/base/str.h"
 
