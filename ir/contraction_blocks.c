@@ -201,7 +201,7 @@ pack_cost(const Chooser *h, const Choice *t)
     if (is_unit(&lane[0], t->lane_side))
         each = 0.2 + 1.0 / (double)t->lane_inner;
     else if (sum && vec_last(sum).in[t->lane_side] == 1)
-        each = 0.5;
+        each = 0.3;
     return each;
 }
 
@@ -237,7 +237,7 @@ tile_cost(const Chooser *h, const Choice *t, double rows, double vectors)
 
     switch (walk_of(row, lane)) {
     case WALK_LANES: return 40 + rows * vectors * 5;
-    case WALK_ROWS: return 40 + rows * vectors * 10;
+    case WALK_ROWS: return 40 + rows * vectors * 20;
     default: return 40 + rows * vectors * 5 * t->lanes;
     }
 }
