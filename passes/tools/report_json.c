@@ -33,8 +33,8 @@ add_buffer(Text *t, Graph *g, const Facts *f, ValueId v)
     text_add(t, ", \"address\": %" PRId64 ", \"align\": %" PRId64
                 ", \"first\": %d, \"last\": %d, \"phase\": \"%c\", \"over\": ",
              p->place.offset,
-             vec_len(g->module->space) ? g->module->space[0].align : 1, life.first,
-             life.last, p->def ? n->phase : '-');
+             vec_len(g->module->space) ? g->module->space[0].align : 1,
+             life.first, life.last, p->def ? n->phase : '-');
     if (p->over)
         text_add_json(t, value_at(g, p->over)->name);
     else

@@ -52,8 +52,8 @@ add_buffer(Text *t, Graph *g, const Facts *f, ValueId v,
     text_add(t, ",\"%s\",%d,%d,%" PRId64 ",%" PRId64 ",%d,%d,%d,%d]",
              type_text(t->arena, &p->type), (int)owner,
              space_index(g->module, p->place.space), p->place.offset,
-             type_bytes(&p->type), life.first, life.last, p->over ? index[p->over] : -1,
-             p->def ? f->position[p->def] : -1);
+             type_bytes(&p->type), life.first, life.last,
+             p->over ? index[p->over] : -1, p->def ? f->position[p->def] : -1);
 }
 
 /* A value lies over one that was made before it, but has a lower or a higher
