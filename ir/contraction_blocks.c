@@ -16,6 +16,8 @@ enum {
     SHARED_MOST = 1 << 19, /* bytes of panels packed once for all */
     SUMS_MOST = 96 << 10,  /* bytes of running sums a worker */
     SPREAD_MOST = 1 << 18, /* bytes over which unpacked vectors may lie */
+    CACHE_WAY = 4096,      /* bytes at whose multiples addresses share a set */
+    SET_ROWS = 8,          /* that a set has room for */
     BLOCK_TERMS = 256,     /* of a sum that is walked in blocks, about */
     BLOCK_ROWS = 1024,     /* of a tile of such a sum, about, at most */
     BLOCK_LANES = 64,      /* the same */
@@ -144,6 +146,22 @@ far_bytes(const Chooser *h, const Choice *t, double rows, double vectors)
     return far;
 }
 
+/* Rows whose elements fall into one set of the first cache, more than it has
+   ways: each step would miss. */
+static bool
+rows_collide(const Chooser *h, const Choice *t, double rows)
+{
+    const Axis *row = h->list[!t->lane_side];
+    int operand = !t->lane_side;
+    int64_t far = row[0].in[operand] * h->c->bytes;
+    int64_t together = far & -far; /* its largest power of two */
+
+    if (h->c->image[operand].on || far < CACHE_WAY / SET_ROWS)
+        return false;
+    together = together < CACHE_WAY ? together : CACHE_WAY;
+    return rows * (double)together > (double)SET_ROWS * CACHE_WAY;
+}
+
 /* One step of the sum on a register tile of rows * vectors. */
 static double
 step_cost(const Chooser *h, const Choice *t, double rows, double vectors)
@@ -154,6 +172,8 @@ step_cost(const Chooser *h, const Choice *t, double rows, double vectors)
     double far = far_bytes(h, t, rows, vectors) / h->m->vector_bytes;
     double streams = rows > 16 ? (rows - 16) * 0.05 : 0;
 
+    if (rows_collide(h, t, rows))
+        loads += rows;
     return fmax(fmax(work, loads), 8) + 0.25 + 1.2 * far + streams;
 }
 
