@@ -38,6 +38,7 @@ typedef struct Image {
     int64_t lead; /* element of the copy at which index 0 of all axes stands */
     int64_t step; /* copy rows between two indices of the batch axis `band` */
     int band;     /* -1: none */
+    bool by_term; /* bands follow the sum's axis that is walked outside */
 } Image;
 
 typedef enum Packing {
@@ -77,6 +78,9 @@ typedef struct Contraction {
     Image image[2];
     int64_t k, split, part; /* part: terms of each of the split's parts */
     bool outside;           /* sum[0] is walked outside of the blocks */
+    int64_t bands;          /* of an image in sum[0] */
+    bool both; /* the lanes' axis runs through the rows' operand, too, which is
+                  read as vectors: depthwise convolutions */
     bool blocked;           /* sum[0] cuts one axis, its last block is short */
 
     int lanes; /* of a vector */

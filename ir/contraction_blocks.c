@@ -168,7 +168,7 @@ step_cost(const Chooser *h, const Choice *t, double rows, double vectors)
 {
     double width = t->lanes == h->full ? 1 : 0.9;
     double work = rows * vectors * width;
-    double loads = rows + vectors;
+    double loads = rows * (h->c->both ? vectors : 1) + vectors;
     double far = far_bytes(h, t, rows, vectors) / h->m->vector_bytes;
     double streams = rows > 16 ? (rows - 16) * 0.05 : 0;
 
@@ -330,13 +330,15 @@ try_lanes(Chooser *h, Choice t)
 {
     const Axis *lane = h->list[t.lane_side];
     int64_t whole = (lane[0].size + t.lanes - 1) / t.lanes;
-    int64_t registers = h->m->registers;
+    int64_t registers = h->c->both ? h->m->registers / 2 : h->m->registers;
 
     for (int64_t v = 1; v <= 4 && v <= whole; v++) {
         t.lane_inner = v * t.lanes;
         t.lane_outer = 1;
         try_rows(h, t, (registers - v - 2) / v);
     }
+    if (h->c->both)
+        return;
     try_outer_lanes(h, t, whole * t.lanes);
     if (lane[0].size % t.lanes)
         try_outer_lanes(h, t, lane[0].size);
@@ -349,6 +351,8 @@ try_side(Chooser *h, Axis *left, Axis *right, int lane_side)
 
     h->list[0] = innermost_first(h, left, lane_side == 0 ? 0 : -1);
     h->list[1] = innermost_first(h, right, lane_side == 1 ? 1 : -1);
+    if (h->c->both && lane_side == 0)
+        return;
     t.lanes = h->full;
     try_lanes(h, t);
     t.lanes = h->full / 2;

@@ -79,13 +79,16 @@ spot_of(Maker *k, const Side *s, LLVMValueRef block, LLVMValueRef *at)
 
     move_along(k, &x[0], inner, s->inner, at);
     spot.in = offset_add(u, NULL, inner, s->inner * x[0].in[op]);
+    spot.beside = offset_add(u, NULL, inner, s->inner * x[0].in[!op]);
     index = digit(u, &block, s->outer_blocks);
     move_along(k, &x[1], index, s->outer, at);
     spot.in = offset_add(u, spot.in, index, s->outer * x[1].in[op]);
+    spot.beside = offset_add(u, spot.beside, index, s->outer * x[1].in[!op]);
     for (size_t i = 2; i < vec_len(x); i++) {
         index = digit(u, &block, x[i].size);
         move_along(k, &x[i], index, 1, at);
         spot.in = offset_add(u, spot.in, index, x[i].in[op]);
+        spot.beside = offset_add(u, spot.beside, index, x[i].in[!op]);
     }
     spot.count = const_i64(u, s->tail);
     if (s->tail != s->inner && s->inner_blocks > 1) {
@@ -149,7 +152,8 @@ is_cut(Unit *u, const Side *s, LLVMValueRef count)
 
 /* Calls the register tile that fits the counts. */
 void
-call_micro(Maker *k, const Spot *row, const Spot *lane, LLVMValueRef *args)
+call_micro(Maker *k, const Spot *row, const Spot *lane, int count,
+           LLVMValueRef *args)
 {
     Unit *u = k->u;
     LLVMValueRef f = NULL, cut;
@@ -175,7 +179,7 @@ call_micro(Maker *k, const Spot *row, const Spot *lane, LLVMValueRef *args)
                                           : k->micro[0][1] ? k->micro[0][1]
                                           : k->micro[1][0] ? k->micro[1][0]
                                                            : k->micro[1][1]),
-                   f, args, 8, "");
+                   f, args, (unsigned)count, "");
 }
 
 /* Where the vectors of a block of lanes are read; its panel is made here if
@@ -270,6 +274,7 @@ emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
     at = copy_at(k, lane.at);
     row = spot_of(k, &c->row, row_block, at);
     args[0] = address(u, t->base[c->row.operand], row.in, c->bytes);
+    args[0] = address(u, args[0], lane.beside, c->bytes);
     args[2] = sums_pointer(k, t, row_block, lane_block);
     args[3] = stores_result(c)
                   ? address(u, k->out[0].base, at[k->out[0].class], c->bytes)
@@ -279,7 +284,7 @@ emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
     args[6] = truth(u, t->first);
     args[7] = truth(u, t->last);
     if (work & WORK_SUM)
-        call_micro(k, &row, &lane, args);
+        call_micro(k, &row, &lane, 8, args);
     if (work & WORK_END && !stores_result(c))
         emit_block_end(k, t, args[2], &row, &lane, at);
     loop_end(u, &rows);
@@ -380,7 +385,7 @@ emit_outside(Maker *k, Tile *t, const LLVMValueRef *band)
     const Axis *x = &c->sum[0];
     Unit *u = k->u;
     LLVMValueRef first, last, i, gone, from, to, zero = const_i64(u, 0);
-    LLVMValueRef more;
+    LLVMValueRef more, part[] = {band[0], band[1]};
     bool whole = c->split == 1 && c->k; /* there is a first and a last index */
     Tile one = *t;
     Loop l;
@@ -397,9 +402,16 @@ emit_outside(Maker *k, Tile *t, const LLVMValueRef *band)
     from = LLVMBuildSelect(u->b, more, from, zero, "");
     to = LLVMBuildNSWSub(u->b, t->to, gone, "");
     to = least(u, to, const_i64(u, c->inside));
-    for (int o = 0; o < 2; o++)
-        one.base[o] = address(u, t->base[o], i, x->in[o] * c->bytes);
-    make_copies(k, &one, band);
+    for (int o = 0; o < 2; o++) {
+        LLVMValueRef far = i;
+
+        if (c->image[o].by_term) { /* the copy wants the image's beginning */
+            part[o] = rest(u, i, c->bands);
+            far = LLVMBuildNSWSub(u->b, i, part[o], "");
+        }
+        one.base[o] = address(u, t->base[o], far, x->in[o] * c->bytes);
+    }
+    make_copies(k, &one, part);
     if (whole) {
         one.first = LLVMBuildICmp(u->b, LLVMIntEQ, i, first, "");
         i = LLVMBuildNSWAdd(u->b, i, const_i64(u, 1), "");

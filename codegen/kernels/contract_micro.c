@@ -8,6 +8,8 @@ typedef struct Micro {
     Maker *k;
     int rows, vectors;
     int64_t row_at[64], lane_at[64]; /* element offsets in the operands */
+    int64_t beside_at[64]; /* of vectors in the rows' operand (both) */
+    int64_t beside_masked[64];
     int64_t sum_at[64];              /* of vectors in a row of the tile */
     int64_t result_row[64], result_lane[64]; /* in the result */
     int64_t masked[64];                      /* lanes to load; 0: all */
@@ -59,6 +61,9 @@ lay_lanes(Micro *m, const Contraction *c, bool tail)
             int64_t left = inner - i;
 
             m->lane_at[m->vectors] = o * far + i;
+            m->beside_at[m->vectors] = o * s->axis[1].in[!s->operand] + i;
+            m->beside_masked[m->vectors] =
+                !c->image[!s->operand].on && left < c->lanes ? left : 0;
             m->sum_at[m->vectors] = o * s->inner + i;
             m->result_lane[m->vectors] = o * s->axis[1].at[0] + i;
             m->cut[m->vectors] = left < c->lanes ? left : 0;
@@ -91,6 +96,29 @@ lane_load(const Micro *m, LLVMValueRef lanes, int64_t offset, int v)
     return load(u, m->k->vector, p, align);
 }
 
+static LLVMValueRef
+row_load(const Micro *m, LLVMValueRef rows, int64_t offset)
+{
+    Unit *u = m->k->u;
+    LLVMValueRef x = load(u, m->k->element, at(m, rows, offset),
+                          (unsigned)m->k->c->bytes);
+
+    return splat(u, x, m->k->c->lanes);
+}
+
+static LLVMValueRef
+beside_load(const Micro *m, LLVMValueRef rows, int64_t offset, int v)
+{
+    const Contraction *c = m->k->c;
+    Unit *u = m->k->u;
+    LLVMValueRef p = at(m, rows, offset + m->beside_at[v]);
+
+    if (m->beside_masked[v])
+        return load_masked(u, c->dtype, c->lanes, p,
+                           const_i64(u, m->beside_masked[v]));
+    return load(u, m->k->vector, p, (unsigned)c->bytes);
+}
+
 /* One term: offsets are those of the term in the two operands. */
 static void
 emit_term(Micro *m, LLVMValueRef rows, int64_t row, LLVMValueRef lanes,
@@ -102,13 +130,13 @@ emit_term(Micro *m, LLVMValueRef rows, int64_t row, LLVMValueRef lanes,
     for (int v = 0; v < m->vectors; v++)
         vector[v] = lane_load(m, lanes, lane, v);
     for (int r = 0; r < m->rows; r++) {
-        LLVMValueRef p = at(m, rows, row + m->row_at[r]);
-        LLVMValueRef x = load(k->u, k->element, p, (unsigned)k->c->bytes);
-
-        args[0] = splat(k->u, x, k->c->lanes);
+        if (!k->c->both)
+            args[0] = row_load(m, rows, row + m->row_at[r]);
         for (int v = 0; v < m->vectors; v++) {
             LLVMValueRef *sum = &m->sum[r * m->vectors + v];
 
+            if (k->c->both)
+                args[0] = beside_load(m, rows, row + m->row_at[r], v);
             args[1] = vector[v];
             args[2] = *sum;
             *sum = intrinsic(k->u, "llvm.fma", k->vector, 3, args);
@@ -154,7 +182,7 @@ unroll_of(const Micro *m, size_t i)
 
     for (int64_t by = 2; by <= UNROLL_MOST && by <= size; by++)
         if (size % by == 0 && by * m->rows * m->vectors <= BODY_MOST &&
-            !terms_share(m, i, by))
+            (m->k->c->both || !terms_share(m, i, by)))
             best = by;
     return best;
 }

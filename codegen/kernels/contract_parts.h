@@ -35,7 +35,8 @@ typedef struct Maker {
 
 /* An offset of blocks: in the operand of a side and in every class. */
 typedef struct Spot {
-    LLVMValueRef in;    /* elements */
+    LLVMValueRef in;     /* elements */
+    LLVMValueRef beside; /* in the other side's operand */
     LLVMValueRef *at;   /* a class each, elements */
     LLVMValueRef count; /* of inner indices */
 } Spot;
@@ -89,7 +90,7 @@ Spot spot_of(Maker *k, const Side *s, LLVMValueRef block, LLVMValueRef *at);
 LLVMValueRef operand_pointer(Maker *k, LLVMValueRef kernel, int operand);
 LLVMValueRef kernel_begin(Maker *k, const char *suffix);
 /* Calls the register tile that fits the counts. */
-void call_micro(Maker *k, const Spot *row, const Spot *lane,
+void call_micro(Maker *k, const Spot *row, const Spot *lane, int count,
                 LLVMValueRef *args);
 LLVMValueRef own_room(Maker *k, int64_t offset);
 void chunk_bounds(Maker *k, const Side *s, LLVMValueRef index,
@@ -103,7 +104,7 @@ void lower_contract_bf16(Maker *k, Lowered *out);
 /* void f(ptr source, ptr panel, i64 count, i64 from, i64 to): the terms
    [from, to) of a block of a side, by pairs. */
 LLVMValueRef make_pair_pack(Maker *k, const Side *s);
-/* void f(ptr rows, ptr lanes, ptr sums, i64 pairs, i64 first): adds pairs to a
+/* void f(ptr rows, ptr lanes, ptr sums, i64 terms, i64 first): adds terms to a
    register tile; to zero if first. */
 LLVMValueRef make_pair_micro(Maker *k, bool row_tail, bool lane_tail);
 
