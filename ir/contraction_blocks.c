@@ -21,6 +21,8 @@ enum {
     BLOCK_TERMS = 256,     /* of a sum that is walked in blocks, about */
     BLOCK_ROWS = 1024,     /* of a tile of such a sum, about, at most */
     BLOCK_LANES = 64,      /* the same */
+    FAR_TERMS = 1 << 14,   /* sums that no cache holds a side's terms of */
+    FAR_SIDE = 256,
 };
 
 typedef struct Choice {
@@ -438,15 +440,18 @@ cut_sum(Arena *a, Contraction *c)
     c->inside = inner.size;
 }
 
-/* Tiles of a blocked sum: as many rows as the second cache holds, and lanes
-   that make an even number of tiles. */
+/* Tiles of a blocked sum: many rows, so that a panel serves long, and few
+   lanes; of a very long sum both are read from afar, then as many of each. */
 static void
 cut_block_tiles(Contraction *c)
 {
-    int64_t height = c->row.inner * c->row.outer;
-    int64_t rows = (BLOCK_ROWS + height - 1) / height;
-    int64_t lanes = (BLOCK_LANES + tile_width(c) / 2) / tile_width(c);
+    int64_t height = c->row.inner * c->row.outer, width = tile_width(c);
+    bool far = c->k > FAR_TERMS;
+    int64_t rows = (far ? FAR_SIDE : BLOCK_ROWS) + height - 1;
+    int64_t lanes = (far ? FAR_SIDE : BLOCK_LANES) + width / 2;
 
+    rows /= height;
+    lanes /= width;
     cut(&c->row, (c->row.blocks + rows - 1) / rows);
     lanes = lanes < 1 ? 1 : lanes;
     cut(&c->lane, (c->lane.blocks + lanes - 1) / lanes);
