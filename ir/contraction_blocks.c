@@ -16,9 +16,13 @@ enum {
     SHARED_MOST = 1 << 19, /* bytes of panels packed once for all */
     SUMS_MOST = 96 << 10,  /* bytes of running sums a worker */
     SPREAD_MOST = 1 << 18, /* bytes over which unpacked vectors may lie */
+    CACHE_WAY = 4096,      /* bytes at whose multiples addresses share a set */
+    SET_ROWS = 8,          /* that a set has room for */
     BLOCK_TERMS = 256,     /* of a sum that is walked in blocks, about */
     BLOCK_ROWS = 1024,     /* of a tile of such a sum, about, at most */
     BLOCK_LANES = 64,      /* the same */
+    FAR_TERMS = 1 << 14,   /* sums that no cache holds a side's terms of */
+    FAR_SIDE = 256,
 };
 
 typedef struct Choice {
@@ -144,6 +148,22 @@ far_bytes(const Chooser *h, const Choice *t, double rows, double vectors)
     return far;
 }
 
+/* Rows whose elements fall into one set of the first cache, more than it has
+   ways: each step would miss. */
+static bool
+rows_collide(const Chooser *h, const Choice *t, double rows)
+{
+    const Axis *row = h->list[!t->lane_side];
+    int operand = !t->lane_side;
+    int64_t far = row[0].in[operand] * h->c->bytes;
+    int64_t together = far & -far; /* its largest power of two */
+
+    if (h->c->image[operand].on || far < CACHE_WAY / SET_ROWS)
+        return false;
+    together = together < CACHE_WAY ? together : CACHE_WAY;
+    return rows * (double)together > (double)SET_ROWS * CACHE_WAY;
+}
+
 /* One step of the sum on a register tile of rows * vectors. */
 static double
 step_cost(const Chooser *h, const Choice *t, double rows, double vectors)
@@ -154,6 +174,8 @@ step_cost(const Chooser *h, const Choice *t, double rows, double vectors)
     double far = far_bytes(h, t, rows, vectors) / h->m->vector_bytes;
     double streams = rows > 16 ? (rows - 16) * 0.05 : 0;
 
+    if (rows_collide(h, t, rows))
+        loads += rows;
     return fmax(fmax(work, loads), 8) + 0.25 + 1.2 * far + streams;
 }
 
@@ -418,15 +440,18 @@ cut_sum(Arena *a, Contraction *c)
     c->inside = inner.size;
 }
 
-/* Tiles of a blocked sum: as many rows as the second cache holds, and lanes
-   that make an even number of tiles. */
+/* Tiles of a blocked sum: many rows, so that a panel serves long, and few
+   lanes; of a very long sum both are read from afar, then as many of each. */
 static void
 cut_block_tiles(Contraction *c)
 {
-    int64_t height = c->row.inner * c->row.outer;
-    int64_t rows = (BLOCK_ROWS + height - 1) / height;
-    int64_t lanes = (BLOCK_LANES + tile_width(c) / 2) / tile_width(c);
+    int64_t height = c->row.inner * c->row.outer, width = tile_width(c);
+    bool far = c->k > FAR_TERMS;
+    int64_t rows = (far ? FAR_SIDE : BLOCK_ROWS) + height - 1;
+    int64_t lanes = (far ? FAR_SIDE : BLOCK_LANES) + width / 2;
 
+    rows /= height;
+    lanes /= width;
     cut(&c->row, (c->row.blocks + rows - 1) / rows);
     lanes = lanes < 1 ? 1 : lanes;
     cut(&c->lane, (c->lane.blocks + lanes - 1) / lanes);
