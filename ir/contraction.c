@@ -374,17 +374,18 @@ add_groups(Reading *r, int d, int64_t count, int64_t step, int64_t left,
         vec_last(r->list[BATCH]).at[i] *= step;
 }
 
-/* Small images with channels last share a copy: as many as divide them, in
+/* Small images with channels last share a copy: as many as divide `batch`, in
    `most` bytes. */
 static void
-share_copy(const Reading *r, const Conv *v, Image *m, int64_t most)
+share_copy(const Reading *r, const Conv *v, Image *m, int64_t batch,
+           int64_t most)
 {
     int64_t bytes = m->channels * m->rows * m->columns * r->c->bytes;
 
     if (!v->nhwc || !m->on || r->c->both)
         return;
-    for (m->images = v->batch; m->images > 1; m->images--)
-        if (v->batch % m->images == 0 && m->images * bytes <= most)
+    for (m->images = batch; m->images > 1; m->images--)
+        if (batch % m->images == 0 && m->images * bytes <= most)
             break;
 }
 
@@ -414,7 +415,7 @@ read_imaging(Reading *r, const Conv *v, Image *m, const Imaging *p)
     r->c->both = is_depthwise(v);
     if (r->c->both)
         m->channels = depthwise_channels(v, m);
-    share_copy(r, v, m, SHARE_MOST);
+    share_copy(r, v, m, v->batch, SHARE_MOST);
     cut = band_rows(m, p->rows, p->stride[0], reach, r->c->bytes);
     add_images(r, v, m, p);
     add_band(r, m, v->axis[2], p->rows / cut, cut, p->stride[0], reach);
@@ -426,9 +427,11 @@ read_imaging(Reading *r, const Conv *v, Image *m, const Imaging *p)
         axis_add(r, RIGHT, v->axis[1], m->channels, x.channel, v->w.image);
     else
         axis_add(r, RIGHT, v->axis[1], p->channels, 0, p->weight.image);
-    axis_add(r, LEFT, 0, m->on ? m->images : v->nhwc ? v->batch : 1,
-             m->on ? m->to_image : p->source.image, 0);
+    if (!m->on && v->nhwc)
+        axis_add(r, LEFT, 0, v->batch, p->source.image, 0);
     axis_add(r, LEFT, v->axis[2], cut, p->stride[0] * x.row, 0);
+    if (m->on)
+        axis_add(r, LEFT, 0, m->images, m->to_image, 0);
     axis_add(r, LEFT, v->axis[3], p->columns, p->stride[1] * x.column, 0);
     axis_add(r, SUM, -1, v->tall, p->tap[0] * x.row, p->weight.row);
     axis_add(r, SUM, -1, v->wide, p->tap[1] * x.column, p->weight.column);
@@ -519,7 +522,9 @@ read_conv_grad_weight(Reading *r, const Conv *v)
     c->both = is_depthwise(v);
     if (c->both)
         m->channels = depthwise_channels(v, m);
-    share_copy(r, v, m, TERMS_MOST);
+    c->split = node_int(c->leader, "split");
+    share_copy(r, v, m, v->batch % c->split ? 1 : v->batch / c->split,
+               TERMS_MOST);
     cut = m->images > 1 ? v->rows : term_rows(r, v, m);
     c->bands = v->rows / cut;
     m->by_term = m->on && c->bands > 1;
@@ -542,7 +547,6 @@ read_conv_grad_weight(Reading *r, const Conv *v)
     axis_add(r, SUM, -1, m->images, m->to_image, v->y.image);
     axis_add(r, SUM, -1, cut, v->stride[0] * x.row, v->y.row);
     axis_add(r, SUM, -1, v->columns, v->stride[1] * x.column, v->y.column);
-    c->split = node_int(c->leader, "split");
     c->outside = true;
 }
 

@@ -150,6 +150,9 @@ far_bytes(const Chooser *h, const Choice *t, double rows, double vectors)
         far += rows * bytes;
     if (width * k * bytes > 0.6 * (double)h->m->l1)
         far += width * bytes;
+    if (c->leader->op != OP_contract &&
+        width * k * bytes > 0.4 * (double)h->m->l2)
+        far += 2 * width * bytes; /* a panel that leaves the second cache */
     return far;
 }
 
