@@ -87,8 +87,7 @@ typedef struct Contraction {
 
     int lanes; /* of a vector */
     Side row, lane;
-    Packing packing;   /* of the lane operand */
-    bool rows_packed; /* of the row operand: a tile's rows, by its worker */
+    Packing packing; /* of the lane operand */
     Walk walk;
     int64_t vectors; /* of a register tile's row */
     int64_t tiles;   /* 0: the result has no elements */
@@ -97,7 +96,7 @@ typedef struct Contraction {
     /* Scratch, offsets in bytes: shared, then of a worker. */
     int64_t partial; /* split > 1: results of the parts */
     int64_t panels;  /* PACK_SHARED */
-    int64_t copy[2], panel, rows, sums;
+    int64_t copy[2], panel, sums;
     Scratch scratch;
 
     /* pairs: */
@@ -115,7 +114,6 @@ int64_t tile_width(const Contraction *c);
 int64_t tile_height(const Contraction *c);
 int64_t tile_bytes(const Contraction *c); /* of its running sums */
 int64_t panel_bytes(const Contraction *c);
-int64_t row_panel_bytes(const Contraction *c); /* rows_packed */
 int64_t panel_count(const Contraction *c); /* PACK_SHARED */
 int64_t axes_size(const Axis *axis, size_t from);
 

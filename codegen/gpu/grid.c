@@ -71,13 +71,12 @@ pass_by_value(Unit *u, LLVMValueRef kernel, int slots)
 }
 
 static void
-comment(Unit *u, const KernelRow *row, const char *name, int64_t blocks)
+comment(Unit *u, const KernelRow *row, const char *begin)
 {
     const Node *n = node_at(row->g, row->node);
     Text t = text_new(u->arena);
 
-    text_add(&t, "// %s: %lld blocks; %s", name, (long long)blocks,
-             op_info(n->op)->name);
+    text_add(&t, "// %s %s", begin, op_info(kernel_leader(n)->op)->name);
     for (int i = 0; i < n->nin + n->nout; i++) {
         ValueId v = i < n->nin ? n->in[i] : n->out[i - n->nin];
 
@@ -86,6 +85,16 @@ comment(Unit *u, const KernelRow *row, const char *name, int64_t blocks)
     }
     text_add(&t, "\n");
     LLVMAppendModuleInlineAsm(u->module, t.s, t.len);
+}
+
+static void
+comment_launch(Unit *u, const KernelRow *row, const char *name,
+               int64_t blocks)
+{
+    Text t = text_new(u->arena);
+
+    text_add(&t, "%s: %lld blocks;", name, (long long)blocks);
+    comment(u, row, t.s);
 }
 
 static KernelTiles
@@ -110,7 +119,7 @@ lower_kernel(const Job *j, Unit *u, int k)
         LLVMSetFunctionCallConv(low.kernel[i], PTX_KERNEL);
         annotate(u, low.kernel[i], "maxntidx", BLOCK_THREADS);
         pass_by_value(u, low.kernel[i], n->nin + n->nout);
-        comment(u, row, name, low.tiles[i]);
+        comment_launch(u, row, name, low.tiles[i]);
     }
     return tiles;
 }
@@ -135,6 +144,8 @@ emit_all(void *context, int index, Text *result)
         workers_doing((int)k);
         if (is_made(&table->row[k]))
             tiles = lower_kernel(j, u, (int)k);
+        else if (j->form == GRID_PTX)
+            comment(u, &table->row[k], "not here:");
         text_add_n(result, (const char *)&tiles, sizeof tiles);
     }
     workers_doing((int)vec_len(table->row));
