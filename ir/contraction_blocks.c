@@ -14,6 +14,7 @@ enum {
     COPIES_MOST = 12,      /* tiles, where each makes copies of its own */
     ROWS_LEAST = 96,       /* that a panel is packed for */
     SHARED_MOST = 1 << 19, /* bytes of panels packed once for all */
+    WEIGHTS_MOST = 1 << 24, /* the same of a convolution: all images read them */
     SUMS_MOST = 96 << 10,  /* bytes of running sums a worker */
     SPREAD_MOST = 1 << 18, /* bytes over which unpacked vectors may lie */
     CACHE_WAY = 4096,      /* bytes at whose multiples addresses share a set */
@@ -145,6 +146,9 @@ far_bytes(const Chooser *h, const Choice *t, double rows, double vectors)
         far += rows * bytes;
     if (width * k * bytes > 0.6 * (double)h->m->l1)
         far += width * bytes;
+    if (c->leader->op != OP_contract &&
+        width * k * bytes > 0.4 * (double)h->m->l2)
+        far += 2 * width * bytes; /* a panel that leaves the second cache */
     return far;
 }
 
@@ -503,7 +507,8 @@ take(int64_t *used, int64_t bytes)
 static int64_t
 image_bytes(const Contraction *c, const Image *m)
 {
-    return (m->channels * m->rows * m->columns + tile_width(c) + c->lanes) *
+    return (m->images * m->channels * m->rows * m->columns + tile_width(c) +
+            c->lanes) *
            c->bytes;
 }
 
@@ -532,10 +537,13 @@ lay_scratch(Contraction *c)
 static Packing
 packing_of(const Contraction *c, bool wanted)
 {
+    bool product = c->leader->op == OP_contract;
+
     if (!wanted)
         return PACK_NONE;
     if (c->outside || c->image[c->lane.operand].on ||
-        panel_count(c) * panel_bytes(c) > SHARED_MOST)
+        panel_count(c) * panel_bytes(c) >
+            (product ? SHARED_MOST : WEIGHTS_MOST))
         return PACK_TILE;
     return PACK_SHARED;
 }
