@@ -1,22 +1,23 @@
 /* emit: the distinct kernels of a placed module are lowered and compiled in
-   child processes, the tables in another one, and the objects joined. */
+   child processes, one LLVM module each, unless the cache has them; the tables
+   in another one; and the objects are joined in the order of the model. */
 #include "codegen/emit.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "codegen/archive.h"
+#include "codegen/cache.h"
 #include "codegen/emit_data.h"
+#include "codegen/emit_key.h"
 #include "codegen/link.h"
 #include "codegen/target.h"
 #include "codegen/workers.h"
 #include "ir/base/diag.h"
 #include "ir/base/output.h"
 #include "ir/text.h"
-
-enum { PARTS = 2 };
 
 /* ---- which kernels ------------------------------------------------------ */
 
@@ -47,7 +48,20 @@ kernel_row(Arena *a, const KernelTable *t, const Graph *g, NodeId n)
     return (int)row;
 }
 
-static KernelTable
+static void
+add_kernel(Arena *a, KernelTable *t, const Graph *g, NodeId n)
+{
+    const char *text = node_fingerprint(a, g, n);
+    Sym key = sym(g->module->syms, text);
+    uint64_t row;
+
+    if (map_get_ptr(t->by_text, key, &row))
+        return;
+    map_put_ptr(t->by_text, key, vec_len(t->row));
+    vec_push(a, t->row, (KernelRow){g, n, text, kernel_symbol(a, text)});
+}
+
+KernelTable
 kernel_table(Arena *a, const Module *m)
 {
     KernelTable t = {.by_text = map_new(a)};
@@ -55,38 +69,33 @@ kernel_table(Arena *a, const Module *m)
     for (size_t i = 0; i < vec_len(m->entry); i++) {
         const Graph *g = m->entry[i];
 
-        for (size_t k = 0; k < vec_len(g->order); k++) {
-            NodeId n = g->order[k];
-
-            if (!has_work(g, n) || kernel_row(a, &t, g, n) >= 0)
-                continue;
-            map_put_ptr(t.by_text, sym(m->syms, node_fingerprint(a, g, n)),
-                        vec_len(t.row));
-            vec_push(a, t.row, (KernelRow){g, n});
-        }
+        for (size_t k = 0; k < vec_len(g->order); k++)
+            if (has_work(g, g->order[k]))
+                add_kernel(a, &t, g, g->order[k]);
     }
     return t;
 }
 
 const char *
-kernel_name(Arena *a, int row, int phase)
+kernel_name(Arena *a, const KernelRow *row, int phase)
 {
     Text t = text_new(a);
 
-    text_add(&t, "snug_k%d_%d", row, phase);
+    text_add(&t, "%s_%d", row->symbol, phase);
     return text_str(&t);
 }
 
-/* ---- one part ----------------------------------------------------------- */
+/* ---- in a child --------------------------------------------------------- */
 
 typedef struct Emission {
     const Module *m;
     const EmitOptions *o;
     EmitKind kind;
     KernelTable kernels;
-    KernelTiles *tiles; /* known once the parts are done */
-    int parts;          /* that kernels are dealt to */
-    const char *path[PARTS + 1];
+    KernelTiles *tiles; /* of each row, known once it is compiled */
+    Text *object;       /* of each row, and of the tables behind them */
+    int *missing;       /* vector: the rows that the cache has not */
+    const char *path;   /* of the whole, compiled at once */
 } Emission;
 
 static Unit *
@@ -95,20 +104,26 @@ new_unit(const Emission *e, Arena *a)
     const Target *t = target_named(e->o->target);
 
     return unit_new(a, e->o->machine, *t->triple ? t->triple : NULL, t->cpu,
-                    t->features, e->m->name);
+                    t->features, "snug");
 }
 
 /* A group with a product is the product's. */
-static Lower *
-lower_of(const Node *n)
+const Node *
+kernel_leader(const Node *n)
 {
     for (size_t k = 0; n->body && k < vec_len(n->body->order); k++) {
         const Node *member = node_at(n->body, n->body->order[k]);
 
         if (op_info(member->op)->kernel == KK_contract)
-            return lower_contract;
+            return member;
     }
-    switch (op_info(n->op)->kernel) {
+    return n;
+}
+
+Lower *
+kernel_lower(const Node *n)
+{
+    switch (op_info(kernel_leader(n)->op)->kernel) {
     case KK_contract:
         return lower_contract;
     case KK_window:
@@ -131,15 +146,16 @@ static KernelTiles
 lower_row(const Emission *e, Unit *u, int k, bool apart)
 {
     const KernelRow *row = &e->kernels.row[k];
-    KernelTiles tiles = {0};
+    KernelTiles tiles;
     Lowered low = {0};
 
-    lower_of(node_at(row->g, row->node))(u, row->g, row->node,
-                                         kernel_name(u->arena, k, 0), &low);
+    memset(&tiles, 0, sizeof tiles); /* its padding goes into files */
+    kernel_lower(node_at(row->g, row->node))(
+        u, row->g, row->node, kernel_name(u->arena, row, 0), &low);
     ASSERT(low.phases <= MAX_PHASES);
     tiles.phases = low.phases;
     for (int i = 0; i < low.phases; i++) {
-        const char *name = kernel_name(u->arena, k, i);
+        const char *name = kernel_name(u->arena, row, i);
 
         tiles.tiles[i] = low.tiles[i];
         LLVMSetValueName2(low.kernel[i], name, strlen(name));
@@ -149,6 +165,33 @@ lower_row(const Emission *e, Unit *u, int k, bool apart)
         }
     }
     return tiles;
+}
+
+/* A child's job: a kernel; its tiles come back before its code. */
+static void
+compile_kernel(void *context, int job, Text *result)
+{
+    const Emission *e = context;
+    Unit *u = new_unit(e, result->arena);
+    KernelTiles tiles = lower_row(e, u, e->missing[job], true);
+
+    text_add_n(result, (const char *)&tiles, sizeof tiles);
+    unit_optimize(u);
+    unit_add_object(u, result);
+    unit_free(u);
+}
+
+static void
+compile_tables(void *context, int job, Text *result)
+{
+    const Emission *e = context;
+    Unit *u = new_unit(e, result->arena);
+
+    (void)job;
+    emit_data(u, e->m, e->o, &e->kernels, e->tiles);
+    unit_optimize(u);
+    unit_add_object(u, result);
+    unit_free(u);
 }
 
 static void
@@ -161,129 +204,139 @@ write_text_form(Unit *u, const char *path)
                      error);
 }
 
-static void
-write_unit(const Emission *e, Unit *u, const char *path)
-{
-    unit_optimize(u);
-    if (e->kind == EMIT_LLVM)
-        write_text_form(u, path);
-    else
-        unit_write(u, e->kind == EMIT_ASM, path);
-    unit_free(u);
-}
-
-/* Does part i have row k? Rows lie in the order of the model, where neighbours
-   are alike: dealing them out in turn balances the parts. */
-static bool
-has_row(const Emission *e, int i, size_t k)
-{
-    return (int)k % e->parts == i;
-}
-
-/* A child's work: its kernels; their tiles come back as text. */
-static void
-compile_part(void *context, int i, Text *result)
-{
-    const Emission *e = context;
-    Arena *a = arena_new();
-    Unit *u = new_unit(e, a);
-
-    for (size_t k = 0; k < vec_len(e->kernels.row); k++)
-        if (has_row(e, i, k)) {
-            KernelTiles t = lower_row(e, u, (int)k, true);
-
-            text_add_n(result, (const char *)&t, sizeof t);
-        }
-    write_unit(e, u, e->path[i]);
-}
-
-static void
-compile_data(void *context, int i, Text *result)
-{
-    const Emission *e = context;
-    Unit *u = new_unit(e, arena_new());
-
-    (void)i;
-    (void)result;
-    emit_data(u, e->m, e->o, &e->kernels, e->tiles);
-    write_unit(e, u, e->path[PARTS]);
-}
-
 /* Everything in one module: what text and assembly show. */
 static void
-compile_whole(void *context, int i, Text *result)
+compile_whole(void *context, int job, Text *result)
 {
     Emission *e = context;
-    Unit *u = new_unit(e, arena_new());
+    Unit *u = new_unit(e, result->arena);
+    int rows = (int)vec_len(e->kernels.row);
 
-    (void)i;
-    (void)result;
-    for (size_t k = 0; k < vec_len(e->kernels.row); k++)
-        e->tiles[k] = lower_row(e, u, (int)k, false);
+    (void)job;
+    for (int k = 0; k < rows; k++) {
+        workers_doing(k);
+        e->tiles[k] = lower_row(e, u, k, false);
+    }
+    workers_doing(rows);
     emit_data(u, e->m, e->o, &e->kernels, e->tiles);
-    write_unit(e, u, e->path[0]);
+    unit_optimize(u);
+    if (e->kind == EMIT_LLVM)
+        write_text_form(u, e->path);
+    else
+        unit_write(u, e->kind == EMIT_ASM, e->path);
+    unit_free(u);
 }
 
 /* ---- all of it ---------------------------------------------------------- */
 
-/* The kernels of part i, for the message about its death. */
+/* What the message about the death of a child calls the row. */
 static const char *
-part_words(Arena *a, const Emission *e, int i)
+row_words(const Emission *e, int k)
 {
-    Text t = text_new(a);
-    int shown = 0;
+    const KernelRow *row = &e->kernels.row[k];
 
-    for (size_t k = 0; k < vec_len(e->kernels.row); k++) {
-        const KernelRow *row = &e->kernels.row[k];
-        const Node *n = node_at(row->g, row->node);
+    return value_at(row->g, node_at(row->g, row->node)->out[0])->name;
+}
 
-        if (!has_row(e, i, k) || shown++ > 40)
-            continue;
-        text_add(&t, "%s%s", t.len ? ", " : "",
-                 value_at(row->g, n->out[0])->name);
-    }
-    return text_str(&t);
+static Text
+row_key(const Emission *e, const Text *shared, int k)
+{
+    Text key = text_new(e->m->arena);
+
+    text_add_n(&key, shared->s, shared->len);
+    text_add(&key, "%s", e->kernels.row[k].text);
+    return key;
 }
 
 static void
-read_tiles(Emission *e, const Text *result)
+take(Emission *e, int k, const Text *made)
 {
-    size_t at[PARTS] = {0};
+    ASSERT(made->len > sizeof e->tiles[k]);
+    memcpy(&e->tiles[k], made->s, sizeof e->tiles[k]);
+    e->object[k] = *made;
+    e->object[k].s += sizeof e->tiles[k];
+    e->object[k].len -= sizeof e->tiles[k];
+}
 
-    for (size_t k = 0; k < vec_len(e->kernels.row); k++) {
-        int i = (int)k % e->parts;
+static void
+compile_missing(Emission *e, Cache *cache, const Text *shared)
+{
+    Arena *a = e->m->arena;
+    int count = (int)vec_len(e->missing);
+    const char **what = NEWN(a, const char *, count + 1);
+    Text *result = NEWN(a, Text, count + 1);
 
-        ASSERT(at[i] + sizeof e->tiles[k] <= result[i].len);
-        memcpy(&e->tiles[k], result[i].s + at[i], sizeof e->tiles[k]);
-        at[i] += sizeof e->tiles[k];
+    for (int i = 0; i < count; i++)
+        what[i] = row_words(e, e->missing[i]);
+    workers_run(a, count, compile_kernel, e, what, result);
+    for (int i = 0; i < count; i++) {
+        Text key = row_key(e, shared, e->missing[i]);
+
+        take(e, e->missing[i], &result[i]);
+        cache_put(cache, &key, &result[i]);
+    }
+    cache_trim(cache);
+}
+
+static void
+find_kernels(Emission *e, const Cache *cache, const Text *shared)
+{
+    Arena *a = e->m->arena;
+
+    for (int k = 0; k < (int)vec_len(e->kernels.row); k++) {
+        Text key = row_key(e, shared, k), found = text_new(a);
+
+        if (cache_get(cache, &key, &found))
+            take(e, k, &found);
+        else
+            vec_push(a, e->missing, k);
     }
 }
 
-static const char *
-part_path(Arena *a, const char *path, int i)
+static char *
+temporary(Arena *a, const char *path, const char *ending)
 {
     Text t = text_new(a);
 
-    text_add(&t, "%s.%d.%d", path, (int)getpid(), i);
+    text_add(&t, "%s.%d%s", path, (int)getpid(), ending);
     output_temporary(a, t.s);
     return t.s;
 }
 
-/* Objects of other targets cannot be joined by the host's linker. */
-static bool
-can_join(const EmitOptions *o)
+static void
+emit_joined(Emission *e, const char *path)
 {
-    return o->machine == target_machine(NULL, "native") ||
-           strncmp(o->target, "x86-64", 6) == 0 ||
-           strcmp(o->target, "native") == 0;
+    static const char *const what[] = {"the tables"};
+    Arena *a = e->m->arena;
+    Text shared = text_new(a);
+    bool known = emit_key(e->o, &shared);
+    Cache *cache = cache_open(a, known ? e->o->cache : NULL);
+    int rows = (int)vec_len(e->kernels.row);
+    const char *archive = temporary(a, path, ".a");
+
+    find_kernels(e, cache, &shared);
+    log_line("kernels", "%d distinct, %d compiled", rows,
+             (int)vec_len(e->missing));
+    compile_missing(e, cache, &shared);
+    workers_run(a, 1, compile_tables, e, what, &e->object[rows]);
+    write_archive(archive, rows + 1, e->object);
+    join_objects(a, archive, path);
 }
 
 static void
-finish(const Emission *e, Arena *a, const char *path, bool joined)
+emit_whole(Emission *e, const char *path)
 {
-    if (joined)
-        join_objects(a, PARTS + 1, e->path, path);
-    else if (rename(e->path[0], path) != 0)
+    Arena *a = e->m->arena;
+    int rows = (int)vec_len(e->kernels.row);
+    const char **what = NEWN(a, const char *, rows + 1);
+    Text result;
+
+    for (int k = 0; k < rows; k++)
+        what[k] = row_words(e, k);
+    what[rows] = "all kernels and tables";
+    e->path = temporary(a, path, ".whole");
+    workers_run(a, 1, compile_whole, e, what, &result);
+    if (rename(e->path, path) != 0)
         raise_at((Loc){.file = path}, "cannot be written: %s",
                  strerror(errno));
 }
@@ -294,25 +347,16 @@ emit_module(const Module *m, const EmitOptions *o, EmitKind kind,
 {
     Arena *a = m->arena;
     Emission *e = NEW(a, Emission);
-    const char *what[PARTS + 1];
-    Text result[PARTS + 1];
-    bool apart = kind == EMIT_OBJECT && can_join(o);
+    size_t rows;
 
     *e = (Emission){.m = m, .o = o, .kind = kind};
     e->kernels = kernel_table(a, m);
-    e->tiles = NEWN(a, KernelTiles, vec_len(e->kernels.row) + 1);
-    e->parts = apart ? PARTS : 1;
-    for (int i = 0; i <= PARTS; i++) {
-        e->path[i] = part_path(a, path, i);
-        what[i] = part_words(a, e, i);
-    }
-    if (apart) {
-        workers_run(a, PARTS, compile_part, e, what, result);
-        read_tiles(e, result);
-        what[0] = "the tables";
-        workers_run(a, 1, compile_data, e, what, result);
-    } else {
-        workers_run(a, 1, compile_whole, e, what, result);
-    }
-    finish(e, a, path, apart);
+    rows = vec_len(e->kernels.row);
+    e->tiles = NEWN(a, KernelTiles, rows + 1);
+    e->object = NEWN(a, Text, rows + 1);
+    /* objects of other architectures are not for the host's linker */
+    if (kind == EMIT_OBJECT && !target_foreign(target_named(o->target)))
+        emit_joined(e, path);
+    else
+        emit_whole(e, path);
 }

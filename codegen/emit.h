@@ -13,6 +13,7 @@ typedef struct EmitOptions {
     const char *weights; /* file name of the initial weights, in the program */
     const Piece *piece;
     int pieces;
+    const char *cache; /* folder of kernels that were made before, or NULL */
 } EmitOptions;
 
 /* Writes `path` (temporary file, renamed when whole). Runs LLVM in forked

@@ -191,7 +191,8 @@ offsets(Data *d, const Graph *g, const Node *n)
 static LLVMValueRef
 kernel_function(Data *d, int row, int phase)
 {
-    const char *name = kernel_name(d->u->arena, row, phase);
+    const char *name =
+        kernel_name(d->u->arena, &d->kernels->row[row], phase);
     LLVMValueRef f = LLVMGetNamedFunction(d->u->module, name);
     LLVMTypeRef in[] = {d->u->ptr, d->u->ptr, d->u->i64, d->u->i64,
                         d->u->i64};

@@ -180,8 +180,7 @@ settle(const char *from, const char *to)
 }
 
 void
-join_objects(Arena *a, int count, const char *const *object,
-             const char *path)
+join_objects(Arena *a, const char *archive, const char *path)
 {
     Command c = command_new(a, "CC", "cc");
     char *made = beside(a, path, ".join");
@@ -190,8 +189,9 @@ join_objects(Arena *a, int count, const char *const *object,
     command_add(&c, "-r");
     command_add(&c, "-o");
     command_add(&c, "%s", made);
-    for (int i = 0; i < count; i++)
-        command_add(&c, "%s", object[i]);
+    command_add(&c, "-Wl,--whole-archive");
+    command_add(&c, "%s", archive);
+    command_add(&c, "-Wl,--no-whole-archive");
     command_run(&c, made);
     settle(made, path);
 }
@@ -322,7 +322,7 @@ remedy_for(Arena *a, const Target *t)
 }
 
 const Tools *
-link_tools(Arena *a, const char *target)
+link_tools(Arena *a, const char *target, const char *cache)
 {
     const Target *t = target_named(target);
     Tools *tools = NEW(a, Tools);
@@ -337,7 +337,7 @@ link_tools(Arena *a, const char *target)
                      tool_name(a, t, "objcopy"),
                      remedy_for(a, t),
                      NULL};
-    tools->folder = runtime_made(a, tools);
+    tools->folder = runtime_made(a, tools, cache);
     return tools;
 }
 

@@ -9,9 +9,10 @@ typedef enum LinkKind { LINK_PROGRAM, LINK_STATIC, LINK_SHARED } LinkKind;
 /* What links programs for a target: for the host's architecture $CC or cc and
    the installed (or, in the build tree, the built) runtime; for another one $CC
    or its cross compiler and a runtime that is made of its sources here, unless
-   the cache has it. Raised if something is missing, with the remedy. */
+   the folder `cache` (or NULL) has it. Raised if something is missing, with the
+   remedy. */
 typedef struct Tools Tools;
-const Tools *link_tools(Arena *a, const char *target);
+const Tools *link_tools(Arena *a, const char *target, const char *cache);
 
 /* Links object `object` with the runtime into `path`. Raised if the linker is
    missing or fails, with its words. Nothing half-written stays. */
@@ -21,9 +22,9 @@ void link_object(Arena *a, const Tools *t, const char *object, LinkKind kind,
 /* The C interface of the library at `path`, beside it: PATH with .h. */
 void link_header(Arena *a, const char *path);
 
-/* Objects into one object (ld -r by way of the compiler driver). */
-void join_objects(Arena *a, int count, const char *const *object,
-                  const char *path);
+/* The objects of an archive into one object (ld -r by way of the compiler
+   driver). */
+void join_objects(Arena *a, const char *archive, const char *path);
 
 /* The initial content of params, states and constants as safetensors, copied
    from where the stores' Init says, never held whole. Atomic. */

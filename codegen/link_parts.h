@@ -37,9 +37,10 @@ const char *path_near(Arena *a, const char *dir, const char *name);
 char *beside(Arena *a, const char *path, const char *ending);
 
 /* link_runtime.c: the folder with libsnug_rt.a for the host, and for another
-   architecture, made of its sources where it was not yet. */
+   architecture, made of its sources where the cache's folder (or NULL) has it
+   not yet. */
 const char *runtime_folder(Arena *a);
-const char *runtime_made(Arena *a, const Tools *t);
+const char *runtime_made(Arena *a, const Tools *t, const char *cache);
 
 /* link_header.c: PATH with the ending .h: the C interface of the library, from
    rt.h in the runtime's folder. */

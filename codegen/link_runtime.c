@@ -216,32 +216,6 @@ make_archive(Arena *a, const Tools *t, const char *sources, bool main,
     unlink(object);
 }
 
-/* The folder for what is kept, made if need be; NULL if there can be none. */
-static const char *
-cache_folder(Arena *a)
-{
-    const char *snug = getenv("SNUG_CACHE"), *home = getenv("HOME");
-    const char *cache = getenv("XDG_CACHE_HOME");
-    Text t = text_new(a);
-
-    if (snug && *snug)
-        text_add(&t, "%s", snug);
-    else if (cache && *cache == '/')
-        text_add(&t, "%s/snug", cache);
-    else if (home && *home == '/')
-        text_add(&t, "%s/.cache/snug", home);
-    else
-        return NULL;
-    for (char *s = t.s + 1; *s; s++)
-        if (*s == '/') {
-            *s = 0;
-            mkdir(t.s, 0700);
-            *s = '/';
-        }
-    mkdir(t.s, 0700);
-    return access(t.s, W_OK | X_OK) == 0 ? t.s : NULL;
-}
-
 /* A folder in TMPDIR that goes away with the arena. */
 static char *
 passing_folder(Arena *a)
@@ -287,16 +261,15 @@ make_kept(Arena *a, const Tools *t, const char *sources, const char *folder)
 }
 
 const char *
-runtime_made(Arena *a, const Tools *t)
+runtime_made(Arena *a, const Tools *t, const char *cache)
 {
-    const char *sources, *cache, *folder = given_folder();
+    const char *sources, *folder = given_folder();
     Text name = text_new(a);
 
     if (folder)
         return folder;
     sources = source_folder(a);
     require_architecture(a, t);
-    cache = cache_folder(a);
     if (!cache) {
         folder = passing_folder(a);
         make_both(a, t, sources, folder);

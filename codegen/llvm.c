@@ -121,6 +121,22 @@ unit_free(Unit *u)
     LLVMDisposeTargetMachine(u->target);
 }
 
+bool
+unit_has(Unit *u, const char *feature)
+{
+    char *all = LLVMGetTargetMachineFeatureString(u->target);
+    size_t length = strlen(feature);
+    bool has = false;
+
+    for (const char *s = all; *s && !has; s += strcspn(s, ",")) {
+        s += *s == ',';
+        has = *s == '+' && strcspn(s + 1, ",") == length &&
+              strncmp(s + 1, feature, length) == 0;
+    }
+    LLVMDisposeMessage(all);
+    return has;
+}
+
 void
 unit_optimize(Unit *u)
 {
@@ -148,6 +164,30 @@ unit_write(Unit *u, bool assembly, const char *path)
                      error);
 }
 
+void
+unit_add_object(Unit *u, Text *object)
+{
+    LLVMMemoryBufferRef made;
+    char *error = NULL;
+
+    if (LLVMTargetMachineEmitToMemoryBuffer(u->target, u->module,
+                                            LLVMObjectFile, &error, &made))
+        internal_error(__FILE__, __LINE__, error);
+    text_add_n(object, LLVMGetBufferStart(made), LLVMGetBufferSize(made));
+    LLVMDisposeMemoryBuffer(made);
+}
+
+void
+unit_add_processor(Text *t, const char *cpu, const char *features)
+{
+    char *host = LLVMGetHostCPUName(), *has = LLVMGetHostCPUFeatures();
+    bool native = strcmp(cpu, "native") == 0;
+
+    text_add(t, "%s %s", native ? host : cpu, native ? has : features);
+    LLVMDisposeMessage(host);
+    LLVMDisposeMessage(has);
+}
+
 LLVMTypeRef
 unit_type(Unit *u, DType d)
 {
@@ -169,7 +209,8 @@ unit_vector(Unit *u, DType d, int lanes)
 {
     LLVMTypeRef t = unit_type(u, d);
 
-    return lanes == 1 ? t : LLVMVectorType(t, (unsigned)lanes);
+    return lanes == 1 || u->threads ? t
+                                    : LLVMVectorType(t, (unsigned)lanes);
 }
 
 static void
@@ -225,8 +266,9 @@ unit_call(Unit *u, LLVMValueRef part, int count, LLVMValueRef *args)
 LLVMValueRef
 unit_kernel(Unit *u, const char *name)
 {
-    LLVMValueRef f = unit_part(u, name, 2, 3);
+    LLVMValueRef f = unit_part(u, name, 2, u->threads ? 0 : 3);
 
+    u->shared_bytes = 0;
     add_attribute(u, f, 1, "align", (uint64_t)u->machine->align);
     add_attribute(u, f, 2, "noalias", 0); /* nothing writes the offsets */
     add_attribute(u, f, 2, "readonly", 0);
@@ -438,7 +480,7 @@ splat(Unit *u, LLVMValueRef scalar, int lanes)
     LLVMTypeRef order = LLVMVectorType(u->i32, (unsigned)lanes);
     LLVMValueRef v;
 
-    if (lanes == 1)
+    if (lanes == 1 || u->threads)
         return scalar;
     v = LLVMBuildInsertElement(u->b, LLVMGetPoison(t), scalar,
                                LLVMConstInt(u->i32, 0, false), "");

@@ -6,6 +6,7 @@
 #include <llvm-c/Core.h>
 #include <llvm-c/TargetMachine.h>
 
+#include "ir/base/str.h"
 #include "ir/graph.h"
 #include "ir/machine.h"
 
@@ -20,6 +21,9 @@ typedef struct Unit {
     LLVMTypeRef f32, f64, i1, i8, i16, i32, i64, ptr, void_;
     int lanes; /* f32 lanes that are emitted as one value: 16 (split by LLVM
                   where registers are narrower) */
+    const struct Threads *threads; /* that lanes are (codegen/threads.h); NULL:
+                                      they lie side by side in a register */
+    int64_t shared_bytes; /* of a block of threads, for the kernel at hand */
 } Unit;
 
 /* triple NULL: the host's. cpu: LLVM's name of the CPU; "native": the host's,
@@ -29,12 +33,19 @@ Unit *unit_new(Arena *a, const Machine *m, const char *triple,
 void unit_free(Unit *u);
 void unit_optimize(Unit *u); /* verifies before */
 void unit_write(Unit *u, bool assembly, const char *path);
+void unit_add_object(Unit *u, Text *object); /* the machine code's bytes */
+/* The processor that unit_new makes code for, in words. */
+void unit_add_processor(Text *t, const char *cpu, const char *features);
+/* Does the target's CPU have this feature, by LLVM's name of it? */
+bool unit_has(Unit *u, const char *feature);
 LLVMTypeRef unit_type(Unit *u, DType d);              /* scalar; i1 is i8, a
                                      narrow float the integer of its size */
-LLVMTypeRef unit_vector(Unit *u, DType d, int lanes); /* lanes 1: scalar */
+LLVMTypeRef unit_vector(Unit *u, DType d, int lanes); /* lanes 1, or lanes that
+                                     are threads: scalar */
 
 /* An internal function `void name(ptr arena, ptr offset, i64 begin, i64 end,
-   i64 worker)` (RtKernel of runtime/abi.h), builder at its entry block. */
+   i64 worker)` (RtKernel of runtime/abi.h), builder at its entry block; of
+   threads: `void name(ptr arena, ptr offset)`. */
 LLVMValueRef unit_kernel(Unit *u, const char *name);
 /* In a kernel: arena + offset[i], loaded in the entry block. */
 LLVMValueRef kernel_pointer(Unit *u, LLVMValueRef kernel, int i);

@@ -235,7 +235,7 @@ void
 scalar_emit(Unit *u, const Formula *typed, int lanes, const LLVMValueRef *in,
             LLVMValueRef *out)
 {
-    Emit e = {.u = u, .lanes = lanes};
+    Emit e = {.u = u, .lanes = u->threads ? 1 : lanes};
     size_t n = vec_len(typed->node), results = vec_len(typed->result);
     LLVMValueRef *value = NEWN(u->arena, LLVMValueRef, n);
 

@@ -41,6 +41,18 @@ target_named(const char *name)
                  near ? "?" : "");
 }
 
+const char *const *
+target_names(void)
+{
+    return names;
+}
+
+bool
+target_grid(const Target *t)
+{
+    return strncmp(t->name, "cuda:", 5) == 0;
+}
+
 #if defined __x86_64__
 static bool
 has_v3(void)

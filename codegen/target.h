@@ -17,6 +17,11 @@ typedef struct Target {
 /* Raised if there is none, with those that exist. */
 const Target *target_named(const char *name);
 
+const char *const *target_names(void); /* NULL-terminated */
+
+/* Is it a GPU, for which there are kernels but no programs? */
+bool target_grid(const Target *t);
+
 /* Is its architecture another than the host's? */
 bool target_foreign(const Target *t);
 

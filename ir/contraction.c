@@ -160,13 +160,30 @@ read_contract(Reading *r)
 
 /* ---- convolutions ------------------------------------------------------ */
 
+/* Strides of images and weights along (images, channels, rows, columns). */
+typedef struct Steps {
+    int64_t image, channel, row, column;
+} Steps;
+
 /* Sizes of a convolution, whichever of its three products it is. */
 typedef struct Conv {
     int64_t batch, groups, in, out; /* channels of one group */
     int64_t height, width, rows, columns, tall, wide;
     int64_t stride[2], dilation[2], top, left;
-    const Type *x, *w, *y; /* image, weight, result of the forward product */
+    bool nhwc;
+    int axis[4];   /* where batch, channels, height, width stand in the type */
+    Steps x, w, y; /* image, weight, result of the forward product */
 } Conv;
+
+static Steps
+steps_of(const Conv *v, const Type *t)
+{
+    int64_t stride[MAXRANK];
+
+    type_strides(t, stride);
+    return (Steps){stride[0], stride[v->axis[1]], stride[v->axis[2]],
+                   stride[v->axis[3]]};
+}
 
 static Conv
 conv_sizes(const Node *n, const Type *x, const Type *w, const Type *y)
@@ -174,25 +191,40 @@ conv_sizes(const Node *n, const Type *x, const Type *w, const Type *y)
     const int64_t *strides = node_list(n, "strides");
     const int64_t *pads = node_list(n, "pads");
     const int64_t *dilations = node_list(n, "dilations");
+    bool nhwc = node_int(n, "nhwc");
     int64_t groups = node_int(n, "groups");
+    int c = nhwc ? 3 : 1, h = nhwc ? 1 : 2;
+    Conv v = {.batch = x->dim[0],
+              .groups = groups,
+              .in = w->dim[c],
+              .out = w->dim[0] / groups,
+              .height = x->dim[h],
+              .width = x->dim[h + 1],
+              .rows = y->dim[h],
+              .columns = y->dim[h + 1],
+              .tall = w->dim[h],
+              .wide = w->dim[h + 1],
+              .stride = {strides[0], strides[1]},
+              .dilation = {dilations[0], dilations[1]},
+              .top = pads[0],
+              .left = pads[1],
+              .nhwc = nhwc,
+              .axis = {0, c, h, h + 1}};
 
-    return (Conv){.batch = x->dim[0],
-                  .groups = groups,
-                  .in = w->dim[1],
-                  .out = w->dim[0] / groups,
-                  .height = x->dim[2],
-                  .width = x->dim[3],
-                  .rows = y->dim[2],
-                  .columns = y->dim[3],
-                  .tall = w->dim[2],
-                  .wide = w->dim[3],
-                  .stride = {strides[0], strides[1]},
-                  .dilation = {dilations[0], dilations[1]},
-                  .top = pads[0],
-                  .left = pads[1],
-                  .x = x,
-                  .w = w,
-                  .y = y};
+    v.x = steps_of(&v, x);
+    v.w = steps_of(&v, w);
+    v.y = steps_of(&v, y);
+    return v;
+}
+
+/* The copy lies as the source does, with the channels of one group only. */
+static void
+lay_image(const Conv *v, Image *m)
+{
+    m->run = v->nhwc;
+    m->to_channel = v->nhwc ? 1 : m->rows * m->columns;
+    m->to_column = v->nhwc ? m->channels : 1;
+    m->to_row = m->columns * m->to_column;
 }
 
 /* The forward image: as many rows as the taps reach, or the source itself. */
@@ -202,6 +234,9 @@ forward_image(const Conv *v)
     Image m = {.channels = v->in,
                .height = v->height,
                .width = v->width,
+               .from_channel = v->x.channel,
+               .from_row = v->x.row,
+               .from_column = v->x.column,
                .top = v->top,
                .left = v->left,
                .spread_rows = 1,
@@ -213,10 +248,6 @@ forward_image(const Conv *v)
     m.rows = down + (v->tall - 1) * v->dilation[0] + 1;
     m.columns = across + (v->wide - 1) * v->dilation[1] + 1;
     m.on = v->top || v->left || m.rows > v->height || m.columns > v->width;
-    if (!m.on) {
-        m.rows = v->height;
-        m.columns = v->width;
-    }
     return m;
 }
 
@@ -229,6 +260,9 @@ gradient_image(const Conv *v)
     Image m = {.channels = v->out,
                .height = v->rows,
                .width = v->columns,
+               .from_channel = v->y.channel,
+               .from_row = v->y.row,
+               .from_column = v->y.column,
                .rows = v->height + down,
                .columns = v->width + across,
                .top = down - v->top,
@@ -237,7 +271,6 @@ gradient_image(const Conv *v)
                .spread_columns = v->stride[1],
                .band = -1};
 
-    m.lead = down * m.columns + across;
     m.on = m.top || m.left || m.rows != m.height || m.columns != m.width ||
            m.spread_rows != 1 || m.spread_columns != 1;
     return m;
@@ -262,95 +295,133 @@ band_rows(const Image *m, int64_t rows, int64_t stride, int64_t reach,
     return best;
 }
 
-/* The rows of the result as batch axis (bands) and side axis. d: C's axis. */
+/* Cuts the copy into bands of `cut` rows of the result: a batch axis. d: axis
+   of C. */
 static void
-add_rows(Reading *r, Role role, int which, Image *m, int64_t rows,
+add_band(Reading *r, Image *m, int d, int64_t bands, int64_t cut,
          int64_t stride, int64_t reach)
 {
-    int64_t cut = band_rows(m, rows, stride, reach, r->c->bytes);
-    int64_t in[2] = {0};
     Axis *x;
 
-    if (cut < rows) {
-        m->rows = (cut - 1) * stride + reach;
-        m->step = cut * stride;
-        axis_add(r, BATCH, 2, rows / cut, 0, 0);
-        m->band = (int)vec_len(r->list[BATCH]) - 1;
-        x = &vec_last(r->list[BATCH]);
-        for (int i = 0; i < r->c->classes; i++)
-            x->at[i] *= cut;
-    }
-    in[which] = stride * m->columns;
-    axis_add(r, role, 2, cut, in[0], in[1]);
+    if (bands < 2)
+        return;
+    m->rows = (cut - 1) * stride + reach;
+    m->step = cut * stride;
+    axis_add(r, BATCH, d, bands, 0, 0);
+    m->band = (int)vec_len(r->list[BATCH]) - 1;
+    x = &vec_last(r->list[BATCH]);
+    for (int i = 0; i < r->c->classes; i++)
+        x->at[i] *= cut;
+}
+
+/* Strides of what is read: of the copy, or of the source. */
+static Steps
+image_steps(const Conv *v, Image *m, const Steps *source)
+{
+    if (!m->on)
+        return *source;
+    lay_image(v, m);
+    return (Steps){source->image, m->to_channel, m->to_row, m->to_column};
+}
+
+/* A product over images: rows and columns of its result are one side, one
+   group's channels the other. */
+typedef struct Imaging {
+    int64_t rows, columns, channels; /* of the result */
+    int64_t stride[2], tap[2];       /* of the image read; taps: may be < 0 */
+    Steps source, weight; /* weight: channel: of the sum, image: of results */
+} Imaging;
+
+/* Images are one of the rows' axes if they stand side by side and need no
+   copy. */
+static void
+add_images(Reading *r, const Conv *v, const Image *m, const Imaging *p)
+{
+    bool beside = v->nhwc && !m->on;
+
+    axis_add(r, beside ? LEFT : BATCH, 0, v->batch, p->source.image, 0);
+    axis_add(r, BATCH, v->axis[1], v->groups,
+             m->channels * p->source.channel, v->out * v->w.image);
+    for (int i = 0; i < r->c->classes; i++)
+        vec_last(r->list[BATCH]).at[i] *= p->channels;
+}
+
+static void
+read_imaging(Reading *r, const Conv *v, Image *m, const Imaging *p)
+{
+    int64_t reach = (v->tall - 1) * v->dilation[0] + 1, cut;
+    Steps x;
+
+    cut = band_rows(m, p->rows, p->stride[0], reach, r->c->bytes);
+    add_images(r, v, m, p);
+    add_band(r, m, v->axis[2], p->rows / cut, cut, p->stride[0], reach);
+    x = image_steps(v, m, &p->source);
+    if (p->tap[0] < 0)
+        m->lead = (v->tall - 1) * v->dilation[0] * x.row +
+                  (v->wide - 1) * v->dilation[1] * x.column;
+    axis_add(r, RIGHT, v->axis[1], p->channels, 0, p->weight.image);
+    axis_add(r, LEFT, v->axis[2], cut, p->stride[0] * x.row, 0);
+    axis_add(r, LEFT, v->axis[3], p->columns, p->stride[1] * x.column, 0);
+    axis_add(r, SUM, -1, v->tall, p->tap[0] * x.row, p->weight.row);
+    axis_add(r, SUM, -1, v->wide, p->tap[1] * x.column, p->weight.column);
+    axis_add(r, SUM, -1, m->channels, x.channel, p->weight.channel);
+    r->c->split = 1;
 }
 
 static void
 read_conv(Reading *r, const Conv *v)
 {
     Image *m = &r->c->image[0];
-    int64_t x[MAXRANK], w[MAXRANK], plane, reach;
+    Imaging p = {.rows = v->rows,
+                 .columns = v->columns,
+                 .channels = v->out,
+                 .stride = {v->stride[0], v->stride[1]},
+                 .tap = {v->dilation[0], v->dilation[1]},
+                 .source = v->x,
+                 .weight = v->w};
 
     *m = forward_image(v);
-    type_strides(v->x, x);
-    type_strides(v->w, w);
-    reach = (v->tall - 1) * v->dilation[0] + 1;
-    axis_add(r, BATCH, 0, v->batch, x[0], 0);
-    axis_add(r, BATCH, 1, v->groups, v->in * x[1], v->out * w[0]);
-    for (int i = 0; i < r->c->classes; i++)
-        vec_last(r->list[BATCH]).at[i] *= v->out;
-    axis_add(r, RIGHT, 1, v->out, 0, w[0]);
-    add_rows(r, LEFT, 0, m, v->rows, v->stride[0], reach);
-    axis_add(r, LEFT, 3, v->columns, v->stride[1], 0);
-    plane = m->rows * m->columns;
-    axis_add(r, SUM, -1, v->tall, v->dilation[0] * m->columns, w[2]);
-    axis_add(r, SUM, -1, v->wide, v->dilation[1], w[3]);
-    axis_add(r, SUM, -1, v->in, plane, w[1]);
-    r->c->split = 1;
+    read_imaging(r, v, m, &p);
 }
 
 static void
 read_conv_grad_input(Reading *r, const Conv *v)
 {
     Image *m = &r->c->image[0];
-    int64_t y[MAXRANK], w[MAXRANK], plane, reach;
+    Imaging p = {.rows = v->height,
+                 .columns = v->width,
+                 .channels = v->in,
+                 .stride = {1, 1},
+                 .tap = {-v->dilation[0], -v->dilation[1]},
+                 .source = v->y,
+                 .weight = {v->w.channel, v->w.image, v->w.row, v->w.column}};
 
     *m = gradient_image(v);
-    type_strides(v->y, y);
-    type_strides(v->w, w);
-    reach = (v->tall - 1) * v->dilation[0] + 1;
-    axis_add(r, BATCH, 0, v->batch, y[0], 0);
-    axis_add(r, BATCH, 1, v->groups, v->out * y[1], v->out * w[0]);
-    for (int i = 0; i < r->c->classes; i++)
-        vec_last(r->list[BATCH]).at[i] *= v->in;
-    axis_add(r, RIGHT, 1, v->in, 0, w[1]);
-    add_rows(r, LEFT, 0, m, v->height, 1, reach);
-    axis_add(r, LEFT, 3, v->width, 1, 0);
-    plane = m->rows * m->columns;
-    axis_add(r, SUM, -1, v->tall, -v->dilation[0] * m->columns, w[2]);
-    axis_add(r, SUM, -1, v->wide, -v->dilation[1], w[3]);
-    axis_add(r, SUM, -1, v->out, plane, w[0]);
-    r->c->split = 1;
+    read_imaging(r, v, m, &p);
 }
 
 static void
 read_conv_grad_weight(Reading *r, const Conv *v)
 {
     Image *m = &r->c->image[0];
-    int64_t x[MAXRANK], y[MAXRANK];
+    Steps x;
 
     *m = forward_image(v);
-    type_strides(v->x, x);
-    type_strides(v->y, y);
-    axis_add(r, BATCH, 0, v->groups, v->in * x[1], v->out * y[1]);
+    x = image_steps(v, m, &v->x);
+    axis_add(r, BATCH, 0, v->groups, v->in * v->x.channel,
+             v->out * v->y.channel);
     for (int i = 0; i < r->c->classes; i++)
         vec_last(r->list[BATCH]).at[i] *= v->out;
-    axis_add(r, RIGHT, 0, v->out, 0, y[1]);
-    axis_add(r, LEFT, 1, v->in, m->rows * m->columns, 0);
-    axis_add(r, LEFT, 2, v->tall, v->dilation[0] * m->columns, 0);
-    axis_add(r, LEFT, 3, v->wide, v->dilation[1], 0);
-    axis_add(r, SUM, -1, v->batch, x[0], y[0]);
-    axis_add(r, SUM, -1, v->rows, v->stride[0] * m->columns, y[2]);
-    axis_add(r, SUM, -1, v->columns, v->stride[1], y[3]);
+    axis_add(r, RIGHT, 0, v->out, 0, v->y.channel);
+    if (!v->nhwc)
+        axis_add(r, LEFT, 1, v->in, x.channel, 0);
+    axis_add(r, LEFT, v->axis[2], v->tall, v->dilation[0] * x.row, 0);
+    axis_add(r, LEFT, v->axis[3], v->wide, v->dilation[1] * x.column, 0);
+    if (v->nhwc)
+        axis_add(r, LEFT, 3, v->in, x.channel, 0);
+    axis_add(r, SUM, -1, v->batch, v->x.image, v->y.image);
+    axis_add(r, SUM, -1, v->rows, v->stride[0] * x.row, v->y.row);
+    axis_add(r, SUM, -1, v->columns, v->stride[1] * x.column, v->y.column);
     r->c->split = node_int(r->c->leader, "split");
     r->c->outside = true;
 }
@@ -440,6 +511,10 @@ contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
         return c; /* nothing to do: no tiles */
     c->dtype = value_at(c->graph, c->leader->out[0])->type.dtype;
     c->bytes = dtype_bytes(c->dtype);
+    for (int i = 0; i < 2; i++) {
+        c->of[i] = value_at(c->graph, c->leader->in[i])->type.dtype;
+        c->pairs = c->pairs || c->of[i] == DT_BF16;
+    }
     read_classes(&r);
     read_leader(&r);
     c->k = axes_size(r.list[SUM], 0);
@@ -449,7 +524,7 @@ contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
     c->batch = r.list[BATCH]; /* not merged: an image's band is one of them */
     if (c->split > 1 && vec_len(c->sum) > 1)
         c->outside = true;
-    contraction_choose(a, c, merge(&r, r.list[LEFT]), merge(&r, r.list[RIGHT]),
-                       m);
+    (c->pairs ? contraction_choose_bf16 : contraction_choose)(
+        a, c, merge(&r, r.list[LEFT]), merge(&r, r.list[RIGHT]), m);
     return c;
 }

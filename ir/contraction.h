@@ -29,7 +29,10 @@ typedef struct Axis {
 typedef struct Image {
     bool on;
     int64_t channels, height, width; /* of the source */
-    int64_t rows, columns;           /* of the copy */
+    int64_t from_channel, from_row, from_column; /* strides there */
+    int64_t rows, columns;                       /* of the copy */
+    int64_t to_channel, to_row, to_column;       /* strides in it */
+    bool run; /* channels stand side by side; else columns do */
     int64_t top, left;               /* where source (0,0) stands; may be < 0 */
     int64_t spread_rows, spread_columns; /* distance of source points */
     int64_t lead; /* element of the copy at which index 0 of all axes stands */
@@ -64,18 +67,22 @@ typedef struct Contraction {
     const Graph *graph; /* that holds the leader: a body, or the node's */
     const Node *leader;
     bool group; /* there are maps beside the leader */
-    DType dtype;
+    DType dtype;   /* of the sums */
     int64_t bytes; /* of an element */
+    DType of[2];   /* of the operands */
+    bool pairs;    /* one of them at least is bf16: contraction_bf16.c */
     int classes;
     int *class_of; /* ValueId of `graph` -> class, for what maps read */
     Axis *batch, *sum;
     Image image[2];
     int64_t k, split, part; /* part: terms of each of the split's parts */
     bool outside;           /* sum[0] is walked outside of the blocks */
+    bool blocked;           /* sum[0] cuts one axis, its last block is short */
 
     int lanes; /* of a vector */
     Side row, lane;
-    Packing packing; /* of the lane operand */
+    Packing packing;   /* of the lane operand */
+    bool rows_packed; /* of the row operand: a tile's rows, by its worker */
     Walk walk;
     int64_t vectors; /* of a register tile's row */
     int64_t tiles;   /* 0: the result has no elements */
@@ -84,8 +91,13 @@ typedef struct Contraction {
     /* Scratch, offsets in bytes: shared, then of a worker. */
     int64_t partial; /* split > 1: results of the parts */
     int64_t panels;  /* PACK_SHARED */
-    int64_t copy[2], panel, sums;
+    int64_t copy[2], panel, rows, sums;
     Scratch scratch;
+
+    /* pairs: */
+    Packing row_packing; /* of the row operand */
+    int64_t depth;       /* terms that a panel holds at most */
+    int64_t row_panels;  /* scratch: shared, or of a worker */
 } Contraction;
 
 /* Of a product or convolution, or a group led by one. */
@@ -95,12 +107,23 @@ Contraction *contraction_new(Arena *a, const Graph *g, NodeId n,
 /* Elements of a register tile's row, and rows with room for transposing. */
 int64_t tile_width(const Contraction *c);
 int64_t tile_height(const Contraction *c);
+int64_t tile_bytes(const Contraction *c); /* of its running sums */
 int64_t panel_bytes(const Contraction *c);
+int64_t row_panel_bytes(const Contraction *c); /* rows_packed */
 int64_t panel_count(const Contraction *c); /* PACK_SHARED */
 int64_t axes_size(const Axis *axis, size_t from);
 
 /* The second half of contraction_new: choose blocks by a cost model. */
 void contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
                         const Machine *m);
+
+/* The same for products of bf16. Terms go by pairs, from the start of each part
+   of a split; a panel holds `pair_width` rows or lanes of each pair. */
+void contraction_choose_bf16(Arena *a, Contraction *c, Axis *left, Axis *right,
+                             const Machine *m);
+int64_t pair_count(int64_t terms);
+int64_t pair_width(const Contraction *c, const Side *s);
+int64_t pair_panel_bytes(const Contraction *c, const Side *s, Packing packing);
+int64_t pair_panel_count(const Contraction *c, const Side *s);
 
 #endif

@@ -16,6 +16,9 @@ enum {
     SHARED_MOST = 1 << 19, /* bytes of panels packed once for all */
     SUMS_MOST = 96 << 10,  /* bytes of running sums a worker */
     SPREAD_MOST = 1 << 18, /* bytes over which unpacked vectors may lie */
+    BLOCK_TERMS = 256,     /* of a sum that is walked in blocks, about */
+    BLOCK_ROWS = 512,      /* of a tile of such a sum, at most */
+    BLOCK_LANES = 96,
 };
 
 typedef struct Choice {
@@ -30,6 +33,7 @@ typedef struct Chooser {
     const Machine *m;
     Axis *list[2]; /* left, right: innermost first */
     int full;      /* lanes of a register */
+    bool blocks;   /* the sum may be walked in blocks */
     Choice best;
 } Chooser;
 
@@ -47,11 +51,29 @@ tile_height(const Contraction *c)
     return (rows + c->lanes - 1) / c->lanes * c->lanes;
 }
 
+/* Squares are turned whole. */
+int64_t
+tile_bytes(const Contraction *c)
+{
+    int64_t rows = c->walk == WALK_ROWS ? tile_height(c)
+                                        : c->row.inner * c->row.outer;
+
+    return rows * tile_width(c) * c->bytes;
+}
+
 /* Runs are copied by whole vectors, so the last one reaches too far. */
 int64_t
 panel_bytes(const Contraction *c)
 {
     int64_t bytes = (c->inside * tile_width(c) + c->lanes) * c->bytes;
+
+    return (bytes + 63) / 64 * 64;
+}
+
+int64_t
+row_panel_bytes(const Contraction *c)
+{
+    int64_t bytes = (c->inside * tile_height(c) + c->lanes) * c->bytes;
 
     return (bytes + 63) / 64 * 64;
 }
@@ -121,7 +143,7 @@ far_bytes(const Chooser *h, const Choice *t, double rows, double vectors)
     double all = (double)axes_size(h->list[!t->lane_side], 0);
     double width = vectors * t->lanes;
 
-    if (c->outside)
+    if (c->outside || (h->blocks && k > BLOCK_TERMS))
         return 0;
     if (all * k * bytes > (double)h->m->l1)
         far += rows * bytes;
@@ -243,6 +265,8 @@ choice_cost(const Chooser *h, const Choice *t)
         (k * step_cost(h, t, rows, vectors) + tile_cost(h, t, rows, vectors));
     if (wants_panels(h, t))
         panels = k * (double)axes_size(lane, 0) * pack_cost(h, t);
+    if (h->blocks) /* once a tile */
+        panels *= ceil((double)axes_size(row, 0) / BLOCK_ROWS);
     return cost + panels;
 }
 
@@ -368,12 +392,54 @@ keep_rows_near(Contraction *c, const Machine *m)
         cut(&c->row, (c->row.blocks + most - 1) / most);
 }
 
+/* Terms of a block: a divisor of the sum near BLOCK_TERMS, or about as many. */
+static int64_t
+block_terms(int64_t k)
+{
+    int64_t blocks = (k + BLOCK_TERMS - 1) / BLOCK_TERMS;
+
+    for (int64_t i = BLOCK_TERMS * 3 / 2; i >= BLOCK_TERMS * 3 / 4; i -= 8)
+        if (k % i == 0)
+            return i;
+    return (k + blocks - 1) / blocks;
+}
+
+/* A long sum of a product is walked in blocks whose panels stay in the first
+   cache, the running sums of a tile beside them. */
+static void
+cut_sum(Arena *a, Contraction *c)
+{
+    Axis outer = c->sum[0], inner = c->sum[0];
+
+    inner.size = block_terms(c->k);
+    outer.size = (c->k + inner.size - 1) / inner.size;
+    for (int i = 0; i < 2; i++)
+        outer.in[i] *= inner.size;
+    c->sum = NULL;
+    vec_push(a, c->sum, outer);
+    vec_push(a, c->sum, inner);
+    c->outside = c->blocked = true;
+    c->inside = inner.size;
+}
+
+/* Tiles of a blocked sum: as many rows as the second cache holds, and lanes
+   that make an even number of tiles. */
+static void
+cut_block_tiles(Contraction *c)
+{
+    int64_t height = c->row.inner * c->row.outer;
+    int64_t rows = (BLOCK_ROWS + height - 1) / height;
+    int64_t lanes = BLOCK_LANES / tile_width(c);
+
+    cut(&c->row, (c->row.blocks + rows - 1) / rows);
+    cut(&c->lane, (c->lane.blocks + lanes - 1) / lanes);
+}
+
 static void
 cut_tiles(Contraction *c, double units, const Machine *m)
 {
     int64_t around = axes_size(c->batch, 0) * c->split, want;
-    int64_t block = tile_width(c) * tile_height(c) * c->bytes;
-    int64_t most = c->outside ? SUMS_MOST / block : INT64_MAX;
+    int64_t most = c->outside ? SUMS_MOST / tile_bytes(c) : INT64_MAX;
     bool copies = c->outside || c->image[0].on || c->packing == PACK_TILE;
 
     want = (int64_t)(units / TILE_UNITS);
@@ -385,6 +451,10 @@ cut_tiles(Contraction *c, double units, const Machine *m)
     want = around ? want / around : 1;
     if (!c->lane.blocks || !c->row.blocks)
         return;
+    if (c->blocked) {
+        cut_block_tiles(c);
+        return;
+    }
     cut(&c->lane, want);
     cut(&c->row, (want + c->lane.chunks - 1) / c->lane.chunks);
     if (most < 1)
@@ -432,9 +502,11 @@ lay_scratch(Contraction *c)
             c->copy[i] = take(&s->each, image_bytes(c, &c->image[i]));
     if (c->packing == PACK_TILE)
         c->panel = take(&s->each, panel_bytes(c));
+    if (c->rows_packed)
+        c->rows = take(&s->each, c->row.chunk * row_panel_bytes(c));
     if (c->outside)
-        c->sums = take(&s->each, c->row.chunk * c->lane.chunk * tile_width(c) *
-                                     tile_height(c) * c->bytes);
+        c->sums =
+            take(&s->each, c->row.chunk * c->lane.chunk * tile_bytes(c));
 }
 
 static Packing
@@ -456,13 +528,14 @@ log_choice(const Contraction *c, double cost)
 
     log_line("contract",
              "%s: lanes on %s, tile %lldx%lld rows * %lldx%lld/%d lanes, "
-             "tails %lld %lld, panels %s, stored by %s, sum %lld of %lld%s, "
+             "tails %lld %lld, panels %s, stored by %s, %ssum %lld of %lld%s, "
              "chunks %lld * %lld of %lld * %lld blocks, cost %.0f",
              value_at(c->graph, c->leader->out[0])->name,
              c->lane.operand ? "right" : "left", (long long)c->row.outer,
              (long long)c->row.inner, (long long)c->lane.outer,
              (long long)c->lane.inner, c->lanes, (long long)c->row.tail,
              (long long)c->lane.tail, packing[c->packing], walk[c->walk],
+             c->rows_packed ? "rows packed, " : "",
              (long long)c->inside, (long long)c->k,
              c->outside ? " (outside)" : "", (long long)c->row.chunks,
              (long long)c->lane.chunks, (long long)c->row.blocks,
@@ -480,6 +553,9 @@ contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
     h.full = (int)(m->vector_bytes / c->bytes);
     if (h.full < 2)
         h.full = 2;
+    h.blocks = c->leader->op == OP_contract && vec_len(c->sum) == 1 &&
+               c->split == 1 && c->k > BLOCK_TERMS * 3 / 2 &&
+               axes_size(left, 0) >= 96 && axes_size(right, 0) >= 96;
     try_side(&h, left, right, 1);
     try_side(&h, left, right, 0);
     h.list[0] = innermost_first(&h, left, t->lane_side == 0 ? 0 : -1);
@@ -493,6 +569,8 @@ contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
     c->walk = walk_of(c->row.axis, c->lane.axis);
     c->inside = axes_size(c->sum, c->outside ? 1 : 0);
     wanted = wants_panels(&h, t);
+    if (h.blocks)
+        cut_sum(a, c);
     c->packing = packing_of(c, wanted);
     cut_tiles(c, t->cost * (double)axes_size(c->batch, 0), m);
     c->tiles =

@@ -3,18 +3,18 @@
 
 #include <string.h>
 
-enum { WORKERS = 8, ALIGN = 64 };
+enum { WORKERS = 8 };
 
 static const Machine machines[] = {
-#define MACHINE(name, vector, registers, l1, l2, flops, bytes) \
-    {name,  vector,  registers, (l1)*1024L, (l2)*1024L,        \
-     ALIGN, WORKERS, flops,     bytes},
+#define MACHINE(name, vector, registers, l1, l2, flops, bytes, align) \
+    {name,  vector,  registers, (l1)*1024L, (l2)*1024L,               \
+     align, WORKERS, flops,     bytes},
 #include "ir/machine.def"
 #undef MACHINE
 };
 
 static const char *const names[] = {
-#define MACHINE(name, vector, registers, l1, l2, flops, bytes) name,
+#define MACHINE(name, vector, registers, l1, l2, flops, bytes, align) name,
 #include "ir/machine.def"
 #undef MACHINE
     NULL,

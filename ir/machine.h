@@ -11,7 +11,7 @@ typedef struct Machine {
     int vector_bytes;   /* of a register */
     int registers;      /* vector registers */
     int64_t l1, l2;     /* bytes a core */
-    int64_t align;      /* of values in the arena: 64 on a CPU */
+    int64_t align;      /* of values in the arena */
     int workers;        /* most threads that may run a kernel at once */
     double flops_per_second, bytes_per_second; /* of one worker, all workers */
 } Machine;

@@ -58,7 +58,7 @@ attributes(Arena *a, OpInfo *o, const char *s)
     for (s += strspn(s, " |"); *s; s += strspn(s, " ")) {
         size_t n = strcspn(s, ":");
 
-        ASSERT(s[n] == ':' && strchr("ifslx", s[n + 1]));
+        ASSERT(s[n] == ':' && strchr("ifslxb", s[n + 1]));
         ASSERT(o->attrs < MAX_ATTRS);
         o->attr[o->attrs++] = (AttrSpec){sym_n(names, s, n), s[n + 1]};
         s += n + 2;

@@ -38,7 +38,7 @@ enum { MAX_ATTRS = 8 };
 
 typedef struct AttrSpec {
     const char *name;
-    char kind; /* i f s l x */
+    char kind; /* i f s l x; b: a word that stands there or not */
 } AttrSpec;
 
 typedef struct OpInfo {

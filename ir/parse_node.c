@@ -136,6 +136,10 @@ read_attr(Parser *p, Draft *d, const AttrSpec *spec, Attr *attr)
 {
     if (spec->kind == 'x')
         return read_formula(p, d, attr);
+    if (spec->kind == 'b') {
+        attr->i = parse_keyword(p, spec->name);
+        return true;
+    }
     if (!parse_keyword(p, spec->name))
         return parse_expected(p, spec->name);
     if (!read_char(p, '='))

@@ -133,6 +133,10 @@ print_list(Text *t, const int64_t *list)
 static void
 print_attr(Text *t, const AttrSpec *spec, const Attr *attr)
 {
+    if (spec->kind == 'b') {
+        text_add(t, "%s%s", attr->i ? " " : "", attr->i ? spec->name : "");
+        return;
+    }
     text_add_n(t, " ", 1);
     if (spec->kind != 'x')
         text_add(t, "%s=", spec->name);

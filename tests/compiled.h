@@ -1,6 +1,7 @@
 /* compiled: modules from text through the passes, code generation and the
    linker into this process, run beside the interpreter. With SNUG_TEST_TARGET
-   it is that target's code; one of another architecture runs emulated. */
+   it is that target's code; one of another architecture runs emulated, and of
+   `grid` the row kernels run as grids of threads. */
 #ifndef SNUG_TESTS_COMPILED_H
 #define SNUG_TESTS_COMPILED_H
 
@@ -14,6 +15,7 @@
 #include "passes/pipeline.h"
 #include "runtime/abi.h"
 #include "tests/emulated.h"
+#include "tests/grid.h"
 #include "tests/small.h"
 #include "tests/steps.h"
 
@@ -25,6 +27,7 @@ typedef struct Compiled {
     char *memory;
     const Target *foreign; /* NULL: it runs in this process */
     char runner[64];
+    GridCode *grid;        /* what runs the row kernels, or NULL */
 } Compiled;
 
 static inline void
@@ -95,8 +98,15 @@ compiled_module(Arena *a, Module *m, const char *passes, const char *target)
     close(mkstemp(object));
     if (!guarded(&guard))
         compiled_problem(&guard);
-    o.machine = p.machine = target_machine(a, o.target);
+    if (strcmp(o.target, "grid") == 0) {
+        c.grid = NEW(a, GridCode);
+        o.target = "native";
+    }
+    o.machine = p.machine =
+        c.grid ? machine_named("cuda") : target_machine(a, o.target);
     pipeline_run(m, passes, &p);
+    if (c.grid)
+        grid_open(c.grid, m, &o);
     if (target_foreign(target_named(o.target))) {
         c.foreign = target_named(o.target);
         compiled_emulated(&c, &o, object);
@@ -137,7 +147,10 @@ compiled_free(Compiled *c)
 static inline void
 compiled_run(const Compiled *c, int k, uint64_t seed)
 {
-    if (c->foreign)
+    if (c->grid)
+        grid_steps(c->grid, c->module->entry[k], &c->program->entry[k],
+                   c->memory, seed);
+    else if (c->foreign)
         emulated_run(c->foreign, c->runner, c->memory,
                      (size_t)c->program->arena_bytes, k, seed);
     else

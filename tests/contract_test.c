@@ -113,6 +113,34 @@ Test(contract, sizes)
     arena_free(a);
 }
 
+/* Sums that are long enough to be walked in blocks, whole and cut. */
+Test(contract, blocks)
+{
+    static const int sizes[][3] = {
+        {130, 101, 768}, {97, 200, 401}, {540, 97, 512}, {101, 103, 1031}};
+    Arena *a = arena_new();
+    Source s = source_new(a);
+    int size[26] = {0};
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        set_sizes(size, sizes[i][0], sizes[i][1], sizes[i][2]);
+        for (size_t l = 0; l < 5; l++)
+            if (l % 4 == i || i % 2)
+                add_product(&s, i == 3 ? "f64" : "f32", layouts[l], 1, size,
+                            "");
+        add_graph(&s,
+                  "input %%a : f32[100,%d]\ninput %%b : f32[%d,120]\n"
+                  "input %%c : f32[120]\ninput %%r : f32[100,120]\n"
+                  "f %%y = contract %%a, %%b labels=\"mk,kn->mn\" split=1 : "
+                  "f32[100,120]\n"
+                  "f %%h = map %%y, %%c, %%r \"max(a+b,0)+c\" : "
+                  "f32[100,120]\noutput %%h\n",
+                  sizes[i][2], sizes[i][2]);
+    }
+    check_here(&s, FUSED);
+    arena_free(a);
+}
+
 Test(contract, split)
 {
     Arena *a = arena_new();
@@ -218,40 +246,55 @@ static const Case cases[] = {
     {3, 5, 2, 2, 2, 2, 1, {1, 1}, {1, 0, 1, 0}, {1, 1}, 1, 1},
     {2, 3, 3, 1, 3, 1, 3, {1, 1}, {0, 2, 0, 2}, {1, 1}, 3, 1},
     {2, 3, 3, 1, 3, 1, 3, {1, 1}, {0, 2, 0, 2}, {1, 1}, 1, 1},
+    {2, 40, 10, 9, 40, 3, 3, {2, 2}, {1, 1, 1, 1}, {1, 1}, 40, 1},
+    {2, 33, 12, 14, 33, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 33, 3},
+    {3, 20, 7, 7, 35, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, 2},
+    {2, 20, 8, 8, 18, 1, 1, {2, 2}, {0, 0, 0, 0}, {1, 1}, 1, 1},
 };
 
+/* The type of images or weights in a layout. */
 static void
-add_conv(Source *s, const Case *c)
+image_text(char text[64], bool nhwc, int n, int channels, int h, int w)
+{
+    if (nhwc)
+        snprintf(text, 64, "f32[%d,%d,%d,%d]", n, h, w, channels);
+    else
+        snprintf(text, 64, "f32[%d,%d,%d,%d]", n, channels, h, w);
+}
+
+static void
+add_conv(Source *s, const Case *c, bool nhwc)
 {
     int reach[] = {(c->kh - 1) * c->dilation[0] + 1,
                    (c->kw - 1) * c->dilation[1] + 1};
     int oh = (c->h + c->pad[0] + c->pad[2] - reach[0]) / c->stride[0] + 1;
     int ow = (c->w + c->pad[1] + c->pad[3] - reach[1]) / c->stride[1] + 1;
-    char x[64], w[64], y[64], list[160];
+    char x[64], w[64], y[64], bias[64], list[160];
+    const char *last = nhwc ? " nhwc" : "";
 
-    snprintf(x, sizeof x, "f32[%d,%d,%d,%d]", c->n, c->c, c->h, c->w);
-    snprintf(w, sizeof w, "f32[%d,%d,%d,%d]", c->out, c->c / c->groups, c->kh,
-             c->kw);
-    snprintf(y, sizeof y, "f32[%d,%d,%d,%d]", c->n, c->out, oh, ow);
+    image_text(x, nhwc, c->n, c->c, c->h, c->w);
+    image_text(w, nhwc, c->out, c->c / c->groups, c->kh, c->kw);
+    image_text(y, nhwc, c->n, c->out, oh, ow);
+    image_text(bias, nhwc, 1, c->out, 1, 1);
     snprintf(list, sizeof list,
              "strides=[%d,%d] pads=[%d,%d,%d,%d] dilations=[%d,%d] groups=%d",
              c->stride[0], c->stride[1], c->pad[0], c->pad[1], c->pad[2],
              c->pad[3], c->dilation[0], c->dilation[1], c->groups);
     add_graph(s,
-              "input %%x : %s\ninput %%w : %s\ninput %%b : f32[1,%d,1,1]\n"
-              "f %%c = conv %%x, %%w %s : %s\n"
+              "input %%x : %s\ninput %%w : %s\ninput %%b : %s\n"
+              "f %%c = conv %%x, %%w %s%s : %s\n"
               "f %%y = map %%c, %%b \"max(a+b,0)\" : %s\noutput %%y\n",
-              x, w, c->out, list, y, y);
+              x, w, bias, list, last, y, y);
     add_graph(s,
               "input %%g : %s\ninput %%w : %s\n"
-              "b %%x = conv_grad_input %%g, %%w %s : %s\noutput %%x\n",
-              y, w, list, x);
+              "b %%x = conv_grad_input %%g, %%w %s%s : %s\noutput %%x\n",
+              y, w, list, last, x);
     add_graph(s,
               "input %%x : %s\ninput %%g : %s\ninput %%i : %s\n"
               "f %%o = slice %%i starts=[0,0,0,0] steps=[1,1,1,1] : %s\n"
-              "b %%w = conv_grad_weight %%x, %%g %s split=%d : %s\n"
+              "b %%w = conv_grad_weight %%x, %%g %s split=%d%s : %s\n"
               "u %%u = map %%o, %%w \"a-.1*b\" : %s over %%o\noutput %%u\n",
-              x, y, w, w, list, c->split, w, w);
+              x, y, w, w, list, c->split, last, w, w);
 }
 
 Test(contract, convolutions)
@@ -260,7 +303,8 @@ Test(contract, convolutions)
     Source s = source_new(a);
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        add_conv(&s, &cases[i]);
+        add_conv(&s, &cases[i], false);
+        add_conv(&s, &cases[i], true);
         if (i % 4 == 3)
             check_here(&s, FUSED);
     }
@@ -321,7 +365,7 @@ add_random_conv(Source *s, uint64_t *seed)
     for (int i = 0; i < 4; i++)
         c.pad[i] = below(seed, 3);
     c.split = 1 + below(seed, 2) * below(seed, 4);
-    add_conv(s, &c);
+    add_conv(s, &c, below(seed, 2));
 }
 
 Test(contract, random)

@@ -426,9 +426,11 @@ pooled(const Pooling *p, int i)
 }
 
 static void
-add_pooling(Source *s, const Pooling *p, bool max, int count_pad)
+add_pooling(Source *s, const Pooling *p, bool max, int count_pad,
+            int channels_last)
 {
     char how[300], x[64], y[64];
+    const char *last = channels_last ? " nhwc" : "";
 
     snprintf(how, sizeof how,
              "kernel=[%d,%d] strides=[%d,%d] pads=[%d,%d,%d,%d] "
@@ -437,20 +439,26 @@ add_pooling(Source *s, const Pooling *p, bool max, int count_pad)
              p->pad[1], p->pad[2], p->pad[3], p->dilation[0], p->dilation[1]);
     snprintf(x, sizeof x, "f32[2,3,%d,%d]", p->in[0], p->in[1]);
     snprintf(y, sizeof y, "f32[2,3,%d,%d]", pooled(p, 0), pooled(p, 1));
+    if (channels_last) {
+        snprintf(x, sizeof x, "f32[2,%d,%d,%d]", p->in[0], p->in[1],
+                 channels_last);
+        snprintf(y, sizeof y, "f32[2,%d,%d,%d]", pooled(p, 0), pooled(p, 1),
+                 channels_last);
+    }
     if (max)
         add_graph(s,
                   "input %%x : %s\ninput %%g : %s\n"
-                  "f %%y = window %%x op=max %s count_pad=0 : %s\n"
-                  "b %%dx = window_grad_max %%x, %%g %s : %s\n"
+                  "f %%y = window %%x op=max %s count_pad=0%s : %s\n"
+                  "b %%dx = window_grad_max %%x, %%g %s%s : %s\n"
                   "output %%y\noutput %%dx\n",
-                  x, y, how, y, how, x);
+                  x, y, how, last, y, how, last, x);
     else
         add_graph(s,
                   "input %%x : %s\ninput %%g : %s\n"
-                  "f %%y = window %%x op=mean %s count_pad=%d : %s\n"
-                  "b %%dx = window_grad_mean %%g %s count_pad=%d : %s\n"
+                  "f %%y = window %%x op=mean %s count_pad=%d%s : %s\n"
+                  "b %%dx = window_grad_mean %%g %s count_pad=%d%s : %s\n"
                   "output %%y\noutput %%dx\n",
-                  x, y, how, count_pad, y, how, count_pad, x);
+                  x, y, how, count_pad, last, y, how, count_pad, last, x);
 }
 
 Test(windows, pooling)
@@ -459,9 +467,13 @@ Test(windows, pooling)
     Source s = source_new(a);
 
     for (size_t i = 0; i < sizeof poolings / sizeof *poolings; i++) {
-        add_pooling(&s, &poolings[i], true, 0);
-        add_pooling(&s, &poolings[i], false, 0);
-        add_pooling(&s, &poolings[i], false, 1);
+        int last = i % 2 ? 32 : 21;
+
+        for (int k = 0; k < 2; k++, last = 0) {
+            add_pooling(&s, &poolings[i], true, 0, last);
+            add_pooling(&s, &poolings[i], false, 0, last);
+            add_pooling(&s, &poolings[i], false, 1, last);
+        }
     }
     check(&s, PLAIN);
     arena_free(a);
@@ -492,6 +504,30 @@ Test(moves, all_kinds)
                   "output %%a\noutput %%b\noutput %%c\n");
     add_graph(&s, "input %%x : i1[30,70]\nf %%y = transpose %%x perm=[1,0] : "
                   "i1[70,30]\noutput %%y\n");
+    check(&s, PLAIN);
+    arena_free(a);
+}
+
+/* Squares, their edges, several blocks, every size of element. */
+Test(moves, turned)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    add_graph(&s, "input %%x : f32[3,130,259]\nf %%y = transpose %%x "
+                  "perm=[0,2,1] : f32[3,259,130]\noutput %%y\n");
+    add_graph(&s, "input %%x : f64[150,2,37]\nf %%y = transpose %%x "
+                  "perm=[2,1,0] : f64[37,2,150]\noutput %%y\n");
+    add_graph(&s, "input %%x : bf16[160,64]\nf %%y = transpose %%x "
+                  "perm=[1,0] : bf16[64,160]\noutput %%y\n");
+    add_graph(&s, "input %%x : i8[33,200]\nf %%y = transpose %%x "
+                  "perm=[1,0] : i8[200,33]\noutput %%y\n");
+    add_graph(&s, "input %%x : f32[2,5,1,300]\nf %%y = transpose %%x "
+                  "perm=[3,0,2,1] : f32[300,2,1,5]\n"
+                  "f %%z = transpose %%x perm=[0,3,1,2] : f32[2,300,5,1]\n"
+                  "output %%y\noutput %%z\n");
+    add_graph(&s, "input %%x : i64[7,3,20,4]\nf %%y = transpose %%x "
+                  "perm=[3,2,1,0] : i64[4,20,3,7]\noutput %%y\n");
     check(&s, PLAIN);
     arena_free(a);
 }

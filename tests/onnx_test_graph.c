@@ -115,6 +115,29 @@ Test(onnx_graph, tied_weights_are_one_parameter)
     arena_free(a);
 }
 
+/* A number without axes is a setting where it bounds, and data elsewhere. */
+Test(onnx_graph, a_number_clipped_by_a_number)
+{
+    Arena *a = arena_new();
+    Model m = good_model(a);
+    Onnx__NodeProto *clip = add_node(&m, "Clip", "clip", "z");
+    Onnx__TensorProto *x = add_tensor(&m, "number", 0, NULL);
+    Onnx__TensorProto *bound = add_tensor(&m, "least", 0, NULL);
+    Imported got;
+    Tensor out;
+
+    ((float *)x->raw_data.data)[0] = -3;
+    ((float *)bound->raw_data.data)[0] = -2;
+    reads(&m, clip, "number");
+    reads(&m, clip, "least");
+    m.graph->output[0] = value_info(&m, "z", 0, NULL);
+    got = taken(&m);
+    out = run_once(&got);
+    cr_expect_eq(tensor_get(&out, 0), -2);
+    imported_free(&got);
+    arena_free(a);
+}
+
 /* Node Constant -> t, read as Add(y, t). */
 static void
 add_constant(Model *m, int rank, const int64_t *dim)

@@ -6,6 +6,8 @@ plain=$(cd "$2" && pwd)
 digits=$root/examples/digits
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+SNUG_CACHE=$work/cache
+export SNUG_CACHE
 cd "$root" || exit 1
 
 ok() {

@@ -61,8 +61,10 @@ typedef struct Box {
 } Box;
 
 static bool
-random_box(Maker *k, Item *x, Box *b)
+random_box(Maker *k, Item *x, Box *b, bool nhwc)
 {
+    int h = nhwc ? 1 : 2;
+
     for (int i = 0; i < 2; i++) {
         int64_t reach, room;
 
@@ -72,10 +74,10 @@ random_box(Maker *k, Item *x, Box *b)
         b->pads[i] = draw(k, (int)b->kernel[i]);
         b->pads[i + 2] = draw(k, (int)b->kernel[i]);
         reach = (b->kernel[i] - 1) * b->dilations[i] + 1;
-        room = x->dim[2 + i] + b->pads[i] + b->pads[i + 2] - reach;
+        room = x->dim[h + i] + b->pads[i] + b->pads[i + 2] - reach;
         if (room < 0)
             return false;
-        x->dim[2 + i] = room / b->strides[i] + 1;
+        x->dim[h + i] = room / b->strides[i] + 1;
     }
     return true;
 }
@@ -97,21 +99,22 @@ make_conv(Maker *k, Item x)
     Text t = text_new(k->body.arena);
     int64_t groups;
     Item y = x;
+    bool nhwc = draw(k, 2);
+    int c = nhwc ? 3 : 1, h = nhwc ? 1 : 2, i;
     Box b;
-    int i;
 
-    if (x.rank != 4 || !is_float(&x) || !random_box(k, &y, &b))
+    if (x.rank != 4 || !is_float(&x) || !random_box(k, &y, &b, nhwc))
         return false;
-    groups = draw(k, 3) ? 1 : x.dim[1];
+    groups = draw(k, 3) ? 1 : x.dim[c];
     w.dim[0] = groups * (1 + draw(k, 3));
-    w.dim[1] = x.dim[1] / groups;
-    w.dim[2] = b.kernel[0];
-    w.dim[3] = b.kernel[1];
-    y.dim[1] = w.dim[0];
+    w.dim[c] = x.dim[c] / groups;
+    w.dim[h] = b.kernel[0];
+    w.dim[h + 1] = b.kernel[1];
+    y.dim[c] = w.dim[0];
     i = add_store(k, "param", w);
     text_add(&t, "conv %%%s, %%%s", x.name, k->pool[i].name);
     add_box(&t, &b, false);
-    text_add(&t, " groups=%d", (int)groups);
+    text_add(&t, " groups=%d%s", (int)groups, nhwc ? " nhwc" : "");
     emit(k, y, text_str(&t));
     return true;
 }
@@ -121,18 +124,20 @@ bool
 make_window(Maker *k, Item x)
 {
     Text t = text_new(k->body.arena);
+    bool nhwc = draw(k, 2);
+    int h = nhwc ? 1 : 2;
     Item y = x;
     Box b;
 
-    if (x.rank != 4 || !is_float(&x) || !random_box(k, &y, &b))
+    if (x.rank != 4 || !is_float(&x) || !random_box(k, &y, &b, nhwc))
         return false;
     for (int i = 0; i < 2; i++)
-        if (b.dilations[i] > 1 || x.dim[2 + i] < b.kernel[i])
+        if (b.dilations[i] > 1 || x.dim[h + i] < b.kernel[i])
             return false;
     text_add(&t, "window %%%s op=\"%s\"", x.name,
              draw(k, 2) ? "max" : "mean");
     add_box(&t, &b, true);
-    text_add(&t, " count_pad=%d", draw(k, 2));
+    text_add(&t, " count_pad=%d%s", draw(k, 2), nhwc ? " nhwc" : "");
     emit(k, y, text_str(&t));
     return true;
 }

@@ -105,7 +105,7 @@ attr_value(Maker *k, Op op, const RewriteAttr *a, int rank)
         else
             *v = (RewriteResult){
                 .kind = RK_NUMBER,
-                .number = spec->kind == 'i' ? (double)draw(k, 2)
+                .number = spec->kind == 'i' || spec->kind == 'b' ? (double)draw(k, 2)
                                             : draw_number(k)};
     }
     return rewrite_value(&k->match, a->value);
@@ -398,6 +398,7 @@ set_pattern(Maker *k, NodeId id, const RewriteNode *p)
         Attr *a = &n->attr[p->attr[i].attr];
 
         switch (op_info(p->op)->attr[p->attr[i].attr].kind) {
+        case 'b':
         case 'i': a->i = (int64_t)v.number; break;
         case 'f': a->f = v.number; break;
         case 's': a->s = v.text; break;

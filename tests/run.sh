@@ -10,7 +10,9 @@ failed=0
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
 export UBSAN_OPTIONS=print_stacktrace=1
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+SNUG_CACHE=$(mktemp -d)
+export SNUG_CACHE
+trap 'rm -rf "$log" "$SNUG_CACHE"' EXIT
 
 for test in "$sanitized"/tests/*_test; do
     name=$(basename "$test")

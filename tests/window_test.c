@@ -18,6 +18,8 @@ static const Config configs[] = {
     {64, 1, 8, 8, 6, 5, 5, 1, 1, 2, 2, 2, 2, 1, 1, 1},
 };
 
+static bool nhwc; /* the layout at hand */
+
 enum { CONFIGS = sizeof configs / sizeof *configs };
 
 static int
@@ -43,6 +45,15 @@ attributes(const Config *c)
     return text;
 }
 
+static void
+image_text(char text[64], int n, int c, int h, int w)
+{
+    if (nhwc)
+        snprintf(text, 64, "f32[%d,%d,%d,%d]", n, h, w, c);
+    else
+        snprintf(text, 64, "f32[%d,%d,%d,%d]", n, c, h, w);
+}
+
 /* The row (or column) that tap k of output o reads. */
 static int
 row_of(const Config *c, int o, int k)
@@ -56,14 +67,18 @@ column_of(const Config *c, int o, int k)
     return o * c->sw + k * c->dw - c->pl;
 }
 
-/* Element of an NCHW tensor, 0 outside the plane. */
+/* Element of a tensor by its NCHW index, 0 outside the plane. */
 static float
 at(const Tensor *t, int n, int c, int h, int w)
 {
     const int64_t *d = t->type.dim;
+    int high = nhwc ? 1 : 2;
 
-    if (h < 0 || w < 0 || h >= d[2] || w >= d[3])
+    if (h < 0 || w < 0 || h >= d[high] || w >= d[high + 1])
         return 0;
+    if (nhwc)
+        return ((const float *)
+                    t->data)[((n * d[1] + h) * d[2] + w) * d[3] + c];
     return ((const float *)t->data)[((n * d[1] + c) * d[2] + h) * d[3] + w];
 }
 
@@ -71,19 +86,19 @@ static Small
 run_conv(const Config *c, int split)
 {
     char x[64], w[64], y[64];
+    const char *last = nhwc ? " nhwc" : "";
 
-    snprintf(x, sizeof x, "f32[%d,%d,%d,%d]", c->n, c->c, c->h, c->w);
-    snprintf(w, sizeof w, "f32[%d,%d,%d,%d]", c->out, c->c / c->groups, c->kh,
-             c->kw);
-    snprintf(y, sizeof y, "f32[%d,%d,%d,%d]", c->n, c->out, out_h(c), out_w(c));
+    image_text(x, c->n, c->c, c->h, c->w);
+    image_text(w, c->out, c->c / c->groups, c->kh, c->kw);
+    image_text(y, c->n, c->out, out_h(c), out_w(c));
     return small_run(
         "input %%x : %s\ninput %%w : %s\ninput %%g : %s\n"
-        "f %%y = conv %%x, %%w %s groups=%d : %s\n"
-        "f %%dx = conv_grad_input %%g, %%w %s groups=%d : %s\n"
-        "f %%dw = conv_grad_weight %%x, %%g %s groups=%d split=%d : %s\n"
+        "f %%y = conv %%x, %%w %s groups=%d%s : %s\n"
+        "f %%dx = conv_grad_input %%g, %%w %s groups=%d%s : %s\n"
+        "f %%dw = conv_grad_weight %%x, %%g %s groups=%d split=%d%s : %s\n"
         "output %%y\noutput %%dx\noutput %%dw\n",
-        x, w, y, attributes(c), c->groups, y, attributes(c), c->groups, x,
-        attributes(c), c->groups, split, w);
+        x, w, y, attributes(c), c->groups, last, y, attributes(c), c->groups,
+        last, x, attributes(c), c->groups, split, last, w);
 }
 
 static float
@@ -155,14 +170,15 @@ grad_weight_at(const Config *c, const Small *s, int o, int i, int kh, int kw,
 /* Compares the tensor with one number for each index. */
 #define EXPECT_ALL(t, call)                                                 \
     for (int i0 = 0; i0 < (t).type.dim[0]; i0++)                            \
-        for (int i1 = 0; i1 < (t).type.dim[1]; i1++)                        \
-            for (int i2 = 0; i2 < (t).type.dim[2]; i2++)                    \
-                for (int i3 = 0; i3 < (t).type.dim[3]; i3++)                \
+        for (int i1 = 0; i1 < (t).type.dim[nhwc ? 3 : 1]; i1++)             \
+            for (int i2 = 0; i2 < (t).type.dim[nhwc ? 1 : 2]; i2++)         \
+                for (int i3 = 0; i3 < (t).type.dim[nhwc ? 2 : 3]; i3++)     \
     cr_assert_eq(at(&(t), i0, i1, i2, i3), (call),                          \
                  "configuration %d at %d %d %d %d", (int)(c - configs), i0, \
                  i1, i2, i3)
 
-Test(conv, equals_plain_loops)
+static void
+check_conv(void)
 {
     for (const Config *c = configs; c < configs + CONFIGS; c++) {
         int split = c->n * out_h(c) * out_w(c) >= 3000 ? 7 : 1;
@@ -175,23 +191,31 @@ Test(conv, equals_plain_loops)
     }
 }
 
+Test(conv, equals_plain_loops)
+{
+    check_conv();
+    nhwc = true;
+    check_conv();
+}
+
 static Small
 run_window(const Config *c, int count_pad)
 {
     char x[64], y[64], kernel[32];
+    const char *last = nhwc ? " nhwc" : "";
 
-    snprintf(x, sizeof x, "f32[%d,%d,%d,%d]", c->n, c->c, c->h, c->w);
-    snprintf(y, sizeof y, "f32[%d,%d,%d,%d]", c->n, c->c, out_h(c), out_w(c));
+    image_text(x, c->n, c->c, c->h, c->w);
+    image_text(y, c->n, c->c, out_h(c), out_w(c));
     snprintf(kernel, sizeof kernel, "kernel=[%d,%d]", c->kh, c->kw);
     return small_run("input %%x : %s\ninput %%g : %s\n"
-                     "f %%max = window %%x op=max %s %s count_pad=0 : %s\n"
-                     "f %%mean = window %%x op=mean %s %s count_pad=%d : %s\n"
-                     "f %%a = window_grad_max %%x, %%g %s %s : %s\n"
-                     "f %%b = window_grad_mean %%g %s %s count_pad=%d : %s\n"
+                     "f %%max = window %%x op=max %s %s count_pad=0%s : %s\n"
+                     "f %%mean = window %%x op=mean %s %s count_pad=%d%s : %s\n"
+                     "f %%a = window_grad_max %%x, %%g %s %s%s : %s\n"
+                     "f %%b = window_grad_mean %%g %s %s count_pad=%d%s : %s\n"
                      "output %%max\noutput %%mean\noutput %%a\noutput %%b\n",
-                     x, y, kernel, attributes(c), y, kernel, attributes(c),
-                     count_pad, y, kernel, attributes(c), x, kernel,
-                     attributes(c), count_pad, x);
+                     x, y, kernel, attributes(c), last, y, kernel,
+                     attributes(c), count_pad, last, y, kernel, attributes(c),
+                     last, x, kernel, attributes(c), count_pad, last, x);
 }
 
 /* What one window says: its largest and where, its sum, its taps inside. */
@@ -261,7 +285,8 @@ gathered(const Config *c, const Small *s, bool max, int count_pad,
 
 #define HERE ((int[]){i0, i1, i2, i3})
 
-Test(window, equals_plain_loops)
+static void
+check_windows(void)
 {
     for (int pad = 0; pad < 2; pad++)
         for (const Config *c = configs; c < configs + CONFIGS; c++) {
@@ -273,6 +298,13 @@ Test(window, equals_plain_loops)
             EXPECT_ALL(s.out[3], gathered(c, &s, false, pad, HERE));
             small_free(&s);
         }
+}
+
+Test(window, equals_plain_loops)
+{
+    check_windows();
+    nhwc = true;
+    check_windows();
 }
 
 #define CONV(strides, pads, dilations, groups)             \

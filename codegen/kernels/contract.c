@@ -18,6 +18,7 @@ typedef struct Tile {
     LLVMValueRef from, to; /* terms of this part */
     LLVMValueRef row_from, row_to; /* blocks */
     LLVMValueRef lane_from, lane_to;
+    LLVMValueRef first, last; /* i1: the outside index is; NULL: it may not be */
 } Tile;
 
 typedef enum Work { WORK_SUM = 1, WORK_END = 2 } Work;
@@ -39,7 +40,7 @@ rest(Unit *u, LLVMValueRef x, int64_t by)
 }
 
 /* The last digit of a number in mixed base; x keeps the others. */
-static LLVMValueRef
+LLVMValueRef
 digit(Unit *u, LLVMValueRef *x, int64_t base)
 {
     LLVMValueRef d = rest(u, *x, base);
@@ -48,7 +49,7 @@ digit(Unit *u, LLVMValueRef *x, int64_t base)
     return d;
 }
 
-static LLVMValueRef *
+LLVMValueRef *
 zeros(Maker *k)
 {
     LLVMValueRef *at = NEWN(k->u->arena, LLVMValueRef, k->c->classes);
@@ -58,7 +59,7 @@ zeros(Maker *k)
     return at;
 }
 
-static void
+void
 move_along(Maker *k, const Axis *x, LLVMValueRef index, int64_t step,
            LLVMValueRef *at)
 {
@@ -67,7 +68,7 @@ move_along(Maker *k, const Axis *x, LLVMValueRef index, int64_t step,
 }
 
 /* Where block number `block` of a side stands. at: is moved. */
-static Spot
+Spot
 spot_of(Maker *k, const Side *s, LLVMValueRef block, LLVMValueRef *at)
 {
     Unit *u = k->u;
@@ -96,7 +97,7 @@ spot_of(Maker *k, const Side *s, LLVMValueRef block, LLVMValueRef *at)
     return spot;
 }
 
-static LLVMValueRef
+LLVMValueRef
 operand_pointer(Maker *k, LLVMValueRef kernel, int operand)
 {
     const Contraction *c = k->c;
@@ -108,7 +109,7 @@ operand_pointer(Maker *k, LLVMValueRef kernel, int operand)
     return kernel_pointer(k->u, kernel, place);
 }
 
-static LLVMValueRef
+LLVMValueRef
 kernel_begin(Maker *k, const char *suffix)
 {
     const Contraction *c = k->c;
@@ -129,7 +130,7 @@ kernel_begin(Maker *k, const char *suffix)
     return f;
 }
 
-static LLVMValueRef
+LLVMValueRef
 own_room(Maker *k, int64_t offset)
 {
     return address(k->u, k->own, const_i64(k->u, offset), 1);
@@ -147,7 +148,7 @@ is_cut(Unit *u, const Side *s, LLVMValueRef count)
 }
 
 /* Calls the register tile that fits the counts. */
-static void
+void
 call_micro(Maker *k, const Spot *row, const Spot *lane, LLVMValueRef *args)
 {
     Unit *u = k->u;
@@ -174,20 +175,20 @@ call_micro(Maker *k, const Spot *row, const Spot *lane, LLVMValueRef *args)
                                           : k->micro[0][1] ? k->micro[0][1]
                                           : k->micro[1][0] ? k->micro[1][0]
                                                            : k->micro[1][1]),
-                   f, args, 5, "");
+                   f, args, 6, "");
 }
 
 /* Where the vectors of a block of lanes are read; its panel is made here if
    each worker makes its own. */
 static LLVMValueRef
 lane_pointer(Maker *k, const Tile *t, const Spot *lane, LLVMValueRef block,
-             Work work)
+             Work work, LLVMValueRef terms)
 {
     const Contraction *c = k->c;
     Unit *u = k->u;
     LLVMValueRef from =
         address(u, t->base[c->lane.operand], lane->in, c->bytes);
-    LLVMValueRef args[] = {from, NULL, lane->count};
+    LLVMValueRef args[] = {from, NULL, lane->count, terms};
 
     if (c->packing == PACK_NONE)
         return from;
@@ -195,8 +196,43 @@ lane_pointer(Maker *k, const Tile *t, const Spot *lane, LLVMValueRef block,
         return address(u, t->panel, block, panel_bytes(c));
     args[1] = own_room(k, c->panel);
     if (work & WORK_SUM)
-        part_call(k, k->pack, 3, args);
+        part_call(k, k->pack, 4, args);
     return args[1];
+}
+
+/* Where the rows of a block are read: in their panel, if there is one. */
+static LLVMValueRef
+row_pointer(Maker *k, const Tile *t, const Spot *row, LLVMValueRef block)
+{
+    const Contraction *c = k->c;
+    Unit *u = k->u;
+
+    if (!c->rows_packed)
+        return address(u, t->base[c->row.operand], row->in, c->bytes);
+    block = LLVMBuildNSWSub(u->b, block, t->row_from, "");
+    return address(u, own_room(k, c->rows), block, row_panel_bytes(c));
+}
+
+/* The panels of all rows of a tile. */
+static void
+emit_row_panels(Maker *k, const Tile *t, LLVMValueRef terms)
+{
+    const Contraction *c = k->c;
+    Unit *u = k->u;
+    LLVMValueRef block, args[4];
+    Loop rows;
+    Spot row;
+
+    if (!c->rows_packed)
+        return;
+    block = loop_begin(u, &rows, t->row_from, t->row_to, 1, 0, NULL);
+    row = spot_of(k, &c->row, block, zeros(k));
+    args[0] = address(u, t->base[c->row.operand], row.in, c->bytes);
+    args[1] = row_pointer(k, t, &row, block);
+    args[2] = row.count;
+    args[3] = terms;
+    part_call(k, k->pack_rows, 4, args);
+    loop_end(u, &rows);
 }
 
 static LLVMValueRef
@@ -212,17 +248,37 @@ sums_pointer(Maker *k, const Tile *t, LLVMValueRef row, LLVMValueRef lane)
     lane = LLVMBuildNSWSub(u->b, lane, t->lane_from, "");
     index = LLVMBuildNSWMul(u->b, lane, const_i64(u, c->row.chunk), "");
     index = LLVMBuildNSWAdd(u->b, index, row, "");
-    return address(u, own_room(k, c->sums), index,
-                   tile_width(c) * tile_height(c) * c->bytes);
+    return address(u, own_room(k, c->sums), index, tile_bytes(c));
 }
 
-static LLVMValueRef *
+LLVMValueRef *
 copy_at(Maker *k, LLVMValueRef *at)
 {
     LLVMValueRef *copy = zeros(k);
 
     memcpy(copy, at, (size_t)k->c->classes * sizeof *at);
     return copy;
+}
+
+/* What follows the sums of a block, where its last terms have been added. */
+static void
+emit_block_end(Maker *k, const Tile *t, LLVMValueRef sums, const Spot *row,
+               const Spot *lane, LLVMValueRef *at)
+{
+    Unit *u = k->u;
+    LLVMBasicBlockRef end, after;
+
+    if (!t->last) {
+        emit_tile_end(k, sums, row, lane, at);
+        return;
+    }
+    end = block_new(u, "end");
+    after = block_new(u, "after");
+    LLVMBuildCondBr(u->b, t->last, end, after);
+    LLVMPositionBuilderAtEnd(u->b, end);
+    emit_tile_end(k, sums, row, lane, at);
+    LLVMBuildBr(u->b, after);
+    LLVMPositionBuilderAtEnd(u->b, after);
 }
 
 /* All blocks of a tile. from, to: terms. */
@@ -232,24 +288,28 @@ emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
 {
     const Contraction *c = k->c;
     Unit *u = k->u;
-    LLVMValueRef lane_block, row_block, *at, args[5];
+    LLVMValueRef lane_block, row_block, *at, args[6];
     Spot lane, row;
     Loop lanes, rows;
 
+    if (work & WORK_SUM)
+        emit_row_panels(k, t, to);
     lane_block = loop_begin(u, &lanes, t->lane_from, t->lane_to, 1, 0, NULL);
     lane = spot_of(k, &c->lane, lane_block, copy_at(k, t->at));
-    args[1] = lane_pointer(k, t, &lane, lane_block, work);
+    args[1] = lane_pointer(k, t, &lane, lane_block, work, to);
     row_block = loop_begin(u, &rows, t->row_from, t->row_to, 1, 0, NULL);
     at = copy_at(k, lane.at);
     row = spot_of(k, &c->row, row_block, at);
-    args[0] = address(u, t->base[c->row.operand], row.in, c->bytes);
+    args[0] = row_pointer(k, t, &row, row_block);
     args[2] = sums_pointer(k, t, row_block, lane_block);
     args[3] = from;
     args[4] = to;
+    args[5] = t->first ? LLVMBuildZExt(u->b, t->first, u->i64, "")
+                       : const_i64(u, 0);
     if (work & WORK_SUM)
         call_micro(k, &row, &lane, args);
     if (work & WORK_END)
-        emit_tile_end(k, args[2], &row, &lane, at);
+        emit_block_end(k, t, args[2], &row, &lane, at);
     loop_end(u, &rows);
     loop_end(u, &lanes);
 }
@@ -283,7 +343,7 @@ make_copies(Maker *k, Tile *t, const LLVMValueRef *band)
     }
 }
 
-static void
+void
 chunk_bounds(Maker *k, const Side *s, LLVMValueRef index, LLVMValueRef *from,
              LLVMValueRef *to)
 {
@@ -328,6 +388,17 @@ batch_offsets(Maker *k, Tile *t, LLVMValueRef index, LLVMValueRef *band)
     }
 }
 
+static void
+clear_sums(Maker *k)
+{
+    const Contraction *c = k->c;
+    LLVMBuildMemSet(k->u->b, own_room(k, c->sums),
+                    LLVMConstInt(k->u->i8, 0, false),
+                    const_i64(k->u, c->row.chunk * c->lane.chunk *
+                                        tile_bytes(c)),
+                    64);
+}
+
 /* A sum whose first axis is walked outside: all blocks take its terms, one
    index after the other, their running sums in scratch. */
 static void
@@ -336,14 +407,14 @@ emit_outside(Maker *k, Tile *t, const LLVMValueRef *band)
     const Contraction *c = k->c;
     const Axis *x = &c->sum[0];
     Unit *u = k->u;
-    int64_t block = tile_width(c) * tile_height(c) * c->bytes;
     LLVMValueRef first, last, i, gone, from, to, zero = const_i64(u, 0);
     LLVMValueRef more;
+    bool whole = c->split == 1 && c->k; /* there is a first and a last index */
     Tile one = *t;
     Loop l;
 
-    LLVMBuildMemSet(u->b, own_room(k, c->sums), LLVMConstInt(u->i8, 0, false),
-                    const_i64(u, c->row.chunk * c->lane.chunk * block), 64);
+    if (!whole)
+        clear_sums(k);
     first = quotient(u, t->from, c->inside);
     last = LLVMBuildNSWAdd(u->b, t->to, const_i64(u, c->inside - 1), "");
     last = quotient(u, last, c->inside);
@@ -357,9 +428,15 @@ emit_outside(Maker *k, Tile *t, const LLVMValueRef *band)
     for (int o = 0; o < 2; o++)
         one.base[o] = address(u, t->base[o], i, x->in[o] * c->bytes);
     make_copies(k, &one, band);
-    emit_blocks(k, &one, WORK_SUM, from, to);
+    if (whole) {
+        one.first = LLVMBuildICmp(u->b, LLVMIntEQ, i, first, "");
+        i = LLVMBuildNSWAdd(u->b, i, const_i64(u, 1), "");
+        one.last = LLVMBuildICmp(u->b, LLVMIntEQ, i, last, "");
+    }
+    emit_blocks(k, &one, whole ? WORK_SUM | WORK_END : WORK_SUM, from, to);
     loop_end(u, &l);
-    emit_blocks(k, t, WORK_END, zero, zero);
+    if (!whole)
+        emit_blocks(k, t, WORK_END, zero, zero);
 }
 
 static void
@@ -413,13 +490,15 @@ make_parts(Maker *k)
             if (rows && lanes)
                 k->micro[r][l] = make_micro(k, r, l);
         }
-    if (c->packing || c->walk == WALK_ROWS)
+    if (c->packing || c->rows_packed || c->walk == WALK_ROWS)
         k->transpose = make_transpose(k);
     for (int i = 0; i < 2; i++)
         if (c->image[i].on)
             k->image[i] = make_image(k, i);
     if (c->packing)
-        k->pack = make_pack(k);
+        k->pack = make_pack(k, &c->lane);
+    if (c->rows_packed)
+        k->pack_rows = make_pack(k, &c->row);
 }
 
 static LLVMValueRef
@@ -427,7 +506,7 @@ make_panels(Maker *k)
 {
     const Contraction *c = k->c;
     Unit *u = k->u;
-    LLVMValueRef f = kernel_begin(k, ".panels"), i, block, args[3];
+    LLVMValueRef f = kernel_begin(k, ".panels"), i, block, args[4];
     LLVMValueRef from = operand_pointer(k, f, c->lane.operand), number;
     Loop l;
 
@@ -451,7 +530,8 @@ make_panels(Maker *k)
     }
     args[1] = address(u, k->scratch, const_i64(u, c->panels), 1);
     args[1] = address(u, args[1], i, panel_bytes(c));
-    part_call(k, k->pack, 3, args);
+    args[3] = const_i64(u, c->k);
+    part_call(k, k->pack, 4, args);
     loop_end(u, &l);
     LLVMBuildRetVoid(u->b);
     return f;
@@ -523,7 +603,7 @@ result_axes(const Maker *k)
     return made;
 }
 
-static LLVMValueRef
+LLVMValueRef
 make_sum(Maker *k, int64_t *tiles)
 {
     Unit *u = k->u;
@@ -576,6 +656,10 @@ lower_contract(Unit *u, const Graph *g, NodeId n, const char *name,
     k.element = unit_type(u, c->dtype);
     k.vector = unit_vector(u, c->dtype, c->lanes);
     ASSERT(c->dtype == DT_F32 || c->dtype == DT_F64);
+    if (c->pairs) {
+        lower_contract_bf16(&k, out);
+        return;
+    }
     make_parts(&k);
     if (c->packing == PACK_SHARED) {
         out->kernel[out->phases] = make_panels(&k);

@@ -75,9 +75,13 @@ make_transpose(Maker *k)
 /* ---- panels
  * ------------------------------------------------------------------ */
 
+/* A block of one side, a term after the other. */
 typedef struct Pack {
     Maker *k;
-    LLVMValueRef count; /* of inner lanes */
+    const Side *side;
+    int64_t width;      /* elements of a term */
+    LLVMValueRef count; /* of inner indices */
+    LLVMValueRef terms; /* of the sum's innermost axis */
     bool turned;        /* the sum's last axis has unit stride: transpose */
 } Pack;
 
@@ -89,37 +93,48 @@ copy_one(const Maker *k, LLVMValueRef from, LLVMValueRef to)
     store(k->u, load(k->u, k->element, from, align), to, align);
 }
 
-/* The lanes of one term, vector by vector or one by one. */
+static int64_t
+side_step(const Pack *p)
+{
+    return p->side->axis[0].in[p->side->operand] * p->k->c->bytes;
+}
+
+/* One term with unit stride, by vectors; few lanes by short ones. */
 static void
-pack_lanes(const Pack *p, LLVMValueRef from, LLVMValueRef to)
+pack_vectors(const Pack *p, LLVMValueRef from, LLVMValueRef to)
 {
     const Contraction *c = p->k->c;
     Unit *u = p->k->u;
-    int64_t stride = c->lane.axis[0].in[c->lane.operand];
-    bool unit = stride == 1;
-    int64_t known;
-    LLVMValueRef i, x, y, left;
+    int64_t known = p->side->inner;
+    int lanes = c->lanes;
+
+    is_const(p->count, &known);
+    while (lanes / 2 >= known)
+        lanes /= 2;
+    for (int64_t i = 0; i < known; i += lanes) {
+        LLVMValueRef at = const_i64(u, i), x;
+
+        x = load_masked(u, c->dtype, lanes, address(u, from, at, c->bytes),
+                        LLVMBuildNSWSub(u->b, p->count, at, ""));
+        store(u, x, address(u, to, at, c->bytes), (unsigned)c->bytes);
+    }
+}
+
+/* The indices of one term, vector by vector or one by one. */
+static void
+pack_lanes(const Pack *p, LLVMValueRef from, LLVMValueRef to)
+{
+    Unit *u = p->k->u;
+    int64_t bytes = p->k->c->bytes;
     Loop l;
 
-    if (unit && is_const(p->count, &known) && known <= c->lanes) {
-        int lanes = c->lanes;
-
-        while (lanes / 2 >= known)
-            lanes /= 2;
-        x = load_masked(u, c->dtype, lanes, from, p->count);
-        store(u, x, to, (unsigned)c->bytes);
+    if (side_step(p) == bytes) {
+        pack_vectors(p, from, to);
         return;
     }
-    i = loop_begin(u, &l, const_i64(u, 0), p->count, unit ? c->lanes : 1, 0,
-                   NULL);
-    x = address(u, from, i, stride * c->bytes);
-    y = address(u, to, i, c->bytes);
-    left = LLVMBuildNSWSub(u->b, p->count, i, "");
-    if (unit)
-        store(u, load_masked(u, c->dtype, c->lanes, x, left), y,
-              (unsigned)c->bytes);
-    else
-        copy_one(p->k, x, y);
+    loop_begin(u, &l, const_i64(u, 0), p->count, 1, 0, NULL);
+    copy_one(p->k, address(u, from, l.i, side_step(p)),
+             address(u, to, l.i, bytes));
     loop_end(u, &l);
 }
 
@@ -130,7 +145,6 @@ pack_rest(const Pack *p, LLVMValueRef from, LLVMValueRef to, LLVMValueRef lanes,
 {
     const Contraction *c = p->k->c;
     Unit *u = p->k->u;
-    int64_t stride = c->lane.axis[0].in[c->lane.operand] * c->bytes;
     LLVMValueRef i, t, x, y, zero = const_i64(u, 0);
     Loop outer, inner;
 
@@ -138,8 +152,8 @@ pack_rest(const Pack *p, LLVMValueRef from, LLVMValueRef to, LLVMValueRef lanes,
     terms = least(u, terms, const_i64(u, c->lanes));
     i = loop_begin(u, &outer, zero, lanes, 1, 0, NULL);
     t = loop_begin(u, &inner, zero, terms, 1, 0, NULL);
-    x = address(u, address(u, from, i, stride), t, c->bytes);
-    y = address(u, address(u, to, t, tile_width(c) * c->bytes), i, c->bytes);
+    x = address(u, address(u, from, i, side_step(p)), t, c->bytes);
+    y = address(u, address(u, to, t, p->width * c->bytes), i, c->bytes);
     copy_one(p->k, x, y);
     loop_end(u, &inner);
     loop_end(u, &outer);
@@ -151,12 +165,11 @@ pack_square(const Pack *p, LLVMValueRef from, LLVMValueRef to,
 {
     const Contraction *c = p->k->c;
     Unit *u = p->k->u;
-    int64_t stride = c->lane.axis[0].in[c->lane.operand] * c->bytes;
     LLVMBasicBlockRef whole = block_new(u, "whole"), cut = block_new(u, "cut");
     LLVMBasicBlockRef after = block_new(u, "after");
     LLVMValueRef full = const_i64(u, c->lanes), both;
-    LLVMValueRef args[] = {from, to, const_i64(u, stride),
-                           const_i64(u, tile_width(c) * c->bytes)};
+    LLVMValueRef args[] = {from, to, const_i64(u, side_step(p)),
+                           const_i64(u, p->width * c->bytes)};
 
     both = LLVMBuildAnd(u->b, LLVMBuildICmp(u->b, LLVMIntSGE, lanes, full, ""),
                         LLVMBuildICmp(u->b, LLVMIntSGE, terms, full, ""), "");
@@ -176,18 +189,17 @@ pack_turned(const Pack *p, LLVMValueRef from, LLVMValueRef to)
 {
     const Contraction *c = p->k->c;
     Unit *u = p->k->u;
-    LLVMValueRef size = const_i64(u, vec_last(c->sum).size), i, t, x, y;
-    LLVMValueRef zero = const_i64(u, 0);
+    LLVMValueRef i, t, x, y, zero = const_i64(u, 0);
     Loop outer, inner;
 
     i = loop_begin(u, &outer, zero, p->count, c->lanes, 0, NULL);
-    t = loop_begin(u, &inner, zero, size, c->lanes, 0, NULL);
-    x = address(u, from, i, c->lane.axis[0].in[c->lane.operand] * c->bytes);
+    t = loop_begin(u, &inner, zero, p->terms, c->lanes, 0, NULL);
+    x = address(u, from, i, side_step(p));
     x = address(u, x, t, c->bytes);
     y = address(u, to, i, c->bytes);
-    y = address(u, y, t, tile_width(c) * c->bytes);
+    y = address(u, y, t, p->width * c->bytes);
     pack_square(p, x, y, LLVMBuildNSWSub(u->b, p->count, i, ""),
-                LLVMBuildNSWSub(u->b, size, t, ""));
+                LLVMBuildNSWSub(u->b, p->terms, t, ""));
     loop_end(u, &inner);
     loop_end(u, &outer);
 }
@@ -196,17 +208,19 @@ static void
 pack_axis(const Pack *p, size_t i, LLVMValueRef from, LLVMValueRef to)
 {
     const Contraction *c = p->k->c;
-    const Side *s = &c->lane;
+    const Side *s = p->side;
     Unit *u = p->k->u;
+    bool last = i + 1 == vec_len(c->sum);
     LLVMValueRef index;
     Loop l;
 
     if (i + (p->turned ? 1 : 0) < vec_len(c->sum)) {
-        index = loop_begin(u, &l, const_i64(u, 0), const_i64(u, c->sum[i].size),
-                           1, 0, NULL);
+        index = loop_begin(u, &l, const_i64(u, 0),
+                           last ? p->terms : const_i64(u, c->sum[i].size), 1, 0,
+                           NULL);
         pack_axis(p, i + 1,
                   address(u, from, index, c->sum[i].in[s->operand] * c->bytes),
-                  address(u, to, index, lane_stride(c, i) * c->bytes));
+                  address(u, to, index, side_stride(c, s, i) * c->bytes));
         loop_end(u, &l);
         return;
     }
@@ -224,18 +238,23 @@ pack_axis(const Pack *p, size_t i, LLVMValueRef from, LLVMValueRef to)
 }
 
 LLVMValueRef
-make_pack(Maker *k)
+make_pack(Maker *k, const Side *s)
 {
     const Contraction *c = k->c;
-    Pack p = {.k = k};
+    Pack p = {.k = k, .side = s};
     size_t first = c->outside ? 1 : 0;
-    int operand = c->lane.operand;
-    LLVMValueRef f = part_begin(k, ".panel", 2, 1);
+    LLVMValueRef f =
+        part_begin(k, s == &c->lane ? ".panel" : ".rows", 2, 2);
 
-    p.count = c->lane.inner_blocks == 1 ? const_i64(k->u, c->lane.tail)
-                                        : LLVMGetParam(f, 2);
-    p.turned = vec_len(c->sum) > first && vec_last(c->sum).in[operand] == 1 &&
-               c->lane.axis[0].in[operand] != 1 && vec_last(c->sum).size > 1;
+    p.width = s == &c->lane ? tile_width(c) : tile_height(c);
+    p.count = s->inner_blocks == 1 ? const_i64(k->u, s->tail)
+                                   : LLVMGetParam(f, 2);
+    p.terms = LLVMGetParam(f, 3);
+    if (!c->blocked && vec_len(c->sum) > first)
+        p.terms = const_i64(k->u, vec_last(c->sum).size);
+    p.turned = vec_len(c->sum) > first &&
+               vec_last(c->sum).in[s->operand] == 1 &&
+               s->axis[0].in[s->operand] != 1 && vec_last(c->sum).size > 1;
     pack_axis(&p, first, LLVMGetParam(f, 0), LLVMGetParam(f, 1));
     LLVMBuildRetVoid(k->u->b);
     return f;
@@ -250,32 +269,54 @@ ceil_div(int64_t a, int64_t b)
     return a <= 0 ? 0 : (a + b - 1) / b;
 }
 
-/* One row of the source; what falls outside of the copy is left out. */
+/* `count` elements side by side. */
+static void
+copy_run(Maker *k, LLVMValueRef from, LLVMValueRef to, LLVMValueRef count)
+{
+    Unit *u = k->u;
+    int64_t bytes = k->c->bytes;
+    LLVMValueRef i, left;
+    Loop l;
+
+    i = loop_begin(u, &l, const_i64(u, 0), count, k->c->lanes, 0, NULL);
+    left = LLVMBuildNSWSub(u->b, count, i, "");
+    store_masked(u, k->c->dtype, k->c->lanes,
+                 load_masked(u, k->c->dtype, k->c->lanes,
+                             address(u, from, i, bytes), left),
+                 address(u, to, i, bytes), left);
+    loop_end(u, &l);
+}
+
+/* One row of the source; what falls outside of the copy is left out. Runs are
+   as long as elements stand side by side on both sides. */
 static void
 copy_row(Maker *k, const Image *m, LLVMValueRef from, LLVMValueRef to)
 {
     Unit *u = k->u;
     int64_t bytes = k->c->bytes, spread = m->spread_columns, last, first;
-    bool unit = spread == 1;
-    LLVMValueRef i, x, y, left;
+    int64_t each = m->run ? m->channels : 1, step = spread * m->to_column;
+    LLVMValueRef i;
     Loop l;
 
     first = ceil_div(-m->left, spread);
     last = ceil_div(m->columns - m->left, spread);
     last = last < m->width ? last : m->width;
-    i = loop_begin(u, &l, const_i64(u, first), const_i64(u, last),
-                   unit ? k->c->lanes : 1, 0, NULL);
-    x = address(u, from, i, bytes);
-    y = LLVMBuildNSWMul(u->b, i, const_i64(u, spread), "");
-    y = LLVMBuildNSWAdd(u->b, y, const_i64(u, m->left), "");
-    y = address(u, to, y, bytes);
-    left = LLVMBuildNSWSub(u->b, const_i64(u, last), i, "");
-    if (unit)
-        store_masked(u, k->c->dtype, k->c->lanes,
-                     load_masked(u, k->c->dtype, k->c->lanes, x, left), y,
-                     left);
+    if (last <= first)
+        return;
+    to = address(u, to, const_i64(u, m->left * m->to_column * bytes), 1);
+    if (m->from_column == each && step == each) {
+        copy_run(k, address(u, from, const_i64(u, first * each * bytes), 1),
+                 address(u, to, const_i64(u, first * each * bytes), 1),
+                 const_i64(u, (last - first) * each));
+        return;
+    }
+    i = loop_begin(u, &l, const_i64(u, first), const_i64(u, last), 1, 0, NULL);
+    from = address(u, from, i, m->from_column * bytes);
+    to = address(u, to, i, step * bytes);
+    if (each > 1)
+        copy_run(k, from, to, const_i64(u, each));
     else
-        copy_one(k, x, y);
+        copy_one(k, from, to);
     loop_end(u, &l);
 }
 
@@ -291,16 +332,36 @@ rows_up_to(Unit *u, LLVMValueRef x, int64_t by)
     return LLVMBuildUDiv(u->b, x, const_i64(u, by), "");
 }
 
+/* Rows [first, last) of the source, from which and where to `top` moves them.
+ */
+static void
+copy_rows(Maker *k, const Image *m, LLVMValueRef from, LLVMValueRef to,
+          LLVMValueRef first, LLVMValueRef last, LLVMValueRef top)
+{
+    Unit *u = k->u;
+    int64_t bytes = k->c->bytes;
+    LLVMValueRef i, row;
+    Loop rows;
+
+    i = loop_begin(u, &rows, first, last, 1, 0, NULL);
+    row = LLVMBuildNSWMul(u->b, i, const_i64(u, m->spread_rows), "");
+    row = LLVMBuildNSWAdd(u->b, row, top, "");
+    copy_row(k, m, address(u, from, i, m->from_row * bytes),
+             address(u, to, row, m->to_row * bytes));
+    loop_end(u, &rows);
+}
+
 LLVMValueRef
 make_image(Maker *k, int operand)
 {
     const Image *m = &k->c->image[operand];
     Unit *u = k->u;
     LLVMValueRef f = part_begin(k, operand ? ".image1" : ".image0", 2, 1);
-    LLVMValueRef from = LLVMGetParam(f, 0), to = LLVMGetParam(f, 1), top, c, i;
-    LLVMValueRef height = const_i64(u, m->height), first, last, row;
+    LLVMValueRef from = LLVMGetParam(f, 0), to = LLVMGetParam(f, 1), top, c;
+    LLVMValueRef height = const_i64(u, m->height), first, last;
     int64_t bytes = k->c->bytes, plane = m->rows * m->columns;
-    Loop channels, rows;
+    int64_t planes = m->run ? 1 : m->channels;
+    Loop channels;
 
     LLVMBuildMemSet(u->b, to, LLVMConstInt(u->i8, 0, false),
                     const_i64(u, m->channels * plane * bytes), 64);
@@ -309,16 +370,11 @@ make_image(Maker *k, int operand)
     first = rows_up_to(u, LLVMBuildNSWNeg(u->b, top, ""), m->spread_rows);
     last = LLVMBuildNSWSub(u->b, const_i64(u, m->rows), top, "");
     last = least(u, rows_up_to(u, last, m->spread_rows), height);
-    c = loop_begin(u, &channels, const_i64(u, 0), const_i64(u, m->channels), 1,
-                   0, NULL);
-    from = address(u, from, c, m->height * m->width * bytes);
-    to = address(u, to, c, plane * bytes);
-    i = loop_begin(u, &rows, first, last, 1, 0, NULL);
-    row = LLVMBuildNSWMul(u->b, i, const_i64(u, m->spread_rows), "");
-    row = LLVMBuildNSWAdd(u->b, row, top, "");
-    copy_row(k, m, address(u, from, i, m->width * bytes),
-             address(u, to, row, m->columns * bytes));
-    loop_end(u, &rows);
+    c = loop_begin(u, &channels, const_i64(u, 0), const_i64(u, planes), 1, 0,
+                   NULL);
+    from = address(u, from, c, m->from_channel * bytes);
+    to = address(u, to, c, m->to_channel * bytes);
+    copy_rows(k, m, from, to, first, last, top);
     loop_end(u, &channels);
     LLVMBuildRetVoid(u->b);
     return f;

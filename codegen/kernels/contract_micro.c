@@ -13,23 +13,35 @@ typedef struct Micro {
     LLVMValueRef sum[64];            /* rows * vectors */
 } Micro;
 
-int64_t
-lane_stride(const Contraction *c, size_t i)
+bool
+side_packed(const Contraction *c, const Side *s)
 {
-    if (c->packing == PACK_NONE)
-        return c->sum[i].in[c->lane.operand];
-    return axes_size(c->sum, i + 1) * tile_width(c);
+    return s == &c->lane ? c->packing != PACK_NONE : c->rows_packed;
+}
+
+int64_t
+side_stride(const Contraction *c, const Side *s, size_t i)
+{
+    if (!side_packed(c, s))
+        return c->sum[i].in[s->operand];
+    return axes_size(c->sum, i + 1) *
+           (s == &c->lane ? tile_width(c) : tile_height(c));
 }
 
 static void
-lay_rows(Micro *m, const Side *s, bool tail)
+lay_rows(Micro *m, const Contraction *c, bool tail)
 {
+    const Side *s = &c->row;
     int64_t inner = tail ? s->tail : s->inner;
+    int64_t near = s->axis[0].in[s->operand], far = s->axis[1].in[s->operand];
 
+    if (c->rows_packed) {
+        near = 1;
+        far = s->inner;
+    }
     for (int64_t o = 0; o < s->outer; o++)
         for (int64_t i = 0; i < inner; i++)
-            m->row_at[m->rows++] =
-                o * s->axis[1].in[s->operand] + i * s->axis[0].in[s->operand];
+            m->row_at[m->rows++] = o * far + i * near;
 }
 
 /* A copy has room behind it, a panel is full; elsewhere only what is there
@@ -128,7 +140,7 @@ static bool
 terms_share(const Micro *m, size_t i, int64_t by)
 {
     const Contraction *c = m->k->c;
-    int64_t far = c->sum[i].in[c->row.operand];
+    int64_t far = side_stride(c, &c->row, i);
 
     for (int64_t t = 1; t < by; t++)
         for (int r = 0; r < m->rows; r++)
@@ -159,7 +171,8 @@ emit_innermost(Micro *m, size_t i, LLVMValueRef *from_to, int64_t by,
     const Contraction *c = m->k->c;
     Unit *u = m->k->u;
     int n = m->rows * m->vectors;
-    int64_t row = c->sum[i].in[c->row.operand], lane = lane_stride(c, i);
+    int64_t row = side_stride(c, &c->row, i);
+    int64_t lane = side_stride(c, &c->lane, i);
     Loop l;
     LLVMValueRef first[64];
 
@@ -222,22 +235,37 @@ emit_axis(Micro *m, size_t i, LLVMValueRef *from_to, LLVMValueRef rows,
         bound[1] = least(u, some[1], inside);
     }
     emit_axis(m, i + 1, from_to ? bound : NULL,
-              address(u, rows, index, c->sum[i].in[c->row.operand] * c->bytes),
-              address(u, lanes, index, lane_stride(c, i) * c->bytes));
+              address(u, rows, index,
+                      side_stride(c, &c->row, i) * c->bytes),
+              address(u, lanes, index,
+                      side_stride(c, &c->lane, i) * c->bytes));
     give_sums(m, &l);
     loop_end(u, &l);
     take_sums(m, &l);
 }
 
-/* Is every part of the split whole within the blocks? */
+/* Is every part of the split, or block of the sum, whole within the blocks? */
 static bool
 parts_are_whole(const Contraction *c)
 {
+    if (c->blocked && c->k % c->inside)
+        return false;
     return c->split == 1 || (c->outside && c->part % c->inside == 0);
 }
 
+/* What stands in sums, or zero where `first`. */
+static LLVMValueRef
+sum_before(const Micro *m, LLVMValueRef p, LLVMValueRef first, unsigned align)
+{
+    LLVMValueRef v = load(m->k->u, m->k->vector, p, align);
+
+    return LLVMBuildSelect(m->k->u->b, first, LLVMConstNull(m->k->vector), v,
+                           "");
+}
+
+/* first: NULL on the way out. */
 static void
-emit_sums(Micro *m, LLVMValueRef sums, bool out)
+emit_sums(Micro *m, LLVMValueRef sums, LLVMValueRef first)
 {
     const Contraction *c = m->k->c;
     unsigned align = (unsigned)(c->lanes * c->bytes);
@@ -247,10 +275,10 @@ emit_sums(Micro *m, LLVMValueRef sums, bool out)
             LLVMValueRef *s = &m->sum[r * m->vectors + v];
             LLVMValueRef p = at(m, sums, r * tile_width(c) + m->sum_at[v]);
 
-            if (out)
+            if (!first)
                 store(m->k->u, *s, p, align);
             else if (c->outside)
-                *s = load(m->k->u, m->k->vector, p, align);
+                *s = sum_before(m, p, first, align);
             else
                 *s = LLVMConstNull(m->k->vector);
         }
@@ -263,13 +291,15 @@ make_micro(Maker *k, bool row_tail, bool lane_tail)
     Micro m = {.k = k};
     size_t first = c->outside ? 1 : 0;
     char suffix[16];
-    LLVMValueRef f, terms[2];
+    LLVMValueRef f, terms[2], once;
 
     snprintf(suffix, sizeof suffix, ".tile%d%d", row_tail, lane_tail);
-    f = part_begin(k, suffix, 3, 2);
-    lay_rows(&m, &c->row, row_tail);
+    f = part_begin(k, suffix, 3, 3);
+    lay_rows(&m, c, row_tail);
     lay_lanes(&m, c, lane_tail);
-    emit_sums(&m, LLVMGetParam(f, 2), false);
+    once = LLVMBuildICmp(k->u->b, LLVMIntNE, LLVMGetParam(f, 5),
+                         const_i64(k->u, 0), "");
+    emit_sums(&m, LLVMGetParam(f, 2), once);
     terms[0] = LLVMGetParam(f, 3);
     terms[1] = LLVMGetParam(f, 4);
     if (first == vec_len(c->sum))
@@ -277,7 +307,7 @@ make_micro(Maker *k, bool row_tail, bool lane_tail)
     else
         emit_axis(&m, first, parts_are_whole(c) ? NULL : terms,
                   LLVMGetParam(f, 0), LLVMGetParam(f, 1));
-    emit_sums(&m, LLVMGetParam(f, 2), true);
+    emit_sums(&m, LLVMGetParam(f, 2), NULL);
     LLVMBuildRetVoid(k->u->b);
     return f;
 }

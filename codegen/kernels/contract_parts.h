@@ -3,7 +3,7 @@
 #ifndef SNUG_CONTRACT_PARTS_H
 #define SNUG_CONTRACT_PARTS_H
 
-#include "codegen/llvm.h"
+#include "codegen/kernels/kernels.h"
 #include "ir/contraction.h"
 
 /* An operand of the maps or a result, as the epilogue reads or writes it. */
@@ -23,7 +23,8 @@ typedef struct Maker {
     const Contraction *c;
     LLVMTypeRef element, vector;
     LLVMValueRef micro[2][2]; /* [rows' tail][lanes' tail]; NULL: not needed */
-    LLVMValueRef image[2], pack, transpose;
+    LLVMValueRef image[2], pack, pack_rows, transpose;
+    LLVMValueRef pair_pack[2]; /* of rows, lanes; NULL: in place */
     /* Of the kernel that is being built. */
     Port *in, *out;            /* vectors */
     LLVMValueRef scratch;      /* NULL: there is none */
@@ -48,15 +49,17 @@ LLVMValueRef offset_add(Unit *u, LLVMValueRef sum, LLVMValueRef index,
 LLVMValueRef const_index(Unit *u, int64_t x);
 bool is_const(LLVMValueRef v, int64_t *x);
 
-/* void f(ptr rows, ptr lanes, ptr sums, i64 from, i64 to): adds the terms
-   [from, to) of the blocks' sum to a register tile; from zero, unless the sum
-   is walked outside, then from what stands in sums. */
+/* void f(ptr rows, ptr lanes, ptr sums, i64 from, i64 to, i64 first): adds the
+   terms [from, to) of the blocks' sum to a register tile; from zero, unless the
+   sum is walked outside and this is not its first index, then from what stands
+   in sums. */
 LLVMValueRef make_micro(Maker *k, bool row_tail, bool lane_tail);
-/* Element stride of sum axis i in the lanes' operand or their panel. */
-int64_t lane_stride(const Contraction *c, size_t i);
+/* Element stride of sum axis i in a side's operand or its panel. */
+int64_t side_stride(const Contraction *c, const Side *s, size_t i);
+bool side_packed(const Contraction *c, const Side *s);
 
-/* void f(ptr source, ptr panel, i64 count) */
-LLVMValueRef make_pack(Maker *k);
+/* void f(ptr source, ptr panel, i64 count, i64 terms): a block of one side. */
+LLVMValueRef make_pack(Maker *k, const Side *s);
 /* void f(ptr source, ptr copy, i64 band) */
 LLVMValueRef make_image(Maker *k, int operand);
 /* void f(ptr from, ptr to, i64 from_stride, i64 to_stride), in bytes: a square
@@ -71,5 +74,36 @@ void emit_tile_end(Maker *k, LLVMValueRef sums, const Spot *row,
    sums are those of the parts. */
 void emit_sum_run(Maker *k, const Axis *x, LLVMValueRef *at,
                   LLVMValueRef count);
+
+/* ---- contract.c: index arithmetic and frames of kernels ---------------- */
+
+/* The last digit of a number in mixed base; x keeps the others. */
+LLVMValueRef digit(Unit *u, LLVMValueRef *x, int64_t base);
+LLVMValueRef *zeros(Maker *k); /* a class each */
+LLVMValueRef *copy_at(Maker *k, LLVMValueRef *at);
+void move_along(Maker *k, const Axis *x, LLVMValueRef index, int64_t step,
+                LLVMValueRef *at);
+/* Where block number `block` of a side stands. at: is moved. */
+Spot spot_of(Maker *k, const Side *s, LLVMValueRef block, LLVMValueRef *at);
+LLVMValueRef operand_pointer(Maker *k, LLVMValueRef kernel, int operand);
+LLVMValueRef kernel_begin(Maker *k, const char *suffix);
+/* Calls the register tile that fits the counts. */
+void call_micro(Maker *k, const Spot *row, const Spot *lane,
+                LLVMValueRef *args);
+LLVMValueRef own_room(Maker *k, int64_t offset);
+void chunk_bounds(Maker *k, const Side *s, LLVMValueRef index,
+                  LLVMValueRef *from, LLVMValueRef *to);
+/* The last phase of a split. */
+LLVMValueRef make_sum(Maker *k, int64_t *tiles);
+
+/* ---- products of bf16 --------------------------------------------------- */
+
+void lower_contract_bf16(Maker *k, Lowered *out);
+/* void f(ptr source, ptr panel, i64 count, i64 from, i64 to): the terms
+   [from, to) of a block of a side, by pairs. */
+LLVMValueRef make_pair_pack(Maker *k, const Side *s);
+/* void f(ptr rows, ptr lanes, ptr sums, i64 pairs, i64 first): adds pairs to a
+   register tile; to zero if first. */
+LLVMValueRef make_pair_micro(Maker *k, bool row_tail, bool lane_tail);
 
 #endif

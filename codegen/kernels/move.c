@@ -1,6 +1,6 @@
 /* move: transpose, slice, pad and concat as copies between strided boxes; the
    innermost run is copied 16 elements at a time where both sides allow. */
-#include "codegen/kernels/kernels.h"
+#include "codegen/kernels/move.h"
 
 #include <string.h>
 
@@ -8,23 +8,6 @@
 #include "ir/eval.h"
 
 enum { LANES = 16, TILE_ELEMENTS = 8192 };
-
-/* A box of elements, moved from one stride pattern to another. */
-typedef struct Box {
-    int rank;
-    int64_t dim[MAXRANK + 1], from[MAXRANK + 1], to[MAXRANK + 1];
-    int64_t from_start, to_start; /* elements */
-    int from_slot, to_slot;
-    bool fill; /* with `value` instead */
-    double value;
-    int64_t units; /* all axes but the last */
-} Box;
-
-typedef struct Move {
-    Unit *u;
-    DType dtype;
-    LLVMValueRef kernel;
-} Move;
 
 static void
 drop_axis(Box *b, int k)
@@ -54,21 +37,32 @@ collapse(Box *b)
         b->from[0] = b->to[0] = 1;
         b->rank = 1;
     }
+    if (box_turn(b))
+        return;
     b->units = 1;
     for (int k = 0; k < b->rank - 1; k++)
         b->units *= b->dim[k];
 }
 
-/* Element offsets of a unit on both sides. */
-static void
-find_unit(Move *m, const Box *b, LLVMValueRef unit, LLVMValueRef *from,
-          LLVMValueRef *to)
+static int64_t
+elements(const Box *b)
+{
+    int64_t n = 1;
+
+    for (int k = 0; k < b->rank; k++)
+        n *= b->dim[k];
+    return n;
+}
+
+void
+move_find(Move *m, const Box *b, int axes, LLVMValueRef unit,
+          LLVMValueRef *from, LLVMValueRef *to)
 {
     LLVMBuilderRef lb = m->u->b;
 
     *from = const_i64(m->u, b->from_start);
     *to = const_i64(m->u, b->to_start);
-    for (int k = b->rank - 1; k-- > 0;) {
+    for (int k = axes; k-- > 0;) {
         LLVMValueRef size = const_i64(m->u, b->dim[k]);
         LLVMValueRef at = k ? LLVMBuildURem(lb, unit, size, "") : unit;
         LLVMValueRef x = LLVMBuildMul(lb, at, const_i64(m->u, b->from[k]), "");
@@ -138,23 +132,33 @@ copy_run(Move *m, const Box *b, LLVMValueRef from, LLVMValueRef to)
                 const_i64(m->u, n - whole));
 }
 
+static void
+move_unit(Move *m, const Box *b, LLVMValueRef unit)
+{
+    Unit *u = m->u;
+    int64_t size = dtype_bytes(m->dtype);
+    LLVMValueRef to = kernel_pointer(u, m->kernel, b->to_slot);
+    LLVMValueRef from =
+        b->fill ? to : kernel_pointer(u, m->kernel, b->from_slot);
+    LLVMValueRef first, target;
+
+    if (b->turned) {
+        move_turned(m, b, unit, from, to);
+        return;
+    }
+    move_find(m, b, b->rank - 1, unit, &first, &target);
+    target = address(u, to, target, size);
+    copy_run(m, b, b->fill ? target : address(u, from, first, size), target);
+}
+
 /* Units [begin, end) of the box: the tile's, minus those of boxes before. */
 static void
 move_box(Move *m, const Box *b, LLVMValueRef begin, LLVMValueRef end)
 {
-    Unit *u = m->u;
-    int64_t size = dtype_bytes(m->dtype);
-    LLVMValueRef from, to, unit;
     Loop l;
 
-    unit = loop_begin(u, &l, begin, end, 1, 0, NULL);
-    find_unit(m, b, unit, &from, &to);
-    from = b->fill ? NULL
-                   : address(u, kernel_pointer(u, m->kernel, b->from_slot),
-                             from, size);
-    to = address(u, kernel_pointer(u, m->kernel, b->to_slot), to, size);
-    copy_run(m, b, from ? from : to, to);
-    loop_end(u, &l);
+    move_unit(m, b, loop_begin(m->u, &l, begin, end, 1, 0, NULL));
+    loop_end(m->u, &l);
 }
 
 static LLVMValueRef
@@ -170,16 +174,16 @@ static void
 emit_phase(Move *m, const char *name, Box *box, int boxes, Lowered *out)
 {
     Unit *u = m->u;
-    int64_t units = 0, elements = 0, per, before = 0;
+    int64_t units = 0, moved = 0, per, before = 0;
     LLVMValueRef begin, end;
 
     m->kernel = unit_kernel(u, name);
     for (int i = 0; i < boxes; i++) {
         collapse(&box[i]);
         units += box[i].units;
-        elements += box[i].units * box[i].dim[box[i].rank - 1];
+        moved += elements(&box[i]);
     }
-    per = units * TILE_ELEMENTS / (elements ? elements : 1);
+    per = units * TILE_ELEMENTS / (moved ? moved : 1);
     per = per < 1 ? 1 : per;
     begin = LLVMBuildMul(u->b, LLVMGetParam(m->kernel, 2), const_i64(u, per),
                          "");

@@ -271,7 +271,7 @@ choose_kept(Rows *r)
     int64_t room = STACK_MOST;
     bool more = true;
 
-    if (!r->plain && r->length <= LANES * SHORT_VECTORS)
+    if (r->u->threads || (!r->plain && r->length <= LANES * SHORT_VECTORS))
         return;
     for (int stage = 0; more; stage++) {
         more = needs_of_loop(r, stage, now);
@@ -315,6 +315,8 @@ begin_units(Rows *r, Loop *l, int64_t per, int64_t units)
     Unit *u = r->u;
     LLVMValueRef per_tile = const_i64(u, per), begin, end;
 
+    if (u->threads)
+        return threads_begin(u, l, r->width, const_i64(u, units));
     begin = LLVMBuildMul(u->b, LLVMGetParam(r->kernel, 2), per_tile, "");
     end = LLVMBuildMul(u->b, LLVMGetParam(r->kernel, 3), per_tile, "");
     end = least(u, end, const_i64(u, units));
@@ -338,6 +340,14 @@ static int64_t
 parts(int64_t n, int64_t size)
 {
     return (n + size - 1) / size;
+}
+
+/* Of the runtime: so many units each; of a grid: its blocks. */
+static int64_t
+tiles_of(const Rows *r, int64_t units, int64_t per)
+{
+    return r->u->threads ? threads_blocks(units, r->width)
+                         : parts(units, per);
 }
 
 static void
@@ -383,12 +393,12 @@ map_unit(Rows *r, LLVMValueRef unit, int64_t piece)
     LLVMValueRef count = const_i64(r->u, parts(r->length, piece)), from, to;
 
     rows_begin_unit(r, LLVMBuildUDiv(b, unit, count, ""));
-    if (r->length == 1) {
-        map_vector(r, const_i64(r->u, 0), NULL, 1);
-        return;
-    }
     from = LLVMBuildMul(b, LLVMBuildURem(b, unit, count, ""),
                         const_i64(r->u, piece), "");
+    if (piece == 1) {
+        map_vector(r, from, NULL, 1);
+        return;
+    }
     to = LLVMBuildAdd(b, from, const_i64(r->u, piece), "");
     map_span(r, from, least(r->u, to, const_i64(r->u, r->length)));
 }
@@ -396,14 +406,16 @@ map_unit(Rows *r, LLVMValueRef unit, int64_t piece)
 static void
 lower_map(Rows *r, Lowered *out)
 {
-    int64_t piece = r->length < TILE_ELEMENTS ? r->length : TILE_ELEMENTS;
+    int64_t most = r->u->threads ? 1 : TILE_ELEMENTS;
+    int64_t piece = r->length < most ? r->length : most;
     int64_t units = r->units * parts(r->length, piece);
     int64_t per = per_tile(piece);
     Loop l;
 
+    r->width = 1;
     map_unit(r, begin_units(r, &l, per, units), piece);
     end_kernel(r, &l);
-    out->tiles[0] = parts(units, per);
+    out->tiles[0] = tiles_of(r, units, per);
 }
 
 static void
@@ -416,7 +428,7 @@ lower_trailing(Rows *r, Lowered *out)
     rows_begin_unit(r, begin_units(r, &l, per, r->units));
     rows_run_row(r);
     end_kernel(r, &l);
-    out->tiles[0] = parts(r->units, per);
+    out->tiles[0] = tiles_of(r, r->units, per);
 }
 
 /* Two phases: the blocks of all rows, then the tree of each row. */
@@ -430,14 +442,15 @@ lower_split(Rows *r, const char *name, int64_t blocks, int scratch,
 
     rows_run_part(r, begin_units(r, &l, 1, units), blocks, partial);
     end_kernel(r, &l);
+    out->tiles[0] = tiles_of(r, units, 1);
+    r->width = 1;
     enter_kernel(r, name);
     partial = kernel_pointer(r->u, r->kernel, scratch);
     rows_join_parts(r, begin_units(r, &l, r->units, r->units), blocks,
                     partial);
     end_kernel(r, &l);
     out->kernel[1] = r->kernel;
-    out->tiles[0] = units;
-    out->tiles[1] = 1;
+    out->tiles[1] = r->u->threads ? threads_blocks(r->units, 1) : 1;
     out->phases = 2;
 }
 
@@ -449,6 +462,7 @@ lower_columns(Rows *r, Lowered *out)
     Loop l;
 
     vectors = vectors < SHORT_VECTORS ? vectors : SHORT_VECTORS;
+    vectors = r->u->threads ? 1 : vectors;
     chunks = parts(r->length, vectors * LANES);
     units = r->units * chunks;
     per = per_tile(vectors * LANES * rows_size(r, AX_LOOP));
@@ -461,7 +475,7 @@ lower_columns(Rows *r, Lowered *out)
     rows_run_columns(r, LLVMBuildURem(r->u->b, unit, count, ""),
                      (int)vectors);
     end_kernel(r, &l);
-    out->tiles[0] = parts(units, per);
+    out->tiles[0] = tiles_of(r, units, per);
 }
 
 static bool
@@ -476,7 +490,7 @@ reduces(const Rows *r)
 void
 lower_rows(Unit *u, const Graph *g, NodeId n, const char *name, Lowered *out)
 {
-    Rows r = {.u = u, .arena = u->arena};
+    Rows r = {.u = u, .arena = u->arena, .width = GROUP};
     const Node *node = &g->node[n];
     int64_t blocks = node_scratch(g, node) ? rows_blocks(g, n) : 0;
 

@@ -10,6 +10,7 @@
 
 #include "codegen/kernels/kernels.h"
 #include "codegen/scalar.h"
+#include "codegen/threads.h"
 
 enum { LANES = 16, SHORT_VECTORS = 4, ROW_BLOCK = 4096, COLUMN_BLOCK = 256 };
 
@@ -86,6 +87,7 @@ typedef struct Rows {
     int64_t units, length; /* product of outer axes, of lane axes */
     unsigned epoch;
     LLVMValueRef kernel;
+    int width; /* threads that make a unit, where lanes are threads */
 } Rows;
 
 /* A point: `count` NULL is a whole vector. */

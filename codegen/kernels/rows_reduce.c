@@ -80,9 +80,21 @@ half_of(Unit *u, LLVMValueRef v, int from, int count)
                                   LLVMConstVector(order, (unsigned)count), "");
 }
 
+/* A sum is the same in all threads. Which of two zeros, or of NaN and a number,
+   is the greatest depends on their order: the first thread's counts. */
+static LLVMValueRef
+reduce_threads(Unit *u, DType d, char op, LLVMValueRef v)
+{
+    for (int half = LANES / 2; half > 0; half /= 2)
+        v = reduce_pair(u, d, op, 1, v, threads_exchange(u, d, v, half));
+    return op == '>' || op == '<' ? threads_exchange(u, d, v, 0) : v;
+}
+
 LLVMValueRef
 reduce_lanes(Unit *u, DType d, char op, LLVMValueRef v)
 {
+    if (u->threads)
+        return reduce_threads(u, d, op, v);
     for (int half = LANES / 2; half > 0; half /= 2)
         v = reduce_pair(u, d, op, half, half_of(u, v, 0, half),
                         half_of(u, v, half, half));
@@ -113,6 +125,11 @@ tree_new(Unit *u, DType d, char op, int lanes, int64_t blocks)
               .lanes = lanes};
 
     t.size = lanes * dtype_bytes(d);
+    if (u->threads) {
+        t.room = threads_room(u, dtype_bytes(d), tree_levels(blocks));
+        t.size = dtype_bytes(d) * BLOCK_THREADS;
+        return t;
+    }
     t.room = stack_room(u, t.type, tree_levels(blocks), 64);
     return t;
 }
@@ -125,6 +142,7 @@ tree_push(Unit *u, const Tree *t, LLVMValueRef block, LLVMValueRef v)
     LLVMBasicBlockRef head = block_new(u, "head"), meet = block_new(u, "meet");
     LLVMBasicBlockRef done = block_new(u, "done");
     LLVMValueRef count, level, sum, one = const_i64(u, 1), next[3], odd, slot;
+    unsigned align = (unsigned)dtype_bytes(t->dtype);
 
     LLVMBuildBr(b, head);
     LLVMPositionBuilderAtEnd(b, head);
@@ -137,7 +155,7 @@ tree_push(Unit *u, const Tree *t, LLVMValueRef block, LLVMValueRef v)
     LLVMPositionBuilderAtEnd(b, meet);
     slot = address(u, t->room, level, t->size);
     next[2] = reduce_pair(u, t->dtype, t->op, t->lanes,
-                          load(u, t->type, slot, 8), sum);
+                          load(u, t->type, slot, align), sum);
     next[0] = LLVMBuildLShr(b, count, one, "");
     next[1] = LLVMBuildAdd(b, level, one, "");
     LLVMBuildBr(b, head);
@@ -148,7 +166,7 @@ tree_push(Unit *u, const Tree *t, LLVMValueRef block, LLVMValueRef v)
                     2);
     LLVMAddIncoming(sum, (LLVMValueRef[]){v, next[2]}, from, 2);
     LLVMPositionBuilderAtEnd(b, done);
-    store(u, sum, address(u, t->room, level, t->size), 8);
+    store(u, sum, address(u, t->room, level, t->size), align);
 }
 
 LLVMValueRef
@@ -161,7 +179,8 @@ tree_end(Unit *u, const Tree *t, int64_t blocks)
 
         if (!(blocks >> k & 1))
             continue;
-        v = load(u, t->type, address(u, t->room, const_i64(u, k), t->size), 8);
+        v = load(u, t->type, address(u, t->room, const_i64(u, k), t->size),
+                 (unsigned)dtype_bytes(t->dtype));
         sum = sum ? reduce_pair(u, t->dtype, t->op, t->lanes, v, sum) : v;
     }
     return sum;

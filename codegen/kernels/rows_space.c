@@ -371,18 +371,62 @@ load_runs(Rows *r, Port *p, const At *at)
     return phi;
 }
 
+/* Of lanes that are threads, the element of this one; behind the end the last
+   element stands in. */
+static At
+own_element(Rows *r, const At *at)
+{
+    At own = {.i = at->i, .lanes = 1, .chunk = at->chunk};
+
+    if (at->lanes > 1)
+        own.i = LLVMBuildAdd(r->u->b, at->i, threads_lane(r->u), "");
+    if (at->lanes > 1 && at->count)
+        own.i = least(r->u, own.i, const_i64(r->u, r->length - 1));
+    return own;
+}
+
 LLVMValueRef
 rows_load(Rows *r, Port *p, const At *at)
 {
+    At own;
+
+    if (r->u->threads) {
+        own = own_element(r, at);
+        at = &own;
+    }
     switch (p->reach) {
     case RE_ONE:
         return load_one(r, p, p->base, at);
     case RE_DENSE:
         return load_dense(r, p, LLVMBuildAdd(r->u->b, p->base, at->i, ""), at);
     case RE_RUNS:
-        return load_runs(r, p, at);
+        return at->lanes == 1 ? load_run(r, p, at) : load_runs(r, p, at);
     }
     UNREACHABLE();
+}
+
+/* The same in all threads of the unit, or an element for each. */
+static void
+store_own(Rows *r, Port *p, LLVMValueRef v, const At *at)
+{
+    unsigned align = (unsigned)dtype_bytes(p->type.dtype);
+    At own = own_element(r, at);
+    LLVMValueRef to, inside;
+
+    if (p->reach == RE_ONE || at->lanes == 1) {
+        to = p->reach == RE_ONE ? p->base
+                                : LLVMBuildAdd(r->u->b, p->base, at->i, "");
+        threads_store_once(r->u, v, element(r, p, to), align, r->width);
+        return;
+    }
+    to = element(r, p, LLVMBuildAdd(r->u->b, p->base, own.i, ""));
+    if (!at->count) {
+        store(r->u, v, to, align);
+        return;
+    }
+    inside = LLVMBuildICmp(r->u->b, LLVMIntSLT, threads_lane(r->u), at->count,
+                           "");
+    threads_store(r->u, v, to, align, inside);
 }
 
 /* Results are dense along the lanes, or one element for all of them. */
@@ -393,6 +437,10 @@ rows_store(Rows *r, Port *p, LLVMValueRef v, const At *at)
     LLVMValueRef to;
 
     ASSERT(p->reach != RE_RUNS);
+    if (r->u->threads) {
+        store_own(r, p, v, at);
+        return;
+    }
     if (p->reach == RE_ONE) {
         store(r->u, v, element(r, p, p->base), (unsigned)dtype_bytes(d));
         return;

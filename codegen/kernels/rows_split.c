@@ -18,7 +18,12 @@ store_sum(Rows *r, LLVMValueRef from, int64_t length, LLVMValueRef to)
 {
     unsigned size = (unsigned)dtype_bytes(reduction(r)->type.dtype);
 
-    store(r->u, rows_block_sum(r, from, length), to, size);
+    LLVMValueRef sum = rows_block_sum(r, from, length);
+
+    if (r->u->threads)
+        threads_store_once(r->u, sum, to, size, r->width);
+    else
+        store(r->u, sum, to, size);
 }
 
 void

@@ -85,12 +85,16 @@ read_kept(Rows *r, const Round *s, const At *at)
 static LLVMValueRef
 only_first(Rows *r, int step, LLVMValueRef v, int64_t count)
 {
-    LLVMValueRef inside[LANES];
+    LLVMValueRef inside[LANES], which;
     DType d = dtype_of(r, step);
 
     for (int i = 0; i < LANES; i++)
         inside[i] = LLVMConstInt(r->u->i1, i < count, false);
-    return LLVMBuildSelect(r->u->b, LLVMConstVector(inside, LANES), v,
+    which = LLVMConstVector(inside, LANES);
+    if (r->u->threads)
+        which = LLVMBuildICmp(r->u->b, LLVMIntSLT, threads_lane(r->u),
+                              const_i64(r->u, count), "");
+    return LLVMBuildSelect(r->u->b, which, v,
                            reduce_identity(r->u, d, letter_of(r, step), LANES),
                            "");
 }

@@ -1,23 +1,19 @@
 /* window: pooling with 16 neighbouring results in a vector, and its gradients:
    windows that tile the input in vectors as well, others plane by plane. */
-#include "codegen/kernels/kernels.h"
+#include "codegen/kernels/window_last.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "ir/base/diag.h"
-#include "ir/ops/geometry.h"
 
 enum { LANES = 16, TILE_WORK = 16384, UNROLLED_TAPS = 16 };
 
-typedef struct Pool {
-    Unit *u;
-    Geometry geo;
-    DType dtype;
-    bool max, count_pad, padded;
-    int64_t planes, taps;
-    LLVMValueRef kernel, x, g, y; /* input, gradient, result */
-} Pool;
+static int64_t
+planes(const Pool *p)
+{
+    return p->images * p->channels;
+}
 
 static LLVMValueRef
 constant(Pool *p, int64_t x)
@@ -261,7 +257,7 @@ lower_forward(Pool *p, const char *name, Lowered *out)
     Loop l, across;
 
     begin_kernel(p, name, 1);
-    unit = begin_units(p, &l, p->planes * size[0], size[1] * p->taps, out);
+    unit = begin_units(p, &l, planes(p) * size[0], size[1] * p->taps, out);
     rows = constant(p, size[0]);
     plane = LLVMBuildUDiv(p->u->b, unit, rows, "");
     oh = LLVMBuildURem(p->u->b, unit, rows, "");
@@ -357,7 +353,7 @@ lower_tiling(Pool *p, const char *name, Lowered *out)
     Loop l, across;
 
     begin_kernel(p, name, p->max ? 2 : 1);
-    unit = begin_units(p, &l, p->planes * size[0], size[1] * p->taps, out);
+    unit = begin_units(p, &l, planes(p) * size[0], size[1] * p->taps, out);
     rows = constant(p, size[0]);
     plane = LLVMBuildUDiv(p->u->b, unit, rows, "");
     oh = LLVMBuildURem(p->u->b, unit, rows, "");
@@ -508,7 +504,7 @@ lower_any(Pool *p, const char *name, Lowered *out)
     Loop l, inner;
 
     begin_kernel(p, name, p->max ? 2 : 1);
-    plane = begin_units(p, &l, p->planes, windows * p->taps, out);
+    plane = begin_units(p, &l, planes(p), windows * p->taps, out);
     x = plane_at(p, p->x, plane, p->geo.in);
     dx = plane_at(p, p->y, plane, p->geo.in);
     from = plane_at(p, p->g, plane, size);
@@ -533,18 +529,25 @@ lower_window(Unit *u, const Graph *g, NodeId id, const char *name,
              Lowered *out)
 {
     const Node *n = &g->node[id];
-    bool forward = n->op == OP_window;
+    bool forward = n->op == OP_window, nhwc = node_int(n, "nhwc");
     const Type *x = &g->value[forward ? n->in[0] : n->out[0]].type;
-    Pool p = {.u = u, .dtype = x->dtype, .planes = x->dim[0] * x->dim[1]};
+    Pool p = {.u = u,
+              .forward = forward,
+              .dtype = x->dtype,
+              .images = x->dim[0],
+              .channels = x->dim[image_axis(nhwc, 1)]};
 
-    ASSERT(geometry_read(g, id, x->dim + 2, node_list(n, "kernel"), &p.geo));
+    ASSERT(geometry_read(g, id, x->dim + image_axis(nhwc, 2),
+                         node_list(n, "kernel"), &p.geo));
     p.max = n->op == OP_window_grad_max ||
             (forward && strcmp(node_text(n, "op"), "max") == 0);
     p.count_pad = !p.max && node_int(n, "count_pad");
     p.taps = p.geo.kernel[0] * p.geo.kernel[1];
     for (int i = 0; i < 2; i++)
         p.padded = p.padded || p.geo.before[i] || p.geo.after[i];
-    if (forward)
+    if (nhwc)
+        lower_window_last(&p, name, out);
+    else if (forward)
         lower_forward(&p, name, out);
     else if (windows_tile(&p))
         lower_tiling(&p, name, out);

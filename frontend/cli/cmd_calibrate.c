@@ -129,7 +129,7 @@ build_program(const Args *args, const Module *m, const char *folder)
                      .weights = "net.safetensors"};
 
     emit_module(m, &o, EMIT_OBJECT, object);
-    link_object(a, link_tools(a, target), object, LINK_PROGRAM,
+    link_object(a, link_tools(a, target, NULL), object, LINK_PROGRAM,
                 within(a, folder, "net"));
     write_weights(m, within(a, folder, "net.safetensors"));
 }

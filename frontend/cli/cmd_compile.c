@@ -1,7 +1,11 @@
 /* compile: model -> plan -> object -> program. */
+#include "codegen/cache.h"
 #include "codegen/emit.h"
+#include "codegen/gpu/grid.h"
 #include "codegen/link.h"
+#include "codegen/target.h"
 #include "frontend/cli/commands.h"
+#include "frontend/cli/page.h"
 #include "frontend/onnx/import.h"
 #include "ir/base/output.h"
 #include "ir/text.h"
@@ -20,6 +24,7 @@ typedef enum Kind {
     K_OBJ,
     K_ASM,
     K_LLVM,
+    K_PTX,
     K_PLAN,
     K_IR
 } Kind;
@@ -32,7 +37,8 @@ static const KindRow kinds[] = {
     [K_EXE] = {"exe", ""},        [K_LIB] = {"lib", ".a"},
     [K_SO] = {"so", ".so"},       [K_OBJ] = {"obj", ".o"},
     [K_ASM] = {"asm", ".s"},      [K_LLVM] = {"llvm", ".ll"},
-    [K_PLAN] = {"plan", ".snug"}, [K_IR] = {"ir", ".snug"},
+    [K_PTX] = {"ptx", ".ptx"},    [K_PLAN] = {"plan", ".snug"},
+    [K_IR] = {"ir", ".snug"},
 };
 
 static Kind
@@ -43,10 +49,8 @@ kind_of(const Args *args)
     for (Kind k = K_EXE; k <= K_IR; k++)
         if (strcmp(kinds[k].name, name) == 0)
             return k;
-    if (strcmp(name, "ptx") == 0)
-        raise_status(ST_USAGE, NOWHERE, "--emit ptx is not available yet");
     raise_status(ST_USAGE, NOWHERE,
-                 "--emit %s: exe, lib, so, obj, asm, llvm, plan or ir "
+                 "--emit %s: exe, lib, so, obj, asm, llvm, ptx, plan or ir "
                  "expected",
                  name);
 }
@@ -88,6 +92,20 @@ beside(Arena *a, const char *path, const char *ending)
     return t.s;
 }
 
+/* The folder with what was made before; NULL: everything is made anew. */
+static const char *
+cache_of(const Args *args)
+{
+    const char *asked = option(args, OPT_cache, NULL);
+
+    if (!option_on(args, OPT_no_cache))
+        return cache_folder(args->arena, asked);
+    if (asked)
+        raise_status(ST_USAGE, NOWHERE,
+                     "--cache %s and --no-cache: one of them only", asked);
+    return NULL;
+}
+
 static EmitOptions
 emit_options(const Args *args, Module *m, const char *path)
 {
@@ -116,6 +134,22 @@ write_code(const Args *args, Module *m, Kind kind, const char *path)
         write_text(args->arena, path, read_text(args->arena, to));
 }
 
+/* What is not among the kernels is said: a program needs it too. */
+static void
+write_ptx(const Args *args, Module *m, const char *path)
+{
+    const char *made = temporary_file(args->arena);
+    EmitOptions o = emit_options(args, m, path);
+    Grid grid = grid_emit(m, &o, GRID_PTX, made);
+
+    write_text(args->arena, path, read_text(args->arena, made));
+    if (grid.left_out)
+        fprintf(stderr,
+                "note: %d of %d kernels are in the PTX; the other nodes have "
+                "none for a GPU yet: %s\n",
+                grid.made, grid.made + grid.left_out, grid.left);
+}
+
 static void
 refuse_own_input(const Args *args, const char *path)
 {
@@ -139,12 +173,14 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
     Text made = text_new(a);
     const Tools *tools = NULL;
     const char *object;
+    const char *cache = cache_of(args);
     EmitOptions o;
 
     if (linked)
-        tools = link_tools(a, option(args, OPT_target, "native"));
+        tools = link_tools(a, option(args, OPT_target, "native"), cache);
     path = output_file(a, path);
     o = emit_options(args, m, path);
+    o.cache = cache;
     text_add(&made, "%s.tmp-%d", path, (int)getpid());
     output_temporary(a, made.s);
     object = linked ? temporary_file(a) : made.s;
@@ -228,8 +264,26 @@ require_name(Kind kind, const char *path)
     if (strcmp(path, "-") == 0 &&
         (kind == K_EXE || kind == K_LIB || kind == K_SO || kind == K_OBJ))
         raise_status(ST_USAGE, NOWHERE,
-                     "-o -: only --emit ir, plan, llvm and asm can go to the "
-                     "standard output; name a file");
+                     "-o -: only --emit ir, plan, llvm, asm and ptx can go to "
+                     "the standard output; name a file");
+}
+
+/* A GPU's target is for its kernels, and they are for it only. */
+static void
+require_target(const Args *args, Kind kind)
+{
+    const char *name = option(args, OPT_target, "native");
+    bool grid = target_grid(target_named(name));
+
+    if (kind == K_PTX && !grid)
+        raise_status(ST_USAGE, NOWHERE,
+                     "--emit ptx: for which GPU? --target cuda:sm_80 or "
+                     "another of `snug help targets`");
+    if (grid && kind != K_PTX && kind != K_PLAN && kind != K_IR)
+        raise_status(ST_USAGE, NOWHERE,
+                     "--target %s: there are kernels for it, but no programs "
+                     "yet: --emit ptx (or plan, or ir)",
+                     name);
 }
 
 int
@@ -245,10 +299,12 @@ cmd_compile(const Args *args)
     text_add(&path, "train%s", kinds[kind].ending);
     path.s = (char *)(uintptr_t)option(args, OPT_output, path.s);
     require_name(kind, path.s);
+    require_target(args, kind);
     m = load_model(args, args->operand[0]);
     run_passes(args, m, kind == K_IR ? "" : passes_left(m));
     if (m->stage == ST_PLACED)
         require_good_plan(args, m);
+    page_report(args, m);
     if (kind == K_IR || kind == K_PLAN) {
         write_text(args->arena, path.s, print_module(args->arena, m));
         return ST_OK;
@@ -259,7 +315,9 @@ cmd_compile(const Args *args)
                      "module: let them end with ...,schedule,place",
                      stage_name(m->stage));
     refuse_own_input(args, path.s);
-    if (kind == K_LLVM || kind == K_ASM)
+    if (kind == K_PTX)
+        write_ptx(args, m, path.s);
+    else if (kind == K_LLVM || kind == K_ASM)
         write_code(args, m, kind, path.s);
     else
         write_object(args, m, kind, path.s);

@@ -1,4 +1,5 @@
 /* help: told from the tables themselves. */
+#include "codegen/target.h"
 #include "frontend/cli/commands.h"
 #include "ir/base/embedded.h"
 #include "ir/machine.h"
@@ -115,7 +116,7 @@ cmd_help(const Args *args)
     else if (strcmp(topic, "rewrites") == 0)
         print_rewrites();
     else if (strcmp(topic, "targets") == 0)
-        print_names(machine_names());
+        print_names(target_names());
     else if (strcmp(topic, "ops") == 0)
         print_names(op_names());
     else if (!print_op(topic))

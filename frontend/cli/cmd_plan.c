@@ -1,5 +1,6 @@
 /* plan: what training would take, without compiling; `plan check FILE`. */
 #include "frontend/cli/commands.h"
+#include "frontend/cli/page.h"
 #include "ir/check.h"
 #include "passes/tools/report.h"
 
@@ -28,9 +29,7 @@ cmd_plan(const Args *args)
     if (args->operand && strcmp(args->operand[0], "check") == 0)
         return check_file(args);
     if (args->operand && strcmp(args->operand[0], "diff") == 0)
-        raise_status(ST_USAGE, NOWHERE,
-                     "plan diff is not available yet; both "
-                     "plans are text: diff(1) shows it");
+        return plan_diff(args);
     expect_operands(args, 1);
     use_machine_file(args);
     m = load_model(args, args->operand[0]);
@@ -40,6 +39,7 @@ cmd_plan(const Args *args)
                      "the passes end before a plan is "
                      "made: let them end with ...,place");
     require_good_plan(args, m);
+    page_report(args, m);
     if (option_on(args, OPT_json))
         report_json(&t, m, machine_of(args));
     else

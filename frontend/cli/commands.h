@@ -30,6 +30,9 @@ void use_machine_file(const Args *args);
    its verdict if it refuses. */
 void require_good_plan(const Args *args, const Module *m);
 
+/* `plan diff A B`: 0 equal, 1 different. */
+int plan_diff(const Args *args);
+
 /* Writes text to path (- : stdout), by a temporary file and a rename. */
 void write_text(Arena *a, const char *path, const char *text);
 /* Raises if what was printed could not be written. */

@@ -18,7 +18,7 @@ passes_left(const Module *m)
 {
     switch (m->stage) {
     case ST_MODEL: return "default";
-    case ST_TRAIN: return "fuse,inplace,workspace,schedule,place";
+    case ST_TRAIN: return "fuse,recompute,inplace,workspace,schedule,place";
     case ST_ORDER: return "place";
     case ST_PLACED: return "";
     }
@@ -102,8 +102,9 @@ read_printing(const Args *args, PipelineOptions *o)
 #undef PASS
         NULL
     };
-    static const char *const topics[] = {"contract", "place", "rewrite",
-                                         "schedule", NULL};
+    static const char *const topics[] = {
+        "contract", "kernels", "place", "recompute", "rewrite", "schedule",
+        NULL};
     const char *log = option(args, OPT_log, NULL);
 
     o->print_after = option(args, OPT_print_after, NULL);
@@ -120,7 +121,6 @@ run_passes(const Args *args, Module *m, const char *otherwise)
     const char *memory = option(args, OPT_memory, NULL);
 
     not_available(args, OPT_method, "method");
-    not_available(args, OPT_report, "report");
     if (memory && (!parse_bytes(memory, &o.budget) || o.budget <= 0))
         raise_status(ST_USAGE, NOWHERE,
                      "--memory %s: a size of at least 1 byte expected, as in "

@@ -30,11 +30,14 @@ is_pure(const char *op)
     return true;
 }
 
+/* A number that only this operator takes for a setting is a parameter to
+   others, and not folded. */
 static bool
 inputs_are_constant(Import *I)
 {
     for (size_t i = 0; i < I->node->n_input; i++)
-        if (*I->node->input[i] && !input_constant(I, (int)i))
+        if (*I->node->input[i] && (!input_constant(I, (int)i) ||
+                                   !know(I, I->node->input[i])->constant))
             return false;
     return I->node->n_input > 0;
 }

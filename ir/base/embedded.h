@@ -7,9 +7,9 @@ typedef struct Embedded {
     const char *text;
 } Embedded;
 
-/* NULL-ended: passes/train/rules, passes/simplify/rules, ir/figures and
-   frontend/cli/calibrate. */
-extern const Embedded embedded_rules[], embedded_rewrites[];
+/* NULL-ended: passes/train/rules, passes/simplify/rules, frontend/cli/page,
+   ir/figures and frontend/cli/calibrate. */
+extern const Embedded embedded_rules[], embedded_rewrites[], embedded_page[];
 extern const Embedded embedded_figures[], embedded_nets[];
 
 #endif

@@ -184,6 +184,26 @@ text_add_quoted(Text *t, const char *s)
 }
 
 void
+text_add_json(Text *t, const char *s)
+{
+    const unsigned char *p = (const unsigned char *)s;
+
+    text_add_n(t, "\"", 1);
+    while (*p) {
+        size_t n = utf8_length(p);
+
+        if (*p == '"' || *p == '\\')
+            text_add(t, "\\%c", *p), n = 1;
+        else if (n == 0 || *p < 32 || *p == 127 || *p == '<')
+            text_add(t, "\\u%04x", *p), n = 1;
+        else
+            text_add_n(t, (const char *)p, n);
+        p += n;
+    }
+    text_add_n(t, "\"", 1);
+}
+
+void
 text_add_double(Text *t, double x)
 {
     char s[40];

@@ -34,6 +34,9 @@ void text_add_n(Text *t, const char *s, size_t len);
 /* `s` in double quotes with C escapes; bytes below 32, 127 and invalid UTF-8
    as \xNN: safe for terminals and for the textual IR. */
 void text_add_quoted(Text *t, const char *s);
+/* As a JSON string that may also stand in HTML: `<` is escaped, and bytes that
+   are not UTF-8 become the characters of their numbers. */
+void text_add_json(Text *t, const char *s);
 /* The shortest decimal that reads back as the same double. */
 void text_add_double(Text *t, double x);
 /* The shortest decimal that reads back as the same float. */

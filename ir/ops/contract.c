@@ -1,6 +1,12 @@
 /* contract: product of two tensors by index labels, as einsum. A label is of
    the batch (in a, b and y), of m (a and y), of n (b and y) or of k (a and b);
-   k runs in the order of a's labels. */
+   k runs in the order of a's labels.
+
+   Operands are of one type, f32 or f64; or of bf16, then the result is f32.
+   Beside one of bf16 the other may be f32: its elements are rounded as they are
+   read. Terms of bf16 go by pairs, from the start of each part, the second of a
+   pair before the first: the order of the dot products that CPUs have. */
+#include "ir/narrow.h"
 #include "ir/ops/ops.h"
 #include "ir/ops/product.h"
 
@@ -108,8 +114,15 @@ size_of_k(const Labels *l, const Type *a)
 }
 
 static bool
+has_pairs(const Type *a, const Type *b)
+{
+    return a->dtype == DT_BF16 || b->dtype == DT_BF16;
+}
+
+static bool
 contract_result(const Labels *l, const Type *a, const Type *b, Type *out)
 {
+    DType dtype = has_pairs(a, b) ? DT_F32 : a->dtype;
     int64_t dim[MAXRANK];
     int rank = (int)strlen(l->part[2]);
 
@@ -119,7 +132,18 @@ contract_result(const Labels *l, const Type *a, const Type *b, Type *out)
 
         dim[i] = ia >= 0 ? a->dim[ia] : b->dim[ib];
     }
-    return type_make(a->dtype, rank, dim, out);
+    return type_make(dtype, rank, dim, out);
+}
+
+static bool
+operands_go(const Graph *g, NodeId n, DType a, DType b)
+{
+    bool narrow = a == DT_BF16 || b == DT_BF16;
+
+    if (a != b && !(narrow && (a == DT_F32 || b == DT_F32)))
+        return REFUSE(g, n, "contract: operands are %s and %s", dtype_name(a),
+                      dtype_name(b));
+    return narrow || needs_real(g, n, a);
 }
 
 bool
@@ -135,11 +159,8 @@ infer_contract(const Graph *g, NodeId n, const Type *given, Type *out)
                       "contract: labels are of the form \"mk,kn->mn\", "
                       "not \"%s\"",
                       text ? text : "");
-    if (!needs_real(g, n, a->dtype))
+    if (!operands_go(g, n, a->dtype, b->dtype))
         return false;
-    if (a->dtype != b->dtype)
-        return REFUSE(g, n, "contract: operands are %s and %s",
-                      dtype_name(a->dtype), dtype_name(b->dtype));
     if ((int)strlen(l.part[0]) != a->rank || (int)strlen(l.part[1]) != b->rank)
         return REFUSE(g, n,
                       "contract: labels \"%s\" for operands of rank %d "
@@ -150,6 +171,16 @@ infer_contract(const Graph *g, NodeId n, const Type *given, Type *out)
     if (!contract_result(&l, a, b, out))
         return REFUSE(g, n, "contract: the result is too large");
     return needs_split(g, n, size_of_k(&l, a));
+}
+
+static ValueId
+in_type_of(Builder *b, ValueId x, ValueId like)
+{
+    DType d = value_at(b->g, like)->type.dtype;
+
+    if (value_at(b->g, x)->type.dtype == d)
+        return x;
+    return build_formula(b, "a", 1, &x, d, NULL);
 }
 
 /* A gradient is the contraction of dy with the other operand; y's labels
@@ -168,6 +199,7 @@ grad_contract(Builder *b, NodeId n, const ValueId *dy, const bool *want,
                                     l.part[1 - i], l.part[i]);
 
             dx[i] = build_contract(b, labels, dy[0], node.in[1 - i], NULL);
+            dx[i] = in_type_of(b, dx[i], node.in[i]);
         }
 }
 
@@ -235,10 +267,50 @@ product_axes(Arena *a, const Axes *m, const Axes *n, const Axes *k, Product *p)
     p->cn = offsets(a, n, 2);
 }
 
+/* The elements as a product of bf16 reads them, in f32. */
+static const void *
+rounded(Arena *a, const Tensor *x)
+{
+    int64_t n = type_elements(&x->type);
+    uint16_t *code = NEWN(a, uint16_t, n + 1);
+    float *wide = NEWN(a, float, n + 1);
+
+    if (x->type.dtype == DT_F32)
+        narrow_pack(DT_BF16, n, x->data, code);
+    narrow_unpack(DT_BF16, n, x->type.dtype == DT_F32 ? code : x->data, wide);
+    return wide;
+}
+
+static const int64_t *
+paired(Arena *a, const int64_t *offset, int64_t count, int64_t part)
+{
+    int64_t *made = NEWN(a, int64_t, count + 1);
+
+    for (int64_t i = 0; i < count; i++) {
+        int64_t in = i % part, end = i - in + part;
+
+        end = end < count ? end : count;
+        made[i] = offset[in % 2 ? i - 1 : i + 1 < end ? i + 1 : i];
+    }
+    return made;
+}
+
+static void
+pair_terms(Arena *a, Product *p)
+{
+    int64_t part = p->k / p->split + (p->k % p->split != 0);
+
+    p->ak = paired(a, p->ak, p->k, part);
+    p->bk = paired(a, p->bk, p->k, part);
+}
+
 void
 eval_contract(Arena *a, const Graph *g, NodeId n, const Tensor *in, Tensor *out)
 {
     const Type *const type[3] = {&in[0].type, &in[1].type, &out->type};
+    bool pairs = has_pairs(type[0], type[1]);
+    const char *x = pairs ? rounded(a, &in[0]) : in[0].data;
+    const char *y = pairs ? rounded(a, &in[1]) : in[1].data;
     int64_t bytes = dtype_bytes(out->type.dtype);
     Product p = {.split = node_int(&g->node[n], "split")};
     Labels l;
@@ -254,9 +326,11 @@ eval_contract(Arena *a, const Graph *g, NodeId n, const Tensor *in, Tensor *out)
     for (int i = 0; i < 3; i++)
         at[i] = offsets(a, &batch, i);
     product_axes(a, &am, &bn, &k, &p);
+    if (pairs)
+        pair_terms(a, &p);
     for (int64_t i = 0; i < axes_total(&batch); i++) {
-        p.a = (const char *)in[0].data + at[0][i] * bytes;
-        p.b = (const char *)in[1].data + at[1][i] * bytes;
+        p.a = x + at[0][i] * bytes;
+        p.b = y + at[1][i] * bytes;
         p.c = (char *)out->data + at[2][i] * bytes;
         product(a, out->type.dtype, &p);
     }

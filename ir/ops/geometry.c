@@ -41,6 +41,19 @@ geometry_read(const Graph *g, NodeId n, const int64_t in[2],
     return true;
 }
 
+bool
+image_type(DType dtype, bool nhwc, int64_t images, int64_t channels,
+           const int64_t size[2], Type *out)
+{
+    int64_t dim[4];
+
+    dim[0] = images;
+    dim[image_axis(nhwc, 1)] = channels;
+    dim[image_axis(nhwc, 2)] = size[0];
+    dim[image_axis(nhwc, 3)] = size[1];
+    return type_make(dtype, 4, dim, out);
+}
+
 void
 copy_lists(Node *to, const Node *from, Arena *a, int count,
            const char *const *names)

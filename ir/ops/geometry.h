@@ -1,4 +1,4 @@
-/* geometry: windows moving over the two last axes of NCHW tensors. */
+/* geometry: windows moving over the height and width of images. */
 #ifndef SNUG_GEOMETRY_H
 #define SNUG_GEOMETRY_H
 
@@ -21,6 +21,17 @@ geometry_padded(const Geometry *geo, int axis)
 {
     return geo->in[axis] + geo->before[axis] + geo->after[axis];
 }
+
+/* Where an axis of NCHW (or OIHW) stands; nhwc: in NHWC (or OHWI). */
+static inline int
+image_axis(bool nhwc, int axis)
+{
+    return !nhwc || axis == 0 ? axis : axis == 1 ? 3 : axis - 1;
+}
+
+/* The type of images of these sizes; false: too large. */
+bool image_type(DType dtype, bool nhwc, int64_t images, int64_t channels,
+                const int64_t size[2], Type *out);
 
 /* Copies these list attributes of a node to another one. */
 void copy_lists(Node *to, const Node *from, Arena *a, int count,

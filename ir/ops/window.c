@@ -1,4 +1,4 @@
-/* window: max and mean pooling of NCHW and their gradients. Taps are taken in
+/* window: max and mean pooling of NCHW or NHWC and their gradients. Taps are taken in
    the order (kh, kw), padded ones left out: max begins at -inf, so a NaN is
    never the largest; mean is the sum from +0, divided by all taps (count_pad)
    or by those inside, 0 if there is none. A gradient adds, from +0, what the
@@ -13,13 +13,15 @@ static const char *const lists[] = {"kernel", "strides", "pads", "dilations"};
 typedef struct Pooling {
     Geometry geo;
     bool max, count_pad;
-    int64_t planes, in_plane, taps;
+    int64_t planes, taps;
+    int64_t pixel; /* elements between neighbouring pixels of a plane */
 } Pooling;
 
 /* Where tap k of a window lies in its plane, -1 if in the padding. */
 static inline int64_t
-tap_at(const Geometry *geo, int64_t oh, int64_t ow, int64_t k)
+tap_at(const Pooling *p, int64_t oh, int64_t ow, int64_t k)
 {
+    const Geometry *geo = &p->geo;
     int64_t h = oh * geo->stride[0] - geo->before[0] +
                 k / geo->kernel[1] * geo->dilation[0];
     int64_t w = ow * geo->stride[1] - geo->before[1] +
@@ -27,7 +29,14 @@ tap_at(const Geometry *geo, int64_t oh, int64_t ow, int64_t k)
 
     return h < 0 || h >= geo->in[0] || w < 0 || w >= geo->in[1]
                ? -1
-               : h * geo->in[1] + w;
+               : (h * geo->in[1] + w) * p->pixel;
+}
+
+/* The first element of plane i (images times channels), `size` large. */
+static inline int64_t
+plane_at(const Pooling *p, int64_t i, const int64_t size[2])
+{
+    return i / p->pixel * p->pixel * size[0] * size[1] + i % p->pixel;
 }
 
 static inline int64_t
@@ -54,6 +63,7 @@ window_type(const Graph *g, NodeId n, const Type *x, Type *y)
 {
     const Node *node = &g->node[n];
     const char *name = op_info(node->op)->name;
+    bool nhwc = node_int(node, "nhwc");
     Geometry geo;
     int64_t taps;
 
@@ -62,12 +72,12 @@ window_type(const Graph *g, NodeId n, const Type *x, Type *y)
                       x->rank);
     if (!needs_real(g, n, x->dtype) ||
         !needs_list(g, n, "kernel", 2, 1, MOST_ATTR) ||
-        !geometry_read(g, n, x->dim + 2, node_list(node, "kernel"), &geo))
+        !geometry_read(g, n, x->dim + image_axis(nhwc, 2),
+                       node_list(node, "kernel"), &geo))
         return false;
     if (__builtin_mul_overflow(geo.kernel[0], geo.kernel[1], &taps) ||
-        !type_make(x->dtype, 4,
-                   (int64_t[]){x->dim[0], x->dim[1], geo.out[0], geo.out[1]},
-                   y))
+        !image_type(x->dtype, nhwc, x->dim[0], x->dim[image_axis(nhwc, 1)],
+                    geo.out, y))
         return REFUSE(g, n, "%s: the result is too large", name);
     return true;
 }
@@ -106,6 +116,7 @@ set_window_grad(Node *n, const void *from, Builder *b)
     const Node *node = from;
 
     copy_lists(n, node, b->g->module->arena, 4, lists);
+    node_attr_set(n, "nhwc")->i = node_int(node, "nhwc");
     if (n->op == OP_window_grad_mean)
         node_attr_set(n, "count_pad")->i = node_int(node, "count_pad");
 }
@@ -132,10 +143,12 @@ static Pooling
 pooling(const Graph *g, NodeId n, const Type *x)
 {
     const Node *node = &g->node[n];
-    Pooling p = {.planes = x->dim[0] * x->dim[1],
-                 .in_plane = x->dim[2] * x->dim[3]};
+    bool nhwc = node_int(node, "nhwc");
+    int64_t channels = x->dim[image_axis(nhwc, 1)];
+    Pooling p = {.planes = x->dim[0] * channels, .pixel = nhwc ? channels : 1};
 
-    ASSERT(geometry_read(g, n, x->dim + 2, node_list(node, "kernel"), &p.geo));
+    ASSERT(geometry_read(g, n, x->dim + image_axis(nhwc, 2),
+                         node_list(node, "kernel"), &p.geo));
     p.taps = p.geo.kernel[0] * p.geo.kernel[1];
     p.max = node->op == OP_window_grad_max ||
             (node->op == OP_window && is_text(node_text(node, "op"), "max"));

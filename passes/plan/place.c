@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "passes/tools/placement.h"
+#include "passes/tools/placement_entry.h"
 
 /* Buffers whose search gets all of its nodes; what is not worth a search, a
    share of the arena, where there are more than MOST_BUFFERS. */
@@ -39,27 +39,6 @@ place_stores(Module *m, Sym space, int64_t align)
         at += aligned(type_bytes(&m->store[i].type), align);
     }
     return at;
-}
-
-/* The buffers of an entry that are not stores, as intervals. */
-static Interval *
-intervals(Graph *g, Arena *scratch, int64_t align, uint32_t **buffer)
-{
-    const Facts *f = facts(g);
-    Interval *x = NULL;
-
-    for (size_t b = 0; b < vec_len(f->buffer); b++) {
-        const Buffer *p = &f->buffer[b];
-
-        if (p->persistent || p->bytes == 0)
-            continue;
-        vec_push(scratch, x,
-                 (Interval){p->first, p->last < p->first ? p->first + 1
-                                                         : p->last + 1,
-                            aligned(p->bytes, align), 0});
-        vec_push(scratch, *buffer, (uint32_t)b);
-    }
-    return x;
 }
 
 /* Every value lies where its buffer does. */
@@ -96,7 +75,7 @@ place_entry(PassRun *r, Graph *g, Sym space, Totals *t)
 {
     int64_t align = r->machine->align, at = 0;
     uint32_t *buffer = NULL;
-    Interval *x = intervals(g, r->scratch, align, &buffer);
+    Interval *x = placement_intervals(g, r->scratch, align, &buffer);
     int64_t nodes = search_nodes(opt_int(r, "nodes"), vec_len(x)), enough;
     Placement p;
 

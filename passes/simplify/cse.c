@@ -46,6 +46,7 @@ static void
 add_attr(Text *t, const AttrSpec *spec, const Attr *attr)
 {
     switch (spec->kind) {
+    case 'b':
     case 'i': text_add(t, "|%lld", (long long)attr->i); break;
     case 'f':
         text_add(t, "|");

@@ -40,6 +40,7 @@ set_attr(const Making *x, Node *n, const RewriteAttr *a)
     if (v.kind == RK_NONE)
         return false;
     switch (op_info(n->op)->attr[a->attr].kind) {
+    case 'b':
     case 'i':
         attr->i = (int64_t)v.number;
         return fabs(v.number) <= 0x1p53 && v.number == (double)attr->i;

@@ -203,6 +203,7 @@ static RewriteResult
 attr_value(const AttrSpec *spec, const Attr *a)
 {
     switch (spec->kind) {
+    case 'b':
     case 'i':
         return (RewriteResult){.kind = RK_NUMBER, .number = (double)a->i};
     case 'f': return (RewriteResult){.kind = RK_NUMBER, .number = a->f};

@@ -40,9 +40,36 @@ buffer_owner(const Graph *g, const Buffer *b)
         return OWN_INPUTS;
     if (node_scratch(g, n) == b->root)
         return OWN_SCRATCH;
-    return n->phase == 'f'   ? OWN_ACTIVATIONS
+    return n->phase == 'f' || n->phase == 'r' ? OWN_ACTIVATIONS
            : n->phase == 'b' ? OWN_GRADIENTS
                              : OWN_UPDATE;
+}
+
+Life
+value_life(Graph *g, ValueId v)
+{
+    const Facts *f = facts(g);
+    NodeId def = value_at(g, v)->def;
+    int end = (int)vec_len(g->order) - 1;
+    Life life = {def ? f->position[def] : 0, def ? f->position[def] : 0};
+
+    for (uint32_t u = f->use_of[v]; u < f->use_of[v + 1]; u++) {
+        NodeId user = f->use[u].node;
+        int at = user ? f->position[user] : end;
+
+        life.last = at > life.last ? at : life.last;
+    }
+    if (f->buffer[f->buffer_of[v]].persistent)
+        life.last = end;
+    return life;
+}
+
+bool
+value_has_bytes(Graph *g, ValueId v)
+{
+    const Value *p = value_at(g, v);
+
+    return p->kind != V_TEMP || (p->def && facts(g)->position[p->def] >= 0);
 }
 
 static int

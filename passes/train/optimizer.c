@@ -210,6 +210,16 @@ update(Optimizer *o, RuleEmit *e, uint32_t store)
     rule_emit(e, &r);
 }
 
+static bool
+has_parameters(const Module *m)
+{
+    bool has = false;
+
+    for (size_t s = 1; s < vec_len(m->store) && !has; s++)
+        has = m->store[s].kind == SK_PARAM;
+    return has;
+}
+
 void
 pass_optimizer(PassRun *run)
 {
@@ -220,6 +230,11 @@ pass_optimizer(PassRun *run)
         .g = g, .scratch = run->scratch, .scalar = map_new(run->scratch)};
     size_t stores = vec_len(m->store);
 
+    if (!has_parameters(m))
+        raise_at(model_loc(m),
+                 "the model has no parameters to train\nexport it with its "
+                 "weights as initializers: a floating-point one with axes "
+                 "that a node reads is a parameter");
     if (!g || vec_len(g->output) < 2)
         raise_at(model_loc(m),
                  "the entry 'train' has no gradients\nrun the passes "

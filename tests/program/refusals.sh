@@ -89,7 +89,6 @@ model "unknown loss" 2 "hinge" "$mlp" --loss hinge
 model "unknown rule" 2 "did you mean .adamw" "$mlp" --optimizer adamv
 model "unknown hyper-parameter" 2 "beta1" "$mlp" --set beta1=0.9
 model "unknown target" 2 "pdp11" "$mlp" --target pdp11
-model "a program of another machine" 1 "linked for this machine only" "$mlp" --target riscv64
 model "empty output name" 2 "name of the output file is empty" "$mlp" -o ""
 model "output is a folder" 1 "it is a folder" "$mlp" -o folder.onnx
 model "output is the model" 1 "is the model itself" good.onnx -o good.onnx

@@ -1,0 +1,359 @@
+/* course: what is alive when, and how a course changes. */
+#include "passes/plan/course.h"
+
+#include <string.h>
+
+enum { ROOM = 6 }; /* times what the entry has */
+
+Course *
+course_new(Arena *a, const CourseOf *of)
+{
+    Course *c = NEW(a, Course);
+
+    c->of = of;
+    c->items = of->items;
+    c->runs = of->runs;
+    c->touches = (int)vec_len(of->first_touch);
+    c->item_room = ROOM * of->items + 64;
+    c->run_room = ROOM * of->runs + 64;
+    c->touch_room = ROOM * c->touches + 512;
+    c->item = NEWN(a, Item, c->item_room);
+    c->run = NEWN(a, Run, c->run_room);
+    c->touch = NEWN(a, int, c->touch_room);
+    c->order = NEWN(a, int, c->run_room);
+    for (int i = 0; i < c->items; i++)
+        c->item[i] = of->first_item[i];
+    for (int t = 0; t < c->touches; t++)
+        c->touch[t] = of->first_touch[t];
+    for (int r = 0; r < c->runs; r++) {
+        c->run[r] = of->first_run[r];
+        if (!of->floating[r])
+            c->order[c->length++] = r;
+    }
+    return c;
+}
+
+void
+course_copy(Course *to, const Course *from)
+{
+    to->items = from->items;
+    to->runs = from->runs;
+    to->touches = from->touches;
+    to->length = from->length;
+    memcpy(to->item, from->item, (size_t)from->items * sizeof *to->item);
+    memcpy(to->run, from->run, (size_t)from->runs * sizeof *to->run);
+    memcpy(to->touch, from->touch, (size_t)from->touches * sizeof *to->touch);
+    memcpy(to->order, from->order, (size_t)from->length * sizeof *to->order);
+}
+
+Profile *
+profile_new(Arena *a, const Course *c)
+{
+    Profile *p = NEW(a, Profile);
+
+    p->run = NEWN(a, int, c->run_room + 1);
+    p->place = NEWN(a, int, c->run_room + 1);
+    p->first = NEWN(a, int, c->item_room + 1);
+    p->last = NEWN(a, int, c->item_room + 1);
+    p->live = NEWN(a, int64_t, c->run_room + 2);
+    return p;
+}
+
+/* ---- where updates run ------------------------------------------------ */
+
+static const uint32_t *
+stores_read(const Course *c, int run)
+{
+    const Run *r = &c->run[run];
+
+    return r->recipe < 0 ? c->of->reads[run]
+                         : c->of->recipe[r->recipe].store;
+}
+
+/* Versions made again have to be there. */
+static int
+behind_makers(const Course *c, int run, const int *index, int slot)
+{
+    const Run *r = &c->run[run];
+
+    for (int t = 0; t < r->ins; t++) {
+        const Item *x = &c->item[c->touch[r->in + t]];
+
+        if (x->maker >= c->of->runs && index[x->maker] > slot)
+            slot = index[x->maker];
+    }
+    return slot;
+}
+
+/* Each floating run behind order[slot]: the last that it waits for. */
+static void
+find_slots(Arena *scratch, const Course *c, const int *index, int *slot)
+{
+    const CourseOf *of = c->of;
+    int *last_read = NEWN(scratch, int, of->buffers + 1);
+
+    for (int k = 0; k < c->length; k++) {
+        const uint32_t *store = stores_read(c, c->order[k]);
+
+        for (size_t i = 0; i < vec_len(store); i++)
+            last_read[store[i]] = k;
+    }
+    for (int r = 0; r < of->runs; r++) {
+        if (!of->floating[r])
+            continue;
+        slot[r] = 0;
+        for (size_t i = 0; i < vec_len(of->needs[r]); i++) {
+            int n = of->needs[r][i];
+            int at = of->floating[n] ? slot[n] : index[n];
+
+            slot[r] = at > slot[r] ? at : slot[r];
+        }
+        slot[r] = behind_makers(c, r, index, slot[r]);
+        for (size_t i = 0; i < vec_len(of->writes[r]); i++)
+            if (last_read[of->writes[r][i]] > slot[r])
+                slot[r] = last_read[of->writes[r][i]];
+    }
+}
+
+static void
+find_sequence(Arena *scratch, const Course *c, Profile *p)
+{
+    const CourseOf *of = c->of;
+    int *index = NEWN(scratch, int, c->runs + 1);
+    int *slot = NEWN(scratch, int, c->runs + 1);
+    int *head = NEWN(scratch, int, c->length + 1); /* 1 + run; 0: none */
+    int *next = NEWN(scratch, int, c->runs + 1);
+
+    for (int r = 0; r < c->runs; r++)
+        p->place[r] = -1;
+    for (int k = 0; k < c->length; k++)
+        index[c->order[k]] = k;
+    find_slots(scratch, c, index, slot);
+    for (int r = of->runs; r-- > 0;)
+        if (of->floating[r]) {
+            next[r] = head[slot[r]];
+            head[slot[r]] = r + 1;
+        }
+    p->length = 0;
+    for (int k = 0; k < c->length; k++) {
+        p->run[p->length++] = c->order[k];
+        for (int r = head[k]; r; r = next[r - 1])
+            p->run[p->length++] = r - 1;
+    }
+    for (int k = 0; k < p->length; k++)
+        p->place[p->run[k]] = k;
+}
+
+/* ---- what is alive ---------------------------------------------------- */
+
+static void
+touch_items(const Course *c, Profile *p)
+{
+    for (int i = 0; i < c->items; i++) {
+        p->first[i] = p->length;
+        p->last[i] = -1;
+    }
+    for (int k = 0; k < p->length; k++) {
+        const Run *r = &c->run[p->run[k]];
+
+        for (int t = 0; t < r->ins + r->outs; t++) {
+            int i = c->touch[t < r->ins ? r->in + t : r->out + t - r->ins];
+
+            if (t >= r->ins && c->item[i].maker >= 0)
+                p->first[i] = k;
+            p->last[i] = k;
+        }
+    }
+    for (int i = 0; i < c->items; i++) {
+        if (c->item[i].maker < 0 && p->last[i] >= 0)
+            p->first[i] = 0;
+        if (c->item[i].to_end && p->first[i] < p->length)
+            p->last[i] = p->length - 1;
+    }
+}
+
+/* Bytes that results at position k take from operands that end there. */
+static int64_t
+bytes_taken(const Course *c, const Profile *p, int k)
+{
+    const Run *r = &c->run[p->run[k]];
+    const int *pair = r->recipe < 0 ? c->of->pairs[p->run[k]] : NULL;
+    int64_t bytes = 0;
+    int taken = -1, given = -1;
+
+    for (size_t i = 0; i + 1 < vec_len(pair); i += 2) {
+        int in = c->touch[r->in + pair[i + 1]];
+
+        if (pair[i] == given || in == taken || p->last[in] != k ||
+            c->item[in].maker < 0 || c->item[in].to_end)
+            continue;
+        given = pair[i];
+        taken = in;
+        bytes += c->item[in].bytes;
+    }
+    if (r->recipe >= 0) {
+        const int *takes = c->of->recipe[r->recipe].takes;
+
+        for (size_t i = 0; i < vec_len(takes) && !bytes; i++) {
+            int in = c->touch[r->in + takes[i]];
+
+            if (p->last[in] == k && c->item[in].maker >= 0 &&
+                !c->item[in].to_end)
+                bytes = c->item[in].bytes;
+        }
+    }
+    return bytes;
+}
+
+void
+profile_find(Arena *scratch, const Course *c, Profile *p)
+{
+    int64_t now = c->of->stores;
+
+    p->items = c->items;
+    p->runs = c->runs;
+    find_sequence(scratch, c, p);
+    touch_items(c, p);
+    memset(p->live, 0, ((size_t)p->length + 2) * sizeof *p->live);
+    for (int i = 0; i < c->items; i++)
+        if (p->first[i] <= p->last[i]) {
+            p->live[p->first[i]] += c->item[i].bytes;
+            p->live[p->last[i] + 1] -= c->item[i].bytes;
+        }
+    p->peak = 0;
+    p->at = 0;
+    p->seconds = 0;
+    for (int k = 0; k < p->length; k++) {
+        const Run *r = &c->run[p->run[k]];
+
+        now += p->live[k];
+        p->live[k] = now + r->aside - bytes_taken(c, p, k);
+        p->seconds += r->seconds;
+        if (p->live[k] > p->peak) {
+            p->peak = p->live[k];
+            p->at = k;
+        }
+    }
+}
+
+int64_t
+course_peak(Arena *scratch, const Course *c)
+{
+    Profile *p = profile_new(scratch, c);
+
+    profile_find(scratch, c, p);
+    return p->peak;
+}
+
+/* Each result takes the bytes of an operand of its own, if it may at all. */
+int64_t
+bytes_in_place(const Course *c, int run)
+{
+    const int *pair = c->of->pairs[run];
+    int64_t bytes = 0;
+
+    for (size_t i = 0; i + 1 < vec_len(pair); i += 2)
+        if (i == 0 || pair[i] != pair[i - 2])
+            bytes += c->item[c->touch[c->run[run].in + pair[i + 1]]].bytes;
+    return bytes;
+}
+
+int
+course_version(const Course *c, const Profile *p, int base, int at)
+{
+    int best = -1;
+
+    if (p->first[base] < at ||
+        (c->item[base].maker < 0 && p->first[base] <= at))
+        best = base;
+    for (int i = c->of->items; i < p->items; i++)
+        if (c->item[i].base == base && p->first[i] < at &&
+            (best < 0 || p->first[i] > p->first[best]))
+            best = i;
+    return best;
+}
+
+/* ---- changes ---------------------------------------------------------- */
+
+static void
+replace_in(Course *c, int run, int from, int to)
+{
+    const Run *r = &c->run[run];
+
+    for (int t = 0; t < r->ins; t++)
+        if (c->touch[r->in + t] == from)
+            c->touch[r->in + t] = to;
+}
+
+void
+course_hand_over(Course *c, const Profile *p, int from, int to, int at)
+{
+    for (int r = 0; r < p->runs; r++)
+        if (p->place[r] >= at)
+            replace_in(c, r, from, to);
+}
+
+int
+course_again(Course *c, int recipe, const int *in, int k)
+{
+    const Recipe *r = &c->of->recipe[recipe];
+    int ins = (int)vec_len(r->in), item = c->items;
+
+    if (c->items == c->item_room || c->runs == c->run_room ||
+        c->touches + ins + 1 > c->touch_room)
+        return -1;
+    c->item[c->items++] = (Item){c->item[r->item].bytes,
+                                 c->item[r->item].value, r->item, c->runs,
+                                 false};
+    c->run[c->runs] = (Run){0,   recipe, c->touches, ins, c->touches + ins,
+                            1,   r->seconds, r->aside};
+    memcpy(c->touch + c->touches, in, (size_t)ins * sizeof *in);
+    c->touch[c->touches + ins] = item;
+    c->touches += ins + 1;
+    memmove(c->order + k + 1, c->order + k,
+            (size_t)(c->length - k) * sizeof *c->order);
+    c->order[k] = c->runs++;
+    c->length++;
+    return item;
+}
+
+/* How many runs read each item. */
+static void
+count_readers(const Course *c, int *readers)
+{
+    memset(readers, 0, (size_t)c->items * sizeof *readers);
+    for (int r = 0; r < c->runs; r++)
+        for (int t = 0; t < c->run[r].ins; t++)
+            readers[c->touch[c->run[r].in + t]]++;
+}
+
+/* Takes the runs by recipes out whose result nobody reads, last first. */
+static void
+sweep(Arena *scratch, Course *c)
+{
+    int *readers = NEWN(scratch, int, c->items + 1), kept = c->length;
+
+    count_readers(c, readers);
+    for (int k = c->length; k-- > 0;) {
+        Run *r = &c->run[c->order[k]];
+
+        if (r->recipe < 0 || readers[c->touch[r->out]]) {
+            c->order[--kept] = c->order[k];
+            continue;
+        }
+        for (int t = 0; t < r->ins; t++)
+            readers[c->touch[r->in + t]]--;
+        r->ins = 0;
+    }
+    memmove(c->order, c->order + kept,
+            (size_t)(c->length - kept) * sizeof *c->order);
+    c->length -= kept;
+}
+
+void
+course_keep(Arena *scratch, Course *c, int item, int instead)
+{
+    for (int r = 0; r < c->runs; r++)
+        replace_in(c, r, item, instead);
+    sweep(scratch, c);
+}

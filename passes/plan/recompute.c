@@ -1,0 +1,185 @@
+/* recompute: under a budget, what does not fit is dropped and run again, late
+   before it is read. Where everything fits nothing changes.
+
+   The search works on a course (course.h); what it finds is tried out on a copy
+   of the entry by the same tools that the passes behind use, and where the
+   addresses come out above the budget the search goes on below it. */
+#include "passes/pass.h"
+
+#include <inttypes.h>
+
+#include "passes/plan/recompute_search.h"
+#include "passes/tools/in_place.h"
+#include "passes/tools/order_entry.h"
+#include "passes/tools/placement_entry.h"
+#include "passes/tools/scratch.h"
+
+/* As in schedule and place. */
+enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64, ROUNDS = 6 };
+
+/* An entry that does not fit. */
+typedef struct Entry {
+    PassRun *r;
+    Graph *g;
+    CourseOf *of;
+    int64_t least; /* the lowest peak that was placed */
+} Entry;
+
+static void
+order_copy(const PassRun *r, Graph *g, int64_t stores)
+{
+    int64_t states = opt_int(r, "states"), given;
+    OrderProblem p = order_problem(g, r->machine->align, r->scratch);
+    int *node = NEWN(r->scratch, int, p.nodes + 1);
+    Order o;
+
+    for (int k = 0; k < p.nodes; k++)
+        node[k] = k;
+    given = stores + order_peak(r->scratch, &p, node);
+    p.slack = p.nodes > MANY_NODES ? given / WORTH : 0;
+    o = order_solve(r->scratch, &p, states);
+    if (stores + o.peak > r->budget && o.proof == ORDER_HEURISTIC) {
+        p.slack = 0;
+        o = order_solve(r->scratch, &p, states);
+    }
+    order_take(g, &o);
+}
+
+/* The bytes that the passes behind will come to. */
+static int64_t
+placed_bytes(const PassRun *r, Graph *g, const CourseOf *of, const Course *c)
+{
+    Graph *copy = graph_clone(g, g->name);
+    int64_t room = r->budget - of->stores, nodes = opt_int(r, "nodes");
+    uint32_t *buffer = NULL;
+    Interval *x;
+    Placement p;
+
+    if (c)
+        course_write(r->scratch, copy, c);
+    take_in_place(copy, r->scratch);
+    show_scratch(copy, r->machine);
+    order_copy(r, copy, of->stores);
+    x = placement_intervals(copy, r->scratch, r->machine->align, &buffer);
+    if (vec_len(x) > MANY_BUFFERS)
+        nodes = nodes / (int64_t)vec_len(x) * MANY_BUFFERS;
+    p = placement_solve(r->scratch, x, (int)vec_len(x), room > 0 ? room : 1,
+                        nodes);
+    return of->stores + p.height;
+}
+
+/* No schedule needs less than what is alive while the largest node runs. */
+static int64_t
+least_bound(const CourseOf *of, const Course *c, NodeId *at)
+{
+    int64_t most = 0;
+
+    for (int r = 0; r < of->runs; r++) {
+        const Run *run = &c->run[r];
+        int64_t bytes = run->aside;
+
+        for (int t = 0; t < run->ins; t++)
+            bytes += c->item[c->touch[run->in + t]].bytes;
+        for (int t = 0; t < run->outs; t++)
+            bytes += c->item[c->touch[run->out + t]].bytes;
+        bytes -= bytes_in_place(c, r);
+        if (bytes > most) {
+            most = bytes;
+            *at = run->node;
+        }
+    }
+    return of->stores + most;
+}
+
+static _Noreturn void
+refuse(const PassRun *r, const Entry *e, int64_t least)
+{
+    Arena *a = r->scratch;
+    NodeId at = 0;
+    int64_t bound = least_bound(e->of, course_new(a, e->of), &at);
+    const Node *n = node_at(e->g, at);
+    const char *name = n->source ? n->source
+                       : at      ? value_at(e->g, n->out[0])->name
+                                 : "";
+
+    if (r->budget < bound)
+        raise_status(ST_NO_FIT, (Loc){.file = r->m->file},
+                     "no plan fits in %s: weights and state take %s, and what "
+                     "node '%s' of entry %s reads, makes and works with comes "
+                     "on top: %" PRId64 " bytes\nhint: --memory %" PRId64
+                     " would fit; a smaller batch needs less",
+                     format_bytes(a, r->budget),
+                     format_bytes(a, e->of->stores), name, e->g->name, bound,
+                     least);
+    raise_status(ST_NO_FIT, (Loc){.file = r->m->file},
+                 "no plan was found in %s, running again what can be: the "
+                 "least that was found takes %" PRId64
+                 " bytes, and no plan takes less than %" PRId64
+                 "\nhint: --memory %" PRId64 " would fit",
+                 format_bytes(a, r->budget), least, bound, least);
+}
+
+/* Tightens the goal by what the addresses take more. */
+static bool
+fit_entry(PassRun *r, Entry *e)
+{
+    int64_t goal = r->budget;
+
+    for (int k = 0; k < ROUNDS; k++) {
+        Course *c = course_new(r->scratch, e->of);
+        bool fits = recompute_fit(r->scratch, c, goal);
+        int64_t bytes = placed_bytes(r, e->g, e->of, c);
+
+        log_line("recompute",
+                 "%s: goal %" PRId64 " peak %" PRId64 " placed %" PRId64
+                 " again %d",
+                 e->g->name, goal, course_peak(r->scratch, c), bytes,
+                 c->length - course_new(r->scratch, e->of)->length);
+        if (bytes < e->least)
+            e->least = bytes;
+        if (bytes <= r->budget) {
+            course_write(r->scratch, e->g, c);
+            return true;
+        }
+        if (!fits)
+            return false;
+        goal -= bytes - r->budget;
+    }
+    return false;
+}
+
+/* The least that is found for a refusal to name. */
+static void
+find_least(PassRun *r, Entry *e)
+{
+    Course *c = course_new(r->scratch, e->of);
+    int64_t bytes;
+
+    (void)recompute_fit(r->scratch, c, 0);
+    bytes = placed_bytes(r, e->g, e->of, c);
+    if (bytes < e->least)
+        e->least = bytes;
+}
+
+static void
+recompute_entry(PassRun *r, Graph *g)
+{
+    Entry e = {.r = r, .g = g, .least = INT64_MAX};
+
+    e.of = course_of(r->scratch, g, r->machine);
+    e.least = placed_bytes(r, g, e.of, NULL);
+    if (e.least <= r->budget || fit_entry(r, &e))
+        return;
+    find_least(r, &e);
+    refuse(r, &e, e.least);
+}
+
+void
+pass_recompute(PassRun *r)
+{
+    if (r->budget == 0)
+        return;
+    for (size_t i = 0; i < vec_len(r->m->entry); i++)
+        if (vec_len(r->m->entry[i]->order))
+            recompute_entry(r, r->m->entry[i]);
+}

@@ -1,0 +1,11 @@
+/* recompute_search: what to run again so that a course fits. */
+#ifndef SNUG_RECOMPUTE_SEARCH_H
+#define SNUG_RECOMPUTE_SEARCH_H
+
+#include "passes/plan/course.h"
+
+/* Changes c until its peak is at most `goal`, at little time; false: this is
+   as low as was found. Deterministic. */
+bool recompute_fit(Arena *a, Course *c, int64_t goal);
+
+#endif

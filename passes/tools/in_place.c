@@ -1,0 +1,110 @@
+/* in_place: a kernel may write over an operand that it reads element by
+   element in the places that it writes: maps, and the maps behind a
+   product. */
+#include "passes/tools/in_place.h"
+
+/* Does node n (of a body or alone) read v only element by element, in the
+   same places as it writes a result of type t? */
+static bool
+reads_by_element(const Graph *g, const Node *n, ValueId v, const Type *t)
+{
+    bool map = op_info(n->op)->flags & OF_MAP;
+    Type same = *t;
+
+    same.dtype = value_at(g, v)->type.dtype;
+    for (int i = 0; i < n->nin; i++)
+        if (n->in[i] == v &&
+            (!map || !type_equal(&value_at(g, v)->type, &same)))
+            return false;
+    return true;
+}
+
+static bool
+body_reads_by_element(const Graph *body, ValueId v, const Type *t)
+{
+    for (size_t k = 0; k < vec_len(body->order); k++) {
+        const Node *n = node_at(body, body->order[k]);
+
+        if (n->op == OP_reduce || !reads_by_element(body, n, v, t))
+            return false;
+    }
+    return true;
+}
+
+static bool
+may_take(const Graph *g, const Node *n, ValueId operand, const Type *t)
+{
+    const Value *v = value_at(g, operand);
+
+    if (dtype_bytes(v->type.dtype) != dtype_bytes(t->dtype) ||
+        type_bytes(&v->type) != type_bytes(t)) /* perhaps nothing reads it */
+        return false;
+    if (n->op == OP_group)
+        return body_reads_by_element(n->body, graph_find(n->body, v->name), t);
+    return (op_info(n->op)->flags & OF_MAP) &&
+           reads_by_element(g, n, operand, t);
+}
+
+/* Whatever n reads of v's bytes, under this name or as a view, it reads by
+   element. */
+bool
+may_take_bytes(const Graph *g, const Facts *f, const Node *n, ValueId v,
+               const Type *t)
+{
+    for (int i = 0; i < n->nin; i++)
+        if (f->buffer_of[n->in[i]] == f->buffer_of[v] &&
+            !may_take(g, n, n->in[i], t))
+            return false;
+    return true;
+}
+
+/* The operand's buffer is a temporary that ends at this position. */
+static bool
+dies_here(const Graph *g, const Facts *f, ValueId v, int position)
+{
+    const Buffer *b = &f->buffer[f->buffer_of[v]];
+    const Value *root = value_at(g, b->root);
+
+    return root->kind == V_TEMP && b->last == position &&
+           b->bytes == type_bytes(&value_at(g, v)->type);
+}
+
+static void
+take_operand(Graph *g, const Facts *f, NodeId id, int result, bool *taken)
+{
+    const Node *n = node_at(g, id);
+    Value *r = value_at(g, n->out[result]);
+
+    if (r->over)
+        return;
+    for (int i = 0; i < n->nin; i++) {
+        ValueId v = n->in[i];
+
+        if (taken[f->buffer_of[v]] || !dies_here(g, f, v, f->position[id]) ||
+            !may_take_bytes(g, f, n, v, &r->type))
+            continue;
+        r->over = v;
+        taken[f->buffer_of[v]] = true;
+        return;
+    }
+}
+
+void
+take_in_place(Graph *g, Arena *scratch)
+{
+    const Facts *f = facts(g);
+    bool *taken = NEWN(scratch, bool, vec_len(f->buffer) + 1);
+
+    for (size_t v = 1; v < vec_len(g->value); v++)
+        if (g->value[v].over && f->position[g->value[v].def] >= 0)
+            taken[f->buffer_of[g->value[v].over]] = true;
+    for (size_t i = 0; i < vec_len(g->output); i++)
+        taken[f->buffer_of[g->output[i]]] = true;
+    for (size_t k = 0; k < vec_len(g->order); k++) {
+        const Node *n = node_at(g, g->order[k]);
+
+        for (int i = 0; i < n->nout; i++)
+            take_operand(g, f, g->order[k], i, taken);
+    }
+    graph_touch(g);
+}

@@ -1,0 +1,13 @@
+/* placement_entry: what an entry wants placed. */
+#ifndef SNUG_PLACEMENT_ENTRY_H
+#define SNUG_PLACEMENT_ENTRY_H
+
+#include "ir/graph.h"
+#include "passes/tools/placement.h"
+
+/* The buffers of an entry that are not stores, as intervals; a vector, and
+   beside it that of their numbers among the facts' buffers. */
+Interval *placement_intervals(Graph *g, Arena *scratch, int64_t align,
+                              uint32_t **buffer);
+
+#endif
