@@ -12,13 +12,3 @@ node_seconds(const Graph *g, NodeId n, const Machine *m)
 
     return compute > move ? compute : move;
 }
-
-double
-predicted_seconds(const Graph *g, const Machine *m)
-{
-    double seconds = 0;
-
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        seconds += node_seconds(g, g->order[k], m);
-    return seconds;
-}

@@ -8,7 +8,4 @@
 /* Predicted seconds of a node on one worker; nothing for a view. */
 double node_seconds(const Graph *g, NodeId n, const Machine *m);
 
-/* Of a run of the entry. */
-double predicted_seconds(const Graph *g, const Machine *m);
-
 #endif
