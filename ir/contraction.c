@@ -5,7 +5,12 @@
 
 #include <string.h>
 
-enum { ROLES = 4, COPY_MOST = 1 << 17 };
+enum {
+    ROLES = 4,
+    COPY_MOST = 1 << 17, /* bytes of an image's copy */
+    BAND_MOST = 1 << 18, /* of what a weight gradient reads at once */
+    CHANNELS_MOST = 64,  /* of a depthwise image's copy */
+};
 typedef enum Role { BATCH, LEFT, RIGHT, SUM } Role;
 
 typedef struct Reading {
@@ -332,26 +337,60 @@ typedef struct Imaging {
     Steps source, weight; /* weight: channel: of the sum, image: of results */
 } Imaging;
 
+/* Groups of one channel each, all at once: lanes run along them. */
+static bool
+is_depthwise(const Conv *v)
+{
+    return v->nhwc && v->groups > 1 && v->in == 1 && v->out == 1;
+}
+
+/* Channels that a copy for a depthwise product holds: the most that divide
+   them. */
+static int64_t
+depthwise_channels(const Conv *v, const Image *m)
+{
+    int64_t most = v->groups;
+
+    for (int64_t i = CHANNELS_MOST; m->on && i >= 16; i -= 16)
+        if (v->groups % i == 0)
+            return i;
+    return most;
+}
+
+/* Groups as a batch axis: `count` indices, each of `step` results along d. */
+static void
+add_groups(Reading *r, int d, int64_t count, int64_t step, int64_t left,
+           int64_t right)
+{
+    axis_add(r, BATCH, d, count, left, right);
+    for (int i = 0; i < r->c->classes; i++)
+        vec_last(r->list[BATCH]).at[i] *= step;
+}
+
 /* Images are one of the rows' axes if they stand side by side and need no
    copy. */
 static void
 add_images(Reading *r, const Conv *v, const Image *m, const Imaging *p)
 {
+    int64_t each = m->channels, both = r->c->both;
     bool beside = v->nhwc && !m->on;
 
     axis_add(r, beside ? LEFT : BATCH, 0, v->batch, p->source.image, 0);
-    axis_add(r, BATCH, v->axis[1], v->groups,
-             m->channels * p->source.channel, v->out * v->w.image);
-    for (int i = 0; i < r->c->classes; i++)
-        vec_last(r->list[BATCH]).at[i] *= p->channels;
+    add_groups(r, v->axis[1], both ? v->groups / each : v->groups,
+               both ? each : p->channels, each * p->source.channel,
+               (both ? each : v->out) * v->w.image);
 }
 
 static void
 read_imaging(Reading *r, const Conv *v, Image *m, const Imaging *p)
 {
-    int64_t reach = (v->tall - 1) * v->dilation[0] + 1, cut;
+    int64_t reach = (v->tall - 1) * v->dilation[0] + 1, cut, terms;
     Steps x;
 
+    terms = m->channels;
+    r->c->both = is_depthwise(v);
+    if (r->c->both)
+        m->channels = depthwise_channels(v, m);
     cut = band_rows(m, p->rows, p->stride[0], reach, r->c->bytes);
     add_images(r, v, m, p);
     add_band(r, m, v->axis[2], p->rows / cut, cut, p->stride[0], reach);
@@ -359,12 +398,15 @@ read_imaging(Reading *r, const Conv *v, Image *m, const Imaging *p)
     if (p->tap[0] < 0)
         m->lead = (v->tall - 1) * v->dilation[0] * x.row +
                   (v->wide - 1) * v->dilation[1] * x.column;
-    axis_add(r, RIGHT, v->axis[1], p->channels, 0, p->weight.image);
+    if (r->c->both)
+        axis_add(r, RIGHT, v->axis[1], m->channels, x.channel, v->w.image);
+    else
+        axis_add(r, RIGHT, v->axis[1], p->channels, 0, p->weight.image);
     axis_add(r, LEFT, v->axis[2], cut, p->stride[0] * x.row, 0);
     axis_add(r, LEFT, v->axis[3], p->columns, p->stride[1] * x.column, 0);
     axis_add(r, SUM, -1, v->tall, p->tap[0] * x.row, p->weight.row);
     axis_add(r, SUM, -1, v->wide, p->tap[1] * x.column, p->weight.column);
-    axis_add(r, SUM, -1, m->channels, x.channel, p->weight.channel);
+    axis_add(r, SUM, -1, terms, x.channel, p->weight.channel);
     r->c->split = 1;
 }
 
@@ -400,30 +442,79 @@ read_conv_grad_input(Reading *r, const Conv *v)
     read_imaging(r, v, m, &p);
 }
 
+/* Rows of the result's gradient that a weight gradient takes at once, so that
+   they and the image's rows stay near; all of them if bands do not follow one
+   another at one distance through all images. */
+static int64_t
+term_rows(const Reading *r, const Conv *v, const Image *m)
+{
+    int64_t reach = (v->tall - 1) * v->dilation[0] + 1;
+    int64_t outs = r->c->both ? m->channels : v->out;
+
+    if (!v->nhwc || v->height != v->rows * v->stride[0])
+        return v->rows;
+    for (int64_t cut = v->rows; cut > 1; cut--) {
+        int64_t high = (cut - 1) * v->stride[0] + reach;
+        int64_t bytes = (m->channels * high * m->columns +
+                         outs * cut * v->columns) *
+                        r->c->bytes;
+
+        if (v->rows % cut == 0 && bytes <= BAND_MOST)
+            return cut;
+    }
+    return 1;
+}
+
+/* The taps of the weight, and its channels, as rows or lanes. */
+static void
+add_weights(Reading *r, const Conv *v, const Image *m, const Steps *x)
+{
+    bool both = r->c->both;
+
+    axis_add(r, RIGHT, 0, both ? m->channels : v->out, both ? x->channel : 0,
+             v->y.channel);
+    if (!v->nhwc)
+        axis_add(r, LEFT, 1, v->in, x->channel, 0);
+    axis_add(r, LEFT, v->axis[2], v->tall, v->dilation[0] * x->row, 0);
+    axis_add(r, LEFT, v->axis[3], v->wide, v->dilation[1] * x->column, 0);
+    if (v->nhwc)
+        axis_add(r, LEFT, 3, v->in, x->channel, 0);
+}
+
 static void
 read_conv_grad_weight(Reading *r, const Conv *v)
 {
-    Image *m = &r->c->image[0];
+    Contraction *c = r->c;
+    Image *m = &c->image[0];
+    int64_t cut;
     Steps x;
 
     *m = forward_image(v);
+    c->both = is_depthwise(v);
+    if (c->both)
+        m->channels = depthwise_channels(v, m);
+    cut = term_rows(r, v, m);
+    c->bands = v->rows / cut;
+    m->by_term = m->on && c->bands > 1;
+    if (m->by_term) {
+        m->rows = (cut - 1) * v->stride[0] +
+                  (v->tall - 1) * v->dilation[0] + 1;
+        m->step = cut * v->stride[0];
+    }
     x = image_steps(v, m, &v->x);
-    axis_add(r, BATCH, 0, v->groups, v->in * v->x.channel,
-             v->out * v->y.channel);
-    for (int i = 0; i < r->c->classes; i++)
-        vec_last(r->list[BATCH]).at[i] *= v->out;
-    axis_add(r, RIGHT, 0, v->out, 0, v->y.channel);
-    if (!v->nhwc)
-        axis_add(r, LEFT, 1, v->in, x.channel, 0);
-    axis_add(r, LEFT, v->axis[2], v->tall, v->dilation[0] * x.row, 0);
-    axis_add(r, LEFT, v->axis[3], v->wide, v->dilation[1] * x.column, 0);
-    if (v->nhwc)
-        axis_add(r, LEFT, 3, v->in, x.channel, 0);
-    axis_add(r, SUM, -1, v->batch, v->x.image, v->y.image);
-    axis_add(r, SUM, -1, v->rows, v->stride[0] * x.row, v->y.row);
+    if (c->both)
+        add_groups(r, 0, v->groups / m->channels, m->channels,
+                   m->channels * v->x.channel, m->channels * v->y.channel);
+    else
+        add_groups(r, 0, v->groups, v->out, v->in * v->x.channel,
+                   v->out * v->y.channel);
+    add_weights(r, v, m, &x);
+    axis_add(r, SUM, -1, v->batch * c->bands, v->x.image / c->bands,
+             v->y.image / c->bands);
+    axis_add(r, SUM, -1, cut, v->stride[0] * x.row, v->y.row);
     axis_add(r, SUM, -1, v->columns, v->stride[1] * x.column, v->y.column);
-    r->c->split = node_int(r->c->leader, "split");
-    r->c->outside = true;
+    c->split = node_int(c->leader, "split");
+    c->outside = true;
 }
 
 static void

@@ -141,13 +141,12 @@ pair_panel_count(const Contraction *c, const Side *s)
     return copies * s->blocks;
 }
 
-/* Do the terms of a row lie side by side, none of a pair missing? */
+/* Do the terms of a row lie side by side, in pairs from the start of a part? */
 static bool
 lies_in_pairs(const Contraction *c, int operand)
 {
     return c->of[operand] == DT_BF16 && vec_len(c->sum) == 1 &&
-           c->sum[0].in[operand] == 1 && c->k % 2 == 0 &&
-           (c->split == 1 || c->part % 2 == 0);
+           c->sum[0].in[operand] == 1 && (c->split == 1 || c->part % 2 == 0);
 }
 
 static bool

@@ -74,16 +74,27 @@ row_step(const Contraction *c)
     return c->row_packing ? 1 : c->row.axis[0].in[c->row.operand];
 }
 
+/* The pair of a row at p; half: there is only the first. */
+static LLVMValueRef
+row_pair(const Micro *m, LLVMValueRef p, bool half)
+{
+    Unit *u = m->k->u;
+
+    if (half)
+        return LLVMBuildZExt(u->b, load(u, u->i16, p, 2), u->i32, "");
+    return load(u, u->i32, p, m->k->c->row_packing ? 4 : 2);
+}
+
 /* One pair of every row and lane. row_step: in bf16 where rows are in place,
    else in pairs. */
 static void
-add_pair(Micro *m, LLVMValueRef rows, LLVMValueRef lanes)
+add_pair(Micro *m, LLVMValueRef rows, LLVMValueRef lanes, bool half)
 {
     const Contraction *c = m->k->c;
     Unit *u = m->k->u;
     LLVMTypeRef t = unit_vector(u, DT_I32, c->lanes);
     LLVMValueRef vector[2][64], *const lane[2] = {vector[0], vector[1]}, p;
-    unsigned align = c->row_packing ? 4 : 2;
+    int64_t bytes = c->row_packing ? 4 : 2;
 
     for (int v = 0; v < m->vectors; v++) {
         p = address(u, lanes, const_i64(u, (int64_t)v * c->lanes), 4);
@@ -94,15 +105,15 @@ add_pair(Micro *m, LLVMValueRef rows, LLVMValueRef lanes)
         vector[0][v] = widened(m, vector[0][v], false);
     }
     for (int r = 0; r < m->rows; r++) {
-        p = address(u, rows, const_i64(u, r * row_step(c)), align);
-        add_row(m, r, load(u, u->i32, p, align), lane);
+        p = address(u, rows, const_i64(u, r * row_step(c)), bytes);
+        add_row(m, r, row_pair(m, p, half), lane);
     }
 }
 
 /* `by` pairs a round, [from, to). */
 static void
 add_pairs(Micro *m, LLVMValueRef *at, LLVMValueRef from, LLVMValueRef to,
-          int by)
+          int by, bool half)
 {
     const Contraction *c = m->k->c;
     Unit *u = m->k->u;
@@ -120,7 +131,8 @@ add_pairs(Micro *m, LLVMValueRef *at, LLVMValueRef from, LLVMValueRef to,
         m->sum[i] = loop_phi(&l, i);
     for (int i = 0; i < by; i++)
         add_pair(m, address(u, loop_phi(&l, n), const_i64(u, i * row), 1),
-                 address(u, loop_phi(&l, n + 1), const_i64(u, i * lane), 1));
+                 address(u, loop_phi(&l, n + 1), const_i64(u, i * lane), 1),
+                 half);
     for (int i = 0; i < n; i++)
         loop_next(&l, i, m->sum[i]);
     for (int i = 0; i < 2; i++)
@@ -176,19 +188,24 @@ make_pair_micro(Maker *k, bool row_tail, bool lane_tail)
                .vectors = (int)((lanes + c->lanes - 1) / c->lanes),
                .dot = c->lanes == 16 && unit_has(u, "avx512bf16")};
     char suffix[16];
-    LLVMValueRef f, at[2], pairs, whole, first;
+    LLVMValueRef f, at[2], terms, pairs, whole, first;
+    LLVMValueRef zero = const_i64(u, 0), one = const_i64(u, 1);
+    bool halves = !c->row_packing && c->k % 2;
 
     snprintf(suffix, sizeof suffix, ".pairs%d%d", row_tail, lane_tail);
     f = part_begin(k, suffix, 3, 2);
     at[0] = LLVMGetParam(f, 0);
     at[1] = LLVMGetParam(f, 1);
-    pairs = LLVMGetParam(f, 3);
-    first = LLVMBuildICmp(u->b, LLVMIntNE, LLVMGetParam(f, 4), const_i64(u, 0),
-                          "");
+    terms = LLVMGetParam(f, 3);
+    pairs = halves ? terms : LLVMBuildNSWAdd(u->b, terms, one, "");
+    pairs = LLVMBuildLShr(u->b, pairs, one, "");
+    first = LLVMBuildICmp(u->b, LLVMIntNE, LLVMGetParam(f, 4), zero, "");
     move_sums(&m, LLVMGetParam(f, 2), first, false);
     whole = LLVMBuildAnd(u->b, pairs, const_i64(u, -UNROLL), "");
-    add_pairs(&m, at, const_i64(u, 0), whole, UNROLL);
-    add_pairs(&m, at, whole, pairs, 1);
+    add_pairs(&m, at, zero, whole, UNROLL, false);
+    add_pairs(&m, at, whole, pairs, 1, false);
+    if (halves)
+        add_pairs(&m, at, zero, LLVMBuildAnd(u->b, terms, one, ""), 1, true);
     move_sums(&m, LLVMGetParam(f, 2), first, true);
     LLVMBuildRetVoid(u->b);
     return f;
@@ -207,7 +224,7 @@ typedef struct Tile {
 
 /* Terms of a chunk. */
 typedef struct Span {
-    LLVMValueRef from, to, pairs, first;
+    LLVMValueRef from, to, count, first;
 } Span;
 
 static const Side *
@@ -320,7 +337,7 @@ emit_blocks(Maker *k, const Tile *t, const Span *span, bool end)
     lane = spot_of(k, &c->lane, lane_block, copy_at(k, t->at));
     if (span) {
         args[1] = pairs_pointer(k, t, 1, &lane, lane_block, span);
-        args[3] = span->pairs;
+        args[3] = span->count;
         args[4] = span->first;
         if (c->packing == PACK_TILE)
             pack_block(k, t, 1, &lane, args[1], span);
@@ -332,7 +349,7 @@ emit_blocks(Maker *k, const Tile *t, const Span *span, bool end)
     args[2] = sums_pointer(k, t, row_block, lane_block);
     if (span) {
         args[0] = pairs_pointer(k, t, 0, &row, row_block, span);
-        call_micro(k, &row, &lane, args);
+        call_micro(k, &row, &lane, 5, args);
     }
     if (end)
         emit_tile_end(k, args[2], &row, &lane, at);
@@ -343,13 +360,11 @@ emit_blocks(Maker *k, const Tile *t, const Span *span, bool end)
 static Span
 span_new(Unit *u, LLVMValueRef from, LLVMValueRef to, LLVMValueRef begin)
 {
-    LLVMValueRef terms = LLVMBuildNSWSub(u->b, to, from, ""), first;
+    LLVMValueRef first = LLVMBuildICmp(u->b, LLVMIntEQ, from, begin, "");
 
-    terms = LLVMBuildNSWAdd(u->b, terms, const_i64(u, 1), "");
-    first = LLVMBuildICmp(u->b, LLVMIntEQ, from, begin, "");
     return (Span){.from = from,
                   .to = to,
-                  .pairs = LLVMBuildLShr(u->b, terms, const_i64(u, 1), ""),
+                  .count = LLVMBuildNSWSub(u->b, to, from, ""),
                   .first = LLVMBuildZExt(u->b, first, u->i64, "")};
 }
 

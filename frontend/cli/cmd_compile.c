@@ -295,6 +295,7 @@ cmd_compile(const Args *args)
     Module *m;
 
     expect_operands(args, 1);
+    use_machine_file(args);
     text_add(&path, "train%s", kinds[kind].ending);
     path.s = (char *)(uintptr_t)option(args, OPT_output, path.s);
     require_name(kind, path.s);

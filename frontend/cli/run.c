@@ -33,6 +33,7 @@ pass_settings(const Args *args)
     const char **set = NULL;
     const char *loss = option(args, OPT_loss, NULL);
     const char *rule = option(args, OPT_optimizer, NULL);
+    const char *precision = option(args, OPT_precision, NULL);
     const char *rewrites = option(args, OPT_rules, NULL);
     Text hyper = text_new(args->arena), t;
 
@@ -57,6 +58,10 @@ pass_settings(const Args *args)
     t = text_new(args->arena);
     text_add(&t, "optimizer.rule=%s", rule ? rule : "");
     if (rule)
+        vec_push(args->arena, set, t.s);
+    t = text_new(args->arena);
+    text_add(&t, "precision.to=%s", precision ? precision : "");
+    if (precision)
         vec_push(args->arena, set, t.s);
     t = text_new(args->arena);
     text_add(&t, "rewrite.rules=%s", rewrites ? rewrites : "");
@@ -103,8 +108,8 @@ read_printing(const Args *args, PipelineOptions *o)
         NULL
     };
     static const char *const topics[] = {
-        "contract", "kernels", "place", "recompute", "rewrite", "schedule",
-        NULL};
+        "contract", "fuse",    "kernels",  "place", "recompute",
+        "rewrite",  "schedule", NULL};
     const char *log = option(args, OPT_log, NULL);
 
     o->print_after = option(args, OPT_print_after, NULL);

@@ -1,7 +1,8 @@
 /* conv: convolution of NCHW or NHWC and its two gradients, as products over
-   gathered elements, in the same order whatever the layout. Padded taps are zeros that take part: fma(0, w, sum). k runs over
-   (kh, kw, c), for the input's gradient over (kh, kw, out c), for the weight's
-   over (n, oh, ow). */
+   gathered elements, in the same order whatever the layout. Padded taps are
+   zeros that take part: fma(0, w, sum). k runs over (kh, kw, c), for the
+   input's gradient over (kh, kw, out c), for the weight's over
+   (n, oh, ow). */
 #include "ir/eval.h"
 #include "ir/ops/geometry.h"
 #include "ir/ops/product.h"
@@ -124,6 +125,9 @@ weight_gradient(Builder *b, const Node *node, ValueId x, ValueId dy,
 {
     int64_t mn = type_elements(w) / node_int(node, "groups");
     GradFrom from = {node, split_of(mn, pixels(node, y))};
+
+    while (node_int(node, "nhwc") && y->dim[0] % from.split)
+        from.split--; /* parts of whole images */
 
     return conv_build(b, OP_conv_grad_weight, (ValueId[]){x, dy}, w, &from);
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/infer.h"
+#include "ir/cost.h"
 #include "ir/text.h"
 
 enum { LARGEST = 10 };
@@ -180,8 +180,8 @@ add_largest(Text *t, const Peak *p)
 static void
 add_entries(Text *t, Module *m, const Machine *machine)
 {
-    text_add(t, "\n%-10s %6s %14s %12s\n", "entry", "nodes", "peak",
-             "predicted");
+    text_add(t, "\n%-10s %6s %14s %12s (%d threads)\n", "entry", "nodes",
+             "peak", "predicted", cost_workers(machine));
     for (size_t i = 0; i < vec_len(m->entry); i++) {
         Graph *g = m->entry[i];
         Peak p = find_peak(t->arena, g, machine->align);
@@ -191,7 +191,7 @@ add_entries(Text *t, Module *m, const Machine *machine)
             sum += p.bytes[o];
         text_add(t, "%-10s %6zu %14s %9.3f ms\n", g->name, vec_len(g->order),
                  format_bytes(t->arena, sum),
-                 1e3 * predicted_seconds(g, machine));
+                 1e3 * cost_entry(g, machine).many);
     }
 }
 

@@ -5,6 +5,8 @@
 
 #include "passes/tools/report.h"
 
+#include "ir/cost.h"
+
 static void
 add_number(Text *t, const char *key, const char *text)
 {
@@ -74,7 +76,7 @@ report_json(Text *t, Module *m, const Machine *machine)
     text_add(t, "\"gap\": %.17g, \"order\": ", gap);
     text_add_json(t, order ? order : "");
     text_add(t, ", \"seconds_predicted\": %.9g,\n \"spaces\": [",
-             train ? predicted_seconds(train, machine) : 0.0);
+             train ? cost_entry(train, machine).many : 0.0);
     for (size_t i = 0; i < vec_len(m->space); i++) {
         text_add(t, "%s{\"name\": ", i ? ", " : "");
         text_add_json(t, m->space[i].name);

@@ -113,12 +113,14 @@ def quiet(options):
     if not options.quiet:
         yield
         return
-    held = subprocess.Popen([*options.quiet, "sh", "-c", "echo held; cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    held.stdout.readline()
-    time.sleep(0.6)
-    yield
-    held.stdin.close()
-    held.wait()
+    with tempfile.TemporaryDirectory() as folder:
+        gate = os.path.join(folder, "gate")
+        os.mkfifo(gate)
+        held = subprocess.Popen([*options.quiet, "sh", "-c", f"cat <{shlex.quote(gate)}"])
+        with open(gate, "w"):  # opens when the other side does; closed, it ends
+            time.sleep(0.7)
+            yield
+        held.wait()
 
 
 def steps_of_a_turn(contender, options):
@@ -140,7 +142,8 @@ def open_all(model, facts, options):
 
 def rounds_of(running, options):
     """-> {name: its turns}, the yardstick's under "yard" """
-    steps = {name: steps_of_a_turn(one, options) for name, one in running.items() if name != "yard"}
+    with quiet(options):
+        steps = {name: steps_of_a_turn(one, options) for name, one in running.items() if name != "yard"}
     turns = {name: [] for name in running}
     for number in range(options.rounds):
         with quiet(options):
