@@ -4,6 +4,7 @@
 #include "frontend/cli/page.h"
 #include "ir/cost.h"
 #include "ir/text.h"
+#include "ir/cost.h"
 #include "passes/tools/report.h"
 
 #include <inttypes.h>

@@ -56,6 +56,28 @@ add_entry(Text *t, Graph *g, const char **comma)
     }
 }
 
+/* What is dropped and run again. */
+static void
+add_decisions(Text *t, Graph *g, const Machine *machine, const char **comma)
+{
+    for (size_t k = 0; k < vec_len(g->order); k++) {
+        const Node *n = node_at(g, g->order[k]);
+
+        if (n->phase != 'r' || (op_info(n->op)->flags & OF_VIEW))
+            continue;
+        text_add(t, "%s\n  {\"kind\": \"recompute\", \"entry\": ", *comma);
+        text_add_json(t, g->name);
+        text_add(t, ", \"id\": ");
+        text_add_json(t, value_at(g, n->out[0])->name);
+        text_add(t, ", \"source\": ");
+        text_add_json(t, n->source ? n->source : "");
+        text_add(t, ", \"bytes\": %" PRId64 ", \"seconds\": %.9g}",
+                 type_bytes(&value_at(g, n->out[0])->type),
+                 cost_seconds(g, g->order[k], machine).many);
+        *comma = ",";
+    }
+}
+
 void
 report_json(Text *t, Module *m, const Machine *machine)
 {
@@ -86,5 +108,9 @@ report_json(Text *t, Module *m, const Machine *machine)
     text_add(t, "],\n \"buffers\": [");
     for (size_t i = 0; i < vec_len(m->entry); i++)
         add_entry(t, m->entry[i], &comma);
-    text_add(t, "],\n \"decisions\": []}\n");
+    text_add(t, "],\n \"decisions\": [");
+    comma = "";
+    for (size_t i = 0; i < vec_len(m->entry); i++)
+        add_decisions(t, m->entry[i], machine, &comma);
+    text_add(t, "]}\n");
 }
