@@ -117,6 +117,15 @@ int64_t panel_bytes(const Contraction *c);
 int64_t panel_count(const Contraction *c); /* PACK_SHARED */
 int64_t axes_size(const Axis *axis, size_t from);
 
+enum {
+    BLOCK_TERMS = 256, /* of a sum that is walked in blocks, about */
+    BLOCK_ROWS = 1024  /* of a tile of such a sum, about, at most */
+};
+
+/* Blocks of the sum (if wanted), panels (if wanted), tiles and scratch, once
+   the register tile is chosen; cost: of one batch index. */
+void lay_tiles(Arena *a, Contraction *c, bool panels, bool blocks, double cost,
+               const Machine *m);
 /* The second half of contraction_new: choose blocks by a cost model. */
 void contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
                         const Machine *m);

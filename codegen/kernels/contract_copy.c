@@ -151,7 +151,8 @@ pack_rest(const Pack *p, LLVMValueRef from, LLVMValueRef to, LLVMValueRef lanes,
     i = loop_begin(u, &outer, zero, lanes, 1, 0, NULL);
     t = loop_begin(u, &inner, zero, terms, 1, 0, NULL);
     x = address(u, address(u, from, i, lane_step(p)), t, c->bytes);
-    y = address(u, address(u, to, t, tile_width(p->k->c) * c->bytes), i, c->bytes);
+    y = address(u, to, t, tile_width(c) * c->bytes);
+    y = address(u, y, i, c->bytes);
     copy_one(p->k, x, y);
     loop_end(u, &inner);
     loop_end(u, &outer);
