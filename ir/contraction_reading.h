@@ -1,0 +1,26 @@
+/* contraction_reading: a product or convolution on its way to the one form of
+   contraction.h: axes by role. Private to contraction*.c. */
+#ifndef SNUG_CONTRACTION_READING_H
+#define SNUG_CONTRACTION_READING_H
+
+#include "ir/contraction.h"
+
+enum { ROLES = 4 };
+typedef enum Role { BATCH, LEFT, RIGHT, SUM } Role;
+
+typedef struct Reading {
+    Arena *arena;
+    Contraction *c;
+    int64_t *shape; /* classes * rank: strides of each class over C's axes */
+    int rank;       /* of C */
+    Axis *list[ROLES];
+} Reading;
+
+/* d: axis of C, -1: none (a sum). */
+void axis_add(Reading *r, Role role, int d, int64_t size, int64_t left,
+              int64_t right);
+
+/* The axes of conv, conv_grad_input and conv_grad_weight. */
+void read_convolution(Reading *r);
+
+#endif
