@@ -144,6 +144,22 @@ only_for(const Fuse *f, const Cluster *p, const Cluster *m)
 }
 
 static bool
+reads(const Fuse *f, const Cluster *m, const Cluster *p)
+{
+    for (size_t i = 0; i < vec_len(m->member); i++) {
+        const Node *n = node_at(f->g, m->member[i]);
+
+        for (int k = 0; k < n->nin; k++) {
+            NodeId def = value_at(f->g, n->in[k])->def;
+
+            if (def && f->of[def] == p)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool
 same_dims(const Type *a, const Type *b)
 {
     bool same = a->rank == b->rank;
@@ -245,6 +261,8 @@ refusal(const Fuse *f, const Cluster *p, const Cluster *m, bool *sink)
     if (joined.kind == CK_TAIL && p->shape.kind == CK_MAP &&
         !only_for(f, p, m))
         return "others read what is reduced";
+    if (joined.kind == CK_TAIL && p->shape.kind == CK_TAIL && reads(f, m, p))
+        return "one waits for the other's result";
     if (update_in_the_way(f, p, m) || update_in_the_way(f, m, p))
         return "one reads across what the other updates";
     *sink = can_sink(f, p, m);
