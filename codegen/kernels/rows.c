@@ -424,6 +424,9 @@ lower_trailing(Rows *r, Lowered *out)
     int64_t per = per_tile(r->length);
     Loop l;
 
+    if (r->u->threads &&
+        r->length > (r->plain ? COLUMN_BLOCK : ROW_BLOCK))
+        r->width = BLOCK_THREADS;
     choose_kept(r);
     rows_begin_unit(r, begin_units(r, &l, per, r->units));
     rows_run_row(r);
@@ -490,12 +493,15 @@ lower_columns(Rows *r, Lowered *out)
     Loop l;
 
     check_columns(r);
+    if (r->u->threads)
+        r->width =
+            rows_size(r, AX_LOOP) > COLUMN_BLOCK ? BLOCK_THREADS : GROUP;
     unit = begin_units(r, &l, per, units);
     chunk = take_chunk(r, &unit);
     rows_begin_unit(r, unit);
     rows_run_columns(r, chunk);
     end_kernel(r, &l);
-    out->tiles[0] = parts(units, per);
+    out->tiles[0] = tiles_of(r, units, per);
 }
 
 /* Two phases: blocks of rows, then the trees of the columns. */
@@ -553,7 +559,7 @@ lower_rows(Unit *u, const Graph *g, NodeId n, const char *name, Lowered *out)
         lower_map(&r, out);
     else if (blocks && r.innermost)
         lower_split(&r, name, blocks, node->nin + node->nout - 1, out);
-    else if (blocks)
+    else if (blocks && !u->threads)
         lower_column_parts(&r, name, blocks, node->nin + node->nout - 1, out);
     else if (r.innermost || r.plain)
         lower_trailing(&r, out);

@@ -44,6 +44,7 @@ rows_column_vectors(const Rows *r)
     int64_t most = 4 * MOST_VECTORS / (int64_t)vec_len(r->out);
 
     most = most > MOST_VECTORS ? MOST_VECTORS : most < 1 ? 1 : most;
+    most = r->u->threads ? 1 : most;
     return (int)(all < most ? all : most);
 }
 
@@ -63,6 +64,7 @@ columns_at(Rows *r, LLVMValueRef chunk)
 
         at->lanes = LANES;
         at->chunk = v;
+        at->alike = r->width == BLOCK_THREADS;
         at->i = LLVMBuildAdd(r->u->b, first,
                              const_i64(r->u, (int64_t)v * LANES), "");
         if (r->length % wide)
@@ -137,6 +139,28 @@ run_blocks(Columns *c, int64_t blocks, LLVMValueRef *sum)
 }
 
 static void
+make_block(void *columns, LLVMValueRef block, bool rest, LLVMValueRef *sum)
+{
+    (void)rest;
+    run_block_at(columns, block, sum);
+}
+
+static void
+run_turns(Columns *c, int64_t rows, LLVMValueRef *sum)
+{
+    Turns t = {.sums = c->sums, .make = make_block, .context = c};
+
+    ASSERT(c->sums <= TURN_SUMS);
+    for (int k = 0; k < c->sums; k++) {
+        t.dtype[k] = dtype_of(c, k);
+        t.op[k] = letter_of(c, k);
+    }
+    t.whole = rows / COLUMN_BLOCK;
+    t.rest = rows % COLUMN_BLOCK > 0;
+    rows_in_turns(c->r, &t, sum);
+}
+
+static void
 store_sums(Columns *c, LLVMValueRef *sum)
 {
     Rows *r = c->r;
@@ -153,7 +177,9 @@ rows_run_columns(Rows *r, LLVMValueRef chunk)
     int64_t rows = rows_size(r, AX_LOOP);
     LLVMValueRef sum[MOST_SUMS];
 
-    if (rows <= COLUMN_BLOCK)
+    if (r->width == BLOCK_THREADS)
+        run_turns(&c, rows, sum);
+    else if (rows <= COLUMN_BLOCK)
         run_block(&c, const_i64(r->u, 0), const_i64(r->u, rows), sum);
     else
         run_blocks(&c, (rows + COLUMN_BLOCK - 1) / COLUMN_BLOCK, sum);
