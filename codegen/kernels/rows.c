@@ -530,8 +530,8 @@ lower_column_parts(Rows *r, const char *name, int64_t blocks, int scratch,
     rows_join_columns(r, unit, chunk, blocks, partial);
     end_kernel(r, &l);
     out->kernel[1] = r->kernel;
-    out->tiles[0] = units;
-    out->tiles[1] = r->units * chunks;
+    out->tiles[0] = tiles_of(r, units, 1);
+    out->tiles[1] = tiles_of(r, r->units * chunks, 1);
     out->phases = 2;
 }
 
@@ -559,7 +559,7 @@ lower_rows(Unit *u, const Graph *g, NodeId n, const char *name, Lowered *out)
         lower_map(&r, out);
     else if (blocks && r.innermost)
         lower_split(&r, name, blocks, node->nin + node->nout - 1, out);
-    else if (blocks && !u->threads)
+    else if (blocks)
         lower_column_parts(&r, name, blocks, node->nin + node->nout - 1, out);
     else if (r.innermost || r.plain)
         lower_trailing(&r, out);

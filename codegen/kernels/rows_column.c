@@ -208,6 +208,39 @@ partial_at(const Columns *c, LLVMValueRef partial, int sum, int64_t blocks,
                    size);
 }
 
+/* Of lanes that are threads: this one's element, the last for those behind. */
+static LLVMValueRef
+own_partial(const Columns *c, int sum, LLVMValueRef at)
+{
+    Unit *u = c->r->u;
+    LLVMValueRef lane = threads_lane(u), count = c->at[sum % c->vectors].count;
+
+    if (count)
+        lane = least(u, lane,
+                     LLVMBuildSub(u->b, count, const_i64(u, 1), ""));
+    return address(u, at, lane, dtype_bytes(dtype_of(c, sum)));
+}
+
+static void
+store_partial(const Columns *c, int sum, LLVMValueRef v, LLVMValueRef to)
+{
+    Unit *u = c->r->u;
+    LLVMValueRef count = c->at[sum % c->vectors].count, inside = NULL;
+    DType d = dtype_of(c, sum);
+    unsigned align = (unsigned)dtype_bytes(d);
+
+    if (u->threads) {
+        if (count)
+            inside = LLVMBuildICmp(u->b, LLVMIntSLT, threads_lane(u), count,
+                                   "");
+        threads_store(u, v, own_partial(c, sum, to), align, inside);
+    } else if (count) {
+        store_masked(u, d, LANES, v, to, count);
+    } else {
+        store(u, v, to, align);
+    }
+}
+
 /* unit * blocks + block */
 static LLVMValueRef
 block_index(const Rows *r, LLVMValueRef unit, LLVMValueRef block,
@@ -227,16 +260,8 @@ rows_run_column_part(Rows *r, LLVMValueRef unit, LLVMValueRef block,
     LLVMValueRef sum[MOST_SUMS], at = block_index(r, unit, block, blocks);
 
     run_block_at(&c, block, sum);
-    for (int k = 0; k < c.sums; k++) {
-        LLVMValueRef to = partial_at(&c, partial, k, blocks, at);
-        LLVMValueRef count = c.at[k % c.vectors].count;
-        DType d = dtype_of(&c, k);
-
-        if (count)
-            store_masked(r->u, d, LANES, sum[k], to, count);
-        else
-            store(r->u, sum[k], to, (unsigned)dtype_bytes(d));
-    }
+    for (int k = 0; k < c.sums; k++)
+        store_partial(&c, k, sum[k], partial_at(&c, partial, k, blocks, at));
 }
 
 static LLVMValueRef
@@ -246,6 +271,9 @@ load_partial(const Columns *c, int sum, LLVMValueRef from)
     DType d = dtype_of(c, sum);
     Unit *u = c->r->u;
 
+    if (u->threads)
+        return load(u, unit_type(u, d), own_partial(c, sum, from),
+                    (unsigned)dtype_bytes(d));
     return count ? load_masked(u, d, LANES, from, count)
                  : load(u, unit_vector(u, d, LANES), from,
                         (unsigned)dtype_bytes(d));
