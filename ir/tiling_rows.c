@@ -1,37 +1,77 @@
-/* tiling_rows: long reductions of few rows are cut into their blocks, a tile
-   each; the blocks' results wait in scratch for the tree. */
+/* tiling_rows: reductions of few results are cut into their blocks, tiles of
+   their own; the blocks' results wait in scratch for the trees. */
 #include "ir/tiling_rows.h"
 
-enum { BLOCK = 4096, FEW_ROWS = 16, MANY_BLOCKS = 8 };
+enum {
+    BLOCK = 4096, FEW_ROWS = 16, MANY_BLOCKS = 8,
+    COLUMN_BLOCK = 256, FEW_COLUMNS = 1024, MANY_COLUMN_BLOCKS = 4
+};
 
-/* The only reduction of the node, if it is its only result; else NULL. */
 static const Node *
-lone_reduction(const Graph *g, const Node *n, const Graph **at)
+reduction_in(const Node *n, size_t *count)
 {
     const Node *found = NULL;
 
-    *at = n->body ? n->body : g;
-    if (n->op == OP_reduce)
-        return n;
-    for (size_t k = 0; n->body && k < vec_len(n->body->order); k++) {
+    *count = 0;
+    for (size_t k = 0; k < vec_len(n->body->order); k++) {
         const Node *m = node_at(n->body, n->body->order[k]);
 
-        if (m->op == OP_reduce && found)
-            return NULL;
-        if (m->op == OP_reduce)
+        if (m->op == OP_reduce) {
             found = m;
+            ++*count;
+        }
     }
-    return found && vec_len(n->body->output) == 1 &&
-                   n->body->output[0] == found->out[0]
-               ? found
-               : NULL;
+    return found;
+}
+
+/* One of the node's reductions, if they are all its results; else NULL. */
+static const Node *
+tail_reduction(const Graph *g, const Node *n, const Graph **at, size_t *count)
+{
+    const Node *found;
+
+    *at = n->body ? n->body : g;
+    *count = 1;
+    if (n->op == OP_reduce)
+        return n;
+    if (!n->body || !(found = reduction_in(n, count)) ||
+        vec_len(n->body->output) != *count)
+        return NULL;
+    for (size_t i = 0; i < *count; i++) {
+        NodeId def = value_at(n->body, n->body->output[i])->def;
+
+        if (!def || node_at(n->body, def)->op != OP_reduce)
+            return NULL;
+    }
+    return found;
+}
+
+/* Nothing is kept behind the last reduced axis but axes of size 1. */
+static bool
+ends_reduced(const Type *x, const int64_t *axes)
+{
+    int last = -1;
+
+    for (size_t i = 0; i < vec_len(axes); i++)
+        last = axes[i] > last ? (int)axes[i] : last;
+    for (int k = last + 1; k < x->rank; k++)
+        if (x->dim[k] != 1)
+            return false;
+    return true;
+}
+
+static int64_t
+parts(int64_t n, int64_t size)
+{
+    return (n + size - 1) / size;
 }
 
 int64_t
 rows_blocks(const Graph *g, NodeId id)
 {
     const Graph *at;
-    const Node *n = lone_reduction(g, node_at(g, id), &at);
+    size_t count;
+    const Node *n = tail_reduction(g, node_at(g, id), &at, &count);
     const int64_t *axes = n ? node_list(n, "axes") : NULL;
     bool innermost = false;
     int64_t length = 1, rows;
@@ -45,18 +85,24 @@ rows_blocks(const Graph *g, NodeId id)
         innermost = innermost || axes[i] == x->rank - 1;
     }
     rows = length ? type_elements(x) / length : 0;
-    if (!innermost || rows >= FEW_ROWS || length < MANY_BLOCKS * BLOCK)
-        return 0;
-    return (length + BLOCK - 1) / BLOCK;
+    if (innermost)
+        return count > 1 || rows >= FEW_ROWS || length < MANY_BLOCKS * BLOCK
+                   ? 0
+                   : parts(length, BLOCK);
+    return ends_reduced(x, axes) || rows > FEW_COLUMNS ||
+                   length < MANY_COLUMN_BLOCKS * COLUMN_BLOCK
+               ? 0
+               : parts(length, COLUMN_BLOCK);
 }
 
 int64_t
 rows_scratch(const Graph *g, NodeId id)
 {
-    int64_t blocks = rows_blocks(g, id);
+    int64_t blocks = rows_blocks(g, id), bytes = 0;
     const Node *n = node_at(g, id);
-    int64_t bytes = blocks ? blocks * type_bytes(&g->value[n->out[0]].type)
-                           : 0;
+    size_t results = n->body ? vec_len(n->body->output) : 1;
 
+    for (size_t i = 0; blocks && i < results; i++)
+        bytes += blocks * type_bytes(&g->value[n->out[i]].type);
     return (bytes + 63) / 64 * 64;
 }

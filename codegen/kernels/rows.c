@@ -458,30 +458,81 @@ lower_split(Rows *r, const char *name, int64_t blocks, int scratch,
 }
 
 static void
+check_columns(const Rows *r)
+{
+    for (size_t i = 0; i < vec_len(r->out); i++)
+        if (r->step[r->out[i].step].kind != SP_REDUCE)
+            raise_at(r->loc, "reductions that keep the innermost axis must be "
+                             "the only results of their group");
+}
+
+static int64_t
+column_chunks(const Rows *r)
+{
+    return parts(r->length, (int64_t)rows_column_vectors(r) * LANES);
+}
+
+/* The chunk of columns that a flat index ends with; what is before it. */
+static LLVMValueRef
+take_chunk(const Rows *r, LLVMValueRef *flat)
+{
+    LLVMValueRef count = const_i64(r->u, column_chunks(r));
+    LLVMValueRef chunk = LLVMBuildURem(r->u->b, *flat, count, "");
+
+    *flat = LLVMBuildUDiv(r->u->b, *flat, count, "");
+    return chunk;
+}
+
+static void
 lower_columns(Rows *r, Lowered *out)
 {
-    int64_t vectors = parts(r->length, LANES), chunks, units, per;
-    LLVMValueRef unit, count;
+    int64_t units = r->units * column_chunks(r);
+    int64_t wide = (int64_t)rows_column_vectors(r) * LANES;
+    int64_t per = per_tile(wide * rows_size(r, AX_LOOP));
+    LLVMValueRef unit, chunk;
     Loop l;
 
-    vectors = vectors < SHORT_VECTORS ? vectors : SHORT_VECTORS;
-    if (r->u->threads) {
-        vectors = 1;
-        r->width = rows_size(r, AX_LOOP) > COLUMN_BLOCK ? BLOCK_THREADS : GROUP;
-    }
-    chunks = parts(r->length, vectors * LANES);
-    units = r->units * chunks;
-    per = per_tile(vectors * LANES * rows_size(r, AX_LOOP));
-    if (vec_len(r->out) != 1 || r->step[r->out[0].step].kind != SP_REDUCE)
-        raise_at(r->loc, "a reduction that keeps the innermost axis must be "
-                         "the only result of its group");
+    check_columns(r);
+    if (r->u->threads)
+        r->width =
+            rows_size(r, AX_LOOP) > COLUMN_BLOCK ? BLOCK_THREADS : GROUP;
     unit = begin_units(r, &l, per, units);
-    count = const_i64(r->u, chunks);
-    rows_begin_unit(r, LLVMBuildUDiv(r->u->b, unit, count, ""));
-    rows_run_columns(r, LLVMBuildURem(r->u->b, unit, count, ""),
-                     (int)vectors);
+    chunk = take_chunk(r, &unit);
+    rows_begin_unit(r, unit);
+    rows_run_columns(r, chunk);
     end_kernel(r, &l);
     out->tiles[0] = tiles_of(r, units, per);
+}
+
+/* Two phases: blocks of rows, then the trees of the columns. */
+static void
+lower_column_parts(Rows *r, const char *name, int64_t blocks, int scratch,
+                   Lowered *out)
+{
+    LLVMValueRef partial = kernel_pointer(r->u, r->kernel, scratch);
+    LLVMValueRef count = const_i64(r->u, blocks), unit, chunk, block;
+    int64_t chunks = column_chunks(r), units = r->units * blocks * chunks;
+    Loop l;
+
+    check_columns(r);
+    unit = begin_units(r, &l, 1, units);
+    chunk = take_chunk(r, &unit);
+    block = LLVMBuildURem(r->u->b, unit, count, "");
+    unit = LLVMBuildUDiv(r->u->b, unit, count, "");
+    rows_begin_unit(r, unit);
+    rows_run_column_part(r, unit, block, chunk, blocks, partial);
+    end_kernel(r, &l);
+    enter_kernel(r, name);
+    partial = kernel_pointer(r->u, r->kernel, scratch);
+    unit = begin_units(r, &l, 1, r->units * chunks);
+    chunk = take_chunk(r, &unit);
+    rows_begin_unit(r, unit);
+    rows_join_columns(r, unit, chunk, blocks, partial);
+    end_kernel(r, &l);
+    out->kernel[1] = r->kernel;
+    out->tiles[0] = tiles_of(r, units, 1);
+    out->tiles[1] = tiles_of(r, r->units * chunks, 1);
+    out->phases = 2;
 }
 
 static bool
@@ -506,8 +557,10 @@ lower_rows(Unit *u, const Graph *g, NodeId n, const char *name, Lowered *out)
     out->kernel[0] = r.kernel;
     if (!reduces(&r))
         lower_map(&r, out);
-    else if (blocks)
+    else if (blocks && r.innermost)
         lower_split(&r, name, blocks, node->nin + node->nout - 1, out);
+    else if (blocks)
+        lower_column_parts(&r, name, blocks, node->nin + node->nout - 1, out);
     else if (r.innermost || r.plain)
         lower_trailing(&r, out);
     else

@@ -157,6 +157,14 @@ void rows_run_part(Rows *r, LLVMValueRef unit, int64_t blocks,
                    LLVMValueRef partial);
 void rows_join_parts(Rows *r, LLVMValueRef row, int64_t blocks,
                      LLVMValueRef partial);
-void rows_run_columns(Rows *r, LLVMValueRef chunk, int vectors);
+/* Sums along the loop axes, `chunk` by chunk of 16 * vectors columns; or block
+   by block into partial, and the trees over the blocks behind. */
+int rows_column_vectors(const Rows *r);
+void rows_run_columns(Rows *r, LLVMValueRef chunk);
+void rows_run_column_part(Rows *r, LLVMValueRef unit, LLVMValueRef block,
+                          LLVMValueRef chunk, int64_t blocks,
+                          LLVMValueRef partial);
+void rows_join_columns(Rows *r, LLVMValueRef unit, LLVMValueRef chunk,
+                       int64_t blocks, LLVMValueRef partial);
 
 #endif

@@ -4,107 +4,62 @@
 
 #include "ir/base/diag.h"
 
-enum { MOST_VECTORS = 4 };
+enum { MOST_VECTORS = 4, MOST_SUMS = 64 };
 
+/* What is summed beside each other: `vectors` of each result. */
 typedef struct Columns {
     Rows *r;
-    int step, operand;
-    DType dtype;
-    char op;
-    int vectors;
+    int vectors, sums;
     At at[MOST_VECTORS];
 } Columns;
 
-/* Rows [from, to) of the loop axes into the sums, from the identity. */
-static void
-run_block(Columns *c, LLVMValueRef from, LLVMValueRef to, LLVMValueRef *sum)
+static const Step *
+result_of(const Columns *c, int sum)
 {
-    Rows *r = c->r;
-    LLVMValueRef *saved = NEWN(r->arena, LLVMValueRef, vec_len(r->port) + 1);
-    Loop l;
-
-    for (int v = 0; v < c->vectors; v++)
-        sum[v] = reduce_identity(r->u, c->dtype, c->op, LANES);
-    rows_enter_loop(r,
-                    loop_begin(r->u, &l, from, to, 1, c->vectors, sum), saved);
-    r->epoch++;
-    for (int v = 0; v < c->vectors; v++)
-        loop_next(&l, v,
-                  reduce_pair(r->u, c->dtype, c->op, LANES, loop_phi(&l, v),
-                              rows_value(r, c->operand, &c->at[v])));
-    rows_leave_loop(r, saved);
-    loop_end(r->u, &l);
-    for (int v = 0; v < c->vectors; v++)
-        sum[v] = loop_phi(&l, v);
+    return &c->r->step[c->r->out[sum / c->vectors].step];
 }
 
-static void
-run_blocks(Columns *c, int64_t rows, LLVMValueRef *sum)
+static DType
+dtype_of(const Columns *c, int sum)
 {
-    Unit *u = c->r->u;
-    int64_t blocks = (rows + COLUMN_BLOCK - 1) / COLUMN_BLOCK;
-    Tree tree[MOST_VECTORS];
-    LLVMValueRef block, from, to;
-    Loop l;
-
-    for (int v = 0; v < c->vectors; v++)
-        tree[v] = tree_new(u, c->dtype, c->op, LANES, blocks);
-    block = loop_begin(u, &l, const_i64(u, 0), const_i64(u, blocks), 1, 0,
-                       NULL);
-    from = LLVMBuildMul(u->b, block, const_i64(u, COLUMN_BLOCK), "");
-    to = LLVMBuildAdd(u->b, from, const_i64(u, COLUMN_BLOCK), "");
-    run_block(c, from, least(u, to, const_i64(u, rows)), sum);
-    for (int v = 0; v < c->vectors; v++)
-        tree_push(u, &tree[v], block, sum[v]);
-    loop_end(u, &l);
-    for (int v = 0; v < c->vectors; v++)
-        sum[v] = tree_end(u, &tree[v], blocks);
+    return result_of(c, sum)->type.dtype;
 }
 
-typedef struct Chunk {
-    Columns *c;
-    int64_t rows;
-} Chunk;
-
-static void
-make_block(void *context, LLVMValueRef block, bool rest, LLVMValueRef *sum)
+static char
+letter_of(const Columns *c, int sum)
 {
-    const Chunk *k = context;
-    Unit *u = k->c->r->u;
-    LLVMValueRef size = const_i64(u, COLUMN_BLOCK), from, to;
-
-    from = LLVMBuildMul(u->b, block, size, "");
-    to = rest ? const_i64(u, k->rows) : LLVMBuildAdd(u->b, from, size, "");
-    run_block(k->c, from, to, sum);
+    return reduce_letter(c->r->member[result_of(c, sum)->member].node);
 }
 
-static void
-run_turns(Columns *c, int64_t rows, LLVMValueRef *sum)
+static int
+operand_of(const Columns *c, int sum)
 {
-    Chunk k = {c, rows};
-    Turns t = {.sums = 1, .dtype = {c->dtype}, .op = {c->op},
-               .make = make_block, .context = &k};
+    return c->r->member[result_of(c, sum)->member].in[0];
+}
 
-    ASSERT(c->vectors == 1);
-    t.whole = rows / COLUMN_BLOCK;
-    t.rest = rows % COLUMN_BLOCK > 0;
-    rows_in_turns(c->r, &t, sum);
+int
+rows_column_vectors(const Rows *r)
+{
+    int64_t all = (r->length + LANES - 1) / LANES;
+    int64_t most = 4 * MOST_VECTORS / (int64_t)vec_len(r->out);
+
+    most = most > MOST_VECTORS ? MOST_VECTORS : most < 1 ? 1 : most;
+    most = r->u->threads ? 1 : most;
+    return (int)(all < most ? all : most);
 }
 
 /* chunk: which 16 * vectors neighbouring results. */
-void
-rows_run_columns(Rows *r, LLVMValueRef chunk, int vectors)
+static Columns
+columns_at(Rows *r, LLVMValueRef chunk)
 {
-    Columns c = {.r = r, .step = r->out[0].step, .vectors = vectors};
-    int64_t rows = rows_size(r, AX_LOOP), wide = (int64_t)vectors * LANES;
-    LLVMValueRef sum[MOST_VECTORS], first;
+    Columns c = {.r = r, .vectors = rows_column_vectors(r)};
+    int64_t wide = (int64_t)c.vectors * LANES;
+    LLVMValueRef first =
+        LLVMBuildMul(r->u->b, chunk, const_i64(r->u, wide), "");
 
-    ASSERT(vec_len(r->out) == 1 && vectors <= MOST_VECTORS);
-    c.operand = r->member[r->step[c.step].member].in[0];
-    c.dtype = r->step[c.step].type.dtype;
-    c.op = reduce_letter(r->member[r->step[c.step].member].node);
-    first = LLVMBuildMul(r->u->b, chunk, const_i64(r->u, wide), "");
-    for (int v = 0; v < vectors; v++) {
+    c.sums = c.vectors * (int)vec_len(r->out);
+    ASSERT(c.sums <= MOST_SUMS);
+    for (int v = 0; v < c.vectors; v++) {
         At *at = &c.at[v];
 
         at->lanes = LANES;
@@ -116,12 +71,233 @@ rows_run_columns(Rows *r, LLVMValueRef chunk, int vectors)
             at->count = LLVMBuildSub(r->u->b, const_i64(r->u, r->length),
                                      at->i, "");
     }
+    return c;
+}
+
+/* Rows [from, to) of the loop axes into the sums, from the identity. */
+static void
+run_block(Columns *c, LLVMValueRef from, LLVMValueRef to, LLVMValueRef *sum)
+{
+    Rows *r = c->r;
+    LLVMValueRef *saved = NEWN(r->arena, LLVMValueRef, vec_len(r->port) + 1);
+    Loop l;
+
+    for (int k = 0; k < c->sums; k++)
+        sum[k] = reduce_identity(r->u, dtype_of(c, k), letter_of(c, k), LANES);
+    rows_enter_loop(r, loop_begin(r->u, &l, from, to, 1, c->sums, sum), saved);
+    r->epoch++;
+    for (int k = 0; k < c->sums; k++)
+        loop_next(&l, k,
+                  reduce_pair(r->u, dtype_of(c, k), letter_of(c, k), LANES,
+                              loop_phi(&l, k),
+                              rows_value(r, operand_of(c, k),
+                                         &c->at[k % c->vectors])));
+    rows_leave_loop(r, saved);
+    loop_end(r->u, &l);
+    for (int k = 0; k < c->sums; k++)
+        sum[k] = loop_phi(&l, k);
+}
+
+/* Block `block` of 256 rows. */
+static void
+run_block_at(Columns *c, LLVMValueRef block, LLVMValueRef *sum)
+{
+    Unit *u = c->r->u;
+    LLVMValueRef from, to, size = const_i64(u, COLUMN_BLOCK);
+
+    from = LLVMBuildMul(u->b, block, size, "");
+    to = LLVMBuildAdd(u->b, from, size, "");
+    to = least(u, to, const_i64(u, rows_size(c->r, AX_LOOP)));
+    run_block(c, from, to, sum);
+}
+
+static void
+begin_trees(const Columns *c, int64_t blocks, Tree *tree)
+{
+    for (int k = 0; k < c->sums; k++)
+        tree[k] = tree_new(c->r->u, dtype_of(c, k), letter_of(c, k), LANES,
+                           blocks);
+}
+
+static void
+run_blocks(Columns *c, int64_t blocks, LLVMValueRef *sum)
+{
+    Unit *u = c->r->u;
+    Tree tree[MOST_SUMS];
+    LLVMValueRef block;
+    Loop l;
+
+    begin_trees(c, blocks, tree);
+    block = loop_begin(u, &l, const_i64(u, 0), const_i64(u, blocks), 1, 0,
+                       NULL);
+    run_block_at(c, block, sum);
+    for (int k = 0; k < c->sums; k++)
+        tree_push(u, &tree[k], block, sum[k]);
+    loop_end(u, &l);
+    for (int k = 0; k < c->sums; k++)
+        sum[k] = tree_end(u, &tree[k], blocks);
+}
+
+static void
+make_block(void *columns, LLVMValueRef block, bool rest, LLVMValueRef *sum)
+{
+    (void)rest;
+    run_block_at(columns, block, sum);
+}
+
+static void
+run_turns(Columns *c, int64_t rows, LLVMValueRef *sum)
+{
+    Turns t = {.sums = c->sums, .make = make_block, .context = c};
+
+    ASSERT(c->sums <= TURN_SUMS);
+    for (int k = 0; k < c->sums; k++) {
+        t.dtype[k] = dtype_of(c, k);
+        t.op[k] = letter_of(c, k);
+    }
+    t.whole = rows / COLUMN_BLOCK;
+    t.rest = rows % COLUMN_BLOCK > 0;
+    rows_in_turns(c->r, &t, sum);
+}
+
+static void
+store_sums(Columns *c, LLVMValueRef *sum)
+{
+    Rows *r = c->r;
+
+    for (int k = 0; k < c->sums; k++)
+        rows_store(r, &r->port[r->out[k / c->vectors].port], sum[k],
+                   &c->at[k % c->vectors]);
+}
+
+void
+rows_run_columns(Rows *r, LLVMValueRef chunk)
+{
+    Columns c = columns_at(r, chunk);
+    int64_t rows = rows_size(r, AX_LOOP);
+    LLVMValueRef sum[MOST_SUMS];
+
     if (r->width == BLOCK_THREADS)
         run_turns(&c, rows, sum);
     else if (rows <= COLUMN_BLOCK)
         run_block(&c, const_i64(r->u, 0), const_i64(r->u, rows), sum);
     else
-        run_blocks(&c, rows, sum);
-    for (int v = 0; v < vectors; v++)
-        rows_store(r, &r->port[r->out[0].port], sum[v], &c.at[v]);
+        run_blocks(&c, (rows + COLUMN_BLOCK - 1) / COLUMN_BLOCK, sum);
+    store_sums(&c, sum);
+}
+
+/* ---- in parts: each block is a unit of its own ---------------------------
+
+   The blocks' sums wait in scratch: results one behind the other, of each the
+   units, of each the blocks, of each a row of columns. */
+
+static LLVMValueRef
+partial_at(const Columns *c, LLVMValueRef partial, int sum, int64_t blocks,
+           LLVMValueRef block)
+{
+    const Rows *r = c->r;
+    Unit *u = r->u;
+    int64_t start = 0, size = dtype_bytes(dtype_of(c, sum));
+    LLVMValueRef index;
+
+    for (int k = 0; k < sum / c->vectors; k++)
+        start += blocks * type_bytes(&r->step[r->out[k].step].type);
+    index = LLVMBuildMul(u->b, block, const_i64(u, r->length), "");
+    index = LLVMBuildAdd(u->b, index, c->at[sum % c->vectors].i, "");
+    return address(u, address(u, partial, const_i64(u, start), 1), index,
+                   size);
+}
+
+/* Of lanes that are threads: this one's element, the last for those behind. */
+static LLVMValueRef
+own_partial(const Columns *c, int sum, LLVMValueRef at)
+{
+    Unit *u = c->r->u;
+    LLVMValueRef lane = threads_lane(u), count = c->at[sum % c->vectors].count;
+
+    if (count)
+        lane = least(u, lane,
+                     LLVMBuildSub(u->b, count, const_i64(u, 1), ""));
+    return address(u, at, lane, dtype_bytes(dtype_of(c, sum)));
+}
+
+static void
+store_partial(const Columns *c, int sum, LLVMValueRef v, LLVMValueRef to)
+{
+    Unit *u = c->r->u;
+    LLVMValueRef count = c->at[sum % c->vectors].count, inside = NULL;
+    DType d = dtype_of(c, sum);
+    unsigned align = (unsigned)dtype_bytes(d);
+
+    if (u->threads) {
+        if (count)
+            inside = LLVMBuildICmp(u->b, LLVMIntSLT, threads_lane(u), count,
+                                   "");
+        threads_store(u, v, own_partial(c, sum, to), align, inside);
+    } else if (count) {
+        store_masked(u, d, LANES, v, to, count);
+    } else {
+        store(u, v, to, align);
+    }
+}
+
+/* unit * blocks + block */
+static LLVMValueRef
+block_index(const Rows *r, LLVMValueRef unit, LLVMValueRef block,
+            int64_t blocks)
+{
+    LLVMBuilderRef b = r->u->b;
+
+    return LLVMBuildAdd(b, LLVMBuildMul(b, unit, const_i64(r->u, blocks), ""),
+                        block, "");
+}
+
+void
+rows_run_column_part(Rows *r, LLVMValueRef unit, LLVMValueRef block,
+                     LLVMValueRef chunk, int64_t blocks, LLVMValueRef partial)
+{
+    Columns c = columns_at(r, chunk);
+    LLVMValueRef sum[MOST_SUMS], at = block_index(r, unit, block, blocks);
+
+    run_block_at(&c, block, sum);
+    for (int k = 0; k < c.sums; k++)
+        store_partial(&c, k, sum[k], partial_at(&c, partial, k, blocks, at));
+}
+
+static LLVMValueRef
+load_partial(const Columns *c, int sum, LLVMValueRef from)
+{
+    LLVMValueRef count = c->at[sum % c->vectors].count;
+    DType d = dtype_of(c, sum);
+    Unit *u = c->r->u;
+
+    if (u->threads)
+        return load(u, unit_type(u, d), own_partial(c, sum, from),
+                    (unsigned)dtype_bytes(d));
+    return count ? load_masked(u, d, LANES, from, count)
+                 : load(u, unit_vector(u, d, LANES), from,
+                        (unsigned)dtype_bytes(d));
+}
+
+void
+rows_join_columns(Rows *r, LLVMValueRef unit, LLVMValueRef chunk,
+                  int64_t blocks, LLVMValueRef partial)
+{
+    Columns c = columns_at(r, chunk);
+    Unit *u = r->u;
+    Tree tree[MOST_SUMS];
+    LLVMValueRef sum[MOST_SUMS], block, at;
+    Loop l;
+
+    begin_trees(&c, blocks, tree);
+    block = loop_begin(u, &l, const_i64(u, 0), const_i64(u, blocks), 1, 0,
+                       NULL);
+    at = block_index(r, unit, block, blocks);
+    for (int k = 0; k < c.sums; k++)
+        tree_push(u, &tree[k], block,
+                  load_partial(&c, k, partial_at(&c, partial, k, blocks, at)));
+    loop_end(u, &l);
+    for (int k = 0; k < c.sums; k++)
+        sum[k] = tree_end(u, &tree[k], blocks);
+    store_sums(&c, sum);
 }

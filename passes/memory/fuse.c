@@ -18,7 +18,7 @@
 
 #include "ir/base/diag.h"
 
-enum { MEMBERS_MOST = 64, PORTS_MOST = 48 };
+enum { MEMBERS_MOST = 64, PORTS_MOST = 48, REDUCTIONS_MOST = 16 };
 
 static void
 reverse_edges(Fuse *f)
@@ -144,6 +144,22 @@ only_for(const Fuse *f, const Cluster *p, const Cluster *m)
 }
 
 static bool
+reads(const Fuse *f, const Cluster *m, const Cluster *p)
+{
+    for (size_t i = 0; i < vec_len(m->member); i++) {
+        const Node *n = node_at(f->g, m->member[i]);
+
+        for (int k = 0; k < n->nin; k++) {
+            NodeId def = value_at(f->g, n->in[k])->def;
+
+            if (def && f->of[def] == p)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool
 same_dims(const Type *a, const Type *b)
 {
     bool same = a->rank == b->rank;
@@ -201,6 +217,16 @@ ports(const Fuse *f, const Cluster *c)
 }
 
 static int
+reductions(const Fuse *f, const Cluster *c)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < vec_len(c->member); i++)
+        n += node_at(f->g, c->member[i])->op == OP_reduce;
+    return n;
+}
+
+static int
 by_number(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -240,11 +266,14 @@ refusal(const Fuse *f, const Cluster *p, const Cluster *m, bool *sink)
     if (feeds_leader(f, p, m))
         return "a product reads whole rows of it";
     if (vec_len(p->member) + vec_len(m->member) > MEMBERS_MOST ||
-        ports(f, p) + ports(f, m) > 2 * PORTS_MOST)
+        ports(f, p) + ports(f, m) > 2 * PORTS_MOST ||
+        reductions(f, p) + reductions(f, m) > REDUCTIONS_MOST)
         return "too large for one kernel";
     if (joined.kind == CK_TAIL && p->shape.kind == CK_MAP &&
         !only_for(f, p, m))
         return "others read what is reduced";
+    if (joined.kind == CK_TAIL && p->shape.kind == CK_TAIL && reads(f, m, p))
+        return "one waits for the other's result";
     if (update_in_the_way(f, p, m) || update_in_the_way(f, m, p))
         return "one reads across what the other updates";
     *sink = can_sink(f, p, m);

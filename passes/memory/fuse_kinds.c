@@ -113,7 +113,7 @@ shape_takes_tails(const Shape *s)
 {
     Type row = shape_row(s);
 
-    return ends_reduced(s) && type_elements(&row) >= LONG_ROWS_LEAST;
+    return !ends_reduced(s) || type_elements(&row) >= LONG_ROWS_LEAST;
 }
 
 Shape
