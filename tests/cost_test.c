@@ -1,0 +1,91 @@
+/* cost: figures as text and back, faults of such a file, and predictions that
+   go by the figures that are in use. */
+#include "tests/small.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ir/base/diag.h"
+#include "ir/cost.h"
+#include "ir/text.h"
+
+#define HEAD "snug figures 1\ntarget x86-64-v4\nworkers 2\n"
+
+static const char *const one_map =
+    "snug 1 stage=model\nmodule \"m\"\ngraph forward {\n"
+    "input %x : f32[1024,64]\n"
+    "f %y = tanh %x : f32[1024,64]\noutput %y\n}\n";
+
+Test(cost, figures_go_round)
+{
+    const char *text = HEAD "1000 2000 1e-05 6e-06 b contract+map\n"
+                            "0 12 2e-07 2e-07 u map\n";
+    Arena *a = arena_new();
+    Figures *f = figures_parse(a, text, "figures");
+
+    cr_expect_eq(f->workers, 2);
+    cr_assert_eq(vec_len(f->row), 2);
+    cr_expect_str_eq(f->row[0].kind, "b contract+map");
+    cr_expect_str_eq(figures_print(a, f), text);
+    arena_free(a);
+}
+
+/* Is the text refused with these words? */
+static bool
+refused(const char *text, const char *words)
+{
+    Arena *a = arena_new();
+    volatile bool right = false;
+    Guard g;
+
+    if (guarded(&g)) {
+        figures_parse(a, text, "figures");
+        guard_leave(&g);
+    } else {
+        char *told = diag_text(&g);
+
+        right = strstr(told, words) != NULL;
+        diag_free(&g);
+        free(told);
+    }
+    arena_free(a);
+    return right;
+}
+
+Test(cost, faults_are_named_with_their_line)
+{
+    cr_expect(refused("", "snug figures 1"));
+    cr_expect(refused("snug figures 2\n", "figures:1"));
+    cr_expect(refused("snug figures 1\ntarget vax\n", "no machine 'vax'"));
+    cr_expect(refused("snug figures 1\ntarget x86-64-v4\nworkers 0\n",
+                      "workers are 1"));
+    cr_expect(refused(HEAD "1 2 3\n", "figures:4"));
+    cr_expect(refused(HEAD "1 2 nan 4 f map\n", "four numbers"));
+    cr_expect(refused(HEAD "1 -2 3 4 f map\n", "four numbers"));
+    cr_expect(refused(HEAD "1 2 0 4 f map\n", "seconds > 0"));
+    cr_expect(refused(HEAD "1 2 1e999 4 f map\n", "four numbers"));
+}
+
+/* A kernel that was measured is predicted as it was; one of another machine by
+   what is built in. */
+Test(cost, measured_kernels_are_predicted_as_measured)
+{
+    Arena *a = arena_new();
+    Module *m = parse_module(a, one_map, "m");
+    Graph *g = m->entry[0];
+    Cost c = cost_node(g, g->order[0]);
+    Text t = text_new(a);
+    Seconds s;
+
+    text_add(&t, HEAD "%.17g %.17g 0.25 0.125 f tanh\n", c.flops, c.bytes);
+    cost_use(figures_parse(a, text_str(&t), "figures"));
+    s = cost_seconds(g, g->order[0], machine_named("x86-64-v4"));
+    cr_expect_lt(fabs(s.one - 0.25), 1e-9);
+    cr_expect_lt(fabs(s.many - 0.125), 1e-9);
+    cr_expect_eq(cost_workers(machine_named("x86-64-v4")), 2);
+    s = cost_seconds(g, g->order[0], machine_named("aarch64"));
+    cr_expect_lt(s.one, 0.1);
+    cr_expect_gt(s.one, 0);
+    cost_use(NULL);
+    arena_free(a);
+}
