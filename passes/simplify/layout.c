@@ -23,6 +23,8 @@ static const int64_t to_last[] = {0, 2, 3, 1}, to_first[] = {0, 3, 1, 2};
 
 /* ---- worth it? ----------------------------------------------------------- */
 
+/* Lanes run along the channels that come out, and back along those that came
+   in. */
 static bool
 fills_vectors(const Graph *g, const Node *n)
 {
@@ -31,7 +33,9 @@ fills_vectors(const Graph *g, const Node *n)
     int64_t groups = node_int(n, "groups");
     bool depthwise = groups == x[1] && groups == w[0];
 
-    return (depthwise ? w[0] : w[0] / groups) >= CHANNELS_LEAST;
+    if (depthwise)
+        return w[0] >= CHANNELS_LEAST;
+    return w[0] / groups >= CHANNELS_LEAST && w[1] >= CHANNELS_LEAST;
 }
 
 static bool
