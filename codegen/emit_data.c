@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/describe.h"
+#include "codegen/emit_pieces.h"
 #include "ir/base/diag.h"
-#include "ir/infer.h"
+#include "ir/cost.h"
+#include "ir/describe.h"
 #include "ir/text.h"
 #include "runtime/abi.h"
 
@@ -25,8 +26,6 @@ _Static_assert((int)RT_PARAM == (int)SK_PARAM && (int)RT_STATE == (int)SK_STATE
 
 enum { MOST_FIELDS = 24 };
 
-static const double step_overhead = 3e-7;
-
 typedef struct Data {
     Unit *u;
     const Module *m;
@@ -34,7 +33,7 @@ typedef struct Data {
     const KernelTable *kernels;
     const KernelTiles *tiles;
     LLVMTypeRef step, port, entry, tensor, piece;
-    double seconds; /* of the entry train */
+    Seconds seconds; /* of the entry train */
 } Data;
 
 /* ---- constants ---------------------------------------------------------- */
@@ -189,15 +188,6 @@ offsets(Data *d, const Graph *g, const Node *n)
     return table(d, d->u->i64, row);
 }
 
-static double
-seconds_of(const Data *d, Cost cost)
-{
-    double work = cost.flops / d->o->machine->flops_per_second;
-    double move = cost.bytes / d->o->machine->bytes_per_second;
-
-    return step_overhead + (work > move ? work : move);
-}
-
 /* The function, declared if it is another module's. */
 static LLVMValueRef
 kernel_function(Data *d, int row, int phase)
@@ -220,7 +210,7 @@ kernel_function(Data *d, int row, int phase)
 typedef struct Common {
     LLVMValueRef places, name, kind, sources;
     Cost cost;
-    double seconds;
+    Seconds seconds;
 } Common;
 
 static LLVMValueRef
@@ -230,20 +220,21 @@ step(Data *d, const Common *c, int row, int phase, int64_t node)
     LLVMValueRef field[] = {kernel_function(d, row, phase),
                             c->places,
                             wide(d, (uint64_t)d->tiles[row].tiles[phase]),
-                            real(d, c->seconds * part),
+                            real(d, c->seconds.one * part),
                             c->name,
                             real(d, c->cost.flops * part),
                             real(d, c->cost.bytes * part),
                             c->kind,
                             c->sources,
+                            real(d, c->seconds.many * part),
                             wide(d, (uint64_t)node)};
 
-    return record(d, d->step, 10, field);
+    return record(d, d->step, 11, field);
 }
 
 static void
 add_steps(Data *d, const Graph *g, size_t at, LLVMValueRef **row,
-          double *seconds)
+          Seconds *seconds)
 {
     NodeId id = g->order[at];
     const Node *n = node_at(g, id);
@@ -253,12 +244,13 @@ add_steps(Data *d, const Graph *g, size_t at, LLVMValueRef **row,
 
     if (k < 0)
         return;
-    c.seconds = seconds_of(d, c.cost);
+    c.seconds = cost_seconds(g, id, d->o->machine);
     c.places = offsets(d, g, n);
     c.name = text(d, n->source ? n->source : value_at(g, n->out[0])->name);
     c.kind = text(d, node_kind(a, g, id));
     c.sources = text(d, node_sources(a, g, id));
-    *seconds += c.seconds;
+    seconds->one += c.seconds.one;
+    seconds->many += c.seconds.many;
     for (int i = 0; i < d->tiles[k].phases; i++)
         vec_push(a, *row, step(d, &c, k, i, (int64_t)at));
 }
@@ -280,7 +272,7 @@ static LLVMValueRef
 entry(Data *d, const Graph *g)
 {
     LLVMValueRef *row = NULL;
-    double seconds = 0;
+    Seconds seconds = {0, 0};
 
     for (size_t k = 0; k < vec_len(g->order); k++)
         add_steps(d, g, k, &row, &seconds);
@@ -325,20 +317,32 @@ tensors(Data *d)
     return table(d, d->tensor, row);
 }
 
+/* A part of the constant that holds all literals. */
 static LLVMValueRef
-pieces(Data *d)
+part_of(Data *d, LLVMValueRef pool, int64_t start)
 {
-    LLVMValueRef *row = NULL;
+    LLVMValueRef at = wide(d, (uint64_t)start);
 
-    for (int i = 0; i < d->o->pieces; i++) {
-        const Piece *p = &d->o->piece[i];
-        LLVMValueRef field[] = {p->store ? LLVMConstNull(d->u->ptr)
-                                         : bytes(d, p->bytes, p->length),
+    return LLVMConstInBoundsGEP2(d->u->i8, pool, &at, 1);
+}
+
+static LLVMValueRef
+pieces(Data *d, int *count)
+{
+    Spans s = spans_of(d->u->arena, d->o->piece, d->o->pieces);
+    LLVMValueRef *row = NULL, none = LLVMConstNull(d->u->ptr), pool = none;
+
+    if (s.pool.len)
+        pool = bytes(d, s.pool.s, (int64_t)s.pool.len);
+    for (size_t i = 0; i < vec_len(s.span); i++) {
+        const Span *p = &s.span[i];
+        LLVMValueRef field[] = {p->store ? none : part_of(d, pool, p->start),
                                 wide(d, (uint64_t)p->length),
                                 whole(d, (int64_t)p->store - 1)};
 
         vec_push(d->u->arena, row, record(d, d->piece, 3, field));
     }
+    *count = (int)vec_len(s.span);
     return table(d, d->piece, row);
 }
 
@@ -395,9 +399,11 @@ program(Data *d)
 {
     const Module *m = d->m;
     const Space *space = &m->space[0];
-    LLVMValueRef *row = NULL, entries;
+    LLVMValueRef *row = NULL, entries, parts;
+    int spans;
 
     ASSERT(vec_len(m->space));
+    parts = pieces(d, &spans);
     for (size_t i = 0; i < vec_len(m->entry); i++)
         vec_push(d->u->arena, row, entry(d, m->entry[i]));
     entries = table(d, d->entry, row);
@@ -415,27 +421,29 @@ program(Data *d)
         wide(d, (uint64_t)space->size),
         wide(d, (uint64_t)space->align),
         wide(d, meta_number(d, "bound", space->size)),
-        real(d, d->seconds),
+        real(d, d->seconds.one),
         text(d, meta(d, "order", "as given")),
         tensors(d),
         entries,
-        pieces(d),
+        parts,
         whole(d, (int64_t)vec_len(m->store) - 1),
         whole(d, (int64_t)vec_len(m->entry)),
-        whole(d, d->o->pieces),
-        text(d, d->o->weights ? d->o->weights : "")};
+        whole(d, spans),
+        text(d, d->o->weights ? d->o->weights : ""),
+        real(d, d->seconds.many),
+        whole(d, cost_workers(d->o->machine))};
 
-    return record(d, record_type(d, "iipppllildllldppppiiip"), 22, field);
+    return record(d, record_type(d, "iipppllildllldppppiiipdi"), 24, field);
 }
 
 void
 emit_data(Unit *u, const Module *m, const EmitOptions *o,
           const KernelTable *kernels, const KernelTiles *tiles)
 {
-    Data d = {u, m, o, kernels, tiles, 0, 0, 0, 0, 0, 0};
+    Data d = {u, m, o, kernels, tiles, 0, 0, 0, 0, 0, {0, 0}};
     LLVMValueRef value, g;
 
-    d.step = record_type(&d, "ppldpddppl");
+    d.step = record_type(&d, "ppldpddppdl");
     d.port = record_type(&d, "piiiDll");
     d.entry = record_type(&d, "ppppiiii");
     d.tensor = record_type(&d, "piiiDllid");

@@ -246,6 +246,15 @@ is_made(Arena *a, const char *folder)
            access(path_near(a, folder, "libsnug_rt_main.a"), R_OK) == 0;
 }
 
+/* What is left of a runtime whose archives somebody has removed. */
+static void
+clear(Arena *a, const char *folder)
+{
+    unlink(path_near(a, folder, "libsnug_rt.a"));
+    unlink(path_near(a, folder, "libsnug_rt_main.a"));
+    rmdir(folder);
+}
+
 /* Made beside and renamed: who comes second takes what the first has made. */
 static void
 make_kept(Arena *a, const Tools *t, const char *sources, const char *folder)
@@ -255,7 +264,10 @@ make_kept(Arena *a, const Tools *t, const char *sources, const char *folder)
     if (mkdir(made, 0700) != 0)
         raise_at((Loc){.file = made}, "cannot be made: %s", strerror(errno));
     make_both(a, t, sources, made);
-    if (rename(made, folder) != 0 && !is_made(a, folder))
+    if (rename(made, folder) == 0 || is_made(a, folder))
+        return;
+    clear(a, folder);
+    if (rename(made, folder) != 0)
         raise_at((Loc){.file = folder}, "cannot be written: %s",
                  strerror(errno));
 }

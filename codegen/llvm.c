@@ -473,6 +473,18 @@ store_masked(Unit *u, DType d, int lanes, LLVMValueRef v, LLVMValueRef p,
     call_intrinsic(u, "llvm.masked.store", 2, type, 4, args);
 }
 
+void
+memory_fence(Unit *u)
+{
+    LLVMTypeRef t = LLVMFunctionType(u->void_, NULL, 0, false);
+    char text[] = "", clobbered[] = "~{memory}";
+    LLVMValueRef nothing =
+        LLVMGetInlineAsm(t, text, 0, clobbered, sizeof clobbered - 1, true,
+                         false, LLVMInlineAsmDialectATT, false);
+
+    LLVMBuildCall2(u->b, t, nothing, NULL, 0, "");
+}
+
 LLVMValueRef
 splat(Unit *u, LLVMValueRef scalar, int lanes)
 {

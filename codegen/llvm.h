@@ -96,6 +96,8 @@ LLVMValueRef load_masked(Unit *u, DType d, int lanes, LLVMValueRef p,
                          LLVMValueRef count);
 void store_masked(Unit *u, DType d, int lanes, LLVMValueRef v, LLVMValueRef p,
                   LLVMValueRef count);
+/* No load or store is moved across this place, by any pass. */
+void memory_fence(Unit *u);
 LLVMValueRef splat(Unit *u, LLVMValueRef scalar, int lanes);
 /* The intrinsic `name` of one overloaded type. */
 LLVMValueRef intrinsic(Unit *u, const char *name, LLVMTypeRef overload,

@@ -5,7 +5,14 @@
 
 #include <string.h>
 
-enum { ROLES = 4, COPY_MOST = 1 << 17 };
+enum {
+    ROLES = 4,
+    COPY_MOST = 1 << 17,  /* bytes of an image's copy */
+    SHARE_MOST = 1 << 19, /* of several images' */
+    TERMS_MOST = 3 << 19, /* of those that a weight gradient takes at once */
+    BAND_MOST = 1 << 18, /* of what a weight gradient reads at once */
+    CHANNELS_MOST = 64,  /* of a depthwise image's copy */
+};
 typedef enum Role { BATCH, LEFT, RIGHT, SUM } Role;
 
 typedef struct Reading {
@@ -225,6 +232,7 @@ lay_image(const Conv *v, Image *m)
     m->to_channel = v->nhwc ? 1 : m->rows * m->columns;
     m->to_column = v->nhwc ? m->channels : 1;
     m->to_row = m->columns * m->to_column;
+    m->to_image = m->channels * m->rows * m->columns;
 }
 
 /* The forward image: as many rows as the taps reach, or the source itself. */
@@ -234,6 +242,8 @@ forward_image(const Conv *v)
     Image m = {.channels = v->in,
                .height = v->height,
                .width = v->width,
+               .images = 1,
+               .from_image = v->x.image,
                .from_channel = v->x.channel,
                .from_row = v->x.row,
                .from_column = v->x.column,
@@ -260,6 +270,8 @@ gradient_image(const Conv *v)
     Image m = {.channels = v->out,
                .height = v->rows,
                .width = v->columns,
+               .images = 1,
+               .from_image = v->y.image,
                .from_channel = v->y.channel,
                .from_row = v->y.row,
                .from_column = v->y.column,
@@ -332,26 +344,78 @@ typedef struct Imaging {
     Steps source, weight; /* weight: channel: of the sum, image: of results */
 } Imaging;
 
-/* Images are one of the rows' axes if they stand side by side and need no
+/* Groups of one channel each, all at once: lanes run along them. */
+static bool
+is_depthwise(const Conv *v)
+{
+    return v->nhwc && v->groups > 1 && v->in == 1 && v->out == 1;
+}
+
+/* Channels that a copy for a depthwise product holds: the most that divide
+   them. */
+static int64_t
+depthwise_channels(const Conv *v, const Image *m)
+{
+    int64_t most = v->groups;
+
+    for (int64_t i = CHANNELS_MOST; m->on && i >= 16; i -= 16)
+        if (v->groups % i == 0)
+            return i;
+    return most;
+}
+
+/* Groups as a batch axis: `count` indices, each of `step` results along d. */
+static void
+add_groups(Reading *r, int d, int64_t count, int64_t step, int64_t left,
+           int64_t right)
+{
+    axis_add(r, BATCH, d, count, left, right);
+    for (int i = 0; i < r->c->classes; i++)
+        vec_last(r->list[BATCH]).at[i] *= step;
+}
+
+/* Small images with channels last share a copy: as many as divide `batch`, in
+   `most` bytes. */
+static void
+share_copy(const Reading *r, const Conv *v, Image *m, int64_t batch,
+           int64_t most)
+{
+    int64_t bytes = m->channels * m->rows * m->columns * r->c->bytes;
+
+    if (!v->nhwc || !m->on || r->c->both)
+        return;
+    for (m->images = batch; m->images > 1; m->images--)
+        if (batch % m->images == 0 && m->images * bytes <= most)
+            break;
+}
+
+/* Images are one of the rows' axes if they stand side by side or share a
    copy. */
 static void
 add_images(Reading *r, const Conv *v, const Image *m, const Imaging *p)
 {
-    bool beside = v->nhwc && !m->on;
+    int64_t each = m->channels, both = r->c->both;
+    int64_t beside = v->nhwc && !m->on ? v->batch : m->images;
 
-    axis_add(r, beside ? LEFT : BATCH, 0, v->batch, p->source.image, 0);
-    axis_add(r, BATCH, v->axis[1], v->groups,
-             m->channels * p->source.channel, v->out * v->w.image);
+    axis_add(r, BATCH, 0, v->batch / beside, beside * p->source.image, 0);
     for (int i = 0; i < r->c->classes; i++)
-        vec_last(r->list[BATCH]).at[i] *= p->channels;
+        vec_last(r->list[BATCH]).at[i] *= beside;
+    add_groups(r, v->axis[1], both ? v->groups / each : v->groups,
+               both ? each : p->channels, each * p->source.channel,
+               (both ? each : v->out) * v->w.image);
 }
 
 static void
 read_imaging(Reading *r, const Conv *v, Image *m, const Imaging *p)
 {
-    int64_t reach = (v->tall - 1) * v->dilation[0] + 1, cut;
+    int64_t reach = (v->tall - 1) * v->dilation[0] + 1, cut, terms;
     Steps x;
 
+    terms = m->channels;
+    r->c->both = is_depthwise(v);
+    if (r->c->both)
+        m->channels = depthwise_channels(v, m);
+    share_copy(r, v, m, v->batch, SHARE_MOST);
     cut = band_rows(m, p->rows, p->stride[0], reach, r->c->bytes);
     add_images(r, v, m, p);
     add_band(r, m, v->axis[2], p->rows / cut, cut, p->stride[0], reach);
@@ -359,12 +423,19 @@ read_imaging(Reading *r, const Conv *v, Image *m, const Imaging *p)
     if (p->tap[0] < 0)
         m->lead = (v->tall - 1) * v->dilation[0] * x.row +
                   (v->wide - 1) * v->dilation[1] * x.column;
-    axis_add(r, RIGHT, v->axis[1], p->channels, 0, p->weight.image);
+    if (r->c->both)
+        axis_add(r, RIGHT, v->axis[1], m->channels, x.channel, v->w.image);
+    else
+        axis_add(r, RIGHT, v->axis[1], p->channels, 0, p->weight.image);
+    if (!m->on && v->nhwc)
+        axis_add(r, LEFT, 0, v->batch, p->source.image, 0);
     axis_add(r, LEFT, v->axis[2], cut, p->stride[0] * x.row, 0);
+    if (m->on)
+        axis_add(r, LEFT, 0, m->images, m->to_image, 0);
     axis_add(r, LEFT, v->axis[3], p->columns, p->stride[1] * x.column, 0);
     axis_add(r, SUM, -1, v->tall, p->tap[0] * x.row, p->weight.row);
     axis_add(r, SUM, -1, v->wide, p->tap[1] * x.column, p->weight.column);
-    axis_add(r, SUM, -1, m->channels, x.channel, p->weight.channel);
+    axis_add(r, SUM, -1, terms, x.channel, p->weight.channel);
     r->c->split = 1;
 }
 
@@ -400,30 +471,83 @@ read_conv_grad_input(Reading *r, const Conv *v)
     read_imaging(r, v, m, &p);
 }
 
+/* Rows of the result's gradient that a weight gradient takes at once, so that
+   they and the image's rows stay near; all of them if bands do not follow one
+   another at one distance through all images. */
+static int64_t
+term_rows(const Reading *r, const Conv *v, const Image *m)
+{
+    int64_t reach = (v->tall - 1) * v->dilation[0] + 1;
+    int64_t outs = r->c->both ? m->channels : v->out;
+
+    if (!v->nhwc || v->height != v->rows * v->stride[0])
+        return v->rows;
+    for (int64_t cut = v->rows; cut > 1; cut--) {
+        int64_t high = (cut - 1) * v->stride[0] + reach;
+        int64_t bytes = (m->channels * high * m->columns +
+                         outs * cut * v->columns) *
+                        r->c->bytes;
+
+        if (v->rows % cut == 0 && bytes <= BAND_MOST)
+            return cut;
+    }
+    return 1;
+}
+
+/* The taps of the weight, and its channels, as rows or lanes. */
+static void
+add_weights(Reading *r, const Conv *v, const Image *m, const Steps *x)
+{
+    bool both = r->c->both;
+
+    axis_add(r, RIGHT, 0, both ? m->channels : v->out, both ? x->channel : 0,
+             v->y.channel);
+    if (!v->nhwc)
+        axis_add(r, LEFT, 1, v->in, x->channel, 0);
+    axis_add(r, LEFT, v->axis[2], v->tall, v->dilation[0] * x->row, 0);
+    axis_add(r, LEFT, v->axis[3], v->wide, v->dilation[1] * x->column, 0);
+    if (v->nhwc)
+        axis_add(r, LEFT, 3, v->in, x->channel, 0);
+}
+
 static void
 read_conv_grad_weight(Reading *r, const Conv *v)
 {
-    Image *m = &r->c->image[0];
+    Contraction *c = r->c;
+    Image *m = &c->image[0];
+    int64_t cut;
     Steps x;
 
     *m = forward_image(v);
+    c->both = is_depthwise(v);
+    if (c->both)
+        m->channels = depthwise_channels(v, m);
+    c->split = node_int(c->leader, "split");
+    share_copy(r, v, m, v->batch % c->split ? 1 : v->batch / c->split,
+               TERMS_MOST);
+    cut = m->images > 1 ? v->rows : term_rows(r, v, m);
+    c->bands = v->rows / cut;
+    m->by_term = m->on && c->bands > 1;
+    if (m->by_term) {
+        m->rows = (cut - 1) * v->stride[0] +
+                  (v->tall - 1) * v->dilation[0] + 1;
+        m->step = cut * v->stride[0];
+    }
     x = image_steps(v, m, &v->x);
-    axis_add(r, BATCH, 0, v->groups, v->in * v->x.channel,
-             v->out * v->y.channel);
-    for (int i = 0; i < r->c->classes; i++)
-        vec_last(r->list[BATCH]).at[i] *= v->out;
-    axis_add(r, RIGHT, 0, v->out, 0, v->y.channel);
-    if (!v->nhwc)
-        axis_add(r, LEFT, 1, v->in, x.channel, 0);
-    axis_add(r, LEFT, v->axis[2], v->tall, v->dilation[0] * x.row, 0);
-    axis_add(r, LEFT, v->axis[3], v->wide, v->dilation[1] * x.column, 0);
-    if (v->nhwc)
-        axis_add(r, LEFT, 3, v->in, x.channel, 0);
-    axis_add(r, SUM, -1, v->batch, v->x.image, v->y.image);
-    axis_add(r, SUM, -1, v->rows, v->stride[0] * x.row, v->y.row);
+    if (c->both)
+        add_groups(r, 0, v->groups / m->channels, m->channels,
+                   m->channels * v->x.channel, m->channels * v->y.channel);
+    else
+        add_groups(r, 0, v->groups, v->out, v->in * v->x.channel,
+                   v->out * v->y.channel);
+    add_weights(r, v, m, &x);
+    axis_add(r, SUM, -1, v->batch / m->images * c->bands,
+             v->x.image * m->images / c->bands,
+             v->y.image * m->images / c->bands);
+    axis_add(r, SUM, -1, m->images, m->to_image, v->y.image);
+    axis_add(r, SUM, -1, cut, v->stride[0] * x.row, v->y.row);
     axis_add(r, SUM, -1, v->columns, v->stride[1] * x.column, v->y.column);
-    r->c->split = node_int(r->c->leader, "split");
-    r->c->outside = true;
+    c->outside = true;
 }
 
 static void

@@ -32,12 +32,15 @@ typedef struct Image {
     int64_t from_channel, from_row, from_column; /* strides there */
     int64_t rows, columns;                       /* of the copy */
     int64_t to_channel, to_row, to_column;       /* strides in it */
-    bool run; /* channels stand side by side; else columns do */
+    bool run;       /* channels stand side by side; else columns do */
+    int64_t images; /* in one copy */
+    int64_t from_image, to_image;
     int64_t top, left;               /* where source (0,0) stands; may be < 0 */
     int64_t spread_rows, spread_columns; /* distance of source points */
     int64_t lead; /* element of the copy at which index 0 of all axes stands */
     int64_t step; /* copy rows between two indices of the batch axis `band` */
     int band;     /* -1: none */
+    bool by_term; /* bands follow the sum's axis that is walked outside */
 } Image;
 
 typedef enum Packing {
@@ -77,12 +80,14 @@ typedef struct Contraction {
     Image image[2];
     int64_t k, split, part; /* part: terms of each of the split's parts */
     bool outside;           /* sum[0] is walked outside of the blocks */
+    int64_t bands;          /* of an image in sum[0] */
+    bool both; /* the lanes' axis runs through the rows' operand, too, which is
+                  read as vectors: depthwise convolutions */
     bool blocked;           /* sum[0] cuts one axis, its last block is short */
 
     int lanes; /* of a vector */
     Side row, lane;
-    Packing packing;   /* of the lane operand */
-    bool rows_packed; /* of the row operand: a tile's rows, by its worker */
+    Packing packing; /* of the lane operand */
     Walk walk;
     int64_t vectors; /* of a register tile's row */
     int64_t tiles;   /* 0: the result has no elements */
@@ -91,7 +96,7 @@ typedef struct Contraction {
     /* Scratch, offsets in bytes: shared, then of a worker. */
     int64_t partial; /* split > 1: results of the parts */
     int64_t panels;  /* PACK_SHARED */
-    int64_t copy[2], panel, rows, sums;
+    int64_t copy[2], panel, sums;
     Scratch scratch;
 
     /* pairs: */
@@ -109,7 +114,6 @@ int64_t tile_width(const Contraction *c);
 int64_t tile_height(const Contraction *c);
 int64_t tile_bytes(const Contraction *c); /* of its running sums */
 int64_t panel_bytes(const Contraction *c);
-int64_t row_panel_bytes(const Contraction *c); /* rows_packed */
 int64_t panel_count(const Contraction *c); /* PACK_SHARED */
 int64_t axes_size(const Axis *axis, size_t from);
 

@@ -9,16 +9,21 @@
 #include <math.h>
 
 enum {
-    TILE_UNITS = 16384, /* of work that a tile for threads should have */
+    TILE_UNITS = 8192,  /* of work that a tile for threads should have */
     TILES_MOST = 128,
     COPIES_MOST = 12,      /* tiles, where each makes copies of its own */
     ROWS_LEAST = 96,       /* that a panel is packed for */
     SHARED_MOST = 1 << 19, /* bytes of panels packed once for all */
+    WEIGHTS_MOST = 1 << 24, /* the same of a convolution: all images read them */
     SUMS_MOST = 96 << 10,  /* bytes of running sums a worker */
     SPREAD_MOST = 1 << 18, /* bytes over which unpacked vectors may lie */
+    CACHE_WAY = 4096,      /* bytes at whose multiples addresses share a set */
+    SET_ROWS = 8,          /* that a set has room for */
     BLOCK_TERMS = 256,     /* of a sum that is walked in blocks, about */
-    BLOCK_ROWS = 512,      /* of a tile of such a sum, at most */
-    BLOCK_LANES = 96,
+    BLOCK_ROWS = 1024,     /* of a tile of such a sum, about, at most */
+    BLOCK_LANES = 64,      /* the same */
+    FAR_TERMS = 1 << 14,   /* sums that no cache holds a side's terms of */
+    FAR_SIDE = 256,
 };
 
 typedef struct Choice {
@@ -66,14 +71,6 @@ int64_t
 panel_bytes(const Contraction *c)
 {
     int64_t bytes = (c->inside * tile_width(c) + c->lanes) * c->bytes;
-
-    return (bytes + 63) / 64 * 64;
-}
-
-int64_t
-row_panel_bytes(const Contraction *c)
-{
-    int64_t bytes = (c->inside * tile_height(c) + c->lanes) * c->bytes;
 
     return (bytes + 63) / 64 * 64;
 }
@@ -149,7 +146,26 @@ far_bytes(const Chooser *h, const Choice *t, double rows, double vectors)
         far += rows * bytes;
     if (width * k * bytes > 0.6 * (double)h->m->l1)
         far += width * bytes;
+    if (c->leader->op != OP_contract &&
+        width * k * bytes > 0.4 * (double)h->m->l2)
+        far += 2 * width * bytes; /* a panel that leaves the second cache */
     return far;
+}
+
+/* Rows whose elements fall into one set of the first cache, more than it has
+   ways: each step would miss. */
+static bool
+rows_collide(const Chooser *h, const Choice *t, double rows)
+{
+    const Axis *row = h->list[!t->lane_side];
+    int operand = !t->lane_side;
+    int64_t far = row[0].in[operand] * h->c->bytes;
+    int64_t together = far & -far; /* its largest power of two */
+
+    if (h->c->image[operand].on || far < CACHE_WAY / SET_ROWS)
+        return false;
+    together = together < CACHE_WAY ? together : CACHE_WAY;
+    return rows * (double)together > (double)SET_ROWS * CACHE_WAY;
 }
 
 /* One step of the sum on a register tile of rows * vectors. */
@@ -158,10 +174,12 @@ step_cost(const Chooser *h, const Choice *t, double rows, double vectors)
 {
     double width = t->lanes == h->full ? 1 : 0.9;
     double work = rows * vectors * width;
-    double loads = rows * 0.9 + vectors;
+    double loads = rows * (h->c->both ? vectors : 1) + vectors;
     double far = far_bytes(h, t, rows, vectors) / h->m->vector_bytes;
     double streams = rows > 16 ? (rows - 16) * 0.05 : 0;
 
+    if (rows_collide(h, t, rows))
+        loads += rows;
     return fmax(fmax(work, loads), 8) + 0.25 + 1.2 * far + streams;
 }
 
@@ -209,7 +227,7 @@ pack_cost(const Chooser *h, const Choice *t)
     if (is_unit(&lane[0], t->lane_side))
         each = 0.2 + 1.0 / (double)t->lane_inner;
     else if (sum && vec_last(sum).in[t->lane_side] == 1)
-        each = 0.5;
+        each = 0.3;
     return each;
 }
 
@@ -245,7 +263,7 @@ tile_cost(const Chooser *h, const Choice *t, double rows, double vectors)
 
     switch (walk_of(row, lane)) {
     case WALK_LANES: return 40 + rows * vectors * 5;
-    case WALK_ROWS: return 40 + rows * vectors * 10;
+    case WALK_ROWS: return 40 + rows * vectors * 20;
     default: return 40 + rows * vectors * 5 * t->lanes;
     }
 }
@@ -318,13 +336,15 @@ try_lanes(Chooser *h, Choice t)
 {
     const Axis *lane = h->list[t.lane_side];
     int64_t whole = (lane[0].size + t.lanes - 1) / t.lanes;
-    int64_t registers = h->m->registers;
+    int64_t registers = h->c->both ? h->m->registers / 2 : h->m->registers;
 
     for (int64_t v = 1; v <= 4 && v <= whole; v++) {
         t.lane_inner = v * t.lanes;
         t.lane_outer = 1;
         try_rows(h, t, (registers - v - 2) / v);
     }
+    if (h->c->both)
+        return;
     try_outer_lanes(h, t, whole * t.lanes);
     if (lane[0].size % t.lanes)
         try_outer_lanes(h, t, lane[0].size);
@@ -337,6 +357,8 @@ try_side(Chooser *h, Axis *left, Axis *right, int lane_side)
 
     h->list[0] = innermost_first(h, left, lane_side == 0 ? 0 : -1);
     h->list[1] = innermost_first(h, right, lane_side == 1 ? 1 : -1);
+    if (h->c->both && lane_side == 0)
+        return;
     t.lanes = h->full;
     try_lanes(h, t);
     t.lanes = h->full / 2;
@@ -422,16 +444,20 @@ cut_sum(Arena *a, Contraction *c)
     c->inside = inner.size;
 }
 
-/* Tiles of a blocked sum: as many rows as the second cache holds, and lanes
-   that make an even number of tiles. */
+/* Tiles of a blocked sum: many rows, so that a panel serves long, and few
+   lanes; of a very long sum both are read from afar, then as many of each. */
 static void
 cut_block_tiles(Contraction *c)
 {
-    int64_t height = c->row.inner * c->row.outer;
-    int64_t rows = (BLOCK_ROWS + height - 1) / height;
-    int64_t lanes = BLOCK_LANES / tile_width(c);
+    int64_t height = c->row.inner * c->row.outer, width = tile_width(c);
+    bool far = c->k > FAR_TERMS;
+    int64_t rows = (far ? FAR_SIDE : BLOCK_ROWS) + height - 1;
+    int64_t lanes = (far ? FAR_SIDE : BLOCK_LANES) + width / 2;
 
+    rows /= height;
+    lanes /= width;
     cut(&c->row, (c->row.blocks + rows - 1) / rows);
+    lanes = lanes < 1 ? 1 : lanes;
     cut(&c->lane, (c->lane.blocks + lanes - 1) / lanes);
 }
 
@@ -456,7 +482,7 @@ cut_tiles(Contraction *c, double units, const Machine *m)
         return;
     }
     cut(&c->lane, want);
-    cut(&c->row, (want + c->lane.chunks - 1) / c->lane.chunks);
+    cut(&c->row, want / c->lane.chunks);
     if (most < 1)
         most = 1;
     if (c->lane.chunk > most)
@@ -481,7 +507,8 @@ take(int64_t *used, int64_t bytes)
 static int64_t
 image_bytes(const Contraction *c, const Image *m)
 {
-    return (m->channels * m->rows * m->columns + tile_width(c) + c->lanes) *
+    return (m->images * m->channels * m->rows * m->columns + tile_width(c) +
+            c->lanes) *
            c->bytes;
 }
 
@@ -502,8 +529,6 @@ lay_scratch(Contraction *c)
             c->copy[i] = take(&s->each, image_bytes(c, &c->image[i]));
     if (c->packing == PACK_TILE)
         c->panel = take(&s->each, panel_bytes(c));
-    if (c->rows_packed)
-        c->rows = take(&s->each, c->row.chunk * row_panel_bytes(c));
     if (c->outside)
         c->sums =
             take(&s->each, c->row.chunk * c->lane.chunk * tile_bytes(c));
@@ -512,10 +537,13 @@ lay_scratch(Contraction *c)
 static Packing
 packing_of(const Contraction *c, bool wanted)
 {
+    bool product = c->leader->op == OP_contract;
+
     if (!wanted)
         return PACK_NONE;
     if (c->outside || c->image[c->lane.operand].on ||
-        panel_count(c) * panel_bytes(c) > SHARED_MOST)
+        panel_count(c) * panel_bytes(c) >
+            (product ? SHARED_MOST : WEIGHTS_MOST))
         return PACK_TILE;
     return PACK_SHARED;
 }
@@ -528,14 +556,13 @@ log_choice(const Contraction *c, double cost)
 
     log_line("contract",
              "%s: lanes on %s, tile %lldx%lld rows * %lldx%lld/%d lanes, "
-             "tails %lld %lld, panels %s, stored by %s, %ssum %lld of %lld%s, "
+             "tails %lld %lld, panels %s, stored by %s, sum %lld of %lld%s, "
              "chunks %lld * %lld of %lld * %lld blocks, cost %.0f",
              value_at(c->graph, c->leader->out[0])->name,
              c->lane.operand ? "right" : "left", (long long)c->row.outer,
              (long long)c->row.inner, (long long)c->lane.outer,
              (long long)c->lane.inner, c->lanes, (long long)c->row.tail,
              (long long)c->lane.tail, packing[c->packing], walk[c->walk],
-             c->rows_packed ? "rows packed, " : "",
              (long long)c->inside, (long long)c->k,
              c->outside ? " (outside)" : "", (long long)c->row.chunks,
              (long long)c->lane.chunks, (long long)c->row.blocks,
@@ -573,6 +600,8 @@ contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
         cut_sum(a, c);
     c->packing = packing_of(c, wanted);
     cut_tiles(c, t->cost * (double)axes_size(c->batch, 0), m);
+    if (c->packing == PACK_SHARED && c->row.chunks == 1)
+        c->packing = PACK_TILE; /* each is made once all the same */
     c->tiles =
         axes_size(c->batch, 0) * c->split * c->lane.chunks * c->row.chunks;
     lay_scratch(c);

@@ -4,7 +4,7 @@
 
 #include "ir/base/str.h"
 
-enum { SOURCES_MOST = 8 };
+enum { OPS_MOST = 24, SOURCES_MOST = 8 };
 
 /* What a walk over a node and its members says. */
 typedef struct Words {
@@ -52,7 +52,7 @@ say_sources(Words *w, const Graph *g, NodeId id)
 const char *
 node_kind(Arena *a, const Graph *g, NodeId n)
 {
-    Words w = {text_new(a), map_new(a), 0, SOURCES_MOST, "+"};
+    Words w = {text_new(a), map_new(a), 0, OPS_MOST, "+"};
     Text t = text_new(a);
 
     say_ops(&w, g, n);

@@ -1,4 +1,4 @@
-/* describe: what a node with a kernel is, in words for profiles. */
+/* describe: what a node with a kernel is, in words, for profiles and costs. */
 #ifndef SNUG_DESCRIBE_H
 #define SNUG_DESCRIBE_H
 

@@ -52,6 +52,7 @@ typedef struct RtStep {
     double flops, bytes; /* what it computes and must at least move */
     const char *kind;    /* phase and ops: "b contract+map" */
     const char *sources; /* the source model's nodes that it is made of */
+    double seconds_many; /* predicted, on program.many workers */
     int64_t node;        /* in the entry's order: steps of one node share it */
 } RtStep;
 
@@ -135,6 +136,8 @@ typedef struct RtProgram {
     const RtPiece *piece; /* of the ONNX skeleton; pieces = 0: none */
     int32_t tensors, entries, pieces;
     const char *weights; /* default file of weights, beside the program */
+    double seconds_many; /* predicted, a training step on `many` workers */
+    int32_t many;        /* workers of the machine that predictions are for */
 } RtProgram;
 
 /* Every object file of the compiler defines this. */

@@ -171,11 +171,12 @@ rt_log_end(RtLog *l, const RtSummary *s)
                             "{\"summary\":true,\"arena_bytes\":%lld,"
                             "\"arena_touched_bytes\":%lld,"
                             "\"peak_rss_bytes\":%lld,\"steps\":%lld,"
-                            "\"seconds\":%.6f%s}\n",
+                            "\"seconds\":%.6f,"
+                            "\"predicted_seconds\":%.9g%s}\n",
                             (long long)s->arena_bytes,
                             (long long)s->arena_touched_bytes,
                             (long long)s->peak_rss_bytes, (long long)s->steps,
-                            s->seconds, extra);
+                            s->seconds, s->predicted, extra);
     return rt_log_flush(l);
 }
 

@@ -20,7 +20,8 @@ typedef struct RtLog {
 
 typedef struct RtSummary {
     int64_t arena_bytes, arena_touched_bytes, peak_rss_bytes, steps;
-    double seconds, loss, accuracy; /* the last two negative: not known */
+    double seconds, predicted; /* of all steps; of one, by the compiler */
+    double loss, accuracy;     /* negative: not known */
 } RtSummary;
 
 /* Begins a new file, or, when `step` steps were done before, drops the records

@@ -80,7 +80,7 @@ run_profiled(RtModel *m, const RtEntry *e, int workers)
     for (int k = 0; k < e->steps; k++) {
         run_step(m, &e->step[k], workers);
         double now = rt_seconds();
-        m->profile->seconds[k] += now - began;
+        rt_profile_add(m->profile, k, now - began);
         began = now;
     }
     m->profile->runs++;

@@ -178,8 +178,10 @@ check_together(const RtOptions *o)
         return rt_fail(RT_ERROR_USAGE, "--every needs --checkpoint DIR");
     if (o->resume.given && o->load.given)
         return rt_fail(RT_ERROR_USAGE, "--resume and --load: give one");
+    if (o->rehearse.given && (o->data.given || o->eval.given))
+        return rt_fail(RT_ERROR_USAGE, "--rehearse takes no --data or --eval");
     if (!o->data.given && !o->eval.given && !o->dry_run.given &&
-        !o->save.given && !o->export_onnx.given)
+        !o->save.given && !o->export_onnx.given && !o->rehearse.given)
         return rt_fail(RT_ERROR_USAGE, "--data FILE is missing; --help lists "
                                        "all options");
     if (!o->data.given &&

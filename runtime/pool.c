@@ -2,22 +2,27 @@
    the next share that nobody has taken; whoever is awake takes one by compare
    and swap. So a worker that the system has not woken yet is not waited for:
    the caller does its shares. Workers watch the turn, the caller the count of
-   shares that are done, both first spinning (a step follows the last within
-   microseconds), then asleep on a futex. */
+   shares that are done: first spinning (a step follows the last within
+   microseconds), then giving way to whoever wants the processor (the next batch
+   comes within a millisecond, and to wake a thread takes tens of microseconds),
+   then asleep on a futex. */
 #include "runtime/pool.h"
 
 #include "runtime/status.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SPINS       1000 /* some 10 to 50 microseconds */
+#define SPINS       500  /* some 10 to 20 microseconds */
+#define YIELDS      8000 /* some 3 milliseconds where nobody else runs */
 #define SHARES_EACH 2
 #define STACK_BYTES (256 << 10) /* kernels keep rows on the stack */
 
@@ -36,7 +41,8 @@ struct RtPool {
     _Alignas(64) _Atomic(const RtStep *) step;
     _Atomic(char *) arena;
     atomic_bool quit;
-    int workers, spins;
+    bool alone; /* a processor for each worker */
+    int workers;
     Worker *worker;
 };
 
@@ -66,12 +72,15 @@ relax(void)
    a wake is needed: it changes the word first and looks at the count after, we
    the other way round, so one of us sees the other. */
 static void
-await_change(atomic_uint *word, unsigned seen, atomic_int *sleepers, int spins)
+await_change(atomic_uint *word, unsigned seen, atomic_int *sleepers, bool alone)
 {
-    for (int k = 0; k < spins; k++) {
+    for (int k = 0; alone && k < SPINS + YIELDS; k++) {
         if (atomic_load_explicit(word, memory_order_acquire) != seen)
             return;
-        relax();
+        if (k < SPINS)
+            relax();
+        else
+            sched_yield();
     }
     atomic_fetch_add(sleepers, 1);
     while (atomic_load(word) == seen)
@@ -125,7 +134,7 @@ work(void *argument)
     if (atomic_load(&p->caller_sleeps))
         futex_wake(&p->done);
     for (;;) {
-        await_change(&p->turn, seen, &p->sleeping, p->spins);
+        await_change(&p->turn, seen, &p->sleeping, p->alone);
         seen = atomic_load(&p->turn);
         if (p->quit)
             return NULL;
@@ -146,7 +155,7 @@ await_done(RtPool *p, unsigned shares)
 {
     unsigned done;
     while ((done = atomic_load(&p->done)) != shares)
-        await_change(&p->done, done, &p->caller_sleeps, p->spins);
+        await_change(&p->done, done, &p->caller_sleeps, p->alone);
 }
 
 static int
@@ -172,7 +181,7 @@ rt_pool_start(RtPool **made, RtRegion *r, int workers)
     RtPool *p = (void *)(raw + (64 - (intptr_t)raw % 64) % 64);
     RT_TRY(rt_region_take(r, workers * (int64_t)sizeof(Worker), &p->worker));
     p->workers = workers;
-    p->spins = workers <= rt_pool_processors() ? SPINS : 0;
+    p->alone = workers <= rt_pool_processors();
     for (int k = 1; k < workers; k++) {
         p->worker[k].pool = p;
         p->worker[k].number = k;
@@ -214,6 +223,42 @@ rt_pool_stop(RtPool *p)
     next_turn(p);
     for (int k = 1; k < p->workers; k++)
         pthread_join(p->worker[k].thread, NULL);
+}
+
+/* The processor of this rank among those of the set. */
+static size_t
+processor_at(const cpu_set_t *set, int rank)
+{
+    size_t number = 0;
+    for (int seen = 0; number < CPU_SETSIZE; number++)
+        if (CPU_ISSET(number, set) && seen++ == rank)
+            break;
+    return number;
+}
+
+static int
+pin(pthread_t thread, const cpu_set_t *all, int rank)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(processor_at(all, rank), &one);
+    return pthread_setaffinity_np(thread, sizeof one, &one);
+}
+
+int
+rt_pool_pin(RtPool *p)
+{
+    cpu_set_t all;
+    int failed = sched_getaffinity(0, sizeof all, &all) ? errno : 0;
+    if (!failed && p->workers > CPU_COUNT(&all))
+        return rt_fail(RT_ERROR_USAGE,
+                       "--pin: %d threads, but only %d processors\n"
+                       "give --threads %d",
+                       p->workers, CPU_COUNT(&all), CPU_COUNT(&all));
+    for (int k = 0; k < p->workers && !failed; k++)
+        failed = pin(k ? p->worker[k].thread : pthread_self(), &all, k);
+    return failed ? rt_fail(RT_ERROR_USAGE, "--pin: %s", strerror(failed))
+                  : RT_OK;
 }
 
 int

@@ -15,6 +15,9 @@ int rt_pool_start(RtPool **made, RtRegion *r, int workers);
 int rt_pool_workers(const RtPool *p);
 void rt_pool_run(RtPool *p, const RtStep *step, char *arena);
 void rt_pool_stop(RtPool *p);
+/* From here on each worker stays on a processor of its own, the caller's thread
+   too; refused if there are fewer. */
+int rt_pool_pin(RtPool *p);
 /* Processors that this process may use. */
 int rt_pool_processors(void);
 

@@ -13,11 +13,26 @@
 #define WORDS_MOST  90
 #define RECORD_MOST 2048
 
-int
-rt_profile_open(RtProfile *p, RtRegion *r, const RtEntry *e)
+double
+rt_predicted(const RtProgram *p, double one, double many, int workers)
 {
+    if (workers < 2 || p->many < 2)
+        return one;
+    if (workers >= p->many)
+        return many;
+    double now = 1.0 / workers, all = 1.0 / p->many;
+    return many + (one - many) * (now - all) / (1 - all);
+}
+
+int
+rt_profile_open(RtProfile *p, RtRegion *r, const RtProgram *program,
+                const RtEntry *e, int workers)
+{
+    p->program = program;
+    p->workers = workers;
     RT_TRY(rt_region_take(r, e->steps * (int64_t)sizeof *p->seconds,
                           &p->seconds));
+    RT_TRY(rt_region_take(r, e->steps * (int64_t)sizeof *p->least, &p->least));
     RT_TRY(rt_region_take(r, e->steps * (int64_t)sizeof *p->row, &p->row));
     p->entry = e;
     return RT_OK;
@@ -48,6 +63,7 @@ add(RtProfileRow *to, const RtProfileRow *from)
 {
     to->places += from->places;
     to->seconds += from->seconds;
+    to->least += from->least;
     to->predicted += from->predicted;
     to->flops += from->flops;
     to->bytes += from->bytes;
@@ -62,8 +78,10 @@ gather_nodes(RtProfile *p)
     for (int k = 0; k < e->steps; k++) {
         const RtStep *s = &e->step[k];
         bool more = k && s[-1].node == s->node;
-        RtProfileRow row = {s,        !more,    p->seconds[k], s->seconds,
-                            s->flops, s->bytes};
+        double predicted =
+            rt_predicted(p->program, s->seconds, s->seconds_many, p->workers);
+        RtProfileRow row = {s,         !more,    p->seconds[k], p->least[k],
+                            predicted, s->flops, s->bytes};
         if (more)
             add(&p->row[p->rows - 1], &row);
         else
@@ -88,6 +106,14 @@ rt_profile_sort(RtProfile *p)
     qsort(p->row, (size_t)p->rows, sizeof *p->row, by_seconds);
 }
 
+void
+rt_profile_add(RtProfile *p, int step, double seconds)
+{
+    p->seconds[step] += seconds;
+    if (!p->runs || seconds < p->least[step])
+        p->least[step] = seconds;
+}
+
 int
 rt_profile_log(const RtProfile *p, RtLog *l)
 {
@@ -101,9 +127,10 @@ rt_profile_log(const RtProfile *p, RtLog *l)
             text, sizeof text,
             "{\"profile\":\"%s\",\"kind\":\"%s\",\"sources\":\"%s\","
             "\"places\":%lld,\"runs\":%lld,\"seconds\":%.9f,"
-            "\"predicted\":%.9g,\"flops\":%.9g,\"bytes\":%.9g}\n",
+            "\"least\":%.9f,\"predicted\":%.9g,\"flops\":%.9g,"
+            "\"bytes\":%.9g}\n",
             name, kind, sources, (long long)r->places, (long long)p->runs,
-            r->seconds, r->predicted, r->flops, r->bytes);
+            r->seconds, r->least, r->predicted, r->flops, r->bytes);
         RT_TRY(rt_log_record(l, text, length));
     }
     return RT_OK;

@@ -22,6 +22,14 @@ bytes_of(const RtProgram *p, RtKind kind)
     return bytes;
 }
 
+double
+rt_run_predicted(const RtRun *r)
+{
+    const RtProgram *p = r->program;
+    return rt_predicted(p, p->seconds, p->seconds_many,
+                        rt_pool_workers(r->model->pool));
+}
+
 void
 rt_report_needs(const RtRun *r)
 {
@@ -41,8 +49,8 @@ rt_report_needs(const RtRun *r)
                (long long)r->at.steps);
     if (r->has_eval)
         printf("eval: %lld rows\n", (long long)r->eval_feed.rows);
-    printf("time: %.3g s a step predicted on one thread, %.3g s in all\n",
-           p->seconds, p->seconds * (double)r->at.steps);
+    printf("time: %.3g s a step predicted, %.3g s in all\n",
+           rt_run_predicted(r), rt_run_predicted(r) * (double)r->at.steps);
     rt_size_text(size, bytes_of(p, RT_PARAM) + bytes_of(p, RT_STATE));
     printf("disk: %s a checkpoint, two are kept and a third while writing\n",
            size);
@@ -112,10 +120,10 @@ rt_report_end(const RtRun *r)
             gap_percent(p), p->order_proof, rss);
     if (steps > 0)
         rt_note("%lld steps in %.2f s: %.3g ms a step with its data, %.3g ms "
-                "predicted on one thread, %d used",
+                "predicted, on %d threads",
                 (long long)steps, r->seconds, r->seconds / (double)steps * 1e3,
-                p->seconds * 1e3, rt_pool_workers(r->model->pool));
-    if (steps > 0 && !is_kept(r))
+                rt_run_predicted(r) * 1e3, rt_pool_workers(r->model->pool));
+    if (steps > 0 && !is_kept(r) && r->has_train)
         rt_note("the trained weights were not kept: --save, --checkpoint or "
                 "--export-onnx would keep them");
 }

@@ -160,10 +160,11 @@ open_checkpoints(RtRun *r)
 static int
 open_profile(RtRun *r)
 {
-    const RtEntry *e = r->has_train ? r->train : r->eval;
-    if (!r->has_train && !r->has_eval)
-        return RT_OK;
-    RT_TRY(rt_profile_open(&r->profile, &r->region, e));
+    const RtEntry *e = r->has_train    ? r->train
+                       : r->has_eval ? r->eval
+                                     : rt_rehearsed(r);
+    RT_TRY(rt_profile_open(&r->profile, &r->region, r->program, e,
+                           rt_pool_workers(r->model->pool)));
     r->model->profile = &r->profile;
     return RT_OK;
 }
@@ -184,6 +185,8 @@ open_all(RtRun *r)
     RT_TRY(plan_run(r));
     int threads = o->threads.count > 1 << 20 ? 1 << 20 : (int)o->threads.count;
     RT_TRY(rt_open(&r->model, r->program, NULL, 0, threads));
+    if (o->pin.given)
+        RT_TRY(rt_pool_pin(r->model->pool));
     RT_TRY(load_weights(r));
     if (o->dry_run.given)
         return RT_OK;

@@ -42,10 +42,17 @@ void rt_run_close(RtRun *r);
 /* The steps from r->at on. A stop asked for by a signal is a status. */
 int rt_run_steps(RtRun *r);
 
+/* Runs the training step (or the first entry) on made-up data for as long as
+   --rehearse says. */
+const RtEntry *rt_rehearsed(const RtRun *r);
+int rt_run_rehearse(RtRun *r);
+
 /* Loss and accuracy over all rows of --eval. */
 int rt_run_evaluate(RtRun *r);
 
 /* What --dry-run and --memory-report print, and the line at the end. */
+/* Seconds of a training step on the threads that there are. */
+double rt_run_predicted(const RtRun *r);
 void rt_report_needs(const RtRun *r);
 void rt_report_memory(const RtProgram *p);
 void rt_report_end(const RtRun *r);

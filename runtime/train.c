@@ -19,6 +19,7 @@ end_log(RtRun *r)
                    .peak_rss_bytes = rt_memory_peak(),
                    .steps = r->at.step,
                    .seconds = r->seconds,
+                   .predicted = rt_run_predicted(r),
                    .loss = r->eval_loss,
                    .accuracy = r->accuracy};
     return rt_log_end(&r->log, &s);
@@ -31,6 +32,10 @@ train_opened(RtRun *r)
     if (o->dry_run.given) {
         rt_report_needs(r);
         return RT_OK;
+    }
+    if (o->rehearse.given) {
+        rt_stop_watch();
+        RT_TRY(rt_run_rehearse(r));
     }
     if (r->has_train) {
         rt_stop_watch();
@@ -47,7 +52,8 @@ train_opened(RtRun *r)
     RT_TRY(end_log(r));
     if (!o->quiet.given)
         rt_report_end(r);
-    rt_profile_print(&r->profile);
+    if (!o->quiet.given || !o->log.given)
+        rt_profile_print(&r->profile);
     if (r->unsaved)
         return rt_fail(RT_ERROR_FILE,
                        "%s: the last checkpoint was not "

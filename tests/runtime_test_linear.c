@@ -163,7 +163,7 @@ static const RtPort train_output[] = {
 #define STEP(kernel, tiles, seconds, node)                             \
     {                                                                  \
         kernel, NULL, tiles, seconds, #kernel, 1e3, 2e3, "f map", "x", \
-            node                                                       \
+            seconds, node                                              \
     }
 static const RtStep train_step[] = {STEP(rows, 8, 1, 0), STEP(mean, 1, 0, 1),
                                     STEP(update, 6, 1, 2),

@@ -9,7 +9,8 @@
 #include "codegen/workers.h"
 #include "ir/base/diag.h"
 
-enum { PTX_KERNEL = 71, PARAMETERS_MOST = 500 };
+/* Blocks that a multiprocessor should hold at once: 64 registers a thread. */
+enum { PTX_KERNEL = 71, PARAMETERS_MOST = 500, BLOCKS_AT_ONCE = 8 };
 
 typedef struct Job {
     const Module *m;
@@ -71,13 +72,12 @@ pass_by_value(Unit *u, LLVMValueRef kernel, int slots)
 }
 
 static void
-comment(Unit *u, const KernelRow *row, const char *name, int64_t blocks)
+comment(Unit *u, const KernelRow *row, const char *begin)
 {
     const Node *n = node_at(row->g, row->node);
     Text t = text_new(u->arena);
 
-    text_add(&t, "// %s: %lld blocks; %s", name, (long long)blocks,
-             op_info(n->op)->name);
+    text_add(&t, "// %s %s", begin, op_info(kernel_leader(n)->op)->name);
     for (int i = 0; i < n->nin + n->nout; i++) {
         ValueId v = i < n->nin ? n->in[i] : n->out[i - n->nin];
 
@@ -86,6 +86,16 @@ comment(Unit *u, const KernelRow *row, const char *name, int64_t blocks)
     }
     text_add(&t, "\n");
     LLVMAppendModuleInlineAsm(u->module, t.s, t.len);
+}
+
+static void
+comment_launch(Unit *u, const KernelRow *row, const char *name,
+               int64_t blocks)
+{
+    Text t = text_new(u->arena);
+
+    text_add(&t, "%s: %lld blocks;", name, (long long)blocks);
+    comment(u, row, t.s);
 }
 
 static KernelTiles
@@ -109,8 +119,9 @@ lower_kernel(const Job *j, Unit *u, int k)
             continue;
         LLVMSetFunctionCallConv(low.kernel[i], PTX_KERNEL);
         annotate(u, low.kernel[i], "maxntidx", BLOCK_THREADS);
+        annotate(u, low.kernel[i], "minctasm", BLOCKS_AT_ONCE);
         pass_by_value(u, low.kernel[i], n->nin + n->nout);
-        comment(u, row, name, low.tiles[i]);
+        comment_launch(u, row, name, low.tiles[i]);
     }
     return tiles;
 }
@@ -135,6 +146,8 @@ emit_all(void *context, int index, Text *result)
         workers_doing((int)k);
         if (is_made(&table->row[k]))
             tiles = lower_kernel(j, u, (int)k);
+        else if (j->form == GRID_PTX)
+            comment(u, &table->row[k], "not here:");
         text_add_n(result, (const char *)&tiles, sizeof tiles);
     }
     workers_doing((int)vec_len(table->row));

@@ -79,13 +79,16 @@ spot_of(Maker *k, const Side *s, LLVMValueRef block, LLVMValueRef *at)
 
     move_along(k, &x[0], inner, s->inner, at);
     spot.in = offset_add(u, NULL, inner, s->inner * x[0].in[op]);
+    spot.beside = offset_add(u, NULL, inner, s->inner * x[0].in[!op]);
     index = digit(u, &block, s->outer_blocks);
     move_along(k, &x[1], index, s->outer, at);
     spot.in = offset_add(u, spot.in, index, s->outer * x[1].in[op]);
+    spot.beside = offset_add(u, spot.beside, index, s->outer * x[1].in[!op]);
     for (size_t i = 2; i < vec_len(x); i++) {
         index = digit(u, &block, x[i].size);
         move_along(k, &x[i], index, 1, at);
         spot.in = offset_add(u, spot.in, index, x[i].in[op]);
+        spot.beside = offset_add(u, spot.beside, index, x[i].in[!op]);
     }
     spot.count = const_i64(u, s->tail);
     if (s->tail != s->inner && s->inner_blocks > 1) {
@@ -201,41 +204,6 @@ lane_pointer(Maker *k, const Tile *t, const Spot *lane, LLVMValueRef block,
     return args[1];
 }
 
-/* Where the rows of a block are read: in their panel, if there is one. */
-static LLVMValueRef
-row_pointer(Maker *k, const Tile *t, const Spot *row, LLVMValueRef block)
-{
-    const Contraction *c = k->c;
-    Unit *u = k->u;
-
-    if (!c->rows_packed)
-        return address(u, t->base[c->row.operand], row->in, c->bytes);
-    block = LLVMBuildNSWSub(u->b, block, t->row_from, "");
-    return address(u, own_room(k, c->rows), block, row_panel_bytes(c));
-}
-
-/* The panels of all rows of a tile. */
-static void
-emit_row_panels(Maker *k, const Tile *t, LLVMValueRef terms)
-{
-    const Contraction *c = k->c;
-    Unit *u = k->u;
-    LLVMValueRef block, args[4];
-    Loop rows;
-    Spot row;
-
-    if (!c->rows_packed)
-        return;
-    block = loop_begin(u, &rows, t->row_from, t->row_to, 1, 0, NULL);
-    row = spot_of(k, &c->row, block, zeros(k));
-    args[0] = address(u, t->base[c->row.operand], row.in, c->bytes);
-    args[1] = row_pointer(k, t, &row, block);
-    args[2] = row.count;
-    args[3] = terms;
-    part_call(k, k->pack_rows, 4, args);
-    loop_end(u, &rows);
-}
-
 static LLVMValueRef
 sums_pointer(Maker *k, const Tile *t, LLVMValueRef row, LLVMValueRef lane)
 {
@@ -282,6 +250,12 @@ emit_block_end(Maker *k, const Tile *t, LLVMValueRef sums, const Spot *row,
     LLVMPositionBuilderAtEnd(u->b, after);
 }
 
+static LLVMValueRef
+truth(Unit *u, LLVMValueRef is)
+{
+    return is ? LLVMBuildZExt(u->b, is, u->i64, "") : const_i64(u, 0);
+}
+
 /* All blocks of a tile. from, to: terms. */
 static void
 emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
@@ -289,27 +263,29 @@ emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
 {
     const Contraction *c = k->c;
     Unit *u = k->u;
-    LLVMValueRef lane_block, row_block, *at, args[6];
+    LLVMValueRef lane_block, row_block, *at, args[8];
     Spot lane, row;
     Loop lanes, rows;
 
-    if (work & WORK_SUM)
-        emit_row_panels(k, t, to);
     lane_block = loop_begin(u, &lanes, t->lane_from, t->lane_to, 1, 0, NULL);
     lane = spot_of(k, &c->lane, lane_block, copy_at(k, t->at));
     args[1] = lane_pointer(k, t, &lane, lane_block, work, to);
     row_block = loop_begin(u, &rows, t->row_from, t->row_to, 1, 0, NULL);
     at = copy_at(k, lane.at);
     row = spot_of(k, &c->row, row_block, at);
-    args[0] = row_pointer(k, t, &row, row_block);
+    args[0] = address(u, t->base[c->row.operand], row.in, c->bytes);
+    args[0] = address(u, args[0], lane.beside, c->bytes);
     args[2] = sums_pointer(k, t, row_block, lane_block);
-    args[3] = from;
-    args[4] = to;
-    args[5] = t->first ? LLVMBuildZExt(u->b, t->first, u->i64, "")
-                       : const_i64(u, 0);
+    args[3] = stores_result(c)
+                  ? address(u, k->out[0].base, at[k->out[0].class], c->bytes)
+                  : args[2];
+    args[4] = from;
+    args[5] = to;
+    args[6] = truth(u, t->first);
+    args[7] = truth(u, t->last);
     if (work & WORK_SUM)
-        call_micro(k, &row, &lane, 6, args);
-    if (work & WORK_END)
+        call_micro(k, &row, &lane, 8, args);
+    if (work & WORK_END && !stores_result(c))
         emit_block_end(k, t, args[2], &row, &lane, at);
     loop_end(u, &rows);
     loop_end(u, &lanes);
@@ -409,7 +385,7 @@ emit_outside(Maker *k, Tile *t, const LLVMValueRef *band)
     const Axis *x = &c->sum[0];
     Unit *u = k->u;
     LLVMValueRef first, last, i, gone, from, to, zero = const_i64(u, 0);
-    LLVMValueRef more;
+    LLVMValueRef more, part[] = {band[0], band[1]};
     bool whole = c->split == 1 && c->k; /* there is a first and a last index */
     Tile one = *t;
     Loop l;
@@ -426,9 +402,16 @@ emit_outside(Maker *k, Tile *t, const LLVMValueRef *band)
     from = LLVMBuildSelect(u->b, more, from, zero, "");
     to = LLVMBuildNSWSub(u->b, t->to, gone, "");
     to = least(u, to, const_i64(u, c->inside));
-    for (int o = 0; o < 2; o++)
-        one.base[o] = address(u, t->base[o], i, x->in[o] * c->bytes);
-    make_copies(k, &one, band);
+    for (int o = 0; o < 2; o++) {
+        LLVMValueRef far = i;
+
+        if (c->image[o].by_term) { /* the copy wants the image's beginning */
+            part[o] = rest(u, i, c->bands);
+            far = LLVMBuildNSWSub(u->b, i, part[o], "");
+        }
+        one.base[o] = address(u, t->base[o], far, x->in[o] * c->bytes);
+    }
+    make_copies(k, &one, part);
     if (whole) {
         one.first = LLVMBuildICmp(u->b, LLVMIntEQ, i, first, "");
         i = LLVMBuildNSWAdd(u->b, i, const_i64(u, 1), "");
@@ -440,6 +423,23 @@ emit_outside(Maker *k, Tile *t, const LLVMValueRef *band)
         emit_blocks(k, t, WORK_END, zero, zero);
 }
 
+/* Neighbours share a chunk of the longer side, which comes from afar. */
+static void
+tile_chunks(Maker *k, Tile *t, LLVMValueRef *number)
+{
+    const Contraction *c = k->c;
+    bool long_rows = c->blocked && c->row.chunks > c->lane.chunks;
+    LLVMValueRef row, lane;
+
+    if (long_rows)
+        lane = digit(k->u, number, c->lane.chunks);
+    row = digit(k->u, number, c->row.chunks);
+    if (!long_rows)
+        lane = digit(k->u, number, c->lane.chunks);
+    chunk_bounds(k, &c->row, row, &t->row_from, &t->row_to);
+    chunk_bounds(k, &c->lane, lane, &t->lane_from, &t->lane_to);
+}
+
 static void
 emit_tile(Maker *k, const LLVMValueRef *operand, LLVMValueRef number)
 {
@@ -449,10 +449,7 @@ emit_tile(Maker *k, const LLVMValueRef *operand, LLVMValueRef number)
     int64_t all = type_elements(&value_at(c->graph, c->leader->out[0])->type);
     Tile t = {.base = {operand[0], operand[1]}, .at = zeros(k)};
 
-    chunk_bounds(k, &c->row, digit(u, &number, c->row.chunks), &t.row_from,
-                 &t.row_to);
-    chunk_bounds(k, &c->lane, digit(u, &number, c->lane.chunks), &t.lane_from,
-                 &t.lane_to);
+    tile_chunks(k, &t, &number);
     part = digit(u, &number, c->split);
     t.from = offset_add(u, NULL, part, c->part);
     t.to = LLVMBuildNSWAdd(u->b, t.from, const_i64(u, c->part), "");
@@ -491,15 +488,13 @@ make_parts(Maker *k)
             if (rows && lanes)
                 k->micro[r][l] = make_micro(k, r, l);
         }
-    if (c->packing || c->rows_packed || c->walk == WALK_ROWS)
+    if (c->packing || c->walk == WALK_ROWS)
         k->transpose = make_transpose(k);
     for (int i = 0; i < 2; i++)
         if (c->image[i].on)
             k->image[i] = make_image(k, i);
     if (c->packing)
-        k->pack = make_pack(k, &c->lane);
-    if (c->rows_packed)
-        k->pack_rows = make_pack(k, &c->row);
+        k->pack = make_pack(k);
 }
 
 static LLVMValueRef

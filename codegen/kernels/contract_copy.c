@@ -75,11 +75,9 @@ make_transpose(Maker *k)
 /* ---- panels
  * ------------------------------------------------------------------ */
 
-/* A block of one side, a term after the other. */
+/* A block of lanes, a term after the other. */
 typedef struct Pack {
     Maker *k;
-    const Side *side;
-    int64_t width;      /* elements of a term */
     LLVMValueRef count; /* of inner indices */
     LLVMValueRef terms; /* of the sum's innermost axis */
     bool turned;        /* the sum's last axis has unit stride: transpose */
@@ -94,9 +92,9 @@ copy_one(const Maker *k, LLVMValueRef from, LLVMValueRef to)
 }
 
 static int64_t
-side_step(const Pack *p)
+lane_step(const Pack *p)
 {
-    return p->side->axis[0].in[p->side->operand] * p->k->c->bytes;
+    return p->k->c->lane.axis[0].in[p->k->c->lane.operand] * p->k->c->bytes;
 }
 
 /* One term with unit stride, by vectors; few lanes by short ones. */
@@ -105,7 +103,7 @@ pack_vectors(const Pack *p, LLVMValueRef from, LLVMValueRef to)
 {
     const Contraction *c = p->k->c;
     Unit *u = p->k->u;
-    int64_t known = p->side->inner;
+    int64_t known = p->k->c->lane.inner;
     int lanes = c->lanes;
 
     is_const(p->count, &known);
@@ -128,12 +126,12 @@ pack_lanes(const Pack *p, LLVMValueRef from, LLVMValueRef to)
     int64_t bytes = p->k->c->bytes;
     Loop l;
 
-    if (side_step(p) == bytes) {
+    if (lane_step(p) == bytes) {
         pack_vectors(p, from, to);
         return;
     }
     loop_begin(u, &l, const_i64(u, 0), p->count, 1, 0, NULL);
-    copy_one(p->k, address(u, from, l.i, side_step(p)),
+    copy_one(p->k, address(u, from, l.i, lane_step(p)),
              address(u, to, l.i, bytes));
     loop_end(u, &l);
 }
@@ -152,8 +150,8 @@ pack_rest(const Pack *p, LLVMValueRef from, LLVMValueRef to, LLVMValueRef lanes,
     terms = least(u, terms, const_i64(u, c->lanes));
     i = loop_begin(u, &outer, zero, lanes, 1, 0, NULL);
     t = loop_begin(u, &inner, zero, terms, 1, 0, NULL);
-    x = address(u, address(u, from, i, side_step(p)), t, c->bytes);
-    y = address(u, address(u, to, t, p->width * c->bytes), i, c->bytes);
+    x = address(u, address(u, from, i, lane_step(p)), t, c->bytes);
+    y = address(u, address(u, to, t, tile_width(p->k->c) * c->bytes), i, c->bytes);
     copy_one(p->k, x, y);
     loop_end(u, &inner);
     loop_end(u, &outer);
@@ -168,8 +166,8 @@ pack_square(const Pack *p, LLVMValueRef from, LLVMValueRef to,
     LLVMBasicBlockRef whole = block_new(u, "whole"), cut = block_new(u, "cut");
     LLVMBasicBlockRef after = block_new(u, "after");
     LLVMValueRef full = const_i64(u, c->lanes), both;
-    LLVMValueRef args[] = {from, to, const_i64(u, side_step(p)),
-                           const_i64(u, p->width * c->bytes)};
+    LLVMValueRef args[] = {from, to, const_i64(u, lane_step(p)),
+                           const_i64(u, tile_width(p->k->c) * c->bytes)};
 
     both = LLVMBuildAnd(u->b, LLVMBuildICmp(u->b, LLVMIntSGE, lanes, full, ""),
                         LLVMBuildICmp(u->b, LLVMIntSGE, terms, full, ""), "");
@@ -194,10 +192,10 @@ pack_turned(const Pack *p, LLVMValueRef from, LLVMValueRef to)
 
     i = loop_begin(u, &outer, zero, p->count, c->lanes, 0, NULL);
     t = loop_begin(u, &inner, zero, p->terms, c->lanes, 0, NULL);
-    x = address(u, from, i, side_step(p));
+    x = address(u, from, i, lane_step(p));
     x = address(u, x, t, c->bytes);
     y = address(u, to, i, c->bytes);
-    y = address(u, y, t, p->width * c->bytes);
+    y = address(u, y, t, tile_width(p->k->c) * c->bytes);
     pack_square(p, x, y, LLVMBuildNSWSub(u->b, p->count, i, ""),
                 LLVMBuildNSWSub(u->b, p->terms, t, ""));
     loop_end(u, &inner);
@@ -208,7 +206,7 @@ static void
 pack_axis(const Pack *p, size_t i, LLVMValueRef from, LLVMValueRef to)
 {
     const Contraction *c = p->k->c;
-    const Side *s = p->side;
+    const Side *s = &c->lane;
     Unit *u = p->k->u;
     bool last = i + 1 == vec_len(c->sum);
     LLVMValueRef index;
@@ -220,7 +218,7 @@ pack_axis(const Pack *p, size_t i, LLVMValueRef from, LLVMValueRef to)
                            NULL);
         pack_axis(p, i + 1,
                   address(u, from, index, c->sum[i].in[s->operand] * c->bytes),
-                  address(u, to, index, side_stride(c, s, i) * c->bytes));
+                  address(u, to, index, lane_stride(c, i) * c->bytes));
         loop_end(u, &l);
         return;
     }
@@ -238,15 +236,14 @@ pack_axis(const Pack *p, size_t i, LLVMValueRef from, LLVMValueRef to)
 }
 
 LLVMValueRef
-make_pack(Maker *k, const Side *s)
+make_pack(Maker *k)
 {
     const Contraction *c = k->c;
-    Pack p = {.k = k, .side = s};
+    const Side *s = &c->lane;
+    Pack p = {.k = k};
     size_t first = c->outside ? 1 : 0;
-    LLVMValueRef f =
-        part_begin(k, s == &c->lane ? ".panel" : ".rows", 2, 2);
+    LLVMValueRef f = part_begin(k, ".panel", 2, 2);
 
-    p.width = s == &c->lane ? tile_width(c) : tile_height(c);
     p.count = s->inner_blocks == 1 ? const_i64(k->u, s->tail)
                                    : LLVMGetParam(f, 2);
     p.terms = LLVMGetParam(f, 3);
@@ -361,21 +358,26 @@ make_image(Maker *k, int operand)
     LLVMValueRef height = const_i64(u, m->height), first, last;
     int64_t bytes = k->c->bytes, plane = m->rows * m->columns;
     int64_t planes = m->run ? 1 : m->channels;
-    Loop channels;
+    Loop images, channels;
 
     LLVMBuildMemSet(u->b, to, LLVMConstInt(u->i8, 0, false),
-                    const_i64(u, m->channels * plane * bytes), 64);
+                    const_i64(u, m->images * m->channels * plane * bytes), 64);
     top = LLVMBuildNSWMul(u->b, LLVMGetParam(f, 2), const_i64(u, m->step), "");
     top = LLVMBuildNSWSub(u->b, const_i64(u, m->top), top, "");
     first = rows_up_to(u, LLVMBuildNSWNeg(u->b, top, ""), m->spread_rows);
     last = LLVMBuildNSWSub(u->b, const_i64(u, m->rows), top, "");
     last = least(u, rows_up_to(u, last, m->spread_rows), height);
+    c = loop_begin(u, &images, const_i64(u, 0), const_i64(u, m->images), 1, 0,
+                   NULL);
+    from = address(u, from, c, m->from_image * bytes);
+    to = address(u, to, c, m->to_image * bytes);
     c = loop_begin(u, &channels, const_i64(u, 0), const_i64(u, planes), 1, 0,
                    NULL);
     from = address(u, from, c, m->from_channel * bytes);
     to = address(u, to, c, m->to_channel * bytes);
     copy_rows(k, m, from, to, first, last, top);
     loop_end(u, &channels);
+    loop_end(u, &images);
     LLVMBuildRetVoid(u->b);
     return f;
 }

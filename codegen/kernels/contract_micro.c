@@ -8,24 +8,21 @@ typedef struct Micro {
     Maker *k;
     int rows, vectors;
     int64_t row_at[64], lane_at[64]; /* element offsets in the operands */
+    int64_t beside_at[64]; /* of vectors in the rows' operand (both) */
+    int64_t beside_masked[64];
     int64_t sum_at[64];              /* of vectors in a row of the tile */
-    int64_t masked[64];              /* lanes to load; 0: all */
+    int64_t result_row[64], result_lane[64]; /* in the result */
+    int64_t masked[64];                      /* lanes to load; 0: all */
+    int64_t cut[64];                         /* lanes there are; 0: all */
     LLVMValueRef sum[64];            /* rows * vectors */
 } Micro;
 
-bool
-side_packed(const Contraction *c, const Side *s)
-{
-    return s == &c->lane ? c->packing != PACK_NONE : c->rows_packed;
-}
-
 int64_t
-side_stride(const Contraction *c, const Side *s, size_t i)
+lane_stride(const Contraction *c, size_t i)
 {
-    if (!side_packed(c, s))
-        return c->sum[i].in[s->operand];
-    return axes_size(c->sum, i + 1) *
-           (s == &c->lane ? tile_width(c) : tile_height(c));
+    if (c->packing == PACK_NONE)
+        return c->sum[i].in[c->lane.operand];
+    return axes_size(c->sum, i + 1) * tile_width(c);
 }
 
 static void
@@ -35,13 +32,12 @@ lay_rows(Micro *m, const Contraction *c, bool tail)
     int64_t inner = tail ? s->tail : s->inner;
     int64_t near = s->axis[0].in[s->operand], far = s->axis[1].in[s->operand];
 
-    if (c->rows_packed) {
-        near = 1;
-        far = s->inner;
-    }
     for (int64_t o = 0; o < s->outer; o++)
-        for (int64_t i = 0; i < inner; i++)
+        for (int64_t i = 0; i < inner; i++) {
+            m->result_row[m->rows] =
+                o * s->axis[1].at[0] + i * s->axis[0].at[0];
             m->row_at[m->rows++] = o * far + i * near;
+        }
 }
 
 /* A copy has room behind it, a panel is full; elsewhere only what is there
@@ -65,8 +61,13 @@ lay_lanes(Micro *m, const Contraction *c, bool tail)
             int64_t left = inner - i;
 
             m->lane_at[m->vectors] = o * far + i;
+            m->beside_at[m->vectors] = o * s->axis[1].in[!s->operand] + i;
+            m->beside_masked[m->vectors] =
+                !c->image[!s->operand].on && left < c->lanes ? left : 0;
             m->sum_at[m->vectors] = o * s->inner + i;
-            m->masked[m->vectors] = guard && left < c->lanes ? left : 0;
+            m->result_lane[m->vectors] = o * s->axis[1].at[0] + i;
+            m->cut[m->vectors] = left < c->lanes ? left : 0;
+            m->masked[m->vectors] = guard ? m->cut[m->vectors] : 0;
             m->vectors++;
         }
 }
@@ -95,6 +96,29 @@ lane_load(const Micro *m, LLVMValueRef lanes, int64_t offset, int v)
     return load(u, m->k->vector, p, align);
 }
 
+static LLVMValueRef
+row_load(const Micro *m, LLVMValueRef rows, int64_t offset)
+{
+    Unit *u = m->k->u;
+    LLVMValueRef x = load(u, m->k->element, at(m, rows, offset),
+                          (unsigned)m->k->c->bytes);
+
+    return splat(u, x, m->k->c->lanes);
+}
+
+static LLVMValueRef
+beside_load(const Micro *m, LLVMValueRef rows, int64_t offset, int v)
+{
+    const Contraction *c = m->k->c;
+    Unit *u = m->k->u;
+    LLVMValueRef p = at(m, rows, offset + m->beside_at[v]);
+
+    if (m->beside_masked[v])
+        return load_masked(u, c->dtype, c->lanes, p,
+                           const_i64(u, m->beside_masked[v]));
+    return load(u, m->k->vector, p, (unsigned)c->bytes);
+}
+
 /* One term: offsets are those of the term in the two operands. */
 static void
 emit_term(Micro *m, LLVMValueRef rows, int64_t row, LLVMValueRef lanes,
@@ -106,13 +130,13 @@ emit_term(Micro *m, LLVMValueRef rows, int64_t row, LLVMValueRef lanes,
     for (int v = 0; v < m->vectors; v++)
         vector[v] = lane_load(m, lanes, lane, v);
     for (int r = 0; r < m->rows; r++) {
-        LLVMValueRef p = at(m, rows, row + m->row_at[r]);
-        LLVMValueRef x = load(k->u, k->element, p, (unsigned)k->c->bytes);
-
-        args[0] = splat(k->u, x, k->c->lanes);
+        if (!k->c->both)
+            args[0] = row_load(m, rows, row + m->row_at[r]);
         for (int v = 0; v < m->vectors; v++) {
             LLVMValueRef *sum = &m->sum[r * m->vectors + v];
 
+            if (k->c->both)
+                args[0] = beside_load(m, rows, row + m->row_at[r], v);
             args[1] = vector[v];
             args[2] = *sum;
             *sum = intrinsic(k->u, "llvm.fma", k->vector, 3, args);
@@ -140,7 +164,7 @@ static bool
 terms_share(const Micro *m, size_t i, int64_t by)
 {
     const Contraction *c = m->k->c;
-    int64_t far = side_stride(c, &c->row, i);
+    int64_t far = c->sum[i].in[c->row.operand];
 
     for (int64_t t = 1; t < by; t++)
         for (int r = 0; r < m->rows; r++)
@@ -158,7 +182,7 @@ unroll_of(const Micro *m, size_t i)
 
     for (int64_t by = 2; by <= UNROLL_MOST && by <= size; by++)
         if (size % by == 0 && by * m->rows * m->vectors <= BODY_MOST &&
-            !terms_share(m, i, by))
+            (m->k->c->both || !terms_share(m, i, by)))
             best = by;
     return best;
 }
@@ -171,8 +195,8 @@ emit_innermost(Micro *m, size_t i, LLVMValueRef *from_to, int64_t by,
     const Contraction *c = m->k->c;
     Unit *u = m->k->u;
     int n = m->rows * m->vectors;
-    int64_t row = side_stride(c, &c->row, i);
-    int64_t lane = side_stride(c, &c->lane, i);
+    int64_t row = c->sum[i].in[c->row.operand];
+    int64_t lane = lane_stride(c, i);
     Loop l;
     LLVMValueRef first[64];
 
@@ -182,8 +206,11 @@ emit_innermost(Micro *m, size_t i, LLVMValueRef *from_to, int64_t by,
     first[n + 1] = address(u, lanes, from_to[0], lane * c->bytes);
     loop_begin(u, &l, from_to[0], from_to[1], by, n + 2, first);
     take_sums(m, &l);
-    for (int64_t t = 0; t < by; t++)
+    for (int64_t t = 0; t < by; t++) {
+        if (t) /* loads of the next term would take registers of this one */
+            memory_fence(u);
         emit_term(m, loop_phi(&l, n), t * row, loop_phi(&l, n + 1), t * lane);
+    }
     give_sums(m, &l);
     loop_next(&l, n, at(m, loop_phi(&l, n), by * row));
     loop_next(&l, n + 1, at(m, loop_phi(&l, n + 1), by * lane));
@@ -236,9 +263,9 @@ emit_axis(Micro *m, size_t i, LLVMValueRef *from_to, LLVMValueRef rows,
     }
     emit_axis(m, i + 1, from_to ? bound : NULL,
               address(u, rows, index,
-                      side_stride(c, &c->row, i) * c->bytes),
+                      c->sum[i].in[c->row.operand] * c->bytes),
               address(u, lanes, index,
-                      side_stride(c, &c->lane, i) * c->bytes));
+                      lane_stride(c, i) * c->bytes));
     give_sums(m, &l);
     loop_end(u, &l);
     take_sums(m, &l);
@@ -253,35 +280,104 @@ parts_are_whole(const Contraction *c)
     return c->split == 1 || (c->outside && c->part % c->inside == 0);
 }
 
-/* What stands in sums, or zero where `first`. */
 static LLVMValueRef
-sum_before(const Micro *m, LLVMValueRef p, LLVMValueRef first, unsigned align)
+sum_place(const Micro *m, LLVMValueRef sums, int i)
 {
-    LLVMValueRef v = load(m->k->u, m->k->vector, p, align);
+    int64_t row = i / m->vectors * tile_width(m->k->c);
 
-    return LLVMBuildSelect(m->k->u->b, first, LLVMConstNull(m->k->vector), v,
-                           "");
+    return at(m, sums, row + m->sum_at[i % m->vectors]);
 }
 
-/* first: NULL on the way out. */
+/* Zero, or what stands in sums unless `first`. */
 static void
-emit_sums(Micro *m, LLVMValueRef sums, LLVMValueRef first)
+begin_sums(Micro *m, LLVMValueRef sums, LLVMValueRef first)
 {
     const Contraction *c = m->k->c;
+    Unit *u = m->k->u;
+    int n = m->rows * m->vectors;
     unsigned align = (unsigned)(c->lanes * c->bytes);
+    LLVMValueRef zero = LLVMConstNull(m->k->vector), old[64];
+    LLVMBasicBlockRef from[2], go_on, after;
 
-    for (int r = 0; r < m->rows; r++)
-        for (int v = 0; v < m->vectors; v++) {
-            LLVMValueRef *s = &m->sum[r * m->vectors + v];
-            LLVMValueRef p = at(m, sums, r * tile_width(c) + m->sum_at[v]);
+    for (int i = 0; i < n; i++)
+        m->sum[i] = zero;
+    if (!c->outside)
+        return;
+    from[0] = LLVMGetInsertBlock(u->b);
+    from[1] = go_on = block_new(u, "more");
+    after = block_new(u, "begin");
+    first = LLVMBuildICmp(u->b, LLVMIntNE, first, const_i64(u, 0), "");
+    LLVMBuildCondBr(u->b, first, after, go_on);
+    LLVMPositionBuilderAtEnd(u->b, go_on);
+    for (int i = 0; i < n; i++)
+        old[i] = load(u, m->k->vector, sum_place(m, sums, i), align);
+    LLVMBuildBr(u->b, after);
+    LLVMPositionBuilderAtEnd(u->b, after);
+    for (int i = 0; i < n; i++) {
+        LLVMValueRef either[] = {zero, old[i]};
 
-            if (!first)
-                store(m->k->u, *s, p, align);
-            else if (c->outside)
-                *s = sum_before(m, p, first, align);
-            else
-                *s = LLVMConstNull(m->k->vector);
-        }
+        m->sum[i] = LLVMBuildPhi(u->b, m->k->vector, "");
+        LLVMAddIncoming(m->sum[i], either, from, 2);
+    }
+}
+
+static void
+keep_sums(const Micro *m, LLVMValueRef sums)
+{
+    unsigned align = (unsigned)(m->k->c->lanes * m->k->c->bytes);
+
+    for (int i = 0; i < m->rows * m->vectors; i++)
+        store(m->k->u, m->sum[i], sum_place(m, sums, i), align);
+}
+
+bool
+stores_result(const Contraction *c)
+{
+    return !c->group && c->split == 1 && c->walk == WALK_LANES &&
+           (!c->outside || c->blocked) && c->lane.inner % c->lanes == 0;
+}
+
+static void
+store_result(const Micro *m, LLVMValueRef result)
+{
+    const Contraction *c = m->k->c;
+    Unit *u = m->k->u;
+
+    for (int i = 0; i < m->rows * m->vectors; i++) {
+        int v = i % m->vectors;
+        LLVMValueRef p = at(
+            m, result, m->result_row[i / m->vectors] + m->result_lane[v]);
+
+        if (m->cut[v])
+            store_masked(u, c->dtype, c->lanes, m->sum[i], p,
+                         const_i64(u, m->cut[v]));
+        else
+            store(u, m->sum[i], p, (unsigned)c->bytes);
+    }
+}
+
+static void
+end_sums(const Micro *m, LLVMValueRef sums, LLVMValueRef result,
+         LLVMValueRef last)
+{
+    Unit *u = m->k->u;
+    LLVMBasicBlockRef keep, done;
+
+    if (!stores_result(m->k->c)) {
+        keep_sums(m, sums);
+        return;
+    }
+    if (m->k->c->outside) {
+        keep = block_new(u, "keep");
+        done = block_new(u, "done");
+        last = LLVMBuildICmp(u->b, LLVMIntNE, last, const_i64(u, 0), "");
+        LLVMBuildCondBr(u->b, last, done, keep);
+        LLVMPositionBuilderAtEnd(u->b, keep);
+        keep_sums(m, sums);
+        LLVMBuildRetVoid(u->b);
+        LLVMPositionBuilderAtEnd(u->b, done);
+    }
+    store_result(m, result);
 }
 
 LLVMValueRef
@@ -291,23 +387,21 @@ make_micro(Maker *k, bool row_tail, bool lane_tail)
     Micro m = {.k = k};
     size_t first = c->outside ? 1 : 0;
     char suffix[16];
-    LLVMValueRef f, terms[2], once;
+    LLVMValueRef f, terms[2];
 
     snprintf(suffix, sizeof suffix, ".tile%d%d", row_tail, lane_tail);
-    f = part_begin(k, suffix, 3, 3);
+    f = part_begin(k, suffix, 4, 4);
     lay_rows(&m, c, row_tail);
     lay_lanes(&m, c, lane_tail);
-    once = LLVMBuildICmp(k->u->b, LLVMIntNE, LLVMGetParam(f, 5),
-                         const_i64(k->u, 0), "");
-    emit_sums(&m, LLVMGetParam(f, 2), once);
-    terms[0] = LLVMGetParam(f, 3);
-    terms[1] = LLVMGetParam(f, 4);
+    begin_sums(&m, LLVMGetParam(f, 2), LLVMGetParam(f, 6));
+    terms[0] = LLVMGetParam(f, 4);
+    terms[1] = LLVMGetParam(f, 5);
     if (first == vec_len(c->sum))
         emit_term(&m, LLVMGetParam(f, 0), 0, LLVMGetParam(f, 1), 0);
     else
         emit_axis(&m, first, parts_are_whole(c) ? NULL : terms,
                   LLVMGetParam(f, 0), LLVMGetParam(f, 1));
-    emit_sums(&m, LLVMGetParam(f, 2), NULL);
+    end_sums(&m, LLVMGetParam(f, 2), LLVMGetParam(f, 3), LLVMGetParam(f, 7));
     LLVMBuildRetVoid(k->u->b);
     return f;
 }

@@ -23,7 +23,7 @@ typedef struct Maker {
     const Contraction *c;
     LLVMTypeRef element, vector;
     LLVMValueRef micro[2][2]; /* [rows' tail][lanes' tail]; NULL: not needed */
-    LLVMValueRef image[2], pack, pack_rows, transpose;
+    LLVMValueRef image[2], pack, transpose;
     LLVMValueRef pair_pack[2]; /* of rows, lanes; NULL: in place */
     /* Of the kernel that is being built. */
     Port *in, *out;            /* vectors */
@@ -35,7 +35,8 @@ typedef struct Maker {
 
 /* An offset of blocks: in the operand of a side and in every class. */
 typedef struct Spot {
-    LLVMValueRef in;    /* elements */
+    LLVMValueRef in;     /* elements */
+    LLVMValueRef beside; /* in the other side's operand */
     LLVMValueRef *at;   /* a class each, elements */
     LLVMValueRef count; /* of inner indices */
 } Spot;
@@ -49,17 +50,18 @@ LLVMValueRef offset_add(Unit *u, LLVMValueRef sum, LLVMValueRef index,
 LLVMValueRef const_index(Unit *u, int64_t x);
 bool is_const(LLVMValueRef v, int64_t *x);
 
-/* void f(ptr rows, ptr lanes, ptr sums, i64 from, i64 to, i64 first): adds the
-   terms [from, to) of the blocks' sum to a register tile; from zero, unless the
-   sum is walked outside and this is not its first index, then from what stands
-   in sums. */
+/* void f(ptr rows, ptr lanes, ptr sums, ptr result, i64 from, i64 to, i64
+   first, i64 last): adds the terms [from, to) of the blocks' sum to a register
+   tile; from zero, unless the sum is walked outside and this is not its first
+   index, then from what stands in sums. They go back there, or to the result if
+   it stores them and this is the last index. */
 LLVMValueRef make_micro(Maker *k, bool row_tail, bool lane_tail);
-/* Element stride of sum axis i in a side's operand or its panel. */
-int64_t side_stride(const Contraction *c, const Side *s, size_t i);
-bool side_packed(const Contraction *c, const Side *s);
+bool stores_result(const Contraction *c);
+/* Element stride of sum axis i in the lanes' operand or their panel. */
+int64_t lane_stride(const Contraction *c, size_t i);
 
-/* void f(ptr source, ptr panel, i64 count, i64 terms): a block of one side. */
-LLVMValueRef make_pack(Maker *k, const Side *s);
+/* void f(ptr source, ptr panel, i64 count, i64 terms) */
+LLVMValueRef make_pack(Maker *k);
 /* void f(ptr source, ptr copy, i64 band) */
 LLVMValueRef make_image(Maker *k, int operand);
 /* void f(ptr from, ptr to, i64 from_stride, i64 to_stride), in bytes: a square

@@ -143,7 +143,7 @@ write_ptx(const Args *args, Module *m, const char *path)
     Grid grid = grid_emit(m, &o, GRID_PTX, made);
 
     write_text(args->arena, path, read_text(args->arena, made));
-    if (grid.left_out)
+    if (grid.left_out && !option_on(args, OPT_quiet))
         fprintf(stderr,
                 "note: %d of %d kernels are in the PTX; the other nodes have "
                 "none for a GPU yet: %s\n",
@@ -295,6 +295,7 @@ cmd_compile(const Args *args)
     Module *m;
 
     expect_operands(args, 1);
+    use_machine_file(args);
     text_add(&path, "train%s", kinds[kind].ending);
     path.s = (char *)(uintptr_t)option(args, OPT_output, path.s);
     require_name(kind, path.s);

@@ -31,6 +31,7 @@ cmd_plan(const Args *args)
     if (args->operand && strcmp(args->operand[0], "diff") == 0)
         return plan_diff(args);
     expect_operands(args, 1);
+    use_machine_file(args);
     m = load_model(args, args->operand[0]);
     run_passes(args, m, passes_left(m));
     if (m->stage != ST_PLACED)

@@ -20,6 +20,12 @@ void run_passes(const Args *args, Module *m, const char *otherwise);
 const char *passes_left(const Module *m);
 const Machine *machine_of(const Args *args);
 
+/* Where the figures of this machine are kept: --machine, else
+   $XDG_CONFIG_HOME/snug/machine or ~/.config/snug/machine; NULL: nowhere. */
+const char *machine_file(const Args *args);
+/* Predictions go by that file if it is there; one that was named must be. */
+void use_machine_file(const Args *args);
+
 /* No plan leaves without the independent checker's word: raises status 4 with
    its verdict if it refuses. */
 void require_good_plan(const Args *args, const Module *m);

@@ -108,8 +108,8 @@ read_printing(const Args *args, PipelineOptions *o)
         NULL
     };
     static const char *const topics[] = {
-        "contract", "kernels", "place", "recompute", "rewrite", "schedule",
-        NULL};
+        "contract", "fuse",    "kernels",  "place", "recompute",
+        "rewrite",  "schedule", NULL};
     const char *log = option(args, OPT_log, NULL);
 
     o->print_after = option(args, OPT_print_after, NULL);

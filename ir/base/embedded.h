@@ -7,7 +7,9 @@ typedef struct Embedded {
     const char *text;
 } Embedded;
 
-/* NULL-ended: passes/train/rules, passes/simplify/rules, frontend/cli/page. */
-extern const Embedded embedded_rules[], embedded_rewrites[], embedded_page[];
+/* NULL-ended: passes/train/rules, passes/simplify/rules, ir/figures,
+   frontend/cli/calibrate and frontend/cli/page. */
+extern const Embedded embedded_rules[], embedded_rewrites[];
+extern const Embedded embedded_figures[], embedded_nets[], embedded_page[];
 
 #endif

@@ -1,12 +1,15 @@
 /* conv: convolution of NCHW or NHWC and its two gradients, as products over
-   gathered elements, in the same order whatever the layout. Padded taps are zeros that take part: fma(0, w, sum). k runs over
-   (kh, kw, c), for the input's gradient over (kh, kw, out c), for the weight's
-   over (n, oh, ow). */
+   gathered elements, in the same order whatever the layout. Padded taps are
+   zeros that take part: fma(0, w, sum). k runs over (kh, kw, c), for the
+   input's gradient over (kh, kw, out c), for the weight's over
+   (n, oh, ow). */
 #include "ir/eval.h"
 #include "ir/ops/geometry.h"
 #include "ir/ops/product.h"
 
 #include <string.h>
+
+enum { SPLIT_FROM = 2048, PARTS_MOST = 16, RESULTS_MOST = 1 << 20 };
 
 static const char *const lists[] = {"strides", "pads", "dilations"};
 
@@ -117,6 +120,20 @@ pixels(const Node *node, const Type *y)
     return y->dim[0] * y->dim[h] * y->dim[h + 1];
 }
 
+/* Parts of whole images, as many as make tasks enough and results few. */
+static int64_t
+image_split(int64_t weights, int64_t images, int64_t k)
+{
+    int64_t split = images;
+
+    if (k < SPLIT_FROM)
+        return 1;
+    while (split > 1 && (images % split || split > PARTS_MOST ||
+                         split * weights > RESULTS_MOST))
+        split--;
+    return split;
+}
+
 /* Of conv(x, w) for its weight, y being the type of its result. */
 static ValueId
 weight_gradient(Builder *b, const Node *node, ValueId x, ValueId dy,
@@ -124,6 +141,10 @@ weight_gradient(Builder *b, const Node *node, ValueId x, ValueId dy,
 {
     int64_t mn = type_elements(w) / node_int(node, "groups");
     GradFrom from = {node, split_of(mn, pixels(node, y))};
+
+    if (node_int(node, "nhwc"))
+        from.split = image_split(type_elements(w), y->dim[0],
+                                 pixels(node, y));
 
     return conv_build(b, OP_conv_grad_weight, (ValueId[]){x, dy}, w, &from);
 }

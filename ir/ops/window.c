@@ -1,8 +1,9 @@
-/* window: max and mean pooling of NCHW or NHWC and their gradients. Taps are taken in
-   the order (kh, kw), padded ones left out: max begins at -inf, so a NaN is
-   never the largest; mean is the sum from +0, divided by all taps (count_pad)
-   or by those inside, 0 if there is none. A gradient adds, from +0, what the
-   windows (oh, ow) that hold the element give to it, in ascending order. */
+/* window: max and mean pooling of NCHW or NHWC and their gradients. Taps are
+   taken in the order (kh, kw), padded ones left out: max begins at -inf, so a
+   NaN is never the largest; mean is the sum from +0, divided by all taps
+   (count_pad) or by those inside, 0 if there is none. A gradient adds, from +0,
+   what the windows (oh, ow) that hold the element give to it, in ascending
+   order. */
 #include "ir/ops/geometry.h"
 
 #include <math.h>

@@ -1,39 +1,24 @@
 /* fuse: joins element-wise nodes with the products, reductions and other
-   element-wise nodes beside them into groups, a kernel each.
+   element-wise nodes beside them into groups, a kernel each, so that the least
+   is moved through memory.
 
-   Clusters grow along the order: each node tries to join the clusters of its
-   operands, nearest first. A cluster runs at one position; the invariant is
-   that running every cluster at its position is a valid order. Producer P and
+   Each node begins as a cluster of its own. Of all pairs of clusters where one
+   reads what the other makes (or both reduce the same) the one that saves most
+   bytes joins first. A cluster runs at one position; the invariant is that
+   running every cluster at its position is a valid order. Producer P and
    consumer M at positions p < m may join if
      at m: everything else that needs P comes after m, or
      at p: everything else that M needs comes before p.
    No cycle can arise, and each test looks only at the neighbours. */
+#include "passes/memory/fuse.h"
 #include "passes/pass.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "passes/memory/fuse_kinds.h"
+#include "ir/base/diag.h"
 
 enum { MEMBERS_MOST = 64, PORTS_MOST = 48 };
-
-typedef struct Cluster {
-    Shape shape;
-    int position;
-    NodeId leader;  /* CK_CONTRACT: the product */
-    NodeId *member; /* vector, in order */
-} Cluster;
-
-typedef struct Fuse {
-    Graph *g;
-    Arena *scratch;
-    const Facts *facts; /* of the graph as it was */
-    bool *replaced;     /* ValueId -> another value lies over it */
-    Depends before;     /* node -> what it depends on */
-    uint32_t *after_of;
-    NodeId *after; /* the reverse, CSR */
-    Cluster **of;  /* NodeId -> its cluster */
-} Fuse;
 
 static void
 reverse_edges(Fuse *f)
@@ -54,22 +39,26 @@ reverse_edges(Fuse *f)
             f->after[fill[f->before.on[e]]++] = n;
 }
 
+/* A copy and what it was made for are one from the beginning. */
 static void
 make_clusters(Fuse *f)
 {
     Graph *g = f->g;
 
     f->of = NEWN(f->scratch, Cluster *, vec_len(g->node));
-    for (size_t k = 0; k < vec_len(g->order); k++) {
-        NodeId n = g->order[k];
-        Cluster *c = NEW(f->scratch, Cluster);
+    for (size_t k = vec_len(g->order); k-- > 0;) {
+        NodeId n = g->order[k], reader = f->again[n];
+        Cluster *c = reader ? f->of[reader] : NEW(f->scratch, Cluster);
 
+        f->of[n] = c;
+        if (reader)
+            continue;
         c->shape = node_shape(g, node_at(g, n));
         c->position = (int)k;
         c->leader = c->shape.kind == CK_CONTRACT ? n : 0;
-        vec_push(f->scratch, c->member, n);
-        f->of[n] = c;
     }
+    for (size_t k = 0; k < vec_len(g->order); k++)
+        vec_push(f->scratch, f->of[g->order[k]]->member, g->order[k]);
 }
 
 /* Does everything that needs p, but m, come after m's position? */
@@ -120,10 +109,8 @@ feeds_leader(const Fuse *f, const Cluster *p, const Cluster *m)
     return false;
 }
 
-/* The last version of a store inside the cluster must come out even if nobody
-   reads it. */
-static bool
-is_final_version(const Fuse *f, ValueId v)
+bool
+fuse_final(const Fuse *f, ValueId v)
 {
     return value_at(f->g, v)->over &&
            value_at(f->g, graph_root(f->g, v))->kind == V_STORE &&
@@ -142,7 +129,7 @@ only_for(const Fuse *f, const Cluster *p, const Cluster *m)
         for (int r = 0; r < n->nout; r++) {
             ValueId v = n->out[r];
 
-            if (is_final_version(f, v))
+            if (fuse_final(f, v))
                 return false;
             for (uint32_t u = uses->use_of[v]; u < uses->use_of[v + 1];
                  u++) {
@@ -241,39 +228,55 @@ join_members(Fuse *f, const Cluster *p, const Cluster *m)
     return joined;
 }
 
-static void
-try_join(Fuse *f, Cluster *p, Cluster *m)
+/* Why p and m cannot be one cluster; NULL: they can, at m's position if sink,
+   else at p's. */
+static const char *
+refusal(const Fuse *f, const Cluster *p, const Cluster *m, bool *sink)
 {
     Shape joined = join_shapes(&p->shape, &m->shape);
+
+    if (joined.kind == CK_ALONE)
+        return "no kernel does both";
+    if (feeds_leader(f, p, m))
+        return "a product reads whole rows of it";
+    if (vec_len(p->member) + vec_len(m->member) > MEMBERS_MOST ||
+        ports(f, p) + ports(f, m) > 2 * PORTS_MOST)
+        return "too large for one kernel";
+    if (joined.kind == CK_TAIL && p->shape.kind == CK_MAP &&
+        !only_for(f, p, m))
+        return "others read what is reduced";
+    if (update_in_the_way(f, p, m) || update_in_the_way(f, m, p))
+        return "one reads across what the other updates";
+    *sink = can_sink(f, p, m);
+    return *sink || can_hoist(f, p, m) ? NULL : "others must come between";
+}
+
+static bool
+try_join(Fuse *f, Cluster *p, Cluster *m)
+{
     bool sink;
 
-    if (p == m || joined.kind == CK_ALONE || feeds_leader(f, p, m) ||
-        vec_len(p->member) + vec_len(m->member) > MEMBERS_MOST ||
-        ports(f, p) + ports(f, m) > 2 * PORTS_MOST)
-        return;
-    if (joined.kind == CK_CLOSED && !only_for(f, p, m))
-        return;
-    if (update_in_the_way(f, p, m) || update_in_the_way(f, m, p))
-        return;
-    sink = can_sink(f, p, m);
-    if (!sink && !can_hoist(f, p, m))
-        return;
+    if (refusal(f, p, m, &sink))
+        return false;
     m->member = join_members(f, p, m);
-    m->shape = joined;
+    m->shape = join_shapes(&p->shape, &m->shape);
     m->leader = p->leader ? p->leader : m->leader;
     m->position = sink ? m->position : p->position;
     for (size_t i = 0; i < vec_len(p->member); i++)
         f->of[p->member[i]] = m;
+    return true;
 }
 
 /* What only makes its operand wider is made where it is read: it would come out
    of its producer's group in its wide form. */
 static bool
-only_widens(const Graph *g, const Node *n)
+only_widens(const Graph *g, const Cluster *c)
 {
+    const Node *n = node_at(g, c->member[0]);
     const Formula *f;
 
-    if (n->op != OP_map || n->nin != 1 || n->nout != 1)
+    if (vec_len(c->member) > 1 || n->op != OP_map || n->nin != 1 ||
+        n->nout != 1)
         return false;
     f = node_attr(n, "formula")->formula;
     return f->node[f->result[0]].op == EX_INPUT &&
@@ -281,202 +284,84 @@ only_widens(const Graph *g, const Node *n)
                type_bytes(&value_at(g, n->in[0])->type);
 }
 
-/* The producers' clusters of node n, nearest first. */
+/* The pair that saves most first; what joined has new worth for its
+   neighbours. */
 static void
-join_producers(Fuse *f, NodeId n)
+join_all(Fuse *f)
 {
-    const Node *node = node_at(f->g, n);
-    uint64_t *key = NULL;
+    Pair pair;
 
-    if (only_widens(f->g, node))
-        return;
-    for (int i = 0; i < node->nin; i++) {
-        NodeId def = value_at(f->g, node->in[i])->def;
+    for (size_t k = 0; k < vec_len(f->g->order); k++)
+        fuse_push_all(f, f->of[f->g->order[k]]);
+    while (fuse_pop(f, &pair)) {
+        Cluster *p = f->of[pair.p], *m = f->of[pair.m];
 
-        if (def && f->of[def])
-            vec_push(f->scratch, key,
-                     (uint64_t)f->of[def]->position << 32 | def);
+        if (!only_widens(f->g, m) && try_join(f, p, m))
+            fuse_push_all(f, m);
     }
-    if (key)
-        qsort(key, vec_len(key), sizeof *key, by_number);
-    for (size_t i = vec_len(key); i-- > 0;)
-        try_join(f, f->of[(NodeId)key[i]], f->of[n]);
 }
 
-/* ---- making the groups ------------------------------------------------ */
+/* ---- what --log=fuse tells ---------------------------------------------- */
 
-static bool
-inside(const Fuse *f, const Cluster *c, ValueId v)
+static const char *
+name_of(const Fuse *f, const Cluster *c)
 {
-    NodeId def = value_at(f->g, v)->def;
+    const Node *n = node_at(f->g, vec_last(c->member));
 
-    return def && f->of[def] == c;
-}
-
-static bool
-read_outside(const Fuse *f, const Cluster *c, ValueId v)
-{
-    const Facts *uses = f->facts;
-
-    for (uint32_t u = uses->use_of[v]; u < uses->use_of[v + 1]; u++) {
-        NodeId user = uses->use[u].node;
-
-        if (!user || f->of[user] != c)
-            return true;
-    }
-    return false;
-}
-
-static ValueId
-body_value(Graph *body, const Graph *g, ValueId v)
-{
-    ValueId known = graph_find(body, value_at(g, v)->name);
-
-    return known ? known : graph_body_input(body, g, v);
+    return value_at(f->g, n->out[0])->name;
 }
 
 static void
-copy_member(const Graph *g, Graph *body, NodeId n)
+tell_refusals(Fuse *f, const Cluster *m)
 {
-    const Node *node = node_at(g, n);
-    ValueId *in = NEWN(body->module->arena, ValueId, node->nin + 1);
-    NodeId copy;
-    Node *c;
+    const Cluster *told = NULL;
 
-    for (int i = 0; i < node->nin; i++)
-        in[i] = body_value(body, g, node->in[i]);
-    copy = graph_node(body, node->op, node->phase, node->nin, in, node->nout);
-    c = node_at(body, copy);
-    memcpy(c->attr, node->attr, sizeof c->attr);
-    c->source = node->source;
-    c->source_op = node->source_op;
-    for (int i = 0; i < node->nout; i++)
-        graph_result(body, copy, i, value_at(g, node->out[i])->name,
-                     value_at(g, node->out[i])->type);
-}
-
-/* What the cluster's value v lies over when only outer values count. */
-static ValueId
-outer_over(const Fuse *f, const Cluster *c, ValueId v)
-{
-    ValueId over = value_at(f->g, v)->over;
-
-    while (over && inside(f, c, over))
-        over = value_at(f->g, over)->over;
-    return over;
-}
-
-/* Results of the cluster stay values of the graph; what is only read inside
-   leaves it. */
-static ValueId *
-results_of(Fuse *f, const Cluster *c)
-{
-    Graph *g = f->g;
-    ValueId *result = NULL;
-
-    for (size_t i = 0; i < vec_len(c->member); i++) {
-        const Node *n = node_at(g, c->member[i]);
-
-        for (int r = 0; r < n->nout; r++) {
-            ValueId v = n->out[r];
-
-            if (read_outside(f, c, v) || is_final_version(f, v))
-                vec_push(f->scratch, result, v);
-            else
-                map_put_ptr(g->by_name, value_at(g, v)->name, 0);
-        }
-    }
-    return result;
-}
-
-static ValueId *
-operands_of(Fuse *f, const Cluster *c)
-{
-    ValueId *operand = NULL;
-
-    for (size_t i = 0; i < vec_len(c->member); i++) {
-        const Node *n = node_at(f->g, c->member[i]);
+    for (size_t i = 0; i < vec_len(m->member); i++) {
+        const Node *n = node_at(f->g, m->member[i]);
 
         for (int k = 0; k < n->nin; k++) {
-            bool known = inside(f, c, n->in[k]);
+            NodeId def = value_at(f->g, n->in[k])->def;
+            const Cluster *p = def ? f->of[def] : NULL;
+            const char *why;
+            bool sink;
 
-            for (size_t j = 0; j < vec_len(operand) && !known; j++)
-                known = operand[j] == n->in[k];
-            if (!known)
-                vec_push(f->scratch, operand, n->in[k]);
+            if (!p || p == m || p == told || p->shape.kind == CK_ALONE)
+                continue;
+            told = p;
+            why = refusal(f, p, m, &sink);
+            if (why)
+                log_line("fuse", "%%%s, not with %%%s: %s; would save %lld B",
+                         name_of(f, m), name_of(f, p), why,
+                         (long long)fuse_saved(f, p, m));
         }
     }
-    return operand;
 }
 
-/* The cluster as one node, not in the order yet; 0 if nobody reads it. */
-static NodeId
-make_group(Fuse *f, const Cluster *c)
-{
-    Graph *g = f->g;
-    Graph *body = graph_new(g->module, "");
-    ValueId *operand = operands_of(f, c), *result = results_of(f, c);
-    ValueId *over = NEWN(f->scratch, ValueId, vec_len(result));
-    const Node *named =
-        node_at(g, c->leader ? c->leader : c->member[vec_len(c->member) - 1]);
-    Sym source = named->source, source_op = named->source_op;
-    char phase = node_at(g, vec_last(c->member))->phase;
-    NodeId n;
-
-    if (!result)
-        return 0;
-    body->outer = g;
-    for (size_t i = 0; i < vec_len(operand); i++)
-        graph_body_input(body, g, operand[i]);
-    for (size_t i = 0; i < vec_len(c->member); i++)
-        copy_member(g, body, c->member[i]);
-    for (size_t i = 0; i < vec_len(result); i++)
-        over[i] = outer_over(f, c, result[i]);
-    n = graph_node(g, OP_group, phase, (int)vec_len(operand), operand,
-                   (int)vec_len(result));
-    (void)vec_pop(g->order);
-    for (size_t i = 0; i < vec_len(result); i++) {
-        Value *v = value_at(g, result[i]);
-
-        vec_push(g->module->arena, body->output, graph_find(body, v->name));
-        v->def = n;
-        v->over = over[i];
-        node_at(g, n)->out[i] = result[i];
-    }
-    node_at(g, n)->body = body;
-    node_at(g, n)->source = source;
-    node_at(g, n)->source_op = source_op;
-    return n;
-}
-
-/* Clusters at their positions. */
 static void
-rebuild(Fuse *f)
+tell(Fuse *f)
 {
-    Graph *g = f->g;
-    size_t count = vec_len(g->order);
-    Cluster **at = NEWN(f->scratch, Cluster *, count);
-    NodeId *order = NULL;
+    static const char *const kinds[] = {"alone", "maps", "rows", "tail",
+                                        "product"};
 
-    for (size_t k = 0; k < count; k++)
-        at[f->of[g->order[k]]->position] = f->of[g->order[k]];
-    for (size_t k = 0; k < count; k++) {
-        NodeId n = !at[k]                        ? 0
-                   : vec_len(at[k]->member) == 1 ? at[k]->member[0]
-                                                 : make_group(f, at[k]);
+    for (size_t k = 0; k < vec_len(f->g->order); k++) {
+        const Cluster *c = f->of[f->g->order[k]];
 
-        if (n)
-            vec_push(g->module->arena, order, n);
+        if (c->member[0] != f->g->order[k] || c->shape.kind == CK_ALONE)
+            continue;
+        if (vec_len(c->member) > 1)
+            log_line("fuse", "%%%s: %s, %zu nodes, saves %lld B",
+                     name_of(f, c), kinds[c->shape.kind], vec_len(c->member),
+                     (long long)fuse_saved_by(f, c));
+        tell_refusals(f, c);
     }
-    g->order = order;
 }
 
 static void
 fuse_graph(Graph *g, Arena *scratch)
 {
     Fuse f = {.g = g, .scratch = scratch};
-    size_t count = vec_len(g->order);
 
+    f.again = fuse_compute_again(g, scratch);
     f.facts = facts(g);
     f.replaced = NEWN(scratch, bool, vec_len(g->value));
     for (size_t v = 1; v < vec_len(g->value); v++)
@@ -484,9 +369,11 @@ fuse_graph(Graph *g, Arena *scratch)
     f.before = depends(scratch, g);
     reverse_edges(&f);
     make_clusters(&f);
-    for (size_t k = 0; k < count; k++)
-        join_producers(&f, g->order[k]);
-    rebuild(&f);
+    f.mark = NEWN(scratch, uint32_t, vec_len(g->value));
+    join_all(&f);
+    if (log_on("fuse"))
+        tell(&f);
+    fuse_rebuild(&f);
     graph_touch(g);
 }
 

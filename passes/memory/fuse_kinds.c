@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-/* A row stays in the nearest cache. */
-enum { ROW_MOST = 8192 };
+/* A row stays in the nearest cache; a long one in the next, if there are rows
+   enough for all workers. */
+enum { ROW_MOST = 8192, LONG_ROW_MOST = 65536, LONG_ROWS_LEAST = 64 };
 
 static bool
 same_dims(const Type *a, const Type *b)
@@ -17,9 +18,8 @@ same_dims(const Type *a, const Type *b)
     return type_equal(&x, b);
 }
 
-/* The space with the reduced axes 1. */
-static Type
-row_space(const Shape *s)
+Type
+shape_row(const Shape *s)
 {
     Type t = s->space;
 
@@ -59,7 +59,8 @@ short_rows(const Shape *s)
         else
             rows *= s->space.dim[i];
     }
-    return ends_reduced(s) && length <= ROW_MOST &&
+    return ends_reduced(s) &&
+           length <= (rows < LONG_ROWS_LEAST ? ROW_MOST : LONG_ROW_MOST) &&
            (rows > 1 || length <= 64);
 }
 
@@ -93,7 +94,7 @@ node_shape(const Graph *g, const Node *n)
 static Shape
 join_rows(const Shape *rows, const Shape *other)
 {
-    Type row = row_space(rows);
+    Type row = shape_row(rows);
     bool fits;
 
     if (other->kind == CK_ROWS)
@@ -105,13 +106,26 @@ join_rows(const Shape *rows, const Shape *other)
     return fits ? *rows : (Shape){0};
 }
 
+/* May several reductions of this shape be one kernel? Of few long rows each is
+   cut into parts of its own. */
+static bool
+shape_takes_tails(const Shape *s)
+{
+    Type row = shape_row(s);
+
+    return ends_reduced(s) && type_elements(&row) >= LONG_ROWS_LEAST;
+}
+
 Shape
 join_shapes(const Shape *p, const Shape *m)
 {
     bool same = same_dims(&p->space, &m->space);
 
     if (p->kind == CK_MAP && m->kind == CK_TAIL && same)
-        return (Shape){CK_CLOSED, m->space, m->axes};
+        return *m;
+    if (p->kind == CK_TAIL && m->kind == CK_TAIL && same &&
+        p->axes == m->axes && shape_takes_tails(m))
+        return *m;
     if (p->kind == CK_CONTRACT && m->kind == CK_MAP && same)
         return *p;
     if (p->kind == CK_MAP && (m->kind == CK_MAP || m->kind == CK_CONTRACT) &&

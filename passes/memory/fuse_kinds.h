@@ -8,9 +8,8 @@ typedef enum ClusterKind {
     CK_ALONE,    /* not to be fused */
     CK_MAP,      /* element-wise over `space` */
     CK_ROWS,     /* maps and reductions over the same trailing axes */
-    CK_TAIL,     /* any other reduction: takes maps in front, then closed */
-    CK_CONTRACT, /* a product or convolution and maps on its result */
-    CK_CLOSED
+    CK_TAIL,     /* any other reductions and the maps in front of them */
+    CK_CONTRACT  /* a product or convolution and maps on its result */
 } ClusterKind;
 
 typedef struct Shape {
@@ -18,6 +17,8 @@ typedef struct Shape {
     Type space;    /* the iteration space; its element type is of no account */
     unsigned axes; /* CK_ROWS, CK_TAIL: bit i: axis i of space is reduced */
 } Shape;
+
+Type shape_row(const Shape *s); /* the space with the reduced axes 1 */
 
 Shape node_shape(const Graph *g, const Node *n);
 

@@ -2,13 +2,13 @@
    for, and how each buffer can be made again. */
 #include <string.h>
 
+#include "ir/cost.h"
 #include "ir/facts.h"
 #include "ir/infer.h"
 #include "ir/tiling.h"
 #include "passes/plan/course.h"
 #include "passes/plan/recipe.h"
 #include "passes/tools/in_place.h"
-#include "passes/tools/seconds.h"
 
 typedef struct Build {
     Arena *a;
@@ -135,7 +135,7 @@ add_run(Build *b, NodeId id)
     Run r = {.node = id, .recipe = -1, .in = (int)vec_len(b->touch)};
 
     b->run_of[id] = at;
-    r.seconds = node_seconds(b->g, id, b->machine);
+    r.seconds = cost_seconds(b->g, id, b->machine).many;
     if (!node_scratch(b->g, n))
         r.aside = aligned(b, scratch_bytes(s, b->machine));
     find_reads(b, n, &in, &b->of->reads[at]);
@@ -265,12 +265,12 @@ add_recipe(Build *b, int item, bool part, const ValueId *now)
     NodeId made = recipe_node(b->a, b->draft, r.value, part, now);
     ValueId result = recipe_result(b->draft, made, r.value);
     const Node *n = node_at(b->draft, made);
+    Scratch scratch;
 
     find_reads(b, n, &r.in, &r.store);
-    r.seconds = node_seconds(b->draft, made, b->machine);
-    r.aside = aligned(
-        b, scratch_bytes(tiling_scratch(b->draft, made, b->machine),
-                         b->machine));
+    r.seconds = cost_seconds(b->draft, made, b->machine).many;
+    scratch = tiling_scratch(b->draft, made, b->machine);
+    r.aside = aligned(b, scratch_bytes(scratch, b->machine));
     for (int i = 0; i < n->nout; i++)
         if (n->out[i] != result)
             r.aside +=
@@ -289,9 +289,8 @@ is_repeatable(const Build *b, int item)
     const Item *x = &b->item[item];
     const Run *r = x->maker < 0 ? NULL : &b->run[x->maker];
 
-    return r && !x->to_end &&
-           !b->unsettled[b->f->buffer_of[x->value]] && !writes_store(b, x->maker) &&
-           !b->of->floating[x->maker] &&
+    return r && !x->to_end && !b->unsettled[b->f->buffer_of[x->value]] &&
+           !writes_store(b, x->maker) && !b->of->floating[x->maker] &&
            value_at(b->g, x->value)->def == r->node &&
            aligned(b, type_bytes(&value_at(b->g, x->value)->type)) ==
                x->bytes;

@@ -13,6 +13,7 @@ typedef struct Writer {
     bool *shown;               /* view -> it is in the order */
     Map *view_again;           /* version, view -> that view of the version */
     ValueId *now;              /* for recipes; zero between them */
+    ValueId **in;              /* node of the entry -> what it is to read */
     NodeId *order;             /* vector */
 } Writer;
 
@@ -82,30 +83,43 @@ value_in(Writer *w, int version, ValueId v)
     return (ValueId)found;
 }
 
-/* The operands of a node of the entry as they are by then. */
+/* What a node of the entry is to read; it is changed in the end, for recipes
+   begin from the nodes as they were. */
 static void
 write_first(Writer *w, const Run *r)
 {
-    Graph *g = w->g;
+    const Node *n = node_at(w->g, r->node);
+    ValueId *in = NEWN(w->a, ValueId, n->nin + 1);
 
-    for (int i = 0; i < node_at(g, r->node)->nin; i++) {
-        ValueId v = node_at(g, r->node)->in[i], to = v;
+    for (int i = 0; i < node_at(w->g, r->node)->nin; i++) {
+        ValueId v = node_at(w->g, r->node)->in[i];
         int version = version_read(w, r, v);
-        Graph *body;
 
-        if (version >= 0)
-            to = value_in(w, version, v);
-        body = node_at(g, r->node)->body;
-        node_at(g, r->node)->in[i] = to;
-        if (to == v || !body)
-            continue;
-        make_name_free(body, value_at(g, to)->name);
-        rename_value(body, body->input[i], value_at(g, to)->name);
+        in[i] = version < 0 ? v : value_in(w, version, v);
     }
-    vec_push(g->module->arena, w->order, r->node);
+    w->in[r->node] = in;
+    vec_push(w->g->module->arena, w->order, r->node);
 }
 
-/* Calls for each value that the recipe's node may read. */
+static void
+change_operands(Graph *g, NodeId id, const ValueId *in)
+{
+    const Node *n = node_at(g, id);
+
+    for (int i = 0; i < n->nin; i++) {
+        const char *name = value_at(g, in[i])->name;
+
+        if (n->in[i] == in[i])
+            continue;
+        n->in[i] = in[i];
+        if (!n->body)
+            continue;
+        make_name_free(n->body, name);
+        rename_value(n->body, n->body->input[i], name);
+    }
+}
+
+/* now[] for each value that the recipe's node may read. */
 static void
 look_up_all(Writer *w, const Run *r, const Node *n, bool forget)
 {
@@ -178,6 +192,7 @@ course_write(Arena *scratch, Graph *g, const Course *c)
     w.value = NEWN(scratch, ValueId, c->items + 1);
     w.shown = NEWN(scratch, bool, vec_len(g->value));
     w.view_again = map_new(scratch);
+    w.in = NEWN(scratch, ValueId *, vec_len(g->node) + 1);
     w.now = NEWN(scratch, ValueId, vec_len(g->value));
     behind = views_behind(&w);
     show_all(&w, behind[0]);
@@ -194,6 +209,8 @@ course_write(Arena *scratch, Graph *g, const Course *c)
     for (size_t i = 0; i < vec_len(g->output); i++)
         if (is_view(g, g->output[i]))
             show(&w, g->output[i]);
+    for (int r = 0; r < c->of->runs; r++)
+        change_operands(g, c->run[r].node, w.in[c->run[r].node]);
     g->order = w.order;
     graph_touch(g);
 }

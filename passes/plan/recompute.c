@@ -124,9 +124,10 @@ static bool
 fit_entry(PassRun *r, Entry *e)
 {
     int64_t goal = r->budget;
+    Course *c = course_new(r->scratch, e->of);
+    int first = c->length;
 
     for (int k = 0; k < ROUNDS; k++) {
-        Course *c = course_new(r->scratch, e->of);
         bool fits = recompute_fit(r->scratch, c, goal);
         int64_t bytes = placed_bytes(r, e->g, e->of, c);
 
@@ -134,7 +135,7 @@ fit_entry(PassRun *r, Entry *e)
                  "%s: goal %" PRId64 " peak %" PRId64 " placed %" PRId64
                  " again %d",
                  e->g->name, goal, course_peak(r->scratch, c), bytes,
-                 c->length - course_new(r->scratch, e->of)->length);
+                 c->length - first);
         if (bytes < e->least)
             e->least = bytes;
         if (bytes <= r->budget) {

@@ -6,10 +6,10 @@
 #include "passes/plan/recompute_search.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-enum { TRIED = 8, PRICES = 3, STEPS_MOST = 4000, DEPTH_MOST = 2000 };
+enum { TRIED = 8, MOST_TRIED = 64, PRICES = 3, STEPS_MOST = 4000 };
+enum { DEPTH_MOST = 2000 };
 
 /* To drop a version behind one of its readers until the next. */
 typedef struct Gap {
@@ -262,39 +262,56 @@ find_gaps(Search *s)
     return gap;
 }
 
-/* Tries the gaps of the best scores at several prices of a byte, and takes the
-   change that relieves most for its time. */
-static bool
-step(Search *s)
+/* The best of what was tried in a step. */
+typedef struct Change {
+    double rate;  /* bytes relieved, over positions, for a second */
+    double price; /* seconds for a byte dropped */
+} Change;
+
+/* Tries to drop one at several prices of a byte. */
+static void
+try_gap(Search *s, const Gap *gap, double before, Change *best)
 {
     static const double factor[PRICES] = {0, 1, 1e9};
-    double before = excess_of(s, s->profile), best = 0, paid = 0;
     double price = s->price;
-    Gap *gap = find_gaps(s);
-    size_t tried = vec_len(gap) < TRIED ? vec_len(gap) : TRIED;
 
-    for (size_t i = 0; i < tried * PRICES; i++) {
+    for (int i = 0; i < PRICES; i++) {
         double gain, seconds;
 
         course_copy(s->trial, s->now);
-        s->price = price * factor[i % PRICES];
-        if (!drop(s, s->trial, gap[i / PRICES].item, gap[i / PRICES].before))
+        s->price = price * factor[i];
+        if (!drop(s, s->trial, gap->item, gap->before))
             continue;
         profile_find(s->scratch, s->trial, s->after);
         gain = before - excess_of(s, s->after);
         seconds = s->after->seconds - s->profile->seconds + 1e-12;
-        if (getenv("RCDBG")) fprintf(stderr, "  gap %s %lld [%d..%d) est %g cost %g gain %g sec %g peak %lld\n", s->of->g->value[s->now->item[gap[i/PRICES].item].value].name, (long long)s->now->item[gap[i/PRICES].item].bytes, s->profile->first[gap[i/PRICES].item], gap[i/PRICES].before, gap[i/PRICES].gain, gap[i/PRICES].gain/gap[i/PRICES].score, gain, seconds, (long long)s->after->peak);
-        if (gain <= 0 || gain / seconds <= best)
+        if (gain <= 0 || gain / seconds <= best->rate)
             continue;
-        best = gain / seconds;
-        paid = seconds / (double)s->now->item[gap[i / PRICES].item].bytes;
+        best->rate = gain / seconds;
+        best->price = seconds / (double)s->now->item[gap->item].bytes;
         course_copy(s->best, s->trial);
     }
     s->price = price;
-    if (best <= 0)
+}
+
+/* Takes the change that relieves most for its time, among the gaps of the best
+   scores; false: none does. */
+static bool
+step(Search *s)
+{
+    double before = excess_of(s, s->profile);
+    Change best = {0};
+    Gap *gap = find_gaps(s);
+
+    for (size_t i = 0; i < vec_len(gap) && i < MOST_TRIED; i++) {
+        if (i >= TRIED && best.rate > 0)
+            break;
+        try_gap(s, &gap[i], before, &best);
+    }
+    if (best.rate <= 0)
         return false;
     course_copy(s->now, s->best);
-    s->price = paid > price ? paid : price;
+    s->price = best.price > s->price ? best.price : s->price;
     return true;
 }
 
@@ -375,14 +392,50 @@ first_price(const Search *s)
     return s->profile->seconds / bytes;
 }
 
+/* Slice by slice: what is above a goal that is near tells what to drop for it,
+   what is above a far one what serves all of it. */
+static void
+descend(Search *s, int64_t goal, int slices)
+{
+    int64_t slice = (s->profile->peak - s->of->stores) / slices + 1;
+    bool stuck = false;
+
+    s->goal = s->profile->peak;
+    for (int k = 0; k < STEPS_MOST && s->profile->peak > goal && !stuck; k++) {
+        int64_t next = s->profile->peak - slice;
+
+        if (s->profile->peak <= s->goal)
+            s->goal = next > goal ? next : goal;
+        stuck = !step(s);
+        arena_free(s->scratch);
+        s->scratch = arena_new();
+        profile_find(s->scratch, s->now, s->profile);
+    }
+    s->goal = goal;
+    if (s->profile->peak <= goal)
+        keep_what_fits(s);
+}
+
+static bool
+is_better(const Profile *p, const Profile *than, int64_t goal)
+{
+    if (p->peak > goal || than->peak > goal)
+        return p->peak < than->peak;
+    return p->seconds < than->seconds ||
+           (p->seconds <= than->seconds && p->peak < than->peak);
+}
+
 bool
 recompute_fit(Arena *a, Course *c, int64_t goal)
 {
-    Search s = {.a = a, .of = c->of, .now = c, .goal = goal};
+    static const int slices[] = {1, 4, 16, 64};
+    Search s = {.a = a, .of = c->of};
     int items = c->of->items;
-    bool fits = false;
+    Course *found = course_new(a, c->of);
+    Profile *best = profile_new(a, c);
 
     s.scratch = arena_new();
+    s.now = course_new(a, c->of);
     s.trial = course_new(a, c->of);
     s.best = course_new(a, c->of);
     s.profile = profile_new(a, c);
@@ -391,16 +444,19 @@ recompute_fit(Arena *a, Course *c, int64_t goal)
     s.mark = NEWN(a, int, items + 1);
     s.made = NEWN(a, int, items + 1);
     s.made_mark = NEWN(a, int, items + 1);
-    profile_find(s.scratch, c, s.profile);
-    s.price = first_price(&s);
-    for (int k = 0; k < STEPS_MOST && s.profile->peak > goal && step(&s); k++) {
-        arena_free(s.scratch);
-        s.scratch = arena_new();
-        profile_find(s.scratch, c, s.profile);
+    course_copy(found, c);
+    profile_find(s.scratch, c, best);
+    for (size_t i = 0; i < sizeof slices / sizeof *slices; i++) {
+        course_copy(s.now, c);
+        profile_find(s.scratch, s.now, s.profile);
+        s.price = first_price(&s);
+        descend(&s, goal, slices[i]);
+        if (!is_better(s.profile, best, goal))
+            continue;
+        course_copy(found, s.now);
+        profile_find(s.scratch, found, best);
     }
-    fits = s.profile->peak <= goal;
-    if (fits)
-        keep_what_fits(&s);
+    course_copy(c, found);
     arena_free(s.scratch);
-    return fits;
+    return best->peak <= goal;
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/infer.h"
+#include "ir/cost.h"
 #include "ir/text.h"
 
 enum { LARGEST = 10 };
@@ -180,8 +180,8 @@ add_largest(Text *t, const Peak *p)
 static void
 add_entries(Text *t, Module *m, const Machine *machine)
 {
-    text_add(t, "\n%-10s %6s %14s %12s\n", "entry", "nodes", "peak",
-             "predicted");
+    text_add(t, "\n%-10s %6s %14s %12s (%d threads)\n", "entry", "nodes",
+             "peak", "predicted", cost_workers(machine));
     for (size_t i = 0; i < vec_len(m->entry); i++) {
         Graph *g = m->entry[i];
         Peak p = find_peak(t->arena, g, machine->align);
@@ -191,8 +191,28 @@ add_entries(Text *t, Module *m, const Machine *machine)
             sum += p.bytes[o];
         text_add(t, "%-10s %6zu %14s %9.3f ms\n", g->name, vec_len(g->order),
                  format_bytes(t->arena, sum),
-                 1e3 * predicted_seconds(g, machine));
+                 1e3 * cost_entry(g, machine).many);
     }
+}
+
+/* What runs more than once, and what it adds to the time. */
+static void
+add_again(Text *t, const Graph *g, const Machine *machine)
+{
+    double once = 0, again = 0;
+    int nodes = 0;
+
+    for (size_t k = 0; k < vec_len(g->order); k++) {
+        const Node *n = node_at(g, g->order[k]);
+        double seconds = cost_seconds(g, g->order[k], machine).many;
+
+        *(n->phase == 'r' ? &again : &once) += seconds;
+        nodes += n->phase == 'r' && !(op_info(n->op)->flags & OF_VIEW);
+    }
+    if (nodes)
+        text_add(t, "again  %d nodes run once more (greedy), predicted time "
+                    "+%.2f %%\n",
+                 nodes, 100 * again / once);
 }
 
 void
@@ -224,6 +244,7 @@ report_text(Text *t, Module *m, const Machine *machine)
              bound ? 100 * ((double)peak / (double)bound - 1) : 0);
     text_add(t, "order  %s\n",
              module_get(m, "order") ? module_get(m, "order") : "as given");
+    add_again(t, g, machine);
     if (number(m, "budget"))
         text_add(t, "budget %12s  %" PRId64 " bytes\n",
                  format_bytes(t->arena, number(m, "budget")),

@@ -18,7 +18,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = str(options.threads)
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from serve import timed  # noqa: E402
+from serve import rename, timed  # noqa: E402
 
 SIDE, COPIED = 2048, 1 << 26
 torch.set_num_threads(options.threads)
@@ -27,10 +27,9 @@ c, p, q, r = torch.empty_like(a), a.numpy(), b.numpy(), np.empty((SIDE, SIDE), n
 x, y = torch.ones(COPIED), torch.zeros(COPIED)
 WAYS = {"MKL": lambda: torch.mm(a, b, out=c), "OpenBLAS": lambda: np.matmul(p, q, out=r), "copy": lambda: y.copy_(x)}
 
-with open("/proc/self/comm", "w") as file:
-    file.write("peer")
 for way in WAYS.values():
     way()
+rename("peer")
 print(json.dumps(dict(idle_bytes=0, compile_seconds=0)), flush=True)
 for line in sys.stdin:
     seconds = {name: statistics.median(timed(way) for _ in range(int(line))) for name, way in WAYS.items()}

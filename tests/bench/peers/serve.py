@@ -14,6 +14,12 @@ def memory(field):
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith(field))
 
 
+def rename(name):
+    """Who waits for his turn is not to be stopped with the compilers by whatever keeps the machine quiet."""
+    with open("/proc/self/comm", "w") as file:
+        file.write(name)
+
+
 def forget_peak():
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")
@@ -27,10 +33,9 @@ def timed(step):
 
 def serve(step, idle_bytes, once, **told):
     """step(): one training step that is over when it returns. once: tell what it took to get ready, and end."""
-    with open("/proc/self/comm", "w") as file:
-        file.write("peer")  # whoever stops compilers by name means not us
     first, second = timed(step), timed(step)
     told.setdefault("compile_seconds", max(0.0, first - second))
+    rename("peer")
     print(json.dumps(dict(idle_bytes=idle_bytes, **told)), flush=True)
     for line in () if once else sys.stdin:
         forget_peak()

@@ -1,0 +1,30 @@
+/* calibrate: the programs of `snug calibrate` run, and their logs read. */
+#ifndef SNUG_CALIBRATE_H
+#define SNUG_CALIBRATE_H
+
+#include "ir/cost.h"
+
+/* A kernel of one run of the program. */
+typedef struct MeasuredRow {
+    const char *name, *kind;
+    double places, seconds; /* nodes that run it; of all of them */
+    double flops, bytes;
+} MeasuredRow;
+
+typedef struct Measured {
+    double step;      /* the median of the steps, in seconds */
+    MeasuredRow *row; /* vector */
+} Measured;
+
+/* A folder in TMPDIR that goes away with the arena, once it is empty. */
+const char *temporary_folder(Arena *a);
+
+/* Runs FOLDER/net for so many seconds. Raises if it cannot be run. */
+Measured measure_program(Arena *a, const char *folder, int threads,
+                         const char *seconds);
+
+/* A figure for each kernel of two runs of one program. */
+void add_figures(Arena *a, Figures *f, const Measured *one,
+                 const Measured *many);
+
+#endif

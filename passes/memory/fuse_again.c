@@ -1,0 +1,196 @@
+/* fuse_again: an element-wise node with one operand of its size and little to
+   compute is made once more for each reader, so that readers far apart need
+   not meet its result in memory: they read the operand instead.
+
+   Only where every reader can take it in: what must lie in memory anyway for a
+   product or an output is not made twice. */
+#include "passes/memory/fuse.h"
+
+#include <string.h>
+
+#include "ir/expr.h"
+#include "ir/op.h"
+
+/* COST_MOST: instructions, about an exp's. What fits the nearest cache is not
+   worth it. */
+enum { COST_MOST = 28, READERS_MOST = 8, BYTES_LEAST = 32 << 10 };
+
+typedef struct Again {
+    Graph *g;
+    Arena *scratch;
+    const Facts *facts;
+    int *cost;       /* NodeId -> of making it from memory; 0: it stays */
+    NodeId **reader; /* ValueId -> vector of nodes, in order */
+    NodeId **copy;   /* NodeId -> vector: copies that come before it */
+    NodeId *again;   /* copy -> the node that it was made for */
+} Again;
+
+static int
+own_cost(const Again *a, const Node *n)
+{
+    const Formula *f;
+    DType *in = NEWN(a->scratch, DType, n->nin + 1);
+    DType out = value_at(a->g, n->out[0])->type.dtype;
+
+    if (n->op == OP_broadcast)
+        return 1;
+    for (int i = 0; i < n->nin; i++)
+        in[i] = value_at(a->g, n->in[i])->type.dtype;
+    f = n->op == OP_map ? node_attr(n, "formula")->formula
+                        : op_formula(n->op);
+    f = formula_typed(a->scratch, f, in, &out, NOWHERE);
+    return f ? 1 + formula_cost(f) : COST_MOST + 1;
+}
+
+/* The operand of n's size, if there is no other but small ones: 0: none at
+   all. */
+static bool
+one_large_operand(const Graph *g, const Node *n, ValueId *large)
+{
+    const Type *y = &g->value[n->out[0]].type;
+
+    *large = 0;
+    for (int i = 0; i < n->nin; i++) {
+        ValueId v = n->in[i];
+        const Type *x = &g->value[v].type;
+
+        if (v == *large || type_elements(x) * 8 <= type_elements(y))
+            continue;
+        if (*large || type_bytes(x) > type_bytes(y) ||
+            type_elements(x) != type_elements(y))
+            return false;
+        *large = v;
+    }
+    return true;
+}
+
+/* Can every reader of v, made by a node of this shape, take in that node? */
+static bool
+readers_fuse(const Again *a, ValueId v, const Shape *shape)
+{
+    const Facts *f = a->facts;
+
+    for (uint32_t u = f->use_of[v]; u < f->use_of[v + 1]; u++) {
+        NodeId n = f->use[u].node;
+        Shape reader = n ? node_shape(a->g, node_at(a->g, n)) : (Shape){0};
+
+        if (reader.kind == CK_CONTRACT ||
+            join_shapes(shape, &reader).kind == CK_ALONE)
+            return false;
+    }
+    return use_count(f, v) <= READERS_MOST;
+}
+
+/* What is updated changes under later readers. */
+static bool
+reads_updated(const Graph *g, const Node *n)
+{
+    for (int i = 0; i < n->nin; i++)
+        if (value_at(g, n->in[i])->over)
+            return true;
+    return value_at(g, n->out[0])->over != 0;
+}
+
+static void
+find_cost(Again *a, NodeId id)
+{
+    const Graph *g = a->g;
+    const Node *n = node_at(g, id);
+    Shape shape = node_shape(g, n);
+    ValueId large;
+    NodeId def;
+    int cost;
+
+    if (shape.kind != CK_MAP || n->nout != 1 || !n->nin || n->phase == 'u' ||
+        type_bytes(&value_at(g, n->out[0])->type) < BYTES_LEAST ||
+        reads_updated(g, n) || !one_large_operand(g, n, &large) ||
+        !readers_fuse(a, n->out[0], &shape))
+        return;
+    def = large ? value_at(g, large)->def : 0;
+    cost = own_cost(a, n) + (def ? a->cost[def] : 0);
+    if (cost <= COST_MOST)
+        a->cost[id] = cost;
+}
+
+static void
+find_readers(Again *a)
+{
+    const Graph *g = a->g;
+
+    for (size_t k = 0; k < vec_len(g->order); k++) {
+        const Node *n = node_at(g, g->order[k]);
+
+        for (int i = 0; i < n->nin; i++) {
+            NodeId **reader = &a->reader[n->in[i]];
+
+            if (!*reader || vec_last(*reader) != g->order[k])
+                vec_push(a->scratch, *reader, g->order[k]);
+        }
+    }
+}
+
+/* A copy of node `from` for `reader`, in front of it. */
+static void
+copy_for(Again *a, NodeId from, NodeId reader)
+{
+    Graph *g = a->g;
+    const Node *n = node_at(g, from);
+    ValueId old = n->out[0], fresh;
+    NodeId id = graph_node(g, n->op, node_at(g, reader)->phase, n->nin, n->in,
+                           1);
+    Node *c = node_at(g, id), *r = node_at(g, reader);
+
+    (void)vec_pop(g->order);
+    n = node_at(g, from);
+    memcpy(c->attr, n->attr, sizeof c->attr);
+    c->source = n->source;
+    c->source_op = n->source_op;
+    fresh = graph_result(g, id, 0, value_at(g, old)->name,
+                         value_at(g, old)->type);
+    for (int i = 0; i < r->nin; i++)
+        if (r->in[i] == old)
+            r->in[i] = fresh;
+    for (int i = 0; i < c->nin; i++)
+        vec_push(a->scratch, a->reader[c->in[i]], id);
+    vec_push(a->scratch, a->copy[reader], id);
+    a->again[id] = reader;
+}
+
+static void
+put(Again *a, NodeId n, NodeId **order)
+{
+    for (size_t i = 0; i < vec_len(a->copy[n]); i++)
+        put(a, a->copy[n][i], order);
+    vec_push(a->g->module->arena, *order, n);
+}
+
+NodeId *
+fuse_compute_again(Graph *g, Arena *scratch)
+{
+    enum { GROWTH = 8 };
+    size_t count = vec_len(g->order), nodes = vec_len(g->node) * GROWTH;
+    Again a = {.g = g, .scratch = scratch, .facts = facts(g)};
+    NodeId *order = NULL;
+
+    a.cost = NEWN(scratch, int, nodes);
+    a.reader = NEWN(scratch, NodeId *, vec_len(g->value) + nodes);
+    a.copy = NEWN(scratch, NodeId *, nodes);
+    a.again = NEWN(scratch, NodeId, nodes);
+    for (size_t k = 0; k < count; k++)
+        find_cost(&a, g->order[k]);
+    find_readers(&a);
+    for (size_t k = count; k-- > 0;) {
+        NodeId n = g->order[k];
+        ValueId v = a.cost[n] ? node_at(g, n)->out[0] : 0;
+
+        for (size_t i = 1; v && i < vec_len(a.reader[v]) &&
+                           vec_len(g->node) < nodes; i++)
+            if (node_at(g, a.reader[v][i])->phase != 'u')
+                copy_for(&a, n, a.reader[v][i]);
+    }
+    for (size_t k = 0; k < count; k++)
+        put(&a, g->order[k], &order);
+    g->order = order;
+    graph_touch(g);
+    return a.again;
+}

@@ -1,0 +1,292 @@
+/* recompute_test: random training steps mean the same at every budget that is
+   obeyed, bit for bit: in the planned arena of the interpreter, and
+   compiled. */
+#include "ir/check.h"
+#include "tests/recompute_test.h"
+
+#define TRAIN "loss{kind=mse},grad,optimizer{rule=adamw},fold,cse,dce"
+#define PLAN                                                                   \
+    "fuse,recompute{states=2000,nodes=20000},inplace,workspace,"               \
+    "schedule{states=2000},place{nodes=20000}"
+
+enum { BUDGETS = 8 };
+
+typedef struct Maker {
+    uint64_t random;
+    int64_t m, n;
+    int names; /* values h0, h1, ... */
+    Text store, node;
+} Maker;
+
+static int
+below(Maker *k, int n)
+{
+    k->random = k->random * 6364136223846793005u + 1442695040888963407u;
+    return (int)((k->random >> 33) % (uint64_t)n);
+}
+
+/* A line of the graph: a new value of shape [m,n]. */
+#define LINE(k, format, ...)                                                   \
+    (text_add(&(k)->node, "f %%h%d = " format " : f32[%lld,%lld]\n",           \
+              (k)->names + 1, __VA_ARGS__, (long long)(k)->m,                  \
+              (long long)(k)->n),                                              \
+     (void)(k)->names++)
+
+static void
+add_product(Maker *k, int from)
+{
+    text_add(&k->store, "param %%w%d : f32[%lld,%lld] = random 1 %d\n",
+             k->names, (long long)k->n, (long long)k->n, k->names + 1);
+    LINE(k, "contract %%h%d, %%w%d labels=\"mk,kn->mn\" split=1", from,
+         k->names);
+}
+
+static void
+add_dropout(Maker *k, int from)
+{
+    int i = k->names;
+    long long m = k->m, n = k->n;
+
+    text_add(&k->node,
+             "f %%i%d = iota axis=1 : i64[%lld,%lld]\n"
+             "f %%k%d = map \"%d\" : i64[]\n"
+             "f %%u%d = uniform %%i%d, %%k%d, %%k%d : f32[%lld,%lld]\n"
+             "f %%m%d = map %%u%d \"where(a<0.25,0,1.25)\" : f32[%lld,%lld]\n",
+             i, m, n, i, i, i, i, i, i, m, n, i, i, m, n);
+    LINE(k, "mul %%h%d, %%m%d", from, i);
+}
+
+/* As batch normalization (axis 0) or layer normalization (axis 1) does. */
+static void
+add_norm(Maker *k, int from, int axis)
+{
+    int i = k->names;
+    long long m = axis ? k->m : 1, n = axis ? 1 : k->n;
+
+    text_add(&k->node,
+             "f %%s%d = reduce %%h%d op=\"sum\" axes=[%d] : f32[%lld,%lld]\n"
+             "f %%a%d = map %%s%d \"a*0.05\" : f32[%lld,%lld]\n"
+             "f %%c%d = sub %%h%d, %%a%d : f32[%lld,%lld]\n"
+             "f %%q%d = square %%c%d : f32[%lld,%lld]\n"
+             "f %%v%d = reduce %%q%d op=\"sum\" axes=[%d] : f32[%lld,%lld]\n"
+             "f %%r%d = map %%v%d \"1/sqrt(a*0.05+0.01)\" : f32[%lld,%lld]\n",
+             i, from, axis, m, n, i, i, m, n, i, from, i, (long long)k->m,
+             (long long)k->n, i, i, (long long)k->m, (long long)k->n, i, i,
+             axis, m, n, i, i, m, n);
+    LINE(k, "mul %%c%d, %%r%d", i, i);
+}
+
+static void
+add_layer(Maker *k)
+{
+    static const char *const ops[] = {"relu", "gelu", "tanh", "silu"};
+    int from = k->names;
+
+    switch (below(k, 6)) {
+    case 0:
+    case 1: add_product(k, from); break;
+    case 2: LINE(k, "%s %%h%d", ops[below(k, 4)], from); break;
+    case 3: add_dropout(k, from); break;
+    case 4: add_norm(k, from, below(k, 2)); break;
+    default: LINE(k, "add %%h%d, %%h%d", from, below(k, from + 1));
+    }
+}
+
+static const char *
+make_model(Arena *a, uint64_t seed)
+{
+    static const int64_t sizes[] = {4, 16, 17, 33, 64};
+    Maker k = {.random = seed * 7919, .store = text_new(a),
+               .node = text_new(a)};
+    int layers;
+    Text all = text_new(a);
+
+    k.m = 2 * sizes[below(&k, 5)];
+    k.n = sizes[below(&k, 5)];
+    add_product(&k, 0);
+    for (layers = 4 + below(&k, 14); layers > 0; layers--)
+        add_layer(&k);
+    add_product(&k, k.names);
+    text_add(&all,
+             "snug 1 stage=model\nmodule \"m\"\n%sgraph forward {\n"
+             "input %%h0 : f32[%lld,%lld]\n%soutput %%h%d\n}\n",
+             text_str(&k.store), (long long)k.m, (long long)k.n,
+             text_str(&k.node), k.names);
+    return text_str(&all);
+}
+
+/* What the step as written makes of inputs and stores. */
+typedef struct Meaning {
+    Arena *arena;
+    const char *text;
+    Stores stores;
+    Tensor *in, *out;
+} Meaning;
+
+static Module *
+read_module(Arena *a, const char *text)
+{
+    Module *m = parse_module(a, text, "random.snug");
+
+    raise_if_complained();
+    return m;
+}
+
+static Meaning
+meaning_of(uint64_t seed)
+{
+    Meaning x = {.arena = arena_new()};
+    PipelineOptions p = {.machine = machine_named("x86-64-v3")};
+    Module *m = read_module(x.arena, make_model(x.arena, seed));
+    const Graph *g;
+
+    pipeline_run(m, TRAIN, &p);
+    x.text = print_module(x.arena, m);
+    g = module_entry(m, "train");
+    x.in = NEWN(x.arena, Tensor, vec_len(g->input) + 1);
+    x.out = NEWN(x.arena, Tensor, vec_len(g->output) + 1);
+    cr_assert(eval_init_stores(x.arena, m, &x.stores));
+    for (size_t i = 0; i < vec_len(g->input); i++) {
+        x.in[i] = tensor_new(x.arena, value_at(g, g->input[i])->type);
+        compiled_fill(&x.in[i], seed * 10 + i);
+    }
+    eval_graph(x.arena, g, &x.stores, x.in, x.out);
+    return x;
+}
+
+static void
+expect_same(const Tensor *x, const void *y, const char *what, uint64_t seed,
+            int64_t budget)
+{
+    int64_t at = compiled_difference(x, y);
+
+    cr_assert(at < 0, "%s differs at %lld, seed %llu, budget %lld", what,
+              (long long)at, (unsigned long long)seed, (long long)budget);
+}
+
+static void
+check_meaning(const Meaning *x, Module *m, uint64_t seed, int64_t budget)
+{
+    const Graph *g = module_entry(m, "train");
+    Tensor out[8];
+    Stores s;
+
+    cr_assert(eval_init_stores(x->arena, m, &s));
+    eval_placed(x->arena, g, &s, x->in, out, true);
+    for (size_t i = 0; i < vec_len(g->output); i++)
+        expect_same(&x->out[i], out[i].data, "output", seed, budget);
+    for (size_t i = 1; i < vec_len(m->store); i++)
+        expect_same(&x->stores.tensor[i], s.tensor[i].data, "store", seed,
+                    budget);
+}
+
+static void
+check_program(const Meaning *x, Module *m, uint64_t seed, int64_t budget)
+{
+    Arena *a = arena_new();
+    Module *again = read_module(a, print_module(x->arena, m));
+    Compiled c = compiled_module(a, again, "", "x86-64-v3");
+    int k = 0;
+    const RtEntry *e;
+    Stores s;
+
+    while (module_entry(again, "train") != again->entry[k])
+        k++;
+    e = &c.program->entry[k];
+    cr_assert(eval_init_stores(c.arena, c.module, &s));
+    for (int i = 0; i < c.program->tensors; i++)
+        memcpy(c.memory + c.program->tensor[i].offset, s.tensor[i + 1].data,
+               (size_t)c.program->tensor[i].bytes);
+    for (int i = 0; i < e->inputs; i++)
+        memcpy(c.memory + e->input[i].offset, x->in[i].data,
+               (size_t)e->input[i].bytes);
+    compiled_run(&c, k, seed % 3);
+    for (int i = 0; i < e->outputs; i++)
+        expect_same(&x->out[i], c.memory + e->output[i].offset, "output", seed,
+                    budget);
+    for (int i = 0; i < c.program->tensors; i++)
+        expect_same(&x->stores.tensor[i + 1],
+                    c.memory + c.program->tensor[i].offset, "store", seed,
+                    budget);
+    compiled_free(&c);
+}
+
+static int64_t
+number(const Module *m, const char *key)
+{
+    return strtoll(module_get(m, key), NULL, 10);
+}
+
+static int64_t
+store_bytes(const Module *m)
+{
+    int64_t bytes = 0;
+
+    for (size_t i = 1; i < vec_len(m->store); i++)
+        bytes += (type_bytes(&m->store[i].type) + 63) / 64 * 64;
+    return bytes;
+}
+
+static bool
+runs_again(Module *m)
+{
+    const Graph *g = module_entry(m, "train");
+
+    for (size_t k = 0; k < vec_len(g->order); k++)
+        if (node_at(g, g->order[k])->phase == 'r')
+            return true;
+    return false;
+}
+
+typedef struct Count {
+    int plans, again, refused;
+} Count;
+
+/* Budgets between what everything takes and the stores alone. */
+static void
+check_budgets(uint64_t seed, bool compiled, Count *count)
+{
+    Meaning x = meaning_of(seed);
+    Module *all = recompute_plan(x.arena, x.text, PLAN, 0);
+    int64_t peak = number(all, "peak"), stores = store_bytes(all);
+
+    for (int i = 0; i < BUDGETS; i++) {
+        int64_t budget = peak - (peak - stores) * i / BUDGETS;
+        Module *m = recompute_plan(x.arena, x.text, PLAN, budget);
+
+        if (!m) {
+            count->refused++;
+            continue;
+        }
+        cr_assert_leq(number(m, "peak"), budget);
+        cr_assert(check_plan(m, NULL), "seed %llu", (unsigned long long)seed);
+        if (i == 0)
+            cr_assert(!runs_again(m), "what fits changes nothing");
+        count->plans++;
+        count->again += runs_again(m);
+        check_meaning(&x, m, seed, budget);
+        if (compiled && runs_again(m))
+            check_program(&x, m, seed, budget);
+    }
+    arena_free(x.arena);
+}
+
+Test(recompute, steps_mean_the_same)
+{
+    Count count = {0};
+
+    for (uint64_t seed = 1; seed <= 60; seed++)
+        check_budgets(seed, false, &count);
+    fprintf(stderr, "%d plans, %d run nodes again, %d budgets refused\n",
+            count.plans, count.again, count.refused);
+    cr_assert_gt(count.again, 100);
+}
+
+Test(recompute, programs_mean_the_same)
+{
+    Count count = {0};
+
+    for (uint64_t seed = 301; seed <= 306; seed++)
+        check_budgets(seed, true, &count);
+    cr_assert_gt(count.again, 4);
+}
