@@ -158,7 +158,8 @@ losses_of(const char *file, const char *name)
 
     snprintf(path, sizeof path, REFERENCE "%s", file);
     read = json_load_file(path, 0, NULL);
-    list = json_object_get(json_object_get(read, "gpt"), name);
+    list = json_incref(json_object_get(json_object_get(read, "gpt"), name));
+    json_decref(read);
     cr_assert_eq(json_array_size(list), 10);
     return list;
 }
@@ -181,9 +182,12 @@ our_losses(const char *dir)
     snprintf(path, sizeof path, "%s/log.jsonl", dir);
     f = fopen(path, "r");
     cr_assert(f, "no log was written");
-    while (json_array_size(list) < 10 && fgets(line, sizeof line, f))
-        json_array_append(list,
-                          json_object_get(json_loads(line, 0, NULL), "loss"));
+    while (json_array_size(list) < 10 && fgets(line, sizeof line, f)) {
+        json_t *row = json_loads(line, 0, NULL);
+
+        json_array_append(list, json_object_get(row, "loss"));
+        json_decref(row);
+    }
     fclose(f);
     return list;
 }
@@ -212,4 +216,7 @@ Test(precision, losses)
     }
 #endif
     shell("rm -r %s", dir);
+    json_decref(plain);
+    json_decref(autocast);
+    json_decref(ours);
 }
