@@ -2,7 +2,7 @@
    obeyed, bit for bit: in the planned arena of the interpreter, and
    compiled. */
 #include "ir/check.h"
-#include "tests/compiled.h"
+#include "tests/recompute_test.h"
 
 #define TRAIN "loss{kind=mse},grad,optimizer{rule=adamw},fold,cse,dce"
 #define PLAN                                                                   \
@@ -211,30 +211,6 @@ check_program(const Meaning *x, Module *m, uint64_t seed, int64_t budget)
     compiled_free(&c);
 }
 
-/* The planned module, or NULL where the budget is refused. */
-static Module *
-plan(Arena *a, const char *text, int64_t budget)
-{
-    static Guard guard;
-    static Module *m;
-    PipelineOptions p = {.machine = machine_named("x86-64-v3"),
-                         .budget = budget};
-    char *told;
-
-    m = NULL;
-    if (!guarded(&guard)) {
-        told = diag_text(&guard);
-        cr_assert_eq(guard.status, ST_NO_FIT, "%s\n%s", told, text);
-        free(told);
-        diag_free(&guard);
-        return NULL;
-    }
-    m = read_module(a, text);
-    pipeline_run(m, PLAN, &p);
-    guard_leave(&guard);
-    return m;
-}
-
 static int64_t
 number(const Module *m, const char *key)
 {
@@ -271,12 +247,12 @@ static void
 check_budgets(uint64_t seed, bool compiled, Count *count)
 {
     Meaning x = meaning_of(seed);
-    Module *all = plan(x.arena, x.text, 0);
+    Module *all = recompute_plan(x.arena, x.text, PLAN, 0);
     int64_t peak = number(all, "peak"), stores = store_bytes(all);
 
     for (int i = 0; i < BUDGETS; i++) {
         int64_t budget = peak - (peak - stores) * i / BUDGETS;
-        Module *m = plan(x.arena, x.text, budget);
+        Module *m = recompute_plan(x.arena, x.text, PLAN, budget);
 
         if (!m) {
             count->refused++;

@@ -2,9 +2,10 @@
    only in one of them, or has other bytes, another address or life. */
 #include "frontend/cli/commands.h"
 #include "frontend/cli/page.h"
+#include "ir/cost.h"
 #include "ir/text.h"
+#include "ir/cost.h"
 #include "passes/tools/report.h"
-#include "passes/tools/seconds.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -49,7 +50,7 @@ compare_bytes(Arena *a, const char *what, Module *const *m, const char *key)
 static double
 entry_milliseconds(Graph *g, const Machine *machine)
 {
-    return g ? 1e3 * predicted_seconds(g, machine) : 0;
+    return g ? 1e3 * cost_entry(g, machine).many : 0;
 }
 
 /* "f32[64,10] 2.50 KiB at 4096, nodes 3 to 7"; stores live all the time */

@@ -2,13 +2,13 @@
    for, and how each buffer can be made again. */
 #include <string.h>
 
+#include "ir/cost.h"
 #include "ir/facts.h"
 #include "ir/infer.h"
 #include "ir/tiling.h"
 #include "passes/plan/course.h"
 #include "passes/plan/recipe.h"
 #include "passes/tools/in_place.h"
-#include "passes/tools/seconds.h"
 
 typedef struct Build {
     Arena *a;
@@ -135,7 +135,7 @@ add_run(Build *b, NodeId id)
     Run r = {.node = id, .recipe = -1, .in = (int)vec_len(b->touch)};
 
     b->run_of[id] = at;
-    r.seconds = node_seconds(b->g, id, b->machine);
+    r.seconds = cost_seconds(b->g, id, b->machine).many;
     if (!node_scratch(b->g, n))
         r.aside = aligned(b, scratch_bytes(s, b->machine));
     find_reads(b, n, &in, &b->of->reads[at]);
@@ -268,7 +268,7 @@ add_recipe(Build *b, int item, bool part, const ValueId *now)
     Scratch scratch;
 
     find_reads(b, n, &r.in, &r.store);
-    r.seconds = node_seconds(b->draft, made, b->machine);
+    r.seconds = cost_seconds(b->draft, made, b->machine).many;
     scratch = tiling_scratch(b->draft, made, b->machine);
     r.aside = aligned(b, scratch_bytes(scratch, b->machine));
     for (int i = 0; i < n->nout; i++)

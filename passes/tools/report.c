@@ -195,6 +195,26 @@ add_entries(Text *t, Module *m, const Machine *machine)
     }
 }
 
+/* What runs more than once, and what it adds to the time. */
+static void
+add_again(Text *t, const Graph *g, const Machine *machine)
+{
+    double once = 0, again = 0;
+    int nodes = 0;
+
+    for (size_t k = 0; k < vec_len(g->order); k++) {
+        const Node *n = node_at(g, g->order[k]);
+        double seconds = cost_seconds(g, g->order[k], machine).many;
+
+        *(n->phase == 'r' ? &again : &once) += seconds;
+        nodes += n->phase == 'r' && !(op_info(n->op)->flags & OF_VIEW);
+    }
+    if (nodes)
+        text_add(t, "again  %d nodes run once more (greedy), predicted time "
+                    "+%.2f %%\n",
+                 nodes, 100 * again / once);
+}
+
 void
 report_text(Text *t, Module *m, const Machine *machine)
 {
@@ -224,6 +244,7 @@ report_text(Text *t, Module *m, const Machine *machine)
              bound ? 100 * ((double)peak / (double)bound - 1) : 0);
     text_add(t, "order  %s\n",
              module_get(m, "order") ? module_get(m, "order") : "as given");
+    add_again(t, g, machine);
     if (number(m, "budget"))
         text_add(t, "budget %12s  %" PRId64 " bytes\n",
                  format_bytes(t->arena, number(m, "budget")),

@@ -4,7 +4,6 @@
 
 #include "ir/facts.h"
 #include "ir/machine.h"
-#include "passes/tools/seconds.h"
 
 /* What a buffer is for. */
 typedef enum Owner {

@@ -33,8 +33,8 @@ add_buffer(Text *t, Graph *g, const Facts *f, ValueId v)
     text_add(t, ", \"address\": %" PRId64 ", \"align\": %" PRId64
                 ", \"first\": %d, \"last\": %d, \"phase\": \"%c\", \"over\": ",
              p->place.offset,
-             vec_len(g->module->space) ? g->module->space[0].align : 1, life.first,
-             life.last, p->def ? n->phase : '-');
+             vec_len(g->module->space) ? g->module->space[0].align : 1,
+             life.first, life.last, p->def ? n->phase : '-');
     if (p->over)
         text_add_json(t, value_at(g, p->over)->name);
     else
@@ -52,6 +52,28 @@ add_entry(Text *t, Graph *g, const char **comma)
             continue;
         text_add(t, "%s\n  ", *comma);
         add_buffer(t, g, f, v);
+        *comma = ",";
+    }
+}
+
+/* What is dropped and run again. */
+static void
+add_decisions(Text *t, Graph *g, const Machine *machine, const char **comma)
+{
+    for (size_t k = 0; k < vec_len(g->order); k++) {
+        const Node *n = node_at(g, g->order[k]);
+
+        if (n->phase != 'r' || (op_info(n->op)->flags & OF_VIEW))
+            continue;
+        text_add(t, "%s\n  {\"kind\": \"recompute\", \"entry\": ", *comma);
+        text_add_json(t, g->name);
+        text_add(t, ", \"id\": ");
+        text_add_json(t, value_at(g, n->out[0])->name);
+        text_add(t, ", \"source\": ");
+        text_add_json(t, n->source ? n->source : "");
+        text_add(t, ", \"bytes\": %" PRId64 ", \"seconds\": %.9g}",
+                 type_bytes(&value_at(g, n->out[0])->type),
+                 cost_seconds(g, g->order[k], machine).many);
         *comma = ",";
     }
 }
@@ -86,5 +108,9 @@ report_json(Text *t, Module *m, const Machine *machine)
     text_add(t, "],\n \"buffers\": [");
     for (size_t i = 0; i < vec_len(m->entry); i++)
         add_entry(t, m->entry[i], &comma);
-    text_add(t, "],\n \"decisions\": []}\n");
+    text_add(t, "],\n \"decisions\": [");
+    comma = "";
+    for (size_t i = 0; i < vec_len(m->entry); i++)
+        add_decisions(t, m->entry[i], machine, &comma);
+    text_add(t, "]}\n");
 }

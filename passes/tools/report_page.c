@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "ir/cost.h"
 #include "ir/describe.h"
 #include "passes/tools/report.h"
-#include "passes/tools/seconds.h"
 
 static void
 add_node(Text *t, const Graph *g, NodeId id, const Machine *m)
@@ -18,7 +18,7 @@ add_node(Text *t, const Graph *g, NodeId id, const Machine *m)
     text_add_json(t, n->source ? n->source : "");
     text_add(t, ",");
     text_add_json(t, kind + 2); /* behind the phase */
-    text_add(t, ",\"%c\",%.3g]", n->phase, node_seconds(g, id, m));
+    text_add(t, ",\"%c\",%.3g]", n->phase, cost_seconds(g, id, m).many);
 }
 
 static void
@@ -52,8 +52,8 @@ add_buffer(Text *t, Graph *g, const Facts *f, ValueId v,
     text_add(t, ",\"%s\",%d,%d,%" PRId64 ",%" PRId64 ",%d,%d,%d,%d]",
              type_text(t->arena, &p->type), (int)owner,
              space_index(g->module, p->place.space), p->place.offset,
-             type_bytes(&p->type), life.first, life.last, p->over ? index[p->over] : -1,
-             p->def ? f->position[p->def] : -1);
+             type_bytes(&p->type), life.first, life.last,
+             p->over ? index[p->over] : -1, p->def ? f->position[p->def] : -1);
 }
 
 /* A value lies over one that was made before it, but has a lower or a higher
