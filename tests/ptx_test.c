@@ -114,7 +114,7 @@ check_words(const char *ptx)
     for (size_t i = 0; i < sizeof never / sizeof *never; i++)
         cr_expect_eq(count(ptx, never[i]), 0, "%s in the PTX", never[i]);
     cr_expect_eq(count(ptx, ".entry"), count(ptx, ".maxntid 128, 1, 1"));
-    cr_expect_eq(count(ptx, ".entry"), count(ptx, ".minnctapersm 8"));
+    cr_expect_eq(count(ptx, ".entry"), count(ptx, ".minnctapersm 4"));
     cr_expect_gt(count(ptx, ".entry"), 0);
 }
 

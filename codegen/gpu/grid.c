@@ -9,8 +9,8 @@
 #include "codegen/workers.h"
 #include "ir/base/diag.h"
 
-/* Blocks that a multiprocessor should hold at once: 64 registers a thread. */
-enum { PTX_KERNEL = 71, PARAMETERS_MOST = 500, BLOCKS_AT_ONCE = 8 };
+/* Blocks that a multiprocessor should hold at once: 128 registers a thread. */
+enum { PTX_KERNEL = 71, PARAMETERS_MOST = 500, BLOCKS_AT_ONCE = 4 };
 
 typedef struct Job {
     const Module *m;
