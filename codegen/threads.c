@@ -17,6 +17,13 @@ threads_lane(Unit *u)
 }
 
 LLVMValueRef
+threads_group(Unit *u)
+{
+    return LLVMBuildUDiv(u->b, wide(u, u->threads->thread(u)),
+                         const_i64(u, GROUP), "");
+}
+
+LLVMValueRef
 threads_begin(Unit *u, Loop *l, int width, LLVMValueRef units)
 {
     int each = BLOCK_THREADS / width;
@@ -90,25 +97,35 @@ void
 threads_store_once(Unit *u, LLVMValueRef v, LLVMValueRef p, unsigned align,
                    int width)
 {
-    LLVMValueRef first;
+    LLVMValueRef number;
 
     if (width == 1) {
         store(u, v, p, align);
         return;
     }
-    u->threads->meet(u);
-    first = LLVMBuildICmp(u->b, LLVMIntEQ, threads_lane(u), const_i64(u, 0),
-                          "");
-    threads_store(u, v, p, align, first);
+    if (width == GROUP) {
+        u->threads->meet(u);
+        number = threads_lane(u);
+    } else {
+        u->threads->meet_all(u);
+        number = wide(u, u->threads->thread(u));
+    }
+    threads_store(u, v, p, align,
+                  LLVMBuildICmp(u->b, LLVMIntEQ, number, const_i64(u, 0), ""));
 }
 
 LLVMValueRef
 threads_room(Unit *u, int64_t bytes, int64_t entries)
 {
     int64_t all = bytes * entries * BLOCK_THREADS;
-    LLVMValueRef own = wide(u, u->threads->thread(u));
     LLVMValueRef room = u->threads->shared(u, all);
 
     u->shared_bytes += all;
-    return address(u, room, own, bytes);
+    return room;
+}
+
+LLVMValueRef
+threads_own(Unit *u, LLVMValueRef room, int64_t bytes)
+{
+    return address(u, room, wide(u, u->threads->thread(u)), bytes);
 }

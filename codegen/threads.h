@@ -8,7 +8,12 @@
 
 #include "codegen/llvm.h"
 
-enum { GROUP = 16, BLOCK_THREADS = 128, SHARED_MOST = 48 * 1024 };
+enum {
+    GROUP = 16,
+    BLOCK_THREADS = 128,
+    BLOCK_GROUPS = BLOCK_THREADS / GROUP,
+    SHARED_MOST = 48 * 1024
+};
 
 /* What a target supplies; numbers are i32. */
 typedef struct Threads {
@@ -18,18 +23,20 @@ typedef struct Threads {
     /* The word (i32) of the thread of this group whose lane differs in the
        bits of `distance`; of its first thread where that is 0. */
     LLVMValueRef (*exchange)(Unit *u, LLVMValueRef word, int distance);
-    /* Until all threads of the group are here. */
+    /* Until all threads of the group, of the block are here. */
     void (*meet)(Unit *u);
+    void (*meet_all)(Unit *u);
     /* So many more bytes of the block's memory (u->shared_bytes has what the
        kernel took before). */
     LLVMValueRef (*shared)(Unit *u, int64_t bytes);
 } Threads;
 
-/* This thread's number in its group, i64. */
+/* This thread's number in its group, its group's in the block; i64. */
 LLVMValueRef threads_lane(Unit *u);
+LLVMValueRef threads_group(Unit *u);
 
-/* for each of `units`: they go in turn to groups of `width` threads (1 or
-   GROUP). Returns the unit; loop_end closes it. */
+/* for each of `units`: they go in turn to `width` threads: 1, GROUP or
+   BLOCK_THREADS. Returns the unit; loop_end closes it. */
 LLVMValueRef threads_begin(Unit *u, Loop *l, int width, LLVMValueRef units);
 /* Blocks of threads that have a unit each for their groups. */
 int64_t threads_blocks(int64_t units, int width);
@@ -40,13 +47,15 @@ LLVMValueRef threads_exchange(Unit *u, DType d, LLVMValueRef v, int distance);
 /* Stores in the threads where `where` (i1) holds. */
 void threads_store(Unit *u, LLVMValueRef v, LLVMValueRef p, unsigned align,
                    LLVMValueRef where);
-/* Stores what all threads of a group of `width` hold, once, when all of them
+/* Stores what all of `width` threads hold, once, when all of them
    are done with reading. */
 void threads_store_once(Unit *u, LLVMValueRef v, LLVMValueRef p,
                         unsigned align, int width);
 
-/* Room of `bytes` (4 or more) for each thread, entries of BLOCK_THREADS *
-   bytes apart: the address of the first. */
+/* Memory of the block for `entries` values of `bytes` of each thread; those of
+   an entry lie side by side, by their threads' numbers. */
 LLVMValueRef threads_room(Unit *u, int64_t bytes, int64_t entries);
+/* This thread's value of the first entry. */
+LLVMValueRef threads_own(Unit *u, LLVMValueRef room, int64_t bytes);
 
 #endif

@@ -7,7 +7,9 @@
 
 enum {
     ROLES = 4,
-    COPY_MOST = 1 << 17, /* bytes of an image's copy */
+    COPY_MOST = 1 << 17,  /* bytes of an image's copy */
+    SHARE_MOST = 1 << 19, /* of several images' */
+    TERMS_MOST = 3 << 19, /* of those that a weight gradient takes at once */
     BAND_MOST = 1 << 18, /* of what a weight gradient reads at once */
     CHANNELS_MOST = 64,  /* of a depthwise image's copy */
 };
@@ -230,6 +232,7 @@ lay_image(const Conv *v, Image *m)
     m->to_channel = v->nhwc ? 1 : m->rows * m->columns;
     m->to_column = v->nhwc ? m->channels : 1;
     m->to_row = m->columns * m->to_column;
+    m->to_image = m->channels * m->rows * m->columns;
 }
 
 /* The forward image: as many rows as the taps reach, or the source itself. */
@@ -239,6 +242,8 @@ forward_image(const Conv *v)
     Image m = {.channels = v->in,
                .height = v->height,
                .width = v->width,
+               .images = 1,
+               .from_image = v->x.image,
                .from_channel = v->x.channel,
                .from_row = v->x.row,
                .from_column = v->x.column,
@@ -265,6 +270,8 @@ gradient_image(const Conv *v)
     Image m = {.channels = v->out,
                .height = v->rows,
                .width = v->columns,
+               .images = 1,
+               .from_image = v->y.image,
                .from_channel = v->y.channel,
                .from_row = v->y.row,
                .from_column = v->y.column,
@@ -367,15 +374,32 @@ add_groups(Reading *r, int d, int64_t count, int64_t step, int64_t left,
         vec_last(r->list[BATCH]).at[i] *= step;
 }
 
-/* Images are one of the rows' axes if they stand side by side and need no
+/* Small images with channels last share a copy: as many as divide `batch`, in
+   `most` bytes. */
+static void
+share_copy(const Reading *r, const Conv *v, Image *m, int64_t batch,
+           int64_t most)
+{
+    int64_t bytes = m->channels * m->rows * m->columns * r->c->bytes;
+
+    if (!v->nhwc || !m->on || r->c->both)
+        return;
+    for (m->images = batch; m->images > 1; m->images--)
+        if (batch % m->images == 0 && m->images * bytes <= most)
+            break;
+}
+
+/* Images are one of the rows' axes if they stand side by side or share a
    copy. */
 static void
 add_images(Reading *r, const Conv *v, const Image *m, const Imaging *p)
 {
     int64_t each = m->channels, both = r->c->both;
-    bool beside = v->nhwc && !m->on;
+    int64_t beside = v->nhwc && !m->on ? v->batch : m->images;
 
-    axis_add(r, beside ? LEFT : BATCH, 0, v->batch, p->source.image, 0);
+    axis_add(r, BATCH, 0, v->batch / beside, beside * p->source.image, 0);
+    for (int i = 0; i < r->c->classes; i++)
+        vec_last(r->list[BATCH]).at[i] *= beside;
     add_groups(r, v->axis[1], both ? v->groups / each : v->groups,
                both ? each : p->channels, each * p->source.channel,
                (both ? each : v->out) * v->w.image);
@@ -391,6 +415,7 @@ read_imaging(Reading *r, const Conv *v, Image *m, const Imaging *p)
     r->c->both = is_depthwise(v);
     if (r->c->both)
         m->channels = depthwise_channels(v, m);
+    share_copy(r, v, m, v->batch, SHARE_MOST);
     cut = band_rows(m, p->rows, p->stride[0], reach, r->c->bytes);
     add_images(r, v, m, p);
     add_band(r, m, v->axis[2], p->rows / cut, cut, p->stride[0], reach);
@@ -402,7 +427,11 @@ read_imaging(Reading *r, const Conv *v, Image *m, const Imaging *p)
         axis_add(r, RIGHT, v->axis[1], m->channels, x.channel, v->w.image);
     else
         axis_add(r, RIGHT, v->axis[1], p->channels, 0, p->weight.image);
+    if (!m->on && v->nhwc)
+        axis_add(r, LEFT, 0, v->batch, p->source.image, 0);
     axis_add(r, LEFT, v->axis[2], cut, p->stride[0] * x.row, 0);
+    if (m->on)
+        axis_add(r, LEFT, 0, m->images, m->to_image, 0);
     axis_add(r, LEFT, v->axis[3], p->columns, p->stride[1] * x.column, 0);
     axis_add(r, SUM, -1, v->tall, p->tap[0] * x.row, p->weight.row);
     axis_add(r, SUM, -1, v->wide, p->tap[1] * x.column, p->weight.column);
@@ -493,7 +522,10 @@ read_conv_grad_weight(Reading *r, const Conv *v)
     c->both = is_depthwise(v);
     if (c->both)
         m->channels = depthwise_channels(v, m);
-    cut = term_rows(r, v, m);
+    c->split = node_int(c->leader, "split");
+    share_copy(r, v, m, v->batch % c->split ? 1 : v->batch / c->split,
+               TERMS_MOST);
+    cut = m->images > 1 ? v->rows : term_rows(r, v, m);
     c->bands = v->rows / cut;
     m->by_term = m->on && c->bands > 1;
     if (m->by_term) {
@@ -509,11 +541,12 @@ read_conv_grad_weight(Reading *r, const Conv *v)
         add_groups(r, 0, v->groups, v->out, v->in * v->x.channel,
                    v->out * v->y.channel);
     add_weights(r, v, m, &x);
-    axis_add(r, SUM, -1, v->batch * c->bands, v->x.image / c->bands,
-             v->y.image / c->bands);
+    axis_add(r, SUM, -1, v->batch / m->images * c->bands,
+             v->x.image * m->images / c->bands,
+             v->y.image * m->images / c->bands);
+    axis_add(r, SUM, -1, m->images, m->to_image, v->y.image);
     axis_add(r, SUM, -1, cut, v->stride[0] * x.row, v->y.row);
     axis_add(r, SUM, -1, v->columns, v->stride[1] * x.column, v->y.column);
-    c->split = node_int(c->leader, "split");
     c->outside = true;
 }
 

@@ -32,7 +32,9 @@ typedef struct Image {
     int64_t from_channel, from_row, from_column; /* strides there */
     int64_t rows, columns;                       /* of the copy */
     int64_t to_channel, to_row, to_column;       /* strides in it */
-    bool run; /* channels stand side by side; else columns do */
+    bool run;       /* channels stand side by side; else columns do */
+    int64_t images; /* in one copy */
+    int64_t from_image, to_image;
     int64_t top, left;               /* where source (0,0) stands; may be < 0 */
     int64_t spread_rows, spread_columns; /* distance of source points */
     int64_t lead; /* element of the copy at which index 0 of all axes stands */

@@ -14,11 +14,16 @@ enum {
     COPIES_MOST = 12,      /* tiles, where each makes copies of its own */
     ROWS_LEAST = 96,       /* that a panel is packed for */
     SHARED_MOST = 1 << 19, /* bytes of panels packed once for all */
+    WEIGHTS_MOST = 1 << 24, /* the same of a convolution: all images read them */
     SUMS_MOST = 96 << 10,  /* bytes of running sums a worker */
     SPREAD_MOST = 1 << 18, /* bytes over which unpacked vectors may lie */
+    CACHE_WAY = 4096,      /* bytes at whose multiples addresses share a set */
+    SET_ROWS = 8,          /* that a set has room for */
     BLOCK_TERMS = 256,     /* of a sum that is walked in blocks, about */
     BLOCK_ROWS = 1024,     /* of a tile of such a sum, about, at most */
     BLOCK_LANES = 64,      /* the same */
+    FAR_TERMS = 1 << 14,   /* sums that no cache holds a side's terms of */
+    FAR_SIDE = 256,
 };
 
 typedef struct Choice {
@@ -141,7 +146,26 @@ far_bytes(const Chooser *h, const Choice *t, double rows, double vectors)
         far += rows * bytes;
     if (width * k * bytes > 0.6 * (double)h->m->l1)
         far += width * bytes;
+    if (c->leader->op != OP_contract &&
+        width * k * bytes > 0.4 * (double)h->m->l2)
+        far += 2 * width * bytes; /* a panel that leaves the second cache */
     return far;
+}
+
+/* Rows whose elements fall into one set of the first cache, more than it has
+   ways: each step would miss. */
+static bool
+rows_collide(const Chooser *h, const Choice *t, double rows)
+{
+    const Axis *row = h->list[!t->lane_side];
+    int operand = !t->lane_side;
+    int64_t far = row[0].in[operand] * h->c->bytes;
+    int64_t together = far & -far; /* its largest power of two */
+
+    if (h->c->image[operand].on || far < CACHE_WAY / SET_ROWS)
+        return false;
+    together = together < CACHE_WAY ? together : CACHE_WAY;
+    return rows * (double)together > (double)SET_ROWS * CACHE_WAY;
 }
 
 /* One step of the sum on a register tile of rows * vectors. */
@@ -154,6 +178,8 @@ step_cost(const Chooser *h, const Choice *t, double rows, double vectors)
     double far = far_bytes(h, t, rows, vectors) / h->m->vector_bytes;
     double streams = rows > 16 ? (rows - 16) * 0.05 : 0;
 
+    if (rows_collide(h, t, rows))
+        loads += rows;
     return fmax(fmax(work, loads), 8) + 0.25 + 1.2 * far + streams;
 }
 
@@ -418,15 +444,18 @@ cut_sum(Arena *a, Contraction *c)
     c->inside = inner.size;
 }
 
-/* Tiles of a blocked sum: as many rows as the second cache holds, and lanes
-   that make an even number of tiles. */
+/* Tiles of a blocked sum: many rows, so that a panel serves long, and few
+   lanes; of a very long sum both are read from afar, then as many of each. */
 static void
 cut_block_tiles(Contraction *c)
 {
-    int64_t height = c->row.inner * c->row.outer;
-    int64_t rows = (BLOCK_ROWS + height - 1) / height;
-    int64_t lanes = (BLOCK_LANES + tile_width(c) / 2) / tile_width(c);
+    int64_t height = c->row.inner * c->row.outer, width = tile_width(c);
+    bool far = c->k > FAR_TERMS;
+    int64_t rows = (far ? FAR_SIDE : BLOCK_ROWS) + height - 1;
+    int64_t lanes = (far ? FAR_SIDE : BLOCK_LANES) + width / 2;
 
+    rows /= height;
+    lanes /= width;
     cut(&c->row, (c->row.blocks + rows - 1) / rows);
     lanes = lanes < 1 ? 1 : lanes;
     cut(&c->lane, (c->lane.blocks + lanes - 1) / lanes);
@@ -478,7 +507,8 @@ take(int64_t *used, int64_t bytes)
 static int64_t
 image_bytes(const Contraction *c, const Image *m)
 {
-    return (m->channels * m->rows * m->columns + tile_width(c) + c->lanes) *
+    return (m->images * m->channels * m->rows * m->columns + tile_width(c) +
+            c->lanes) *
            c->bytes;
 }
 
@@ -507,10 +537,13 @@ lay_scratch(Contraction *c)
 static Packing
 packing_of(const Contraction *c, bool wanted)
 {
+    bool product = c->leader->op == OP_contract;
+
     if (!wanted)
         return PACK_NONE;
     if (c->outside || c->image[c->lane.operand].on ||
-        panel_count(c) * panel_bytes(c) > SHARED_MOST)
+        panel_count(c) * panel_bytes(c) >
+            (product ? SHARED_MOST : WEIGHTS_MOST))
         return PACK_TILE;
     return PACK_SHARED;
 }

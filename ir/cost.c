@@ -67,8 +67,8 @@ has_word(const char *kind, const char *word)
     return false;
 }
 
-static int
-sort_of(const char *kind)
+int
+sort_of_kind(const char *kind)
 {
     int i = 0;
 
@@ -107,14 +107,14 @@ weight_of(const Figure *f, const char *kind, Cost c)
 static Seconds
 factors(const Figures *all, const Machine *m, const char *kind, Cost c)
 {
-    int sort = sort_of(kind);
+    int sort = sort_of_kind(kind);
     double sum = 0, one = 0, many = 0;
 
     for (size_t i = 0; i < vec_len(all->row); i++) {
         const Figure *f = &all->row[i];
         double weight, base;
 
-        if (sort_of(f->kind) != sort)
+        if (f->sort != sort)
             continue;
         weight = weight_of(f, kind, c);
         base = rough(f->cost, m);

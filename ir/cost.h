@@ -17,6 +17,7 @@ typedef struct Figure {
     const char *kind; /* node_kind() */
     Cost cost;
     Seconds took;
+    int sort; /* of sort_of_kind */
 } Figure;
 
 typedef struct Figures {
@@ -32,6 +33,8 @@ const char *figures_print(Arena *a, const Figures *f);
 /* From now on predictions for this target go by these figures. */
 void cost_use(const Figures *f);
 
+/* What a kernel of this kind spends its time on, as a number. */
+int sort_of_kind(const char *kind);
 /* The workers that `many` stands for. */
 int cost_workers(const Machine *m);
 Seconds cost_seconds(const Graph *g, NodeId n, const Machine *m);

@@ -74,7 +74,8 @@ read_row(Reader *r, Figures *f, char *at)
         x[i] = number(r, &at);
     if (x[2] <= 0 || x[3] <= 0 || !*at)
         raise_at(here(r), "seconds > 0 and the kernel's kind expected");
-    vec_push(r->arena, f->row, (Figure){at, {x[0], x[1]}, {x[2], x[3]}});
+    vec_push(r->arena, f->row,
+             (Figure){at, {x[0], x[1]}, {x[2], x[3]}, sort_of_kind(at)});
 }
 
 Figures *

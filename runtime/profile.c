@@ -127,7 +127,8 @@ rt_profile_log(const RtProfile *p, RtLog *l)
             text, sizeof text,
             "{\"profile\":\"%s\",\"kind\":\"%s\",\"sources\":\"%s\","
             "\"places\":%lld,\"runs\":%lld,\"seconds\":%.9f,"
-            "\"least\":%.9f,\"predicted\":%.9g,\"flops\":%.9g,\"bytes\":%.9g}\n",
+            "\"least\":%.9f,\"predicted\":%.9g,\"flops\":%.9g,"
+            "\"bytes\":%.9g}\n",
             name, kind, sources, (long long)r->places, (long long)p->runs,
             r->seconds, r->least, r->predicted, r->flops, r->bytes);
         RT_TRY(rt_log_record(l, text, length));

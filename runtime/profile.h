@@ -33,7 +33,7 @@ double rt_predicted(const RtProgram *p, double one, double many, int workers);
 
 int rt_profile_open(RtProfile *p, RtRegion *r, const RtProgram *program,
                     const RtEntry *e, int workers);
-/* A step of the run at hand took so long; p->runs counts those that are over. */
+/* A step of the run at hand took so long; p->runs are over. */
 void rt_profile_add(RtProfile *p, int step, double seconds);
 /* Once the runs are over: makes the rows. */
 void rt_profile_sort(RtProfile *p);

@@ -117,7 +117,8 @@ Test(contract, sizes)
 Test(contract, blocks)
 {
     static const int sizes[][3] = {
-        {130, 101, 768}, {97, 200, 401}, {540, 97, 512}, {101, 103, 1031}};
+        {130, 101, 768}, {97, 200, 401},  {540, 97, 512},
+        {101, 103, 1031}, {1100, 97, 400}};
     Arena *a = arena_new();
     Source s = source_new(a);
     int size[26] = {0};
@@ -125,7 +126,7 @@ Test(contract, blocks)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         set_sizes(size, sizes[i][0], sizes[i][1], sizes[i][2]);
         for (size_t l = 0; l < 5; l++)
-            if (l % 4 == i || i % 2)
+            if (l % 4 == i % 4 || i % 2)
                 add_product(&s, i == 3 ? "f64" : "f32", layouts[l], 1, size,
                             "");
         add_graph(&s,
@@ -137,6 +138,8 @@ Test(contract, blocks)
                   "f32[100,120]\noutput %%h\n",
                   sizes[i][2], sizes[i][2]);
     }
+    set_sizes(size, 97, 98, 16411);
+    add_product(&s, "f32", "mk,kn->mn", 1, size, "");
     check_here(&s, FUSED);
     arena_free(a);
 }

@@ -10,6 +10,7 @@
 #include <ucontext.h>
 
 enum { GROUP = 16, THREADS = 128, STACK = 64 * 1024, SHARED = 48 * 1024 };
+enum { MEET = -1, MEET_ALL = -2 }; /* instead of a distance */
 
 typedef void Kernel(char *arena, const int64_t *offset);
 
@@ -17,7 +18,7 @@ typedef struct Fiber {
     ucontext_t at;
     enum { RUNNING, WAITING, DONE } state;
     uint32_t word;
-    int distance; /* -1: it only meets */
+    int distance; /* what it waits for */
 } Fiber;
 
 int grid_run(Kernel *kernel, char *arena, const int64_t *offset, int blocks,
@@ -27,6 +28,7 @@ int32_t grid_block(void);
 int32_t grid_blocks(void);
 uint32_t grid_exchange(uint32_t word, int32_t distance);
 void grid_meet(void);
+void grid_meet_all(void);
 void *grid_shared(int64_t offset);
 
 static Fiber fiber[THREADS];
@@ -97,7 +99,13 @@ wait_for_group(int distance, uint32_t word)
 void
 grid_meet(void)
 {
-    wait_for_group(-1, 0);
+    wait_for_group(MEET, 0);
+}
+
+void
+grid_meet_all(void)
+{
+    wait_for_group(MEET_ALL, 0);
 }
 
 /* Once all have given their word they take the other's, and only when all have
@@ -136,20 +144,48 @@ begin_threads(void)
     }
 }
 
-/* All threads of the group wait for the same, or none does any more. */
+/* Do all of the group wait for the same, or none any more? */
 static int
-release(int group, int *done)
+agree(const Fiber *f)
 {
-    Fiber *f = &fiber[group * GROUP];
-
-    for (int i = 0; i < GROUP; i++)
+    for (int i = 1; i < GROUP; i++)
         if (f[i].state != f[0].state ||
             (f[0].state == WAITING && f[i].distance != f[0].distance))
-            return 1;
-    *done += f[0].state == DONE;
-    for (int i = 0; i < GROUP && f[0].state != DONE; i++)
+            return 0;
+    return 1;
+}
+
+static void
+release(Fiber *f)
+{
+    for (int i = 0; i < GROUP; i++)
         f[i].state = RUNNING;
-    return 0;
+}
+
+/* Groups that wait for no other go on; those that do, when all of them are
+   there. The number that is done; -1: some will never meet. */
+static int
+release_groups(void)
+{
+    int done = 0, all = 0, groups = THREADS / GROUP;
+
+    for (int i = 0; i < groups; i++) {
+        Fiber *f = &fiber[i * GROUP];
+
+        if (!agree(f))
+            return -1;
+        if (f->state == DONE)
+            done++;
+        else if (f->distance == MEET_ALL)
+            all++;
+        else
+            release(f);
+    }
+    if (all && done)
+        return -1;
+    for (int i = 0; i < groups && all == groups; i++)
+        release(&fiber[i * GROUP]);
+    return done;
 }
 
 static int
@@ -165,15 +201,14 @@ run_block(void)
             if (fiber[thread].state == RUNNING)
                 swapcontext(&scheduler, &fiber[thread].at);
         }
-        done = 0;
-        for (int i = 0; i < THREADS / GROUP; i++)
-            if (release(i, &done))
-                return 1;
+        done = release_groups();
+        if (done < 0)
+            return 1;
     }
     return 0;
 }
 
-/* 1: the threads of a group did not all meet. careless: nobody waits, which
+/* 1: threads that should meet did not. careless: nobody waits, which
    must show in the results. */
 int
 grid_run(Kernel *kernel, char *arena, const int64_t *offset, int blocks,

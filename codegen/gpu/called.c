@@ -52,6 +52,12 @@ called_meet(Unit *u)
     call(u, "grid_meet", u->void_, 0, NULL);
 }
 
+static void
+called_meet_all(Unit *u)
+{
+    call(u, "grid_meet_all", u->void_, 0, NULL);
+}
+
 static LLVMValueRef
 called_shared(Unit *u, int64_t bytes)
 {
@@ -62,6 +68,6 @@ called_shared(Unit *u, int64_t bytes)
 }
 
 const Threads called_threads = {
-    called_thread,   called_block, called_blocks,
-    called_exchange, called_meet,  called_shared,
+    called_thread, called_block,    called_blocks, called_exchange,
+    called_meet,   called_meet_all, called_shared,
 };

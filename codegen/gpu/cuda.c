@@ -74,6 +74,12 @@ cuda_meet(Unit *u)
     call(u, "llvm.nvvm.bar.warp.sync", 1, &who);
 }
 
+static void
+cuda_meet_all(Unit *u)
+{
+    call(u, "llvm.nvvm.barrier0", 0, NULL);
+}
+
 static LLVMValueRef
 cuda_shared(Unit *u, int64_t bytes)
 {
@@ -88,5 +94,6 @@ cuda_shared(Unit *u, int64_t bytes)
 }
 
 const Threads cuda_threads = {
-    cuda_thread, cuda_block, cuda_blocks, cuda_exchange, cuda_meet, cuda_shared,
+    cuda_thread, cuda_block,    cuda_blocks, cuda_exchange,
+    cuda_meet,   cuda_meet_all, cuda_shared,
 };

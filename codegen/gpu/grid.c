@@ -9,7 +9,8 @@
 #include "codegen/workers.h"
 #include "ir/base/diag.h"
 
-enum { PTX_KERNEL = 71, PARAMETERS_MOST = 500 };
+/* Blocks that a multiprocessor should hold at once: 64 registers a thread. */
+enum { PTX_KERNEL = 71, PARAMETERS_MOST = 500, BLOCKS_AT_ONCE = 8 };
 
 typedef struct Job {
     const Module *m;
@@ -118,6 +119,7 @@ lower_kernel(const Job *j, Unit *u, int k)
             continue;
         LLVMSetFunctionCallConv(low.kernel[i], PTX_KERNEL);
         annotate(u, low.kernel[i], "maxntidx", BLOCK_THREADS);
+        annotate(u, low.kernel[i], "minctasm", BLOCKS_AT_ONCE);
         pass_by_value(u, low.kernel[i], n->nin + n->nout);
         comment_launch(u, row, name, low.tiles[i]);
     }

@@ -423,6 +423,23 @@ emit_outside(Maker *k, Tile *t, const LLVMValueRef *band)
         emit_blocks(k, t, WORK_END, zero, zero);
 }
 
+/* Neighbours share a chunk of the longer side, which comes from afar. */
+static void
+tile_chunks(Maker *k, Tile *t, LLVMValueRef *number)
+{
+    const Contraction *c = k->c;
+    bool long_rows = c->blocked && c->row.chunks > c->lane.chunks;
+    LLVMValueRef row, lane;
+
+    if (long_rows)
+        lane = digit(k->u, number, c->lane.chunks);
+    row = digit(k->u, number, c->row.chunks);
+    if (!long_rows)
+        lane = digit(k->u, number, c->lane.chunks);
+    chunk_bounds(k, &c->row, row, &t->row_from, &t->row_to);
+    chunk_bounds(k, &c->lane, lane, &t->lane_from, &t->lane_to);
+}
+
 static void
 emit_tile(Maker *k, const LLVMValueRef *operand, LLVMValueRef number)
 {
@@ -432,10 +449,7 @@ emit_tile(Maker *k, const LLVMValueRef *operand, LLVMValueRef number)
     int64_t all = type_elements(&value_at(c->graph, c->leader->out[0])->type);
     Tile t = {.base = {operand[0], operand[1]}, .at = zeros(k)};
 
-    chunk_bounds(k, &c->row, digit(u, &number, c->row.chunks), &t.row_from,
-                 &t.row_to);
-    chunk_bounds(k, &c->lane, digit(u, &number, c->lane.chunks), &t.lane_from,
-                 &t.lane_to);
+    tile_chunks(k, &t, &number);
     part = digit(u, &number, c->split);
     t.from = offset_add(u, NULL, part, c->part);
     t.to = LLVMBuildNSWAdd(u->b, t.from, const_i64(u, c->part), "");

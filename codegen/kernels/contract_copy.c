@@ -358,21 +358,26 @@ make_image(Maker *k, int operand)
     LLVMValueRef height = const_i64(u, m->height), first, last;
     int64_t bytes = k->c->bytes, plane = m->rows * m->columns;
     int64_t planes = m->run ? 1 : m->channels;
-    Loop channels;
+    Loop images, channels;
 
     LLVMBuildMemSet(u->b, to, LLVMConstInt(u->i8, 0, false),
-                    const_i64(u, m->channels * plane * bytes), 64);
+                    const_i64(u, m->images * m->channels * plane * bytes), 64);
     top = LLVMBuildNSWMul(u->b, LLVMGetParam(f, 2), const_i64(u, m->step), "");
     top = LLVMBuildNSWSub(u->b, const_i64(u, m->top), top, "");
     first = rows_up_to(u, LLVMBuildNSWNeg(u->b, top, ""), m->spread_rows);
     last = LLVMBuildNSWSub(u->b, const_i64(u, m->rows), top, "");
     last = least(u, rows_up_to(u, last, m->spread_rows), height);
+    c = loop_begin(u, &images, const_i64(u, 0), const_i64(u, m->images), 1, 0,
+                   NULL);
+    from = address(u, from, c, m->from_image * bytes);
+    to = address(u, to, c, m->to_image * bytes);
     c = loop_begin(u, &channels, const_i64(u, 0), const_i64(u, planes), 1, 0,
                    NULL);
     from = address(u, from, c, m->from_channel * bytes);
     to = address(u, to, c, m->to_channel * bytes);
     copy_rows(k, m, from, to, first, last, top);
     loop_end(u, &channels);
+    loop_end(u, &images);
     LLVMBuildRetVoid(u->b);
     return f;
 }

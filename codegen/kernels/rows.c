@@ -424,6 +424,9 @@ lower_trailing(Rows *r, Lowered *out)
     int64_t per = per_tile(r->length);
     Loop l;
 
+    if (r->u->threads &&
+        r->length > (r->plain ? COLUMN_BLOCK : ROW_BLOCK))
+        r->width = BLOCK_THREADS;
     choose_kept(r);
     rows_begin_unit(r, begin_units(r, &l, per, r->units));
     rows_run_row(r);
@@ -462,7 +465,10 @@ lower_columns(Rows *r, Lowered *out)
     Loop l;
 
     vectors = vectors < SHORT_VECTORS ? vectors : SHORT_VECTORS;
-    vectors = r->u->threads ? 1 : vectors;
+    if (r->u->threads) {
+        vectors = 1;
+        r->width = rows_size(r, AX_LOOP) > COLUMN_BLOCK ? BLOCK_THREADS : GROUP;
+    }
     chunks = parts(r->length, vectors * LANES);
     units = r->units * chunks;
     per = per_tile(vectors * LANES * rows_size(r, AX_LOOP));

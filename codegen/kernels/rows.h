@@ -96,6 +96,7 @@ typedef struct At {
     LLVMValueRef count; /* elements left, when fewer than LANES may be */
     int chunk;          /* which of the vectors kept in registers */
     int lanes;
+    bool alike; /* all groups of a block of threads are at this point */
 } At;
 
 /* rows_space.c: the axes, and memory */
@@ -130,6 +131,21 @@ LLVMValueRef reduce_lanes(Unit *u, DType d, char op, LLVMValueRef v);
 Tree tree_new(Unit *u, DType d, char op, int lanes, int64_t blocks);
 void tree_push(Unit *u, const Tree *t, LLVMValueRef block, LLVMValueRef v);
 LLVMValueRef tree_end(Unit *u, const Tree *t, int64_t blocks);
+
+/* rows_turns.c: blocks that the groups of a block of threads take in turn */
+enum { TURN_SUMS = 16 };
+typedef struct Turns {
+    int sums;
+    DType dtype[TURN_SUMS];
+    char op[TURN_SUMS];
+    int64_t whole; /* full blocks, then the rest */
+    bool rest;
+    /* Emits the sums of block number `block`. */
+    void (*make)(void *context, LLVMValueRef block, bool rest,
+                 LLVMValueRef *sum);
+    void *context;
+} Turns;
+void rows_in_turns(Rows *r, const Turns *t, LLVMValueRef *sum);
 
 /* rows_stage.c, rows_column.c, rows_split.c: what a unit does */
 void rows_begin_unit(Rows *r, LLVMValueRef unit);

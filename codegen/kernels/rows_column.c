@@ -61,6 +61,36 @@ run_blocks(Columns *c, int64_t rows, LLVMValueRef *sum)
         sum[v] = tree_end(u, &tree[v], blocks);
 }
 
+typedef struct Chunk {
+    Columns *c;
+    int64_t rows;
+} Chunk;
+
+static void
+make_block(void *context, LLVMValueRef block, bool rest, LLVMValueRef *sum)
+{
+    const Chunk *k = context;
+    Unit *u = k->c->r->u;
+    LLVMValueRef size = const_i64(u, COLUMN_BLOCK), from, to;
+
+    from = LLVMBuildMul(u->b, block, size, "");
+    to = rest ? const_i64(u, k->rows) : LLVMBuildAdd(u->b, from, size, "");
+    run_block(k->c, from, to, sum);
+}
+
+static void
+run_turns(Columns *c, int64_t rows, LLVMValueRef *sum)
+{
+    Chunk k = {c, rows};
+    Turns t = {.sums = 1, .dtype = {c->dtype}, .op = {c->op},
+               .make = make_block, .context = &k};
+
+    ASSERT(c->vectors == 1);
+    t.whole = rows / COLUMN_BLOCK;
+    t.rest = rows % COLUMN_BLOCK > 0;
+    rows_in_turns(c->r, &t, sum);
+}
+
 /* chunk: which 16 * vectors neighbouring results. */
 void
 rows_run_columns(Rows *r, LLVMValueRef chunk, int vectors)
@@ -79,13 +109,16 @@ rows_run_columns(Rows *r, LLVMValueRef chunk, int vectors)
 
         at->lanes = LANES;
         at->chunk = v;
+        at->alike = r->width == BLOCK_THREADS;
         at->i = LLVMBuildAdd(r->u->b, first,
                              const_i64(r->u, (int64_t)v * LANES), "");
         if (r->length % wide)
             at->count = LLVMBuildSub(r->u->b, const_i64(r->u, r->length),
                                      at->i, "");
     }
-    if (rows <= COLUMN_BLOCK)
+    if (r->width == BLOCK_THREADS)
+        run_turns(&c, rows, sum);
+    else if (rows <= COLUMN_BLOCK)
         run_block(&c, const_i64(r->u, 0), const_i64(r->u, rows), sum);
     else
         run_blocks(&c, rows, sum);

@@ -127,6 +127,7 @@ tree_new(Unit *u, DType d, char op, int lanes, int64_t blocks)
     t.size = lanes * dtype_bytes(d);
     if (u->threads) {
         t.room = threads_room(u, dtype_bytes(d), tree_levels(blocks));
+        t.room = threads_own(u, t.room, dtype_bytes(d));
         t.size = dtype_bytes(d) * BLOCK_THREADS;
         return t;
     }

@@ -405,6 +405,23 @@ rows_load(Rows *r, Port *p, const At *at)
     UNREACHABLE();
 }
 
+/* Of threads that have an element each: does this one write it? NULL: all. */
+static LLVMValueRef
+is_writer(Rows *r, const At *at)
+{
+    LLVMBuilderRef b = r->u->b;
+    LLVMValueRef inside = NULL, first;
+
+    if (at->count)
+        inside = LLVMBuildICmp(b, LLVMIntSLT, threads_lane(r->u), at->count,
+                               "");
+    if (!at->alike)
+        return inside;
+    first = LLVMBuildICmp(b, LLVMIntEQ, threads_group(r->u),
+                          const_i64(r->u, 0), "");
+    return inside ? LLVMBuildAnd(b, inside, first, "") : first;
+}
+
 /* The same in all threads of the unit, or an element for each. */
 static void
 store_own(Rows *r, Port *p, LLVMValueRef v, const At *at)
@@ -420,13 +437,11 @@ store_own(Rows *r, Port *p, LLVMValueRef v, const At *at)
         return;
     }
     to = element(r, p, LLVMBuildAdd(r->u->b, p->base, own.i, ""));
-    if (!at->count) {
+    inside = is_writer(r, at);
+    if (inside)
+        threads_store(r->u, v, to, align, inside);
+    else
         store(r->u, v, to, align);
-        return;
-    }
-    inside = LLVMBuildICmp(r->u->b, LLVMIntSLT, threads_lane(r->u), at->count,
-                           "");
-    threads_store(r->u, v, to, align, inside);
 }
 
 /* Results are dense along the lanes, or one element for all of them. */

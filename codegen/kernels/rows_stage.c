@@ -183,6 +183,57 @@ block_of(const Rows *r)
     return r->plain ? COLUMN_BLOCK : ROW_BLOCK;
 }
 
+typedef struct RowBlocks {
+    Rows *r;
+    const Round *s;
+} RowBlocks;
+
+static void
+make_block(void *context, LLVMValueRef block, bool rest, LLVMValueRef *sum)
+{
+    const RowBlocks *k = context;
+    int64_t size = block_of(k->r);
+    LLVMValueRef from =
+        LLVMBuildMul(k->r->u->b, block, const_i64(k->r->u, size), "");
+
+    run_span(k->r, k->s, from, rest ? k->r->length % size : size, sum);
+    fold_lanes(k->r, k->s, sum);
+}
+
+static void
+run_turns(Rows *r, const Round *s, LLVMValueRef *sum)
+{
+    RowBlocks k = {r, s};
+    Turns t = {.sums = s->reduces, .make = make_block, .context = &k};
+
+    t.whole = r->length / block_of(r);
+    t.rest = r->length % block_of(r) > 0;
+    for (int i = 0; i < s->reduces; i++) {
+        t.dtype[i] = dtype_of(r, s->reduce[i]);
+        t.op[i] = letter_of(r, s->reduce[i]);
+    }
+    rows_in_turns(r, &t, sum);
+}
+
+/* The results of a row by all groups of a block of threads. */
+static void
+run_widely(Rows *r, const Round *s)
+{
+    At at = {.lanes = LANES};
+    LLVMValueRef from =
+        LLVMBuildMul(r->u->b, threads_group(r->u), const_i64(r->u, LANES), "");
+    Loop l;
+
+    at.i = loop_begin(r->u, &l, from, const_i64(r->u, r->length),
+                      BLOCK_THREADS, 0, NULL);
+    if (r->length % LANES)
+        at.count =
+            LLVMBuildSub(r->u->b, const_i64(r->u, r->length), at.i, "");
+    r->epoch++;
+    run_vector(r, s, &at, LANES, NULL);
+    loop_end(r->u, &l);
+}
+
 static void
 run_blocks(Rows *r, const Round *s, LLVMValueRef *sum)
 {
@@ -234,6 +285,11 @@ run_stage(Rows *r, const Round *s)
 
     if (is_short(r)) {
         run_short(r, s, sum);
+    } else if (r->width == BLOCK_THREADS) {
+        if (s->reduces)
+            run_turns(r, s, sum);
+        else
+            run_widely(r, s);
     } else if (!s->reduces || r->length <= block_of(r)) {
         run_span(r, s, const_i64(r->u, 0), r->length, sum);
         fold_lanes(r, s, sum);

@@ -166,6 +166,7 @@ add_figures(Arena *a, Figures *f, const Measured *one, const Measured *many)
                  (Figure){kind.s,
                           {r->flops / r->places, r->bytes / r->places},
                           {positive(r->seconds / r->places),
-                           positive(other->seconds / r->places)}});
+                           positive(other->seconds / r->places)},
+                          sort_of_kind(kind.s)});
     }
 }

@@ -2,6 +2,7 @@
    only in one of them, or has other bytes, another address or life. */
 #include "frontend/cli/commands.h"
 #include "frontend/cli/page.h"
+#include "ir/cost.h"
 #include "ir/text.h"
 #include "ir/cost.h"
 #include "passes/tools/report.h"

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+enum { SPLIT_FROM = 2048, PARTS_MOST = 16, RESULTS_MOST = 1 << 20 };
+
 static const char *const lists[] = {"strides", "pads", "dilations"};
 
 /* Checks x, w and the attributes; y is the type of conv(x, w). */
@@ -118,6 +120,20 @@ pixels(const Node *node, const Type *y)
     return y->dim[0] * y->dim[h] * y->dim[h + 1];
 }
 
+/* Parts of whole images, as many as make tasks enough and results few. */
+static int64_t
+image_split(int64_t weights, int64_t images, int64_t k)
+{
+    int64_t split = images;
+
+    if (k < SPLIT_FROM)
+        return 1;
+    while (split > 1 && (images % split || split > PARTS_MOST ||
+                         split * weights > RESULTS_MOST))
+        split--;
+    return split;
+}
+
 /* Of conv(x, w) for its weight, y being the type of its result. */
 static ValueId
 weight_gradient(Builder *b, const Node *node, ValueId x, ValueId dy,
@@ -126,8 +142,9 @@ weight_gradient(Builder *b, const Node *node, ValueId x, ValueId dy,
     int64_t mn = type_elements(w) / node_int(node, "groups");
     GradFrom from = {node, split_of(mn, pixels(node, y))};
 
-    while (node_int(node, "nhwc") && y->dim[0] % from.split)
-        from.split--; /* parts of whole images */
+    if (node_int(node, "nhwc"))
+        from.split = image_split(type_elements(w), y->dim[0],
+                                 pixels(node, y));
 
     return conv_build(b, OP_conv_grad_weight, (ValueId[]){x, dy}, w, &from);
 }

@@ -110,6 +110,8 @@ linked_by_rows(const Fuse *f, const Cluster *p, const Cluster *m)
     for (size_t i = 0; i < vec_len(m->member); i++) {
         const Node *n = node_at(f->g, m->member[i]);
 
+        if (n->phase == 'u')
+            return false;
         for (int k = 0; k < n->nin; k++)
             if (made_by(f, p, n->in[k]) &&
                 type_elements(&value_at(f->g, n->in[k])->type) !=

@@ -53,8 +53,7 @@ add_buffer(Text *t, Graph *g, const Facts *f, ValueId v,
              type_text(t->arena, &p->type), (int)owner,
              space_index(g->module, p->place.space), p->place.offset,
              type_bytes(&p->type), life.first, life.last,
-             p->over ? index[p->over] : -1,
-             p->def ? f->position[p->def] : -1);
+             p->over ? index[p->over] : -1, p->def ? f->position[p->def] : -1);
 }
 
 /* A value lies over one that was made before it, but has a lower or a higher

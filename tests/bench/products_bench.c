@@ -2,9 +2,9 @@
    and MKL on plain layouts, in turn, on two threads.
 
    products_bench [PAIRS [MILLISECONDS [PART OF NAME [LOG TOPICS]]]] prints a
-   row a shape:
-   the best library's time over ours, median of the pairs and quartiles. The
-   paths of OpenBLAS and MKL may be named in OPENBLAS and MKL. */
+   row a shape: GFLOP/s by median times, the best library's time over ours
+   (median of the pairs, quartiles). The paths of OpenBLAS and MKL may be named
+   in OPENBLAS and MKL. */
 #include "codegen/emit.h"
 #include "codegen/target.h"
 #include "ir/base/diag.h"
@@ -263,27 +263,27 @@ report(const ProductShape *s, const Peer *peer, Row *r, int pairs,
     double flops = 2e-9 * (double)(s->batch * s->m * s->n) * (double)s->k;
     int best = -1;
 
-    printf("%-14s %5lldx%lldx%lld%s %s%s", s->name, (long long)s->m,
-           (long long)s->n, (long long)s->k, s->batch > 1 ? " *12" : "",
-           s->turned[0] ? "T" : "N", s->turned[1] ? "T" : "N");
-    printf(" | %7.1f", flops / quantile(r->ours, pairs, 0.5));
+    printf("| %-14s | %s%lld x %lld x %lld %c%c | %.1f |", s->name,
+           s->batch > 1 ? "12 * " : "", (long long)s->m, (long long)s->n,
+           (long long)s->k, s->turned[0] ? 'T' : 'N', s->turned[1] ? 'T' : 'N',
+           flops / quantile(r->ours, pairs, 0.5));
     for (int i = 0; i < PEERS; i++) {
         double time;
 
         if (!peer[i].there)
             continue;
         time = quantile(r->theirs[i], pairs, 0.5);
-        printf(" %7.1f", flops / time);
+        printf(" %.1f |", flops / time);
         if (best < 0 || time < quantile(r->theirs[best], pairs, 0.5))
             best = i;
     }
     for (int i = 0; best >= 0 && i < pairs; i++)
         r->ratio[i] = r->theirs[best][i] / r->ours[i];
     if (best >= 0)
-        printf(" | %5.3f [%5.3f %5.3f] %s", quantile(r->ratio, pairs, 0.5),
-               quantile(r->ratio, pairs, 0.25), quantile(r->ratio, pairs, 0.75),
-               peer[best].name);
-    printf(" | %lld B", (long long)o->bytes);
+        printf(" %.3f | %.3f-%.3f |", quantile(r->ratio, pairs, 0.5),
+               quantile(r->ratio, pairs, 0.25),
+               quantile(r->ratio, pairs, 0.75));
+    printf(" %lld |", (long long)(o->bytes + 1023) / 1024);
     if (peer[0].there && difference(o, &peer[0], s) > 1e-4 * (double)s->k)
         printf(" WRONG");
     printf("\n");
@@ -345,6 +345,23 @@ wake_teams(Peer *peer)
 }
 
 static void
+print_head(const Peer *peer)
+{
+    int peers = 0;
+
+    printf("| product | m x n x k | ours |");
+    for (int i = 0; i < PEERS; i++)
+        if (peer[i].there) {
+            printf(" %s |", peer[i].name);
+            peers++;
+        }
+    printf("%s scratch KiB |\n|", peers ? " ratio | quartiles |" : "");
+    for (int i = 0; i < 4 + peers + (peers ? 2 : 0); i++)
+        printf("---|");
+    printf("\n");
+}
+
+static void
 bench_all(int pairs, double seconds, const char *only)
 {
     Peer peer[PEERS];
@@ -356,11 +373,7 @@ bench_all(int pairs, double seconds, const char *only)
         exit(1);
     wake_teams(peer);
     pin_threads();
-    printf("GFLOP/s, two threads: ours");
-    for (int i = 0; i < PEERS; i++)
-        if (peer[i].there)
-            printf(", %s", peer[i].name);
-    printf(" | best of theirs / ours: median [quartiles] | our scratch\n");
+    print_head(peer);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         if (strstr(shapes[i].name, only))
             bench(&shapes[i], peer, pool, pairs, seconds);

@@ -11,7 +11,7 @@ HEAD = """# Benchmarks
 the peers in turn on the same batch, one round after the other. A figure is the median of its rounds; a ratio is the median of the rounds' ratios
 (least..most), so what disturbs the machine disturbs both sides of it.
 
-- *peak* is the faster of MKL's and OpenBLAS's f32 product of 2048^3 in the same rounds, *copy* the bandwidth of a large copy (bytes read and written).
+- *peak* is the fastest f32 product of 2048^3 of MKL, OpenBLAS and our own in the same rounds, *copy* the bandwidth of a large copy (bytes read and written).
 - *bound* is 1.12 x (product FLOPs / peak + the optimizer's bytes / copy).
 - *above* are the bytes above weights and optimizer state: the largest resident size of warm steps, less those, less the idle process with its libraries.
 - *compile* is cold: `snug compile`, and the first step of torch.compile less a later one.
@@ -125,7 +125,7 @@ def machine():
 def yard_rows(rows):
     for row in rows:
         if row.peak:
-            library = row.found["turns"]["yard"][-1]["library"]
+            library = statistics.mode(turn["library"] for turn in row.found["turns"]["yard"])
             yield (row.found["model"], f"{row.peak * 1e-9:.1f} ({library})", f"{row.copy * 1e-9:.1f}", str(row.found["rounds"]),
                    str(row.found["threads"]), row.found["date"])
 
