@@ -3,6 +3,7 @@
 #include "codegen/llvm.h"
 
 #include <llvm-c/Analysis.h>
+#include <llvm-c/DebugInfo.h>
 #include <llvm-c/Error.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/Transforms/PassBuilder.h>
@@ -357,13 +358,33 @@ loop_begin(Unit *u, Loop *l, LLVMValueRef from, LLVMValueRef to, int64_t step,
     return l->i;
 }
 
+/* Rounds of an unrolled loop keep their loads in registers at the same time,
+   which the many threads of a GPU do not have; its assembler unrolls too. A
+   loop's metadata begins with itself, by way of a stand-in. */
+static void
+keep_rolled(Unit *u, LLVMValueRef branch)
+{
+    static const char words[] = "llvm.loop.unroll.disable";
+    LLVMContextRef c = u->context;
+    LLVMMetadataRef own = LLVMTemporaryMDNode(c, NULL, 0), loop;
+    LLVMMetadataRef disable = LLVMMDStringInContext2(c, words, strlen(words));
+    LLVMMetadataRef part[2] = {own, LLVMMDNodeInContext2(c, &disable, 1)};
+
+    loop = LLVMMDNodeInContext2(c, part, 2);
+    LLVMMetadataReplaceAllUsesWith(own, loop);
+    LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(c, "llvm.loop", 9),
+                    LLVMMetadataAsValue(c, loop));
+}
+
 void
 loop_end(Unit *u, Loop *l)
 {
     LLVMBasicBlockRef latch = LLVMGetInsertBlock(u->b);
     LLVMValueRef next = LLVMBuildNSWAdd(u->b, l->i, l->step, "");
+    LLVMValueRef back = LLVMBuildBr(u->b, l->head);
 
-    LLVMBuildBr(u->b, l->head);
+    if (u->threads)
+        keep_rolled(u, back);
     LLVMAddIncoming(l->i, &next, &latch, 1);
     for (int k = 0; k < l->carried; k++)
         LLVMAddIncoming(l->phi[k], &l->next[k], &latch, 1);

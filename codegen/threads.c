@@ -84,8 +84,14 @@ void
 threads_store(Unit *u, LLVMValueRef v, LLVMValueRef p, unsigned align,
               LLVMValueRef where)
 {
-    LLVMBasicBlockRef here = block_new(u, "here"), done = block_new(u, "done");
+    LLVMBasicBlockRef here, done;
 
+    if (!where) {
+        store(u, v, p, align);
+        return;
+    }
+    here = block_new(u, "here");
+    done = block_new(u, "done");
     LLVMBuildCondBr(u->b, where, here, done);
     LLVMPositionBuilderAtEnd(u->b, here);
     store(u, v, p, align);

@@ -17,6 +17,7 @@ static const double stranger = 4;    /* distance of another group of ops */
 
 /* Figures in use: those that were given, and those built in. */
 static const Figures *given, *built_in;
+static Arena *kept; /* of built_in, as long as the process lives */
 
 void
 cost_use(const Figures *f)
@@ -29,9 +30,11 @@ figures_of(const Machine *m)
 {
     if (given && strcmp(given->target, m->name) == 0)
         return given;
-    if (!built_in)
-        built_in = figures_parse(arena_new(), embedded_figures[0].text,
+    if (!built_in) {
+        kept = arena_new();
+        built_in = figures_parse(kept, embedded_figures[0].text,
                                  embedded_figures[0].name);
+    }
     return built_in;
 }
 

@@ -428,7 +428,7 @@ store_own(Rows *r, Port *p, LLVMValueRef v, const At *at)
 {
     unsigned align = (unsigned)dtype_bytes(p->type.dtype);
     At own = own_element(r, at);
-    LLVMValueRef to, inside;
+    LLVMValueRef to;
 
     if (p->reach == RE_ONE || at->lanes == 1) {
         to = p->reach == RE_ONE ? p->base
@@ -437,11 +437,7 @@ store_own(Rows *r, Port *p, LLVMValueRef v, const At *at)
         return;
     }
     to = element(r, p, LLVMBuildAdd(r->u->b, p->base, own.i, ""));
-    inside = is_writer(r, at);
-    if (inside)
-        threads_store(r->u, v, to, align, inside);
-    else
-        store(r->u, v, to, align);
+    threads_store(r->u, v, to, align, is_writer(r, at));
 }
 
 /* Results are dense along the lanes, or one element for all of them. */

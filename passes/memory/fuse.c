@@ -391,6 +391,7 @@ fuse_graph(Graph *g, Arena *scratch)
     Fuse f = {.g = g, .scratch = scratch};
 
     f.again = fuse_compute_again(g, scratch);
+    f.nodes = (NodeId)vec_len(g->node);
     f.facts = facts(g);
     f.replaced = NEWN(scratch, bool, vec_len(g->value));
     for (size_t v = 1; v < vec_len(g->value); v++)

@@ -21,6 +21,7 @@ typedef struct Pair {
 
 typedef struct Fuse {
     Graph *g;
+    NodeId nodes; /* that it has before groups are made, 0 too */
     Arena *scratch;
     const Facts *facts; /* of the graph as it was */
     bool *replaced;     /* ValueId -> another value lies over it */

@@ -4,12 +4,13 @@
 
 #include <string.h>
 
+/* Groups that are made already have higher numbers than the graph had nodes. */
 static bool
 inside(const Fuse *f, const Cluster *c, ValueId v)
 {
     NodeId def = value_at(f->g, v)->def;
 
-    return def && f->of[def] == c;
+    return def && def < f->nodes && f->of[def] == c;
 }
 
 static bool

@@ -24,7 +24,7 @@ static const int64_t to_last[] = {0, 2, 3, 1}, to_first[] = {0, 3, 1, 2};
 /* ---- worth it? ----------------------------------------------------------- */
 
 /* Lanes run along the channels that come out, and back along those that came
-   in. */
+   in; nothing goes back to an input of the graph. */
 static bool
 fills_vectors(const Graph *g, const Node *n)
 {
@@ -32,10 +32,12 @@ fills_vectors(const Graph *g, const Node *n)
     const int64_t *w = value_at(g, n->in[1])->type.dim;
     int64_t groups = node_int(n, "groups");
     bool depthwise = groups == x[1] && groups == w[0];
+    bool back = value_at(g, n->in[0])->kind != V_INPUT;
 
     if (depthwise)
         return w[0] >= CHANNELS_LEAST;
-    return w[0] / groups >= CHANNELS_LEAST && w[1] >= CHANNELS_LEAST;
+    return w[0] / groups >= CHANNELS_LEAST &&
+           (!back || w[1] >= CHANNELS_LEAST);
 }
 
 static bool
