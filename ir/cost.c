@@ -5,6 +5,7 @@
 #include "ir/cost.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ir/base/diag.h"
@@ -19,6 +20,12 @@ static const double stranger = 4;    /* distance of another group of ops */
 static const Figures *given, *built_in;
 static Arena *kept; /* of built_in, as long as the process lives */
 
+static void
+forget_built_in(void)
+{
+    arena_free(kept);
+}
+
 void
 cost_use(const Figures *f)
 {
@@ -32,6 +39,7 @@ figures_of(const Machine *m)
         return given;
     if (!built_in) {
         kept = arena_new();
+        atexit(forget_built_in);
         built_in = figures_parse(kept, embedded_figures[0].text,
                                  embedded_figures[0].name);
     }

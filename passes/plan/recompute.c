@@ -162,17 +162,34 @@ find_least(PassRun *r, Entry *e)
         e->least = bytes;
 }
 
-static void
-recompute_entry(PassRun *r, Graph *g)
+static Entry
+entry_new(PassRun *r, Graph *g)
 {
-    Entry e = {.r = r, .g = g, .least = INT64_MAX};
+    Entry e = {.r = r, .g = g};
 
     e.of = course_of(r->scratch, g, r->machine);
     e.least = placed_bytes(r, g, e.of, NULL);
-    if (e.least <= r->budget || fit_entry(r, &e))
-        return;
-    find_least(r, &e);
-    refuse(r, &e, e.least);
+    return e;
+}
+
+/* Names what all entries fit in. */
+static _Noreturn void
+refuse_module(PassRun *r)
+{
+    Entry worst = {.least = -1};
+
+    for (size_t i = 0; i < vec_len(r->m->entry); i++) {
+        Entry e;
+
+        if (!vec_len(r->m->entry[i]->order))
+            continue;
+        e = entry_new(r, r->m->entry[i]);
+        if (e.least > r->budget)
+            find_least(r, &e);
+        if (e.least > worst.least)
+            worst = e;
+    }
+    refuse(r, &worst, worst.least);
 }
 
 void
@@ -180,7 +197,13 @@ pass_recompute(PassRun *r)
 {
     if (r->budget == 0)
         return;
-    for (size_t i = 0; i < vec_len(r->m->entry); i++)
-        if (vec_len(r->m->entry[i]->order))
-            recompute_entry(r, r->m->entry[i]);
+    for (size_t i = 0; i < vec_len(r->m->entry); i++) {
+        Entry e;
+
+        if (!vec_len(r->m->entry[i]->order))
+            continue;
+        e = entry_new(r, r->m->entry[i]);
+        if (e.least > r->budget && !fit_entry(r, &e))
+            refuse_module(r);
+    }
 }
