@@ -82,10 +82,13 @@ read_words(Arena *a, int fd)
     return t;
 }
 
+/* In a group of its own, with the signals that we hold let through: what ends
+   us leaves the child alone, which then removes its temporary files itself. */
 static int
-spawn(Command *c, pid_t *child, int words)
+spawn(Command *c, pid_t *child, int words, const sigset_t *mask)
 {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
     int error;
 
     vec_push(c->arena, c->argument, NULL);
@@ -93,8 +96,13 @@ spawn(Command *c, pid_t *child, int words)
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, words, 1);
     posix_spawn_file_actions_adddup2(&actions, words, 2);
-    error = posix_spawnp(child, c->argument[0], &actions, NULL, c->argument,
-                         environ);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setsigmask(&attributes, mask);
+    error = posix_spawnp(child, c->argument[0], &actions, &attributes,
+                         c->argument, environ);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return error;
 }
@@ -109,25 +117,39 @@ raise_missing(const Command *c, int error)
                              "binutils), or name one in CC");
 }
 
+/* Its status, or -1 and errno where it cannot be started. */
+static int
+spawn_and_wait(Command *c, const int *pipes, Text *words, const sigset_t *mask)
+{
+    int status = 0, error;
+    pid_t child;
+
+    error = spawn(c, &child, pipes[1], mask);
+    close(pipes[1]);
+    if (!error)
+        *words = read_words(c->arena, pipes[0]);
+    close(pipes[0]);
+    while (!error && waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    errno = error;
+    return error ? -1 : status;
+}
+
 Text
 command_run(Command *c, const char *made)
 {
-    int pipes[2], status = 0, error;
-    pid_t child;
+    sigset_t before;
+    int pipes[2], status, error;
     Text words;
 
     if (pipe2(pipes, O_CLOEXEC) != 0)
         raise_status(ST_INTERNAL, NOWHERE, "no pipe: %s", strerror(errno));
-    error = spawn(c, &child, pipes[1]);
-    close(pipes[1]);
-    if (error) {
-        close(pipes[0]);
+    output_hold_signals(&before);
+    status = spawn_and_wait(c, pipes, &words, &before);
+    error = errno;
+    output_release_signals(&before);
+    if (status < 0)
         raise_missing(c, error);
-    }
-    words = read_words(c->arena, pipes[0]);
-    close(pipes[0]);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        continue;
     if (!WIFEXITED(status) || WEXITSTATUS(status)) {
         unlink(made);
         raise_status(ST_INPUT, NOWHERE, "'%s' failed: %s", c->argument[0],

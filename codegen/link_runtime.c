@@ -216,22 +216,6 @@ make_archive(Arena *a, const Tools *t, const char *sources, bool main,
     unlink(object);
 }
 
-/* A folder in TMPDIR that goes away with the arena. */
-static char *
-passing_folder(Arena *a)
-{
-    const char *dir = getenv("TMPDIR");
-    Text t = text_new(a);
-
-    text_add(&t, "%s/snug-XXXXXX", dir && *dir ? dir : "/tmp");
-    if (!mkdtemp(t.s))
-        raise_at((Loc){.file = t.s}, "cannot be made: %s\nname a folder that "
-                                     "is writable in TMPDIR",
-                 strerror(errno));
-    output_temporary(a, t.s);
-    return t.s;
-}
-
 static void
 make_both(Arena *a, const Tools *t, const char *sources, const char *folder)
 {
@@ -283,7 +267,7 @@ runtime_made(Arena *a, const Tools *t, const char *cache)
     sources = source_folder(a);
     require_architecture(a, t);
     if (!cache) {
-        folder = passing_folder(a);
+        folder = output_temporary_folder(a);
         make_both(a, t, sources, folder);
         return folder;
     }

@@ -200,10 +200,10 @@ write_weights(const Module *m, const char *path)
 
     w.piece = NEWN(m->arena, char, PIECE);
     text_add(&made, "%s.%d.part", path, (int)getpid());
+    output_temporary(m->arena, made.s);
     w.fd = open(made.s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (w.fd < 0)
         write_failed(&w);
-    output_temporary(m->arena, made.s);
     write_head(&w);
     for (size_t i = 1; i < vec_len(m->store); i++) {
         const Store *s = &m->store[i];

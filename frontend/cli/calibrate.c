@@ -18,21 +18,6 @@
 
 static const double least_seconds = 1e-9; /* of the clock */
 
-const char *
-temporary_folder(Arena *a)
-{
-    const char *dir = getenv("TMPDIR");
-    Text t = text_new(a);
-
-    text_add(&t, "%s/snug-XXXXXX", dir && *dir ? dir : "/tmp");
-    if (!mkdtemp(t.s))
-        raise_at((Loc){.file = t.s}, "cannot be made: %s\nname a folder that "
-                                     "is writable in TMPDIR",
-                 strerror(errno));
-    output_temporary(a, t.s);
-    return t.s;
-}
-
 /* ---- running ------------------------------------------------------------ */
 
 static void

@@ -16,9 +16,6 @@ typedef struct Measured {
     MeasuredRow *row; /* vector */
 } Measured;
 
-/* A folder in TMPDIR that goes away with the arena, once it is empty. */
-const char *temporary_folder(Arena *a);
-
 /* Runs FOLDER/net for so many seconds. Raises if it cannot be run. */
 Measured measure_program(Arena *a, const char *folder, int threads,
                          const char *seconds);

@@ -139,7 +139,7 @@ measure_net(const Args *args, const NetRow *net, Figures *f)
 {
     Arena *a = arena_new();
     Args own = *args;
-    const char *folder = temporary_folder(args->arena);
+    const char *folder = output_temporary_folder(args->arena);
     const char *seconds = option(args, OPT_seconds, "1");
     Measured one, many;
 

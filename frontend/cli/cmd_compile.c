@@ -63,26 +63,6 @@ base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* A file in TMPDIR that goes away with the arena. */
-static const char *
-temporary_file(Arena *a)
-{
-    const char *dir = getenv("TMPDIR");
-    Text t = text_new(a);
-    int fd;
-
-    text_add(&t, "%s/snug-XXXXXX.o", dir && *dir ? dir : "/tmp");
-    fd = mkstemps(t.s, 2);
-    if (fd < 0)
-        raise_at((Loc){.file = dir && *dir ? dir : "/tmp"},
-                 "no temporary file can be made there: %s\n"
-                 "name a folder that is writable in TMPDIR",
-                 strerror(errno));
-    close(fd);
-    output_temporary(a, t.s);
-    return t.s;
-}
-
 static const char *
 beside(Arena *a, const char *path, const char *ending)
 {
@@ -126,7 +106,7 @@ write_code(const Args *args, Module *m, Kind kind, const char *path)
 {
     bool stream = strcmp(path, "-") == 0 || output_is_stream(path);
     const char *to =
-        stream ? temporary_file(args->arena) : output_file(args->arena, path);
+        stream ? output_temporary_file(args->arena, ".o") : output_file(args->arena, path);
     EmitOptions o = emit_options(args, m, path);
 
     emit_module(m, &o, kind == K_LLVM ? EMIT_LLVM : EMIT_ASM, to);
@@ -138,7 +118,7 @@ write_code(const Args *args, Module *m, Kind kind, const char *path)
 static void
 write_ptx(const Args *args, Module *m, const char *path)
 {
-    const char *made = temporary_file(args->arena);
+    const char *made = output_temporary_file(args->arena, ".o");
     EmitOptions o = emit_options(args, m, path);
     Grid grid = grid_emit(m, &o, GRID_PTX, made);
 
@@ -183,7 +163,7 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
     o.cache = cache;
     text_add(&made, "%s.tmp-%d", path, (int)getpid());
     output_temporary(a, made.s);
-    object = linked ? temporary_file(a) : made.s;
+    object = linked ? output_temporary_file(a, ".o") : made.s;
     emit_module(m, &o, EMIT_OBJECT, object);
     if (timed)
         tell_seconds("(kernels)", start);

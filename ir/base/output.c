@@ -15,16 +15,18 @@
 
 enum { MOST = 64 };
 
+static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP};
+
 static char *volatile temporary[MOST];
 
 static void
 remove_temporary(void *path)
 {
+    if (unlink(path) != 0)
+        rmdir(path);
     for (int i = 0; i < MOST; i++)
         if (temporary[i] == path)
             temporary[i] = NULL;
-    if (unlink(path) != 0)
-        rmdir(path);
 }
 
 void
@@ -38,6 +40,90 @@ output_temporary(Arena *a, char *path)
     arena_defer(a, remove_temporary, path);
 }
 
+static const char *
+temporary_place(void)
+{
+    const char *dir = getenv("TMPDIR");
+
+    return dir && *dir ? dir : "/tmp";
+}
+
+static Text
+temporary_name(Arena *a)
+{
+    Text t = text_new(a);
+
+    text_add(&t, "%s/snug-XXXXXX", temporary_place());
+    return t;
+}
+
+/* What mkstemps or mkdtemp made of the name: ours, or raised. */
+static char *
+temporary_made(Arena *a, Text *name, bool made, const sigset_t *before)
+{
+    int error = errno;
+
+    if (made)
+        output_temporary(a, name->s);
+    output_release_signals(before);
+    if (!made)
+        raise_at((Loc){.file = temporary_place()},
+                 "no temporary file can be made there: %s\n"
+                 "name a folder that is writable in TMPDIR",
+                 strerror(error));
+    return name->s;
+}
+
+char *
+output_temporary_file(Arena *a, const char *ending)
+{
+    Text name = temporary_name(a);
+    sigset_t before;
+    int fd;
+
+    text_add(&name, "%s", ending);
+    output_hold_signals(&before);
+    fd = mkstemps(name.s, (int)strlen(ending));
+    if (fd >= 0)
+        close(fd);
+    return temporary_made(a, &name, fd >= 0, &before);
+}
+
+char *
+output_temporary_folder(Arena *a)
+{
+    Text name = temporary_name(a);
+    sigset_t before;
+
+    output_hold_signals(&before);
+    return temporary_made(a, &name, mkdtemp(name.s) != NULL, &before);
+}
+
+static sigset_t
+ending_set(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++)
+        sigaddset(&set, ending_signals[i]);
+    return set;
+}
+
+void
+output_hold_signals(sigset_t *before)
+{
+    sigset_t set = ending_set();
+
+    sigprocmask(SIG_BLOCK, &set, before);
+}
+
+void
+output_release_signals(const sigset_t *before)
+{
+    sigprocmask(SIG_SETMASK, before, NULL);
+}
+
 static void
 stop(int number)
 {
@@ -47,21 +133,20 @@ stop(int number)
     for (int i = 0; i < MOST; i++)
         if (temporary[i])
             rmdir(temporary[i]);
-    raise(number); /* SA_RESETHAND: this time it ends us */
+    signal(number, SIG_DFL); /* not before: a second one would end us there */
+    raise(number);
 }
 
 void
 output_guard_signals(void)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = stop,
-                               .sa_flags = (int)SA_RESETHAND},
-                     before;
+    struct sigaction action = {.sa_handler = stop}, before;
 
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (sigaction(numbers[i], NULL, &before) == 0 &&
+    action.sa_mask = ending_set();
+    for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++)
+        if (sigaction(ending_signals[i], NULL, &before) == 0 &&
             before.sa_handler != SIG_IGN)
-            sigaction(numbers[i], &action, NULL);
+            sigaction(ending_signals[i], &action, NULL);
 }
 
 bool

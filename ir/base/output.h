@@ -5,6 +5,7 @@
 
 #include "ir/base/arena.h"
 
+#include <signal.h>
 #include <stdbool.h>
 
 /* The file that a rename to `path` shall replace: `path`, or what it links to.
@@ -18,6 +19,15 @@ bool output_is_stream(const char *path);
    removed with the arena, and when SIGINT, SIGTERM or SIGHUP ends the process;
    a rename saves it. */
 void output_temporary(Arena *a, char *path);
+
+/* A new empty file with this ending, or a new folder, in TMPDIR; both go away
+   like every temporary. Raised if TMPDIR cannot take it. */
+char *output_temporary_file(Arena *a, const char *ending);
+char *output_temporary_folder(Arena *a);
+
+/* Between the two these signals wait, for what must not be left half done. */
+void output_hold_signals(sigset_t *before);
+void output_release_signals(const sigset_t *before);
 
 /* From here on these signals remove the temporary files first. */
 void output_guard_signals(void);
