@@ -10,8 +10,8 @@ model=$digits/mlp.legacy.onnx
 # complete FOLDER: is all there that must be?
 complete() {
     for file in bin/snug libexec/snug/snug-milp lib/snug/libsnug_rt.a \
-        lib/snug/libsnug_rt_main.a lib/snug/rt.h include/snug/rt.h include/snug/plugin.h \
-        share/snug/runtime/abi.h share/snug/include/xxhash.h \
+        lib/snug/libsnug_rt_main.a lib/snug/rt.h include/snug/rt.h \
+        include/snug/plugin.h share/snug/runtime/abi.h share/snug/include/xxhash.h \
         lib/pkgconfig/snug-runtime.pc lib/cmake/Snug/SnugConfig.cmake \
         lib/python3/dist-packages/snug.py share/doc/snug/LICENSE \
         share/doc/snug/copyright share/doc/snug/docs/compile.md; do
@@ -36,14 +36,14 @@ check "nothing knows where it was built or put" sh -c \
 # ---- projects
 mv "$work/an other" "$work/elsewhere"
 prefix=$work/elsewhere
-cp -r "$root/examples/embedding" "$work"
+cp -r "$root/examples/projects" "$work"
 check "C99 by pkg-config" env PATH="$prefix/bin:$PATH" \
-    PKG_CONFIG_PATH="$prefix/lib/pkgconfig" make -C "$work/embedding/c" \
+    PKG_CONFIG_PATH="$prefix/lib/pkgconfig" make -C "$work/projects/c" \
     MODEL="$model"
-check "the C99 project trains" sh -c "cd '$work/embedding/c' &&
+check "the C99 project trains" sh -c "cd '$work/projects/c' &&
     ./blobs libnet.a.safetensors saved.safetensors"
 if command -v c++ >/dev/null; then
-    cd "$work/embedding/cmake" || exit 1
+    cd "$work/projects/cmake" || exit 1
     check "C++ by find_package" sh -c "cmake -S . -B build -DMODEL='$model' \
         -DCMAKE_PREFIX_PATH='$prefix' && cmake --build build"
     check "the C++ project trains" ./build/blobs
