@@ -192,7 +192,7 @@ cat >fails.sh <<END
     --crash-dir='$work/crash' -o /dev/null 2>&1 | grep -q "of a plugin failed"
 END
 nodes=$(grep -c '^[fbu] ' planted.snug)
-check "reduced" "$snug" opt --reduce="sh $work/fails.sh" planted.snug \
+check "reduced" "$sanitized/snug" opt --reduce="sh $work/fails.sh" planted.snug \
     -o small.snug
 left=$(grep -c '^[fbu] ' small.snug)
 [ "$nodes" -gt 60 ] && [ "$left" -eq 2 ] &&
@@ -201,7 +201,7 @@ left=$(grep -c '^[fbu] ' small.snug)
 check "it is still of interest" sh fails.sh small.snug
 check "nothing else is in it" sh -c \
     "! grep -q '^param\|^state\|^meta' small.snug"
-"$snug" opt --reduce="sh $work/fails.sh" planted.snug -o small2.snug 2>log
+"$sanitized/snug" opt --reduce="sh $work/fails.sh" planted.snug -o small2.snug 2>log
 check "the same again" cmp small.snug small2.snug
 refuse "of no interest" 1 "is not of interest itself" \
     "$snug" opt --reduce=false planted.snug
