@@ -36,6 +36,15 @@ install(FILES cmake/copyright DESTINATION share/doc/snug)
 install(DIRECTORY docs DESTINATION share/doc/snug FILES_MATCHING
   PATTERN "*.md")
 install(DIRECTORY examples DESTINATION share/doc/snug)
+# Pages and completions, as the compiler told them when it was built.
+set(told ${CMAKE_BINARY_DIR}/share)
+install(DIRECTORY ${told}/man DESTINATION share OPTIONAL)
+install(FILES ${told}/completions/bash/snug OPTIONAL
+  DESTINATION share/bash-completion/completions)
+install(FILES ${told}/completions/zsh/_snug OPTIONAL
+  DESTINATION share/zsh/site-functions)
+install(FILES ${told}/completions/fish/snug.fish OPTIONAL
+  DESTINATION share/fish/vendor_completions.d)
 
 add_custom_target(uninstall VERBATIM
   COMMAND ${CMAKE_COMMAND}

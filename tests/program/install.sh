@@ -33,6 +33,13 @@ check "moved, it trains" trains "$work/an other"
 check "nothing knows where it was built or put" sh -c \
     "! grep -rlaF -e '$plain' -e '$root/' -e '$work/first' '$work/an other'"
 
+if [ -d "$plain/share/man" ]; then
+    check "pages and completions" ls "$work/an other/share/man/man1/snug.1" \
+        "$work/an other/share/bash-completion/completions/snug" \
+        "$work/an other/share/zsh/site-functions/_snug" \
+        "$work/an other/share/fish/vendor_completions.d/snug.fish"
+fi
+
 # ---- projects
 mv "$work/an other" "$work/elsewhere"
 prefix=$work/elsewhere
@@ -43,6 +50,11 @@ check "C99 by pkg-config" env PATH="$prefix/bin:$PATH" \
 check "the C99 project trains" sh -c "cd '$work/projects/c' &&
     ./blobs libnet.a.safetensors saved.safetensors"
 if command -v c++ >/dev/null; then
+    for header in rt plugin; do
+        check "$header.h is C++" sh -c "echo '#include <snug/$header.h>' |
+            c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only \
+                -x c++ -I '$prefix/include' -"
+    done
     cd "$work/projects/cmake" || exit 1
     check "C++ by find_package" sh -c "cmake -S . -B build -DMODEL='$model' \
         -DCMAKE_PREFIX_PATH='$prefix' && cmake --build build"

@@ -37,6 +37,12 @@ END
 tail -n +2 log.csv | cut -d, -f3 >losses
 "$python" "$root/tests/python/module.py" . >out 2>&1 || bad "module.py"
 cat out
+check "examples/python learns the digits" sh -c \
+    "SNUG='$snug' OUT='$work/digits' PYTHON='$python' \
+     '$root/examples/python/run.sh' | grep 'accuracy 9[4-9]'"
+sed 's/^ABI = .*/ABI = 0/' net_model.py >other.py
+refuse "a module of another interface" 1 "interface version" \
+    "$python" -c 'import other'
 if ! "$python" -c 'import torch' 2>/dev/null; then
     echo "not run: snug.py: no torch for $python"
     exit 0
