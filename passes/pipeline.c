@@ -163,12 +163,19 @@ run_step(const Pipeline *p, Module *m, const PipelineOptions *o, size_t k)
                  .budget = o->budget};
     const char *name = p->call[k].row->name;
     const char *before = print_module(r.scratch, m);
-    double start = seconds_now();
+    Statistics counts = {0};
+    double start;
 
+    if (o->statistics)
+        counts = statistics_of(r.scratch, m, o->machine->align);
     tell_before(o, name, before);
+    start = seconds_now();
     guard_call(p, &r, k, before, o);
     if (o->time_passes)
         tell_seconds(name, start);
+    if (o->statistics)
+        statistics_tell(o->out ? o->out : stderr, r.scratch, name, counts,
+                        statistics_of(r.scratch, m, o->machine->align));
     tell_after(r.scratch, o, name, before, m);
     arena_free(r.scratch);
 }
@@ -220,5 +227,13 @@ pipeline_run(Module *m, const char *text, const PipelineOptions *o)
         raise_status(ST_USAGE, NOWHERE, "the pipeline has no pass '%s'",
                      pipeline_row(&p, o->stop_after)->name);
     check_stages(&p, m->stage, o->stop_after);
+    if (o->print_pipeline) {
+        Text t = text_new(p.arena);
+
+        pipeline_print(&t, p.call, 0);
+        fprintf(o->out ? o->out : stderr, "%s\n", text_str(&t));
+    }
+    if (o->statistics)
+        statistics_head(o->out ? o->out : stderr);
     run_calls(&p, m, o);
 }

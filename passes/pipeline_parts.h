@@ -48,6 +48,17 @@ void tell_before(const PipelineOptions *o, const char *pass,
 void tell_after(Arena *a, const PipelineOptions *o, const char *pass,
                 const char *before, const Module *m);
 
+/* statistics.c: what --pass-statistics tells. */
+typedef struct Statistics {
+    size_t nodes, values, stores;
+    int64_t live; /* bytes of the largest live set of an entry */
+} Statistics;
+
+Statistics statistics_of(Arena *a, Module *m, int64_t align);
+void statistics_head(FILE *to);
+void statistics_tell(FILE *to, Arena *a, const char *pass, Statistics before,
+                     Statistics after);
+
 /* crash.c: what is needed to run a pass again that fails by our own fault. */
 typedef struct Crash {
     const char *path, *pass;

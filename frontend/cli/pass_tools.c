@@ -72,6 +72,8 @@ pass_tools(const Args *args, PipelineOptions *o)
         raise_status(ST_USAGE, NOWHERE,
                      "--print-changed=%s: nothing or diff expected",
                      o->print_changed);
+    o->statistics = option_on(args, OPT_pass_statistics);
+    o->print_pipeline = option_on(args, OPT_print_pipeline_passes);
     read_limit(args, o);
     o->crash_folder = option(args, OPT_crash_dir, NULL);
     o->crash_notes = notes.s;

@@ -48,6 +48,17 @@ refuse "print-before of what is no pass" 2 "there is no 'lsos'" \
 refuse "print-changed in another way" 2 "nothing or diff" \
     "$snug" opt --print-changed=dif start.snug
 
+"$snug" opt --passes=default "$model" --print-pipeline-passes \
+    --pass-statistics --set place.nodes=9 -o plan.snug 2>counts.txt
+check "the pipeline, taken apart, is one again" sh -c \
+    "'$snug' opt --passes=\"\$(head -n 1 counts.txt)\" '$model' -o - |
+     cmp - plan.snug"
+check "the set option is in it" grep -q 'place{nodes=9}$' counts.txt
+check "a line a pass" [ "$(wc -l <counts.txt)" -eq 23 ]
+peak=$(sed -n 's/^meta peak="\(.*\)"/\1/p' plan.snug)
+check "the last live set is the peak" sh -c \
+    "tail -n 1 counts.txt | grep -q '^place .* $peak\$'"
+
 # ---- the passes
 "$snug" opt --list-passes >passes.txt || bad "list-passes"
 check "every pass is listed" sh -c "sed -n 's/^PASS(\([a-z]*\),.*/\1/p' \
