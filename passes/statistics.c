@@ -1,6 +1,6 @@
 /* statistics: what --pass-statistics tells of each pass: how many nodes, values
-   and stores there were and are, and what the largest live set of an entry takes
-   in the order as it is. */
+   and stores there were and are, and the bytes of the largest live set of an
+   entry in the order as it is. */
 #include "passes/pipeline_parts.h"
 
 static int64_t
