@@ -54,7 +54,8 @@ check "the pipeline, taken apart, is one again" sh -c \
     "'$snug' opt --passes=\"\$(head -n 1 counts.txt)\" '$model' -o - |
      cmp - plan.snug"
 check "the set option is in it" grep -q 'place{nodes=9}$' counts.txt
-check "a line a pass" [ "$(wc -l <counts.txt)" -eq 23 ]
+commas=$(head -n 1 counts.txt | tr -cd , | wc -c)
+check "a line a pass" [ "$(wc -l <counts.txt)" -eq $((commas + 3)) ]
 peak=$(sed -n 's/^meta peak="\(.*\)"/\1/p' plan.snug)
 check "the last live set is the peak" sh -c \
     "tail -n 1 counts.txt | grep -q '^place .* $peak\$'"
