@@ -150,6 +150,30 @@ refuse "a library without passes" 1 "no plugin of passes" \
 refuse "a plugin twice" 1 "already" "$snug" opt --list-passes \
     --load-pass-plugin double.so --load-pass-plugin double.so
 
+# ---- bisecting what is wrong and says nothing
+cat >sign.snug <<'END'
+snug 1 stage=model
+module "sign"
+param %p : f32[4] = 2
+graph forward {
+f %a = neg %p : f32[4]
+f %b = tanh %a : f32[4]
+output %b
+}
+END
+right=$("$snug" eval sign.snug)
+low=0 high=6 # right after low passes, wrong after high
+while [ $((high - low)) -gt 1 ]; do
+    middle=$(((low + high) / 2))
+    "$snug" opt --load-pass-plugin faulty.so --opt-bisect-limit=$middle \
+        --passes=fold{most=0},cse,dce,wrong,rewrite,dce sign.snug -o half.snug \
+        2>bisect.txt || bad "bisect: $middle passes"
+    if [ "$("$snug" eval half.snug)" = "$right" ]; then low=$middle
+    else high=$middle; fi
+done
+[ $high -eq 4 ] && ok "bisecting finds the planted pass" ||
+    bad "bisecting finds pass $high"
+
 # ---- crash files
 cat >relu.snug <<'END'
 snug 1 stage=model
