@@ -1,10 +1,10 @@
 /* The page of a plan: charts and tables from the data in #data.
    plan: {model, label, loss, optimizer, target, budget, peak, bound, order, spaces: [[name, bytes, align]], entries}
-   entry: {name, nodes: [[title, kind, phase, seconds]], buffers: [[name, type, owner, space, offset, bytes, first, last, over, node]]}
-   first and last are positions in the order of nodes, inclusive; over and node are indices, -1 for none. */
+   entry: {name, nodes: [[title, kind, phase, seconds]], buffers: [[name, type, owner, space, offset, bytes, first, last, over, node, decision]]}
+   first and last are positions in the order of nodes, inclusive; over and node are indices, -1 for none; decision: why it is made again, if it is. */
 "use strict";
 const OWNERS = ["weights", "state", "constants", "inputs", "activations", "gradients", "update", "scratch"];
-const PHASES = {f: "forward", b: "backward", u: "update"};
+const PHASES = {f: "forward", b: "backward", u: "update", r: "again", m: "move"};
 const data = JSON.parse(document.getElementById("data").textContent);
 const tip = document.getElementById("tip");
 
