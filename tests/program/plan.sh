@@ -39,31 +39,8 @@ field() {
     sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" json | head -n 1
 }
 
-# ---- eight layers: what they keep can be run again
-{
-    echo 'snug 1 stage=train'
-    echo 'module "deep"'
-    echo 'param %w : f32[64,64] = random 7 0.1'
-    echo 'graph train {'
-    echo 'input %x0 : f32[512,64]'
-    for i in 1 2 3 4 5 6 7 8; do
-        echo "f %p$i = contract %x$((i - 1)), %w labels=\"mk,kn->mn\" split=1 :" \
-            "f32[512,64] from \"/$i/MatMul\" MatMul"
-        echo "f %x$i = tanh %p$i : f32[512,64] from \"/$i/Tanh\" Tanh"
-    done
-    echo 'f %loss = reduce %x8 op="sum" axes=[0,1] : f32[1,1]'
-    echo 'b %g8 = map %x8 "1-a*a" : f32[512,64] from "/8/Tanh" Tanh'
-    for i in 8 7 6 5 4 3 2; do
-        echo "b %t$i = contract %g$i, %w labels=\"mk,nk->mn\" split=1 :" \
-            "f32[512,64] from \"/$i/MatMul\" MatMul"
-        echo "b %g$((i - 1)) = map %t$i, %x$((i - 1)) \"a*(1-b*b)\" :" \
-            "f32[512,64] from \"/$((i - 1))/Tanh\" Tanh"
-    done
-    echo 'b %v = contract %x0, %g1 labels="km,kn->mn" split=1 : f32[64,64]'
-    echo 'u %w1 = map %w, %v "a-0.1*b" : f32[64,64] over %w'
-    echo 'output %loss'
-    echo '}'
-} >deep.snug
+# Eight layers: what they keep can be run again.
+cp "$root/tests/program/deep.snug" .
 lenet=$digits/lenet.legacy.onnx
 mlp=$digits/mlp.legacy.dyn.onnx
 
