@@ -93,22 +93,6 @@ unknown_tensor(const Args *args, const Module *m, const char *name)
 
 /* ---- the verb ----------------------------------------------------------- */
 
-static Module *
-placed(const Args *args, const char *path)
-{
-    Module *m;
-
-    use_machine_file(args);
-    m = load_model(args, path);
-    run_passes(args, m, passes_left(m));
-    if (m->stage != ST_PLACED)
-        raise_status(ST_USAGE, NOWHERE,
-                     "the passes end before a plan is made: let them end with "
-                     "...,place");
-    require_good_plan(args, m);
-    return m;
-}
-
 int
 cmd_explain(const Args *args)
 {
@@ -119,7 +103,8 @@ cmd_explain(const Args *args)
     Sym known;
 
     expect_operands(args, 2);
-    m = placed(args, args->operand[0]);
+    use_machine_file(args);
+    m = placed_model(args, args->operand[0]);
     name = args->operand[1];
     name += *name == '%' && name[1];
     known = sym(m->syms, name);

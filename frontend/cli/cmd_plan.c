@@ -61,14 +61,8 @@ static void
 plan_model(const Args *args)
 {
     Text t = text_new(args->arena);
-    Module *m = load_model(args, args->operand[0]);
+    Module *m = placed_model(args, args->operand[0]);
 
-    run_passes(args, m, passes_left(m));
-    if (m->stage != ST_PLACED)
-        raise_status(ST_USAGE, NOWHERE,
-                     "the passes end before a plan is "
-                     "made: let them end with ...,place");
-    require_good_plan(args, m);
     write_others(args, m);
     if (option_on(args, OPT_json))
         report_json(&t, m, machine_of(args));

@@ -12,18 +12,6 @@
 
 enum { SAME = 0, DIFFERENT = 1, TROUBLE = 2 };
 
-static Module *
-placed_module(const Args *args, const char *path)
-{
-    Module *m = load_model(args, path);
-
-    run_passes(args, m, passes_left(m));
-    if (m->stage != ST_PLACED)
-        raise_at((Loc){.file = path}, "the passes end before a plan is made");
-    require_good_plan(args, m);
-    return m;
-}
-
 static double
 entry_seconds(Graph *g, const Machine *machine)
 {
@@ -156,9 +144,7 @@ add_plans(Text *t, Module *const *m, const char **names,
 static void
 add_number(Text *t, const Module *m, const char *key)
 {
-    const char *text = module_get(m, key);
-
-    text_add(t, "\"%s\": %s, ", key, text ? text : "null");
+    text_add(t, "\"%s\": %s, ", key, meta_json(m, key));
 }
 
 static void
@@ -282,7 +268,7 @@ plan_diff(const Args *args)
     expect_operands(args, 3);
     if (guarded(&guard)) {
         for (int i = 0; i < 2; i++)
-            m[i] = placed_module(args, args->operand[i + 1]);
+            m[i] = placed_model(args, args->operand[i + 1]);
         raise_if_complained();
         guard_leave(&guard);
     } else {

@@ -9,22 +9,28 @@
 static void
 add_row(Text *t, const Ladder *l, const Trial *r)
 {
-    text_add(t, "  %12s  %12s  %14" PRId64 "  %10.3f ms  %+7.2f %%  %5d\n",
+    Text least = text_new(t->arena);
+
+    if (r->again.least > 0)
+        text_add(&least, "%.2f %%", 100 * r->again.least / l->all->seconds);
+    text_add(t, " %11s %11s %13" PRId64 " %9.3f ms %+7.2f %% %9s %5d\n",
              r->budget ? format_bytes(t->arena, r->budget) : "none",
              format_bytes(t->arena, r->peak), r->peak, 1e3 * r->seconds,
-             100 * ladder_added(l, r), r->again.nodes);
+             100 * ladder_added(l, r), least.len ? least.s : "-",
+             r->again.nodes);
 }
 
 static void
 add_text(Text *t, const Ladder *l)
 {
-    text_add(t, "  %12s  %12s  %14s  %13s  %9s  %5s\n", "budget", "peak",
-             "peak, bytes", "predicted", "added", "again");
+    text_add(t, " %11s %11s %13s %12s %9s %9s %5s\n", "budget", "peak",
+             "peak, bytes", "predicted", "added", "at least", "again");
     for (size_t i = 0; i < vec_len(l->plan); i++)
         add_row(t, l, l->plan[i]);
     text_add(t, "\nleast budget that works: --memory %" PRId64 " (%s)\n",
              l->least_budget, format_bytes(t->arena, l->least_budget));
-    text_add(t, "no plan was found in %s; weights and state take %s\n",
+    text_add(t, "at least: what every schedule in that budget adds, proven\n"
+                "no plan was found in %s; weights and state take %s\n",
              format_bytes(t->arena, l->refused),
              format_bytes(t->arena, l->all->stores));
 }
@@ -41,10 +47,11 @@ add_point(Text *t, const Ladder *l, const Trial *r)
         text_add(t, "null");
     text_add(t, ", \"peak\": %" PRId64 ", \"bound\": %" PRId64
                 ", \"gap\": %.17g, \"seconds_predicted\": %.9g, "
-                "\"added\": %.9g, \"recomputed\": %d}",
+                "\"added\": %.9g, \"seconds_again_bound\": %.9g, "
+                "\"recomputed\": %d}",
              r->peak, r->bound,
              r->bound ? (double)r->peak / (double)r->bound - 1 : 0.0,
-             r->seconds, ladder_added(l, r), r->again.nodes);
+             r->seconds, ladder_added(l, r), r->again.least, r->again.nodes);
 }
 
 static void

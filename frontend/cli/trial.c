@@ -192,7 +192,7 @@ take_figures(Trial *r, const Machine *machine)
     r->bound = meta_number(r->m, "bound");
     r->stores = store_bytes(r->m, machine->align);
     r->seconds = cost_entry(g, machine).many;
-    r->again = run_again(g, machine);
+    r->again = repeats_of(g, machine);
 }
 
 static void

@@ -29,7 +29,7 @@ typedef struct Trial {
     int64_t peak, bound, stores;
     int64_t least;   /* of a refusal: what would fit; 0: not known */
     double seconds;  /* of a step of the main entry, predicted */
-    Again again;
+    Repeats again;
     int page;        /* its number on a page, if one is made */
 } Trial;
 

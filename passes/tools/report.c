@@ -2,6 +2,7 @@
    lives, the peak, what runs again. */
 #include "passes/tools/report.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,18 @@ meta_number(const Module *m, const char *key)
     return text ? strtoll(text, NULL, 10) : 0;
 }
 
+const char *
+meta_json(const Module *m, const char *key)
+{
+    const char *text = module_get(m, key);
+    char *end = NULL;
+
+    errno = 0;
+    if (!text || strtoll(text, &end, 10) < 0 || errno || *end || end == text)
+        return "null";
+    return text;
+}
+
 Graph *
 main_entry(Module *m)
 {
@@ -141,10 +154,19 @@ find_peak(Arena *a, Graph *g, int64_t align)
     return p;
 }
 
-Again
-run_again(const Graph *g, const Machine *machine)
+/* The plan's bound on time is of its main entry, in picoseconds. */
+static double
+least_again(const Graph *g)
 {
-    Again a = {0};
+    return g == main_entry(g->module)
+               ? 1e-12 * (double)meta_number(g->module, "time_bound")
+               : 0;
+}
+
+Repeats
+repeats_of(const Graph *g, const Machine *machine)
+{
+    Repeats a = {.least = least_again(g)};
 
     for (size_t k = 0; k < vec_len(g->order); k++) {
         const Node *n = node_at(g, g->order[k]);

@@ -38,12 +38,14 @@ const char *node_title(const Graph *g, NodeId n);
 const char *phase_name(char phase);
 
 /* What runs more than once in an entry, and what it adds. */
-typedef struct Again {
+typedef struct Repeats {
     int nodes;           /* views are none */
     double once, again;  /* seconds predicted of what runs first, and again */
-} Again;
+    double least;        /* seconds that every schedule in the budget adds, as
+                            proven in the plan; 0: nothing is */
+} Repeats;
 
-Again run_again(const Graph *g, const Machine *machine);
+Repeats repeats_of(const Graph *g, const Machine *machine);
 
 /* What the planner decided about a value: it was dropped and is made again, or
    it took the bytes of another. */
@@ -73,6 +75,8 @@ Peak find_peak(Arena *a, Graph *g, int64_t align);
 Graph *main_entry(Module *m);
 /* A number of the module's meta data; 0: it is not set. */
 int64_t meta_number(const Module *m, const char *key);
+/* Its text, or "null" if it is none. */
+const char *meta_json(const Module *m, const char *key);
 
 /* A placed module; `target` as the user named it. blocks: may characters
    outside ASCII be used? */

@@ -8,9 +8,9 @@
 #include "ir/cost.h"
 
 static void
-add_number(Text *t, const char *key, const char *text)
+add_number(Text *t, const Module *m, const char *key)
 {
-    text_add(t, "\"%s\": %s, ", key, text ? text : "null");
+    text_add(t, "\"%s\": %s, ", key, meta_json(m, key));
 }
 
 static void
@@ -100,18 +100,21 @@ report_json(Text *t, Module *m, const Machine *machine)
                      : 0;
     const char *order = module_get(m, "order");
     Graph *train = module_entry(m, "train");
+    Repeats again = repeats_of(main_entry(m), machine);
     const char *comma = "";
 
     text_add(t, "{\"model\": ");
     text_add_json(t, m->name);
     text_add(t, ", ");
-    add_number(t, "budget", module_get(m, "budget"));
-    add_number(t, "peak", peak);
-    add_number(t, "bound", bound);
+    add_number(t, m, "budget");
+    add_number(t, m, "peak");
+    add_number(t, m, "bound");
     text_add(t, "\"gap\": %.17g, \"order\": ", gap);
     text_add_json(t, order ? order : "");
-    text_add(t, ", \"seconds_predicted\": %.9g,\n \"spaces\": [",
-             train ? cost_entry(train, machine).many : 0.0);
+    text_add(t, ", \"seconds_predicted\": %.9g, \"seconds_again\": %.9g, "
+                "\"seconds_again_bound\": %.9g,\n \"spaces\": [",
+             train ? cost_entry(train, machine).many : 0.0, again.again,
+             again.least);
     for (size_t i = 0; i < vec_len(m->space); i++) {
         text_add(t, "%s{\"name\": ", i ? ", " : "");
         text_add_json(t, m->space[i].name);

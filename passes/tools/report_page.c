@@ -102,9 +102,9 @@ add_text(Text *t, const char *key, const char *value)
 }
 
 static void
-add_number(Text *t, const char *key, const char *value)
+add_number(Text *t, const Module *m, const char *key)
 {
-    text_add(t, "\"%s\":%s,", key, value ? value : "null");
+    text_add(t, "\"%s\":%s,", key, meta_json(m, key));
 }
 
 void
@@ -117,9 +117,9 @@ report_page(Text *t, Module *m, const Machine *machine, const char *label)
     add_text(t, "optimizer", module_get(m, "optimizer"));
     add_text(t, "target", machine->name);
     add_text(t, "order", module_get(m, "order"));
-    add_number(t, "budget", module_get(m, "budget"));
-    add_number(t, "peak", module_get(m, "peak"));
-    add_number(t, "bound", module_get(m, "bound"));
+    add_number(t, m, "budget");
+    add_number(t, m, "peak");
+    add_number(t, m, "bound");
     text_add(t, "\n\"spaces\":[");
     for (size_t i = 0; i < vec_len(m->space); i++) {
         text_add(t, "%s[", i ? "," : "");

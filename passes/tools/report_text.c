@@ -185,7 +185,7 @@ add_totals(Text *t, Module *m, const Graph *g, const Machine *machine)
     int64_t peak = meta_number(m, "peak"), bound = meta_number(m, "bound");
     int64_t budget = meta_number(m, "budget");
     const char *order = module_get(m, "order");
-    Again again = run_again(g, machine);
+    Repeats again = repeats_of(g, machine);
 
     text_add(t, "\npeak   %12s  %" PRId64 " bytes\n",
              format_bytes(t->arena, peak), peak);
@@ -194,9 +194,12 @@ add_totals(Text *t, Module *m, const Graph *g, const Machine *machine)
              bound ? 100 * ((double)peak / (double)bound - 1) : 0);
     text_add(t, "order  %s\n", order ? order : "as given");
     if (again.nodes)
-        text_add(t, "again  %d nodes run once more (greedy), predicted time "
-                    "+%.2f %%\n",
+        text_add(t, "again  %d nodes run once more, predicted time +%.2f %%\n",
                  again.nodes, 100 * again.again / again.once);
+    if (again.nodes && again.least > 0)
+        text_add(t, "       no schedule in this budget adds less than %.2f %%, "
+                    "proven\n",
+                 100 * again.least / again.once);
     if (budget)
         text_add(t, "budget %12s  %" PRId64 " bytes\n",
                  format_bytes(t->arena, budget), budget);

@@ -116,8 +116,9 @@ else
 fi
 # Less bytes, more seconds, from row to row: columns from the right.
 if grep '\.[0-9]* ms ' text | awk '
-    NR > 1 && ($(NF - 5) + 0 >= bytes || $(NF - 4) + 0 < ms) { exit 1 }
-    { bytes = $(NF - 5) + 0; ms = $(NF - 4) + 0 }'; then
+    { sub(/^ *none/, " 0 B") }
+    NR > 1 && ($5 + 0 >= bytes || $6 + 0 < ms) { exit 1 }
+    { bytes = $5 + 0; ms = $6 + 0 }'; then
     ok "pareto: less bytes, more seconds"
 else
     bad "pareto: less bytes, more seconds"
@@ -167,3 +168,37 @@ refuse "explain: did you mean" 1 "did you mean 'loss'" \
 refuse "explain: no such tensor" 1 "is named 'nothing.like.it'" \
     "$snug" explain deep.plan.snug nothing.like.it
 check "explain of a model" "$snug" explain "$lenet" input
+
+# ---- names and numbers that nobody means well
+cat >names.snug <<'E'
+snug 1 stage=model
+module "</script>"
+param %"a\"b\\c" : f32[16,4] = 1
+graph forward {
+input %"<!--" : f32[8,16]
+f %"{\"x\":1}" = contract %"<!--", %"a\"b\\c" labels="mk,kn->mn" split=1 : f32[8,4] from "\"];\n}" MatMul
+output %"{\"x\":1}"
+}
+E
+valid "names: plan" plan "$snug" plan names.snug --trace names.trace \
+    --dot names.dot --json
+valid "names: trace" trace cat names.trace
+valid "names: explain" explain "$snug" explain names.snug 'a"b\c' --json
+valid "names: inspect" inspect "$snug" inspect names.snug --json
+"$snug" compile names.snug --emit plan -o names.plan.snug
+valid "names: diff" plan_diff \
+    "$snug" plan diff names.plan.snug deep.plan.snug --json
+if [ "$(grep -c '^}$' names.dot)" = 1 ] && grep -q '\\"];' names.dot; then
+    ok "names: drawing"
+else
+    bad "names: drawing"
+fi
+for budget in 99999999999999999999 -5 1e5; do
+    sed "s/^meta peak=.*/&\\nmeta budget=\"$budget\"/" deep.plan.snug >wrong.snug
+    "$snug" plan wrong.snug --json >wrong.json 2>err
+    case $? in
+    0) valid "a budget of $budget in a plan" plan cat wrong.json ;;
+    1) says "a budget of $budget in a plan" 'is not sound' err ;;
+    *) bad "a budget of $budget in a plan: $(cat err)" ;;
+    esac
+done
