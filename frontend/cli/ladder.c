@@ -1,5 +1,6 @@
-/* ladder: budgets are halved between what was refused and what was met, then
-   filled in; a plan that is beaten in bytes and in seconds is no rung. */
+/* ladder: budgets are halved between what was refused and what was met, from
+   what a refusal says would fit, then filled in; a plan that is beaten in bytes
+   and in seconds is no rung. */
 #include "frontend/cli/ladder.h"
 
 #include <stdlib.h>
@@ -13,7 +14,8 @@ try_budget(Ladder *l, int64_t budget)
     Trial *t = trial_plan(l->of, budget);
 
     if (!t->good) {
-        l->refused = budget > l->refused ? budget : l->refused;
+        if (budget > l->refused && !l->least_budget)
+            l->refused = budget;
         return t;
     }
     vec_push(l->of->args->arena, l->plan, t);
@@ -56,8 +58,11 @@ ladder_new(const Trials *of, Page *page)
     fine = (l.all->peak - l.all->stores) / FINE + 1;
     t = try_budget(&l, l.refused + 1);
     lower(&l, t);
-    if (t->least > l.refused && t->least < l.least->peak)
+    if (t->least > l.refused && t->least < l.least->peak) {
         lower(&l, try_budget(&l, t->least));
+        if (l.least->peak - fine > l.refused)
+            lower(&l, try_budget(&l, l.least->peak - fine));
+    }
     for (int k = 0; k < TRIES && l.least->peak - l.refused > fine; k++)
         lower(&l, try_budget(&l,
                              l.refused + (l.least->peak - l.refused) / 2));

@@ -120,6 +120,7 @@ report_page(Text *t, Module *m, const Machine *machine, const char *label)
     add_number(t, m, "budget");
     add_number(t, m, "peak");
     add_number(t, m, "bound");
+    add_number(t, m, "time_bound");
     text_add(t, "\n\"spaces\":[");
     for (size_t i = 0; i < vec_len(m->space); i++) {
         text_add(t, "%s[", i ? "," : "");

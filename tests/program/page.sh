@@ -136,6 +136,8 @@ told "the slider stands at keeping everything" 'no budget: peak 1.27 MiB*' ladde
     'tell(find("#ladder output").textContent);'
 told "the slider switches the plan" '*: peak 528.06 KiB*528.06 KiB (540736 bytes)*' ladder.html \
     'const s = find("#budget"); s.value = 0; s.oninput(); tell(find("#ladder output").textContent + find(".facts dd").textContent);'
+told "a click on the curve chooses the plan" '*step*' ladder.html \
+    'const c = find("canvas.curve"), b = c.getBoundingClientRect(); c.dispatchEvent(new MouseEvent("click", {clientX: b.left + 60, clientY: b.top + 20})); tell(find("#budget").value === "0" ? find("#ladder output").textContent : "");'
 told "what runs again, and why" '*made again for node*' ladder.html \
     'const s = find("#budget"); s.value = 0; s.oninput(); tell(find("#panes").textContent);'
 told "keeping everything decides nothing" '*Nothing is recomputed*' ladder.html \
