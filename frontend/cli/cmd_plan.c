@@ -10,6 +10,52 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A line of the verdict each; what is wrong stands apart. */
+static void
+add_lines(Text *t, const char *verdict, bool faults)
+{
+    static const char mark[] = "fault: ";
+    const char *comma = "";
+
+    for (const char *s = verdict; *s;) {
+        size_t n = strcspn(s, "\n");
+        Text line = text_new(t->arena);
+        bool is = strncmp(s, mark, sizeof mark - 1) == 0;
+
+        text_add_n(&line, s, n);
+        if (is == faults) {
+            text_add(t, "%s\n  ", comma);
+            text_add_json(t, line.s + (is ? sizeof mark - 1 : 0));
+            comma = ",";
+        }
+        s += n + (s[n] == '\n');
+    }
+}
+
+static bool
+check_json(const Args *args, const Module *m)
+{
+    Text t = text_new(args->arena);
+    char *verdict = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&verdict, &size);
+    bool holds = f && check_plan(m, f);
+
+    if (!f || fclose(f) != 0)
+        raise_status(ST_INTERNAL, NOWHERE, "out of memory");
+    arena_defer(args->arena, free, verdict);
+    text_add(&t, "{\"model\": ");
+    text_add_json(&t, m->name);
+    text_add(&t, ", \"holds\": %s,\n \"faults\": [",
+             holds ? "true" : "false");
+    add_lines(&t, verdict, true);
+    text_add(&t, "],\n \"verdict\": [");
+    add_lines(&t, verdict, false);
+    text_add(&t, "]}\n");
+    write_text(args->arena, option(args, OPT_output, "-"), t.s);
+    return holds;
+}
+
 static int
 check_file(const Args *args)
 {
@@ -20,6 +66,8 @@ check_file(const Args *args)
     if (m->stage != ST_PLACED)
         raise_at((Loc){.file = args->operand[1]},
                  "is at another stage than placed: there is no plan in it");
+    if (option_on(args, OPT_json))
+        return check_json(args, m) ? ST_OK : ST_INPUT;
     return check_plan(m, stdout) ? ST_OK : ST_INPUT;
 }
 

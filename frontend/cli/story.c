@@ -52,6 +52,21 @@ overlap(const Graph *g, ValueId x, ValueId y)
            q->place.offset < p->place.offset + type_bytes(&p->type);
 }
 
+static void
+add_neighbour(Arena *a, Story *s, ValueId v)
+{
+    const Facts *f = facts(s->g);
+    const Buffer *x = &f->buffer[f->buffer_of[v]];
+
+    vec_push(a, s->neighbour, v);
+    if (x->last < s->first &&
+        (!s->before || x->last > f->buffer[f->buffer_of[s->before]].last))
+        s->before = v;
+    if (x->first > s->last &&
+        (!s->after || x->first < f->buffer[f->buffer_of[s->after]].first))
+        s->after = v;
+}
+
 /* Who else has these bytes: at once under another name, or at other times. */
 static void
 find_others(Arena *a, Story *s)
@@ -64,7 +79,7 @@ find_others(Arena *a, Story *s)
         if (f->buffer_of[v] == f->buffer_of[s->v])
             vec_push(a, s->shares, v);
         else if (f->buffer[f->buffer_of[v]].root == v && overlap(s->g, s->v, v))
-            vec_push(a, s->neighbour, v);
+            add_neighbour(a, s, v);
     }
 }
 

@@ -17,7 +17,8 @@ typedef struct Story {
     NodeId *reader;       /* vector, in the order of the nodes */
     bool output;          /* a result of the entry */
     ValueId *shares;      /* vector: the other tensors in its buffer */
-    ValueId *neighbour;   /* vector: tensors at its addresses before, after */
+    ValueId *neighbour;   /* vector: tensors at its addresses at other times */
+    ValueId before, after; /* of those, the last before it, the first after */
     const char *kind;     /* kept, recompute, in_place, ... */
     const char *reason;
 } Story;

@@ -74,22 +74,33 @@ add_readers(Text *t, const Story *s)
 }
 
 static void
-add_names(Text *t, const char *title, const Story *s, const ValueId *v)
+add_name(Text *t, const char *title, const Story *s, ValueId v)
 {
-    size_t count = vec_len(v), most = count < NAMED ? count : NAMED;
+    const Value *p = value_at(s->g, v);
+    const Buffer *b = &facts(s->g)->buffer[facts(s->g)->buffer_of[v]];
+    Text name = text_new(t->arena);
 
-    for (size_t i = 0; i < most; i++) {
-        const Value *p = value_at(s->g, v[i]);
-        const Buffer *b = &facts(s->g)->buffer[facts(s->g)->buffer_of[v[i]]];
-        Text name = text_new(t->arena);
+    if (!v)
+        return;
+    print_value_name(&name, p->name);
+    text_add(t, "%-10s %s, %s, nodes %d to %d\n", title, name.s,
+             format_bytes(t->arena, type_bytes(&p->type)), b->first, b->last);
+}
 
-        print_value_name(&name, p->name);
-        text_add(t, "%-10s %s, %s, nodes %d to %d\n", i ? "" : title, name.s,
-                 format_bytes(t->arena, type_bytes(&p->type)), b->first,
-                 b->last);
-    }
+static void
+add_others(Text *t, const Story *s)
+{
+    size_t count = vec_len(s->shares), most = count < NAMED ? count : NAMED;
+
+    for (size_t i = 0; i < most; i++)
+        add_name(t, i ? "" : "shares", s, s->shares[i]);
     if (count > most)
         text_add(t, "%-10s and %zu more\n", "", count - most);
+    add_name(t, "before it", s, s->before);
+    add_name(t, "after it", s, s->after);
+    if (vec_len(s->neighbour) > 2)
+        text_add(t, "%-10s %zu tensors lie there at other times\n", "",
+                 vec_len(s->neighbour));
 }
 
 void
@@ -116,8 +127,7 @@ story_text(Text *t, const Story *s)
              s->peak);
     text_add(t, "lies at    %s+%" PRId64 " to %" PRId64 "\n", v->place.space,
              v->place.offset, v->place.offset + bytes);
-    add_names(t, "shares", s, s->shares);
-    add_names(t, "reused by", s, s->neighbour);
+    add_others(t, s);
 }
 
 /* ---- JSON --------------------------------------------------------------- */

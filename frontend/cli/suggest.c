@@ -128,8 +128,10 @@ as_it_is(Suggest *s)
         w.what = "as it is, some nodes run again";
     }
     take_trial(s, &w, r);
-    if (!w.fits)
+    if (!w.fits) {
+        w.what = "as it is";
         w.least = least_budget(s, r);
+    }
     vec_push(s->args->arena, s->way, w);
 }
 

@@ -113,9 +113,11 @@ add_buffer(Text *t, const Peak *p, const Buffer *b)
     text_add(t, "  %11s  ", format_bytes(t->arena, b->bytes));
     add_column(t, owner_name(buffer_owner(p->g, b)), 11);
     add_column(t, name.s, 20);
-    add_column(t, type_text(t->arena, &v->type), 15);
-    text_add(t, "%s\n",
-             fitted(t->arena, v->def && n->source ? n->source : "", 16));
+    if (v->def && n->source) {
+        add_column(t, type_text(t->arena, &v->type), 15);
+        text_add(t, "%s\n", fitted(t->arena, n->source, 16));
+    } else
+        text_add(t, "%s\n", type_text(t->arena, &v->type));
 }
 
 static void

@@ -169,6 +169,15 @@ refuse "explain: no such tensor" 1 "is named 'nothing.like.it'" \
     "$snug" explain deep.plan.snug nothing.like.it
 check "explain of a model" "$snug" explain "$lenet" input
 
+# ---- the checker's word
+valid "plan check --json" plan_check "$snug" plan check deep.plan.snug --json
+says "a plan that holds" '"holds": true' json
+sed 's/^meta peak=.*/meta peak="64"/' deep.plan.snug >wrong.snug
+valid "plan check --json of a wrong one" plan_check \
+    "$snug" plan check wrong.snug --json
+says "a plan that does not" '"holds": false' json
+says "and why" 'peak' json
+
 # ---- names and numbers that nobody means well
 cat >names.snug <<'E'
 snug 1 stage=model
