@@ -36,6 +36,10 @@ void use_machine_file(const Args *args);
    its verdict if it refuses. */
 void require_good_plan(const Args *args, const Module *m);
 
+/* A model with its plan, checked: what is not planned yet runs the passes that
+   are left. Raises. */
+Module *placed_model(const Args *args, const char *path);
+
 /* `plan diff A B`: 0 equal, 1 different. */
 int plan_diff(const Args *args);
 
