@@ -469,8 +469,8 @@ guard_call(const Pipeline *p, PassRun *r, size_t k, bool verify)
 {
     const char *before = print_module(r->scratch, r->m);
     const char *path;
-    char *text;
     bool wrote;
+    Text more = text_new(p->arena);
     Guard g;
 
     if (guarded(&g)) {
@@ -478,18 +478,12 @@ guard_call(const Pipeline *p, PassRun *r, size_t k, bool verify)
         guard_leave(&g);
         return;
     }
-    text = diag_text(&g);
-    arena_defer(p->arena, free, text);
-    if (text && *text)
-        text[strlen(text) - 1] = 0;
-    diag_free(&g);
     wrote = g.status == ST_INTERNAL && write_crash(p, k, before, &path);
     arena_free(r->scratch);
     if (wrote)
-        raise_status(g.status, NOWHERE,
-                     "%s\nthe graph before pass '%s' is in %s", text,
-                     p->call[k].row->name, path);
-    raise_status(g.status, NOWHERE, "%s", text ? text : "out of memory");
+        text_add(&more, "the graph before pass '%s' is in %s",
+                 p->call[k].row->name, path);
+    raise_again(&g, more.s);
 }
 
 double

@@ -53,8 +53,8 @@ no_rule(Arena *a, const char *name)
     vec_push(a, names, NULL);
     near = nearest_name(name, names);
     raise_status(ST_USAGE, NOWHERE,
-                 "no optimizer rule '%s'%s%s%s\nthere are %s; or give a file "
-                 "ending in .rule",
+                 E(E0503) "no optimizer rule '%s'%s%s%s\nthere are %s; or "
+                          "give a file ending in .rule",
                  name, near ? ": did you mean '" : "", near ? near : "",
                  near ? "'?" : "", text_str(&list));
 }
@@ -86,7 +86,7 @@ find_rule(Optimizer *o, const char *name)
     rule_parse(o->scratch, o->m->syms, shipped("prelude"), "prelude", &o->file);
     rule_parse(o->scratch, o->m->syms, text, name, &o->file);
     if (!vec_len(o->file.rule))
-        raise_at((Loc){.file = name}, "the file holds no rule");
+        raise_at((Loc){.file = name}, E(E0510) "the file holds no rule");
     o->rule = &o->file.rule[0];
     read_uses(o);
     o->rule = &o->file.rule[0]; /* the vector may have moved */
@@ -108,11 +108,11 @@ check_hyper(const Optimizer *o, Sym name)
     }
     vec_push(o->scratch, names, NULL);
     near = nearest_name(name, names);
-    raise_status(ST_USAGE, NOWHERE,
-                 "rule '%s' has no hyper-parameter '%s'%s%s%s\nit has %s",
-                 o->rule->name, name, near ? ": did you mean '" : "",
-                 near ? near : "", near ? "'?" : "",
-                 list.len ? text_str(&list) : "none");
+    raise_status(
+        ST_USAGE, NOWHERE,
+        E(E0504) "rule '%s' has no hyper-parameter '%s'%s%s%s\nit has %s",
+        o->rule->name, name, near ? ": did you mean '" : "", near ? near : "",
+        near ? "'?" : "", list.len ? text_str(&list) : "none");
 }
 
 /* "mu=0.9;nesterov=1" */
@@ -130,10 +130,11 @@ read_set(Optimizer *o, const char *text)
         }
         if (!end || end == text + key + 1 || end != text + n ||
             !(s.value - s.value == 0))
-            raise_status(ST_USAGE, NOWHERE,
-                         "'%.*s' does not set a hyper-parameter\nthe form is "
+            raise_status(
+                ST_USAGE, NOWHERE,
+                E(E0107) "'%.*s' does not set a hyper-parameter\nthe form is "
                          "NAME=NUMBER",
-                         (int)n, text);
+                (int)n, text);
         check_hyper(o, s.name);
         vec_push(o->scratch, o->set, s);
         text += n + (text[n] == ';');
