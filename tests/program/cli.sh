@@ -4,6 +4,7 @@
 . "$(dirname "$0")/../program_lib.sh"
 
 snug=$sanitized/snug
+quick=$plain/snug
 mlp=$digits/mlp.legacy.onnx
 dynamic=$digits/mlp.legacy.dyn.onnx
 cd "$work" || exit 1
@@ -124,7 +125,7 @@ refuse "explain: no such code" 2 "error E0105: there is no code E9999" "$snug" e
 "$snug" explain >codes
 [ "$(grep -c '^E[0-9]\{4\}  ' codes)" -ge 50 ] && ok "explain: all codes" || bad "explain: all codes"
 for code in $(sed -n 's/^\(E[0-9]\{4\}\)  .*/\1/p' codes); do
-    "$snug" explain "$code" >told || bad "explain $code"
+    "$quick" explain "$code" >told || bad "explain $code"
     [ "$(wc -l <told)" -ge 8 ] && ! grep -q '.\{81\}' told || bad "explain $code"
 done
 ok "explain: each page has cause, example and remedy within 80 columns"
@@ -186,11 +187,11 @@ refuse "colour: when?" 2 "auto, always or never" "$snug" plan mlp.onnx --color=b
 # ---- help and pages
 verbs=$("$snug" help | sed -n 's/^  \([a-z]*\)  *[A-Za-z].*/\1/p' | grep -v '^snug$')
 for verb in $verbs; do
-    "$snug" help "$verb" >told || bad "help $verb"
-    "$snug" "$verb" --help | cmp -s - told || bad "$verb --help"
+    "$quick" help "$verb" >told || bad "help $verb"
+    "$quick" "$verb" --help | cmp -s - told || bad "$verb --help"
     grep -q '.\{81\}' told && bad "help $verb is wider than 80"
     grep -q '^examples:' told || bad "help $verb has no examples"
-    "$snug" help --man "$verb" >"snug-$verb.1" || bad "help --man $verb"
+    "$quick" help --man "$verb" >"snug-$verb.1" || bad "help --man $verb"
 done
 ok "help: of $(echo "$verbs" | wc -w) verbs, within 80 columns, with examples"
 "$snug" help --man snug >snug.1
@@ -215,7 +216,7 @@ done
 [ "$(wc -l <asked)" -ge 12 ] && ok "environment: every variable is told of" ||
     bad "environment: $(cat asked)"
 for part in '^snug [0-9]' 'LLVM [0-9]' 'protobuf-c [0-9]' 'GLPK [0-9]' 'zlib ' 'jansson [0-9]' 'Apache-2.0' 'targets: native'; do
-    says "version: $part" "$part" "$snug" --version
+    says "version: $part" "$part" "$quick" --version
 done
 says "verbose" "snug: note: dynamic.toml says --dim batch=64" "$snug" plan --config dynamic.toml -v
 refuse "verbose and quiet" 2 "E0108" "$snug" plan mlp.onnx -v --quiet
