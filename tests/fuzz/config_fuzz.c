@@ -20,7 +20,7 @@ take(Arena *a, void *with)
     const Given *t = with;
     Args args = {.arena = a, .verb = t->verb};
 
-    if (*t->verb == 'c')
+    if (option_of_verb(OPT_dim, t->verb))
         vec_push(a, args.given[OPT_dim], "batch=1");
     config_take(&args, fuzz_text(a, t->bytes, t->size), "snug.toml");
     for (Option o = 0; o < OPT_COUNT; o++)
