@@ -115,7 +115,6 @@ guard_call(const Pipeline *p, PassRun *r, size_t k, const char *before,
            const PipelineOptions *o)
 {
     Crash crash;
-    char *text;
     bool wrote;
     Guard g;
 
@@ -127,16 +126,9 @@ guard_call(const Pipeline *p, PassRun *r, size_t k, const char *before,
         return;
     }
     crash_forget();
-    text = diag_text(&g);
-    arena_defer(p->arena, free, text);
-    if (text && *text)
-        text[strlen(text) - 1] = 0;
-    diag_free(&g);
     wrote = g.status == ST_INTERNAL && crash_write(&crash);
     arena_free(r->scratch);
-    if (wrote)
-        raise_status(g.status, NOWHERE, "%s\n%s", text, crash.told);
-    raise_status(g.status, NOWHERE, "%s", text ? text : "out of memory");
+    raise_again(&g, wrote ? crash.told : NULL);
 }
 
 double
