@@ -5,8 +5,12 @@
    In the end what fits all the same is kept. */
 #include "passes/plan/recompute_search.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+
+#include "ir/base/diag.h"
+#include "passes/plan/recompute_exact.h"
 
 enum { TRIED = 8, MOST_TRIED = 64, PRICES = 3, STEPS_MOST = 4000 };
 enum { DEPTH_MOST = 2000 };
@@ -416,6 +420,61 @@ descend(Search *s, int64_t goal, int slices)
         keep_what_fits(s);
 }
 
+/* ---- beginning with what the bound keeps --------------------------------- */
+
+/* The next reader of a version behind a position; -1: there is none. */
+static int
+next_reader(const Search *s, int item, int position)
+{
+    for (int k = position + 1; k <= s->profile->last[item]; k++) {
+        const Run *r = &s->now->run[s->profile->run[k]];
+
+        for (int t = 0; t < r->ins; t++)
+            if (s->now->touch[r->in + t] == item)
+                return k;
+    }
+    return -1;
+}
+
+/* Drops what is alive of a base at a position until it is read next; what was
+   made again in between stays instead. */
+static void
+drop_at(Search *s, int base, int position)
+{
+    int item = course_version(s->now, s->profile, base, position + 1), before;
+    int newer;
+
+    if (item < 0 || !is_there(s->profile, item, position + 1))
+        return;
+    before = next_reader(s, item, position);
+    if (before < 0)
+        return;
+    newer = course_version(s->now, s->profile, base, before);
+    course_copy(s->trial, s->now);
+    if (newer != item)
+        course_hand_over(s->trial, s->profile, item, newer, before);
+    else if (!drop(s, s->trial, item, before))
+        return;
+    course_copy(s->now, s->trial);
+    profile_find(s->scratch, s->now, s->profile);
+}
+
+/* Drops at its moments what the bound does not keep. */
+static void
+follow_bound(Search *s, const TimeBound *b)
+{
+    for (int j = b->moments->count; j-- > 0;)
+        for (int u = 0; u < s->of->items; u++) {
+            if (b->keep[j][u] < 0 || b->keep[j][u] >= 0.5 ||
+                !s->of->recipes[u])
+                continue;
+            s->price = b->price;
+            drop_at(s, u, s->profile->place[b->moments->run[j]]);
+            arena_free(s->scratch);
+            s->scratch = arena_new();
+        }
+}
+
 static bool
 is_better(const Profile *p, const Profile *than, int64_t goal)
 {
@@ -425,14 +484,11 @@ is_better(const Profile *p, const Profile *than, int64_t goal)
            (p->seconds <= than->seconds && p->peak < than->peak);
 }
 
-bool
-recompute_fit(Arena *a, Course *c, int64_t goal)
+static Search
+search_new(Arena *a, const Course *c)
 {
-    static const int slices[] = {1, 4, 16, 64};
-    Search s = {.a = a, .of = c->of};
     int items = c->of->items;
-    Course *found = course_new(a, c->of);
-    Profile *best = profile_new(a, c);
+    Search s = {.a = a, .of = c->of};
 
     s.scratch = arena_new();
     s.now = course_new(a, c->of);
@@ -444,19 +500,55 @@ recompute_fit(Arena *a, Course *c, int64_t goal)
     s.mark = NEWN(a, int, items + 1);
     s.made = NEWN(a, int, items + 1);
     s.made_mark = NEWN(a, int, items + 1);
+    return s;
+}
+
+/* One descent from c, which becomes `found` if it is better. */
+static void
+try_descent(Search *s, const Course *c, int64_t goal, int slices,
+            const TimeBound *b, Course *found, Profile *best)
+{
+    course_copy(s->now, c);
+    profile_find(s->scratch, s->now, s->profile);
+    s->price = first_price(s);
+    if (b)
+        follow_bound(s, b);
+    descend(s, goal, slices);
+    log_line("recompute", "%s %d: %.9f s, peak %" PRId64,
+             b ? "bound" : "slices", slices, s->profile->seconds,
+             s->profile->peak);
+    if (!is_better(s->profile, best, goal))
+        return;
+    course_copy(found, s->now);
+    profile_find(s->scratch, found, best);
+}
+
+static bool
+descend_all(Arena *a, Course *c, int64_t goal, const TimeBound *b)
+{
+    static const int slices[] = {1, 4, 16, 64};
+    Search s = search_new(a, c);
+    Course *found = course_new(a, c->of);
+    Profile *best = profile_new(a, c);
+
     course_copy(found, c);
     profile_find(s.scratch, c, best);
     for (size_t i = 0; i < sizeof slices / sizeof *slices; i++) {
-        course_copy(s.now, c);
-        profile_find(s.scratch, s.now, s.profile);
-        s.price = first_price(&s);
-        descend(&s, goal, slices[i]);
-        if (!is_better(s.profile, best, goal))
-            continue;
-        course_copy(found, s.now);
-        profile_find(s.scratch, found, best);
+        try_descent(&s, c, goal, slices[i], NULL, found, best);
+        if (b && b->keep)
+            try_descent(&s, c, goal, slices[i], b, found, best);
     }
     course_copy(c, found);
     arena_free(s.scratch);
     return best->peak <= goal;
+}
+
+bool
+recompute_fit(Arena *a, Course *c, int64_t goal, const TimeBound *b)
+{
+    Arena *scratch = arena_new();
+    Exact found = recompute_exact(scratch, c, goal);
+
+    arena_free(scratch);
+    return found == EXACT_FOUND || descend_all(a, c, goal, b);
 }
