@@ -10,24 +10,14 @@
 
 __extension__ typedef __int128 Wide;
 
-enum { STAGES_MOST = 16 };
-
 static const int64_t number_most = INT64_C(1) << 60;
-
-typedef struct Moment {
-    NodeId node;
-    bool *before, *behind;
-    int64_t left; /* bytes for what is kept */
-    Wide room;    /* its multiplier */
-} Moment;
 
 /* A value, and what is asked of its columns. */
 typedef struct Thing {
     ValueId item;
-    NodeId maker;
     int64_t cost[WAYS]; /* -1: not made that way */
-    Wide keep[STAGES_MOST], again[STAGES_MOST];
-    Wide made[STAGES_MOST][WAYS]; /* what `in` gives back */
+    Wide asked;         /* of K and of every R */
+    Wide made[WAYS];    /* what `in` gives back */
 } Thing;
 
 typedef struct Proof {
@@ -35,11 +25,11 @@ typedef struct Proof {
     const Module *m;
     const char *at; /* of the witness */
     Step step;
-    int64_t budget, scale;
-    Moment moment[STAGES_MOST];
-    int stages;
-    Thing *thing;   /* vector */
-    Map *by_name;   /* as printed -> value */
+    int64_t budget, scale, room;
+    NodeId node; /* of the moment */
+    bool *before, *behind;
+    Thing *thing; /* vector */
+    Map *by_name; /* as printed -> value */
     Wide sum;
     const char *fault;
 } Proof;
@@ -121,7 +111,7 @@ name_values(Proof *p)
     }
 }
 
-/* ---- moments and values -------------------------------------------------- */
+/* ---- the moment and the values ------------------------------------------- */
 
 static int64_t
 store_bytes(const Proof *p)
@@ -136,24 +126,23 @@ store_bytes(const Proof *p)
 static bool
 read_moment(Proof *p)
 {
-    Moment *x = &p->moment[p->stages];
-    ValueId result = value_named(p);
+    ValueId result = is_next(p, "at") ? value_named(p) : 0;
+    int64_t left;
 
-    if (p->fault)
-        return false;
-    if (p->stages == STAGES_MOST)
-        return wrong(p, "there are too many moments");
-    x->node = value_at(p->step.g, result)->def;
-    if (!x->node || node_at(p->step.g, x->node)->phase == 'r')
-        return wrong(p, "a moment is no node's first run");
-    x->before = step_before(&p->step, x->node);
-    x->behind = step_behind(&p->step, x->node);
-    if (x->before[x->node])
+    if (!result)
+        return wrong(p, "it has no moment");
+    p->node = value_at(p->step.g, result)->def;
+    if (!p->node || node_at(p->step.g, p->node)->phase == 'r')
+        return wrong(p, "the moment is no node's first run");
+    p->before = step_before(&p->step, p->node);
+    p->behind = step_behind(&p->step, p->node);
+    if (p->before[p->node])
         return wrong(p, "the entry runs in a circle");
-    if (p->stages && !x->before[p->moment[p->stages - 1].node])
-        return wrong(p, "a moment is not behind the one before");
-    x->left = p->budget - store_bytes(p) - step_beside(&p->step, x->node);
-    p->stages++;
+    left = p->budget - store_bytes(p) - step_beside(&p->step, p->node);
+    p->room = is_next(p, "room") ? number(p, number_most) : -1;
+    if (p->room < 0)
+        return wrong(p, "it has no room");
+    p->sum -= (Wide)p->room * left;
     return true;
 }
 
@@ -176,7 +165,6 @@ read_thing(Proof *p)
             return wrong(p, "a value is listed twice");
     if (p->step.item[x.item] != x.item)
         return wrong(p, "a value is listed that has no bytes of its own");
-    x.maker = value_at(p->step.g, x.item)->def;
     for (int way = 0; way < WAYS; way++) {
         bool is = step_way(&p->step, x.item, way, &in);
 
@@ -192,11 +180,13 @@ read_thing(Proof *p)
 
 /* ---- rows ---------------------------------------------------------------- */
 
-/* Has it been made by moment j? */
+/* Has it been made by then? */
 static bool
-is_made(const Proof *p, const Thing *u, int64_t j)
+is_made(const Proof *p, const Thing *u)
 {
-    return !u->maker || p->moment[j].before[u->maker];
+    NodeId maker = value_at(p->step.g, u->item)->def;
+
+    return !maker || p->before[maker];
 }
 
 static bool
@@ -210,24 +200,16 @@ reads(const Proof *p, NodeId n, ValueId item)
     return false;
 }
 
-/* Does a node that first runs in stage j, or where `late` in a later one, read
-   it? What is given out is read at the end. */
+/* What is given out is read at the end. */
 static bool
-is_read(const Proof *p, const Thing *u, int64_t j, bool late)
+is_read(const Proof *p, const Thing *u)
 {
-    bool last = j + 1 == p->stages;
-
-    if ((last || late) && step_is_output(&p->step, u->item))
+    if (step_is_output(&p->step, u->item))
         return true;
-    for (size_t k = 0; k < vec_len(p->step.node); k++) {
-        NodeId n = p->step.node[k];
-
-        if (p->moment[j].behind[n] &&
-            (last || late || n == p->moment[j + 1].node ||
-             p->moment[j + 1].before[n]) &&
-            reads(p, n, u->item))
+    for (size_t k = 0; k < vec_len(p->step.node); k++)
+        if (p->behind[p->step.node[k]] &&
+            reads(p, p->step.node[k], u->item))
             return true;
-    }
     return false;
 }
 
@@ -244,12 +226,6 @@ made_from(Proof *p, const Thing *x, int way, const Thing *u)
     return false;
 }
 
-static int64_t
-read_stage(Proof *p)
-{
-    return number(p, p->stages - 1);
-}
-
 static Thing *
 thing_at(Proof *p)
 {
@@ -259,19 +235,16 @@ thing_at(Proof *p)
 }
 
 static bool
-add_need(Proof *p, bool late)
+add_need(Proof *p)
 {
-    int64_t j = read_stage(p);
     Thing *u = thing_at(p);
     int64_t y = number(p, number_most);
 
     if (p->fault)
         return false;
-    if (!is_made(p, u, j) || !is_read(p, u, j, late))
-        return wrong(p, "a value is needed by nobody there");
-    u->keep[j] += y;
-    for (int64_t i = j; i < (late ? p->stages : j + 1); i++)
-        u->again[i] += y;
+    if (!is_made(p, u) || !is_read(p, u))
+        return wrong(p, "a value is needed by nobody");
+    u->asked += y;
     p->sum += y;
     return true;
 }
@@ -279,51 +252,17 @@ add_need(Proof *p, bool late)
 static bool
 add_in(Proof *p)
 {
-    int64_t j = read_stage(p), way, y;
     Thing *x = thing_at(p), *u;
+    int64_t way = number(p, WAYS - 1), y;
 
-    way = number(p, WAYS - 1);
     u = thing_at(p);
     y = number(p, number_most);
     if (p->fault)
         return false;
-    if (!is_made(p, x, j) || !is_made(p, u, j) ||
-        !made_from(p, x, (int)way, u))
+    if (!is_made(p, x) || !is_made(p, u) || !made_from(p, x, (int)way, u))
         return wrong(p, "a value is not made from what is said");
-    u->keep[j] += y;
-    u->again[j] += y;
-    x->made[j][way] += y;
-    return true;
-}
-
-static bool
-add_stay(Proof *p)
-{
-    int64_t j = number(p, p->stages - 2);
-    Thing *u = thing_at(p);
-    int64_t y = number(p, number_most);
-
-    if (p->fault)
-        return false;
-    if (!is_made(p, u, j))
-        return wrong(p, "a value stays that is not there yet");
-    u->keep[j] += y;
-    u->again[j] += y;
-    u->keep[j + 1] -= y;
-    return true;
-}
-
-static bool
-add_room(Proof *p)
-{
-    int64_t j = read_stage(p), y = number(p, number_most);
-
-    if (p->fault)
-        return false;
-    if (p->moment[j].room)
-        return wrong(p, "a moment has room twice");
-    p->moment[j].room = y;
-    p->sum -= (Wide)y * p->moment[j].left;
+    u->asked += y;
+    x->made[way] += y;
     return true;
 }
 
@@ -331,32 +270,26 @@ static bool
 read_row(Proof *p)
 {
     if (is_next(p, "need"))
-        return add_need(p, false);
-    if (is_next(p, "late"))
-        return add_need(p, true);
+        return add_need(p);
     if (is_next(p, "in"))
         return add_in(p);
-    if (is_next(p, "stay"))
-        return add_stay(p);
-    if (is_next(p, "room"))
-        return add_room(p);
     return wrong(p, "a word is not understood");
 }
 
 /* ---- columns ------------------------------------------------------------- */
 
 static bool
-check_columns(Proof *p, const Thing *u, int j)
+check_columns(Proof *p, const Thing *u)
 {
     Wide bytes = step_bytes(&p->step, u->item);
 
-    if (reads(p, p->moment[j].node, u->item))
+    if (reads(p, p->node, u->item))
         bytes = 0; /* there in any case, and counted */
-    if (u->keep[j] > p->moment[j].room * bytes)
+    if (u->asked > p->room * bytes)
         return wrong(p, "more is asked of a kept value than its bytes");
     for (int way = 0; way < WAYS; way++)
         if (u->cost[way] >= 0 &&
-            u->again[j] - u->made[j][way] > (Wide)u->cost[way] * p->scale)
+            u->asked - u->made[way] > (Wide)u->cost[way] * p->scale)
             return wrong(p, "more is asked of a way to make a value again "
                             "than it costs");
     return true;
@@ -382,13 +315,8 @@ read_head(Proof *p, const char *entry)
 static bool
 read_witness(Proof *p)
 {
-    if (!read_head(p, word(p)))
+    if (!read_head(p, word(p)) || !read_moment(p))
         return false;
-    while (is_next(p, "at"))
-        if (!read_moment(p))
-            return false;
-    if (p->stages == 0)
-        return wrong(p, "it has no moment");
     while (is_next(p, "value"))
         if (!read_thing(p))
             return false;
@@ -396,9 +324,8 @@ read_witness(Proof *p)
         if (!read_row(p))
             return false;
     for (size_t i = 0; i < vec_len(p->thing); i++)
-        for (int j = 0; j < p->stages; j++)
-            if (!check_columns(p, &p->thing[i], j))
-                return false;
+        if (!check_columns(p, &p->thing[i]))
+            return false;
     return true;
 }
 

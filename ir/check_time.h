@@ -5,18 +5,16 @@
    node, without the other results, or by the part of its group behind them, at
    the costs that the plan states. meta time_witness proves it by weak duality:
 
-     ENTRY SCALE   moments: {at RESULT}, each node behind the one before
-     {value NAME WHOLE PART}        picoseconds to make it again; -: it is not
-     {need J U Y} {late J U Y} {in J X WAY U Y} {stay J U Y} {room J Y}
+     ENTRY SCALE at RESULT room Y {value NAME WHOLE PART}
+     {need U Y} {in X WAY U Y}
 
-   At moment J, when that node runs for the first time, each value is kept
-   (K) or not; in stage J, from then until the next moment, it is made again (R,
-   by each way) or not. The rows, each with its multiplier Y / SCALE >= 0:
-     need  K[J,U] + R[J,U] >= 1            read first in stage J
-     late  K[J,U] + R[J,U] + R[J+1,U] + ... >= 1   read first in J or later
-     in    K[J,U] + R[J,U] - R[J,X,WAY] >= 0       X is made from U that way
-     stay  K[J,U] + R[J,U] - K[J+1,U] >= 0
-     room  - sum of bytes * K[J] >= - what the budget leaves at moment J
+   WHOLE and PART are picoseconds to make the value again that way; -: it is
+   not. At the moment when the node of RESULT runs for the first time, each
+   value made before is kept (K) or not; from then on it is made again (R, by
+   each way) or not. The rows, each with its multiplier Y / SCALE >= 0:
+     need  K[U] + R[U] >= 1             U is read behind that node
+     in    K[U] + R[U] - R[X,WAY] >= 0  X is made from U that way
+     room  - sum of bytes * K >= - what the budget leaves at that moment
    The multipliers hold if no column costs less than what they ask of it; they
    then prove their sum. All in integers. */
 #ifndef SNUG_CHECK_TIME_H

@@ -125,10 +125,9 @@ claim_time(PassRun *r, const Entry *e, const TimeBound *b)
 {
     char text[32];
 
-    log_line("recompute", "%s: adds at least %.9f s", e->g->name,
+    log_line("recompute", "%s: every schedule adds %.9f s", e->g->name,
              1e-12 * (double)b->picoseconds);
-    if (b->picoseconds == 0 || (e->g != module_entry(r->m, "train") &&
-                                module_get(r->m, "time_bound")))
+    if (e->g != module_entry(r->m, "train") && module_get(r->m, "time_bound"))
         return;
     snprintf(text, sizeof text, "%" PRId64, b->picoseconds);
     module_set(r->m, "time_bound", text);
@@ -141,11 +140,11 @@ fit_entry(PassRun *r, Entry *e)
 {
     int64_t goal = r->budget;
     Course *c = course_new(r->scratch, e->of);
-    TimeBound b = time_bound(r->scratch, e->of, r->budget);
+    TimeBound *b = time_bounds(r->scratch, e->of, r->budget);
     int first = c->length;
 
     for (int k = 0; k < ROUNDS; k++) {
-        bool fits = recompute_fit(r->scratch, c, goal, &b);
+        bool fits = recompute_fit(r->scratch, c, goal, b);
         int64_t bytes = placed_bytes(r, e->g, e->of, c);
 
         log_line("recompute",
@@ -156,7 +155,8 @@ fit_entry(PassRun *r, Entry *e)
         if (bytes < e->least)
             e->least = bytes;
         if (bytes <= r->budget) {
-            claim_time(r, e, &b);
+            if (b)
+                claim_time(r, e, &b[0]);
             course_write(r->scratch, e->g, c);
             return true;
         }

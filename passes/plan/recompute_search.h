@@ -5,8 +5,8 @@
 #include "passes/plan/time_bound.h"
 
 /* Changes c until its peak is at most `goal`, at little time; false: this is
-   as low as was found. What is known of the bound (or NULL) is one of the
-   things begun with. Deterministic. */
+   as low as was found. What bounds keep (a vector) is one of the things begun
+   with. Deterministic. */
 bool recompute_fit(Arena *a, Course *c, int64_t goal, const TimeBound *b);
 
 #endif

@@ -9,21 +9,22 @@
 #include <stdlib.h>
 
 #include "ir/text.h"
+#include "passes/plan/time_moment.h"
 #include "passes/tools/milp.h"
 
 __extension__ typedef __int128 Wide;
 
 /* Multipliers are in picoseconds / SCALE. */
-enum { SCALE = 4096 };
+enum { SCALE = 4096, MOMENTS = 12 };
 
 static const double multiplier_most = 1e18;
 
 /* A row of check_time.h: what is asked for is its multiplier. */
-typedef enum Kind { NEED, LATE, IN, STAY, ROOM } Kind;
+typedef enum Kind { NEED, IN, ROOM } Kind;
 
 typedef struct Multiplier {
     Kind kind;
-    int j, u, recipe;
+    int u, recipe;
     int64_t gain; /* to the bound, for one */
     int64_t y;    /* as found */
 } Multiplier;
@@ -37,13 +38,11 @@ typedef struct Asked {
 typedef struct Dual {
     Arena *a;
     const CourseOf *of;
-    const Moments *m;
-    int64_t least;          /* bytes below which a value is kept for nothing */
-    bool **wanted;          /* moment, item */
-    int **keep, **again;    /* moment, item or recipe -> column, -1: none */
-    int *room;              /* moment -> multiplier */
+    const Moment *m;
+    bool *wanted;           /* item */
+    int *keep, *again;      /* item or recipe -> column, -1: none */
     int64_t *limit;         /* vector: picoseconds a column costs */
-    Multiplier *multiplier; /* vector */
+    Multiplier *multiplier; /* vector; the first is that of the room */
     Asked *asked;           /* vector */
 } Dual;
 
@@ -53,32 +52,24 @@ picoseconds(double seconds)
     return seconds < 1e6 ? (int64_t)floor(seconds * 1e12) : INT64_C(1) << 60;
 }
 
-/* ---- columns ----------------------------------------------------------- */
+/* ---- columns ------------------------------------------------------------- */
 
-/* Is it there at moment j in any case, or not worth counting? */
-static bool
-is_free(const Dual *d, int j, int u)
-{
-    return d->of->first_item[u].bytes < d->least ||
-           moment_reads(d->m, j, u);
-}
-
-/* From values that are read to what they could be made again from. */
+/* From values that are needed to what they could be made again from; not what
+   is there in any case or not worth counting. */
 static void
-want(Dual *d, int j, int u)
+want(Dual *d, int u)
 {
     const int *recipes = d->of->recipes[u];
 
-    if (d->wanted[j][u] || is_free(d, j, u) || !moment_made(d->m, j, u))
+    if (d->wanted[u] || moment_reads(d->m, u) || !moment_made(d->m, u) ||
+        d->of->first_item[u].bytes < d->m->least)
         return;
-    d->wanted[j][u] = true;
-    if (j > 0)
-        want(d, j - 1, u);
+    d->wanted[u] = true;
     for (size_t i = 0; i < vec_len(recipes); i++) {
         const int *in = d->of->recipe[recipes[i]].in;
 
         for (size_t k = 0; k < vec_len(in); k++)
-            want(d, j, in[k]);
+            want(d, in[k]);
     }
 }
 
@@ -90,20 +81,16 @@ add_column(Dual *d, int64_t limit)
 }
 
 static void
-add_columns(Dual *d, int j)
+add_columns(Dual *d)
 {
-    int items = d->of->items, recipes = (int)vec_len(d->of->recipe);
-
-    d->keep[j] = NEWN(d->a, int, items + 1);
-    d->again[j] = NEWN(d->a, int, recipes + 1);
-    for (int r = 0; r < recipes; r++)
-        d->again[j][r] = -1;
-    for (int u = 0; u < items; u++) {
+    for (int u = 0; u < d->of->items; u++) {
         const int *way = d->of->recipes[u];
 
-        d->keep[j][u] = d->wanted[j][u] ? add_column(d, 0) : -1;
-        for (size_t i = 0; d->wanted[j][u] && i < vec_len(way); i++)
-            d->again[j][way[i]] = add_column(
+        if (!d->wanted[u])
+            continue;
+        d->keep[u] = add_column(d, 0);
+        for (size_t i = 0; i < vec_len(way); i++)
+            d->again[way[i]] = add_column(
                 d, picoseconds(d->of->recipe[way[i]].seconds));
     }
 }
@@ -120,95 +107,64 @@ add_multiplier(Dual *d, Multiplier x)
 static void
 ask(Dual *d, int column, int multiplier, int64_t times)
 {
-    if (column >= 0)
-        vec_push(d->a, d->asked, (Asked){column, multiplier, times});
+    vec_push(d->a, d->asked, (Asked){column, multiplier, times});
 }
 
-/* K[j,u] + R[j,u] */
+/* K[u] + R[u] */
 static void
-ask_value(Dual *d, int j, int u, int multiplier)
+ask_value(Dual *d, int u, int multiplier)
 {
     const int *way = d->of->recipes[u];
 
-    ask(d, d->keep[j][u], multiplier, 1);
+    ask(d, d->keep[u], multiplier, 1);
     for (size_t i = 0; i < vec_len(way); i++)
-        ask(d, d->again[j][way[i]], multiplier, 1);
+        ask(d, d->again[way[i]], multiplier, 1);
 }
 
 static void
-add_late(Dual *d, int j, int u)
-{
-    int y = add_multiplier(d, (Multiplier){LATE, j, u, -1, 1, 0});
-    const int *way = d->of->recipes[u];
-
-    ask_value(d, j, u, y);
-    for (int k = j + 1; k < d->m->count; k++)
-        for (size_t i = 0; i < vec_len(way); i++)
-            ask(d, d->again[k][way[i]], y, 1);
-}
-
-static void
-add_in(Dual *d, int j, int recipe)
+add_in(Dual *d, int recipe)
 {
     const int *in = d->of->recipe[recipe].in;
 
     for (size_t i = 0; i < vec_len(in); i++) {
         int y;
 
-        if (!d->wanted[j][in[i]])
+        if (!d->wanted[in[i]])
             continue;
-        y = add_multiplier(d, (Multiplier){IN, j, in[i], recipe, 0, 0});
-        ask_value(d, j, in[i], y);
-        ask(d, d->again[j][recipe], y, -1);
+        y = add_multiplier(d, (Multiplier){IN, in[i], recipe, 0, 0});
+        ask_value(d, in[i], y);
+        ask(d, d->again[recipe], y, -1);
     }
 }
 
 static void
-add_value(Dual *d, int j, int u)
+add_value(Dual *d, int u)
 {
     const int *way = d->of->recipes[u];
-    int y;
 
-    ask(d, d->keep[j][u], d->room[j], -d->of->first_item[u].bytes);
-    if (d->m->need[j][u]) {
-        y = add_multiplier(d, (Multiplier){NEED, j, u, -1, 1, 0});
-        ask_value(d, j, u, y);
-    } else if (d->m->late[j][u]) {
-        add_late(d, j, u);
-    }
-    if (j + 1 < d->m->count && d->wanted[j + 1][u]) {
-        y = add_multiplier(d, (Multiplier){STAY, j, u, -1, 0, 0});
-        ask_value(d, j, u, y);
-        ask(d, d->keep[j + 1][u], y, -1);
-    }
+    ask(d, d->keep[u], 0, -d->of->first_item[u].bytes);
+    if (d->m->needed[u])
+        ask_value(d, u, add_multiplier(d, (Multiplier){NEED, u, -1, 1, 0}));
     for (size_t i = 0; i < vec_len(way); i++)
-        add_in(d, j, way[i]);
+        add_in(d, way[i]);
 }
 
 static Dual
-dual_of(Arena *a, const CourseOf *of, const Moments *m)
+dual_of(Arena *a, const CourseOf *of, const Moment *m)
 {
-    Dual d = {.a = a, .of = of, .m = m, .least = m->least};
+    Dual d = {.a = a, .of = of, .m = m};
 
-    d.wanted = NEWN(a, bool *, m->count);
-    d.keep = NEWN(a, int *, m->count);
-    d.again = NEWN(a, int *, m->count);
-    d.room = NEWN(a, int, m->count);
-    for (int j = 0; j < m->count; j++)
-        d.wanted[j] = NEWN(a, bool, of->items + 1);
-    for (int j = 0; j < m->count; j++)
-        for (int u = 0; u < of->items; u++)
-            if (m->need[j][u] || m->late[j][u])
-                want(&d, j, u);
-    for (int j = 0; j < m->count; j++) {
-        add_columns(&d, j);
-        d.room[j] =
-            add_multiplier(&d, (Multiplier){ROOM, j, -1, -1, -m->left[j], 0});
-    }
-    for (int j = 0; j < m->count; j++)
-        for (int u = 0; u < of->items; u++)
-            if (d.wanted[j][u])
-                add_value(&d, j, u);
+    d.wanted = NEWN(a, bool, of->items + 1);
+    d.keep = NEWN(a, int, of->items + 1);
+    d.again = NEWN(a, int, vec_len(of->recipe) + 1);
+    for (int u = 0; u < of->items; u++)
+        if (m->needed[u])
+            want(&d, u);
+    (void)add_multiplier(&d, (Multiplier){ROOM, -1, -1, -m->left, 0});
+    add_columns(&d);
+    for (int u = 0; u < of->items; u++)
+        if (d.wanted[u])
+            add_value(&d, u);
     return d;
 }
 
@@ -308,15 +264,11 @@ static void
 add_head(const Dual *d, Text *t)
 {
     const Graph *g = d->of->g;
+    const Node *n = node_at(g, d->of->first_run[d->m->run].node);
 
-    text_add(t, "%s %d", g->name, SCALE);
-    for (int j = 0; j < d->m->count; j++) {
-        const Node *n =
-            node_at(g, d->of->first_run[d->m->run[j]].node);
-
-        text_add(t, " at ");
-        print_value_name(t, value_at(g, n->out[0])->name);
-    }
+    text_add(t, "%s %d at ", g->name, SCALE);
+    print_value_name(t, value_at(g, n->out[0])->name);
+    text_add(t, " room %" PRId64, d->multiplier[0].y);
 }
 
 /* item -> its number among the values listed: those with a column. */
@@ -326,16 +278,13 @@ add_values(const Dual *d, Text *t)
     int *number = NEWN(d->a, int, d->of->items + 1), count = 0;
 
     for (int u = 0; u < d->of->items; u++) {
-        bool wanted = false;
+        const Item *item = &d->of->first_item[u];
 
-        for (int j = 0; j < d->m->count; j++)
-            wanted |= d->wanted[j][u];
-        if (!wanted)
+        if (!d->wanted[u])
             continue;
         number[u] = count++;
         text_add(t, " value ");
-        print_value_name(t, value_at(d->of->g,
-                                     d->of->first_item[u].value)->name);
+        print_value_name(t, value_at(d->of->g, item->value)->name);
         add_way(d, t, u, false);
         add_way(d, t, u, true);
     }
@@ -345,24 +294,22 @@ add_values(const Dual *d, Text *t)
 static const char *
 witness_of(const Dual *d)
 {
-    static const char *const word[] = {"need", "late", "in", "stay", "room"};
     Text t = text_new(d->a);
     int *number;
 
     add_head(d, &t);
     number = add_values(d, &t);
-    for (size_t i = 0; i < vec_len(d->multiplier); i++) {
+    for (size_t i = 1; i < vec_len(d->multiplier); i++) {
         const Multiplier *x = &d->multiplier[i];
 
         if (x->y == 0)
             continue;
-        text_add(&t, " %s %d", word[x->kind], x->j);
         if (x->kind == IN)
-            text_add(&t, " %d %d", number[d->of->recipe[x->recipe].item],
+            text_add(&t, " in %d %d", number[d->of->recipe[x->recipe].item],
                      d->of->recipe[x->recipe].part);
-        if (x->kind != ROOM)
-            text_add(&t, " %d", number[x->u]);
-        text_add(&t, " %" PRId64, x->y);
+        else
+            text_add(&t, " need");
+        text_add(&t, " %d %" PRId64, number[x->u], x->y);
     }
     return text_str(&t);
 }
@@ -370,43 +317,57 @@ witness_of(const Dual *d)
 /* ---- all together -------------------------------------------------------- */
 
 /* The columns are the solver's prices of its rows. */
-static void
-find_kept(const Dual *d, const MilpAnswer *answer, TimeBound *b)
+static double *
+find_kept(const Dual *d, const MilpAnswer *answer)
 {
-    b->keep = NEWN(d->a, double *, d->m->count);
-    for (int j = 0; j < d->m->count; j++) {
-        double price = answer->x[d->room[j]] * 0x1p-20 * 1e-6;
+    double *keep = NEWN(d->a, double, d->of->items + 1);
 
-        b->price = price > b->price ? price : b->price;
-        b->keep[j] = NEWN(d->a, double, d->of->items + 1);
-        for (int u = 0; u < d->of->items; u++)
-            b->keep[j][u] = d->keep[j][u] < 0
-                                ? -1
-                                : -answer->price[d->keep[j][u]];
-    }
+    for (int u = 0; u < d->of->items; u++)
+        keep[u] = d->wanted[u] ? -answer->price[d->keep[u]] : -1;
+    return keep;
 }
 
-TimeBound
-time_bound(Arena *a, const CourseOf *of, int64_t budget)
+/* False: nothing is proven. */
+static bool
+bound_at(Arena *a, const CourseOf *of, const Moment *m, TimeBound *b)
 {
     static const double margin[] = {1e-7, 1e-6, 1e-5, 1e-4, 1e-3};
-    Moments *m = moments_choose(a, of, budget, 1);
-    TimeBound b = {.moments = m};
-    MilpAnswer answer;
-    Dual d;
+    Dual d = dual_of(a, of, m);
+    MilpAnswer answer = solve(&d);
+    size_t i = 0, margins = sizeof margin / sizeof *margin;
 
-    if (m->count == 0)
-        return b;
-    d = dual_of(a, of, m);
-    answer = solve(&d);
-    for (size_t i = 0; answer.x && i < sizeof margin / sizeof *margin; i++) {
-        if (!round_all(&d, answer.x, margin[i]) || !holds(&d))
+    if (!answer.x || !answer.price)
+        return false;
+    while (i < margins &&
+           (!round_all(&d, answer.x, margin[i]) || !holds(&d)))
+        i++;
+    if (i == margins)
+        return false;
+    b->run = m->run;
+    b->picoseconds = proven(&d);
+    b->witness = witness_of(&d);
+    b->price = answer.x[0] * unit(&d.multiplier[0]) * 1e-6;
+    b->keep = find_kept(&d, &answer);
+    return b->picoseconds > 0;
+}
+
+TimeBound *
+time_bounds(Arena *a, const CourseOf *of, int64_t budget)
+{
+    Moment *m = moments_choose(a, of, budget, MOMENTS);
+    TimeBound *list = NULL;
+
+    for (size_t i = 0; i < vec_len(m); i++) {
+        TimeBound b;
+        size_t k;
+
+        if (!bound_at(a, of, &m[i], &b))
             continue;
-        b.picoseconds = proven(&d);
-        b.witness = witness_of(&d);
-        break;
+        vec_push(a, list, b);
+        for (k = vec_len(list) - 1;
+             k > 0 && list[k - 1].picoseconds < b.picoseconds; k--)
+            list[k] = list[k - 1];
+        list[k] = b;
     }
-    if (answer.price)
-        find_kept(&d, &answer, &b);
-    return b;
+    return list;
 }

@@ -2,18 +2,20 @@
 #ifndef SNUG_TIME_BOUND_H
 #define SNUG_TIME_BOUND_H
 
-#include "passes/plan/time_moments.h"
+#include "passes/plan/course.h"
 
 typedef struct TimeBound {
     int64_t picoseconds; /* that every schedule adds; 0: nothing is proven */
     const char *witness; /* proves them once the plan is placed, as
                             ir/check_time.h has it */
-    const Moments *moments;
-    double **keep;       /* moment, item -> the share that is kept at least
-                            time; -1: it is not asked. NULL: not known */
+    int run;             /* it looks at the moment when this runs first */
+    double *keep;        /* item -> the share that is kept then at least time;
+                            -1: it is not asked */
     double price;        /* seconds for a byte */
 } TimeBound;
 
-TimeBound time_bound(Arena *a, const CourseOf *of, int64_t budget);
+/* At several moments; a vector, the largest first. Empty where nothing can be
+   proven, or there is no solver. */
+TimeBound *time_bounds(Arena *a, const CourseOf *of, int64_t budget);
 
 #endif

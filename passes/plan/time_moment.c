@@ -1,6 +1,6 @@
-/* time_moments: where the budget presses hardest is guessed by what it would
+/* time_moment: where the budget presses hardest is guessed by what it would
    cost to make again the cheapest bytes of what is needed behind each node. */
-#include "passes/plan/time_moments.h"
+#include "passes/plan/time_moment.h"
 
 #include <stdlib.h>
 
@@ -12,11 +12,13 @@ typedef struct Priced {
 
 /* What is that much smaller than the largest is not counted. */
 enum { SMALL = 65536 };
+/* Less than such a share of what is above the stores is no room to spare. */
+enum { SPARE = 64 };
 
 typedef struct Press {
     const CourseOf *of;
     Arena *a;
-    int64_t budget;
+    int64_t budget, least;
     int **needs;    /* run -> vector of runs whose results it reads */
     Priced *priced; /* vector: cheapest bytes first */
 } Press;
@@ -114,72 +116,46 @@ bytes_beside(const CourseOf *of, int run)
 }
 
 bool
-moment_reads(const Moments *m, int j, int u)
+moment_reads(const Moment *m, int u)
 {
-    return reads_item(m->of, m->run[j], u);
+    return reads_item(m->of, m->run, u);
 }
 
 bool
-moment_made(const Moments *m, int j, int u)
+moment_made(const Moment *m, int u)
 {
     int maker = m->of->first_item[u].maker;
 
-    return maker < 0 || m->before[j][maker];
+    return maker < 0 || m->before[maker];
 }
 
 /* ---- one moment ---------------------------------------------------------- */
 
 static void
-set_moment(const Press *p, Moments *m, int j, int run)
+find_needed(const Press *p, Moment *m)
 {
-    m->run[j] = run;
-    m->before[j] = NEWN(p->a, bool, p->of->runs + 1);
-    m->behind[j] = NEWN(p->a, bool, p->of->runs + 1);
-    m->need[j] = NEWN(p->a, bool, p->of->items + 1);
-    m->late[j] = NEWN(p->a, bool, p->of->items + 1);
-    mark_before(p, run, m->before[j]);
-    mark_behind(p, run, m->behind[j]);
-    m->left[j] = p->budget - p->of->stores - bytes_beside(p->of, run);
-}
+    const CourseOf *of = p->of;
+    bool *behind = NEWN(p->a, bool, of->runs + 1);
 
-/* Who reads what, and in which stage. */
-static void
-find_readers(Moments *m, int j)
-{
-    const CourseOf *of = m->of;
-    bool last = j + 1 == m->count;
-
-    for (int r = 0; r < of->runs; r++) {
-        const Run *run = &of->first_run[r];
-        bool here = last || r == m->run[j + 1] || m->before[j + 1][r];
-
-        for (int t = 0; m->behind[j][r] && t < run->ins; t++) {
-            int u = of->first_touch[run->in + t];
-
-            if (moment_made(m, j, u))
-                (here ? m->need : m->late)[j][u] = true;
-        }
-    }
+    mark_behind(p, m->run, behind);
+    for (int r = 0; r < of->runs; r++)
+        for (int t = 0; behind[r] && t < of->first_run[r].ins; t++)
+            m->needed[of->first_touch[of->first_run[r].in + t]] = true;
     for (int u = 0; u < of->items; u++)
-        if (of->first_item[u].to_end && moment_made(m, j, u))
-            (last ? m->need : m->late)[j][u] = true;
+        m->needed[u] = (m->needed[u] || of->first_item[u].to_end) &&
+                       moment_made(m, u);
 }
 
-static Moments *
-moments_new(const Press *p, int most)
+static Moment
+moment_of(const Press *p, int run)
 {
-    Moments *m = NEW(p->a, Moments);
+    Moment m = {.of = p->of, .run = run, .least = p->least};
 
-    m->of = p->of;
-    m->run = NEWN(p->a, int, most);
-    m->before = NEWN(p->a, bool *, most);
-    m->behind = NEWN(p->a, bool *, most);
-    m->need = NEWN(p->a, bool *, most);
-    m->late = NEWN(p->a, bool *, most);
-    m->left = NEWN(p->a, int64_t, most);
-    for (int u = 0; u < p->of->items; u++)
-        if (p->of->first_item[u].bytes / SMALL > m->least)
-            m->least = p->of->first_item[u].bytes / SMALL;
+    m.before = NEWN(p->a, bool, p->of->runs + 1);
+    m.needed = NEWN(p->a, bool, p->of->items + 1);
+    mark_before(p, run, m.before);
+    find_needed(p, &m);
+    m.left = p->budget - p->of->stores - bytes_beside(p->of, run);
     return m;
 }
 
@@ -222,23 +198,18 @@ find_prices(Press *p)
 /* Seconds to make again the cheapest bytes of what is needed, as far as they
    do not fit, all else being there. */
 static double
-guess(const Press *p, int run)
+guess(const Press *p, const Moment *m)
 {
-    Moments *m = moments_new(p, 1);
-    double over, seconds = 0;
+    double over = -(double)m->left, seconds = 0;
 
-    m->count = 1;
-    set_moment(p, m, 0, run);
-    find_readers(m, 0);
-    over = -(double)m->left[0];
     for (int u = 0; u < p->of->items; u++)
-        if (m->need[0][u] && !moment_reads(m, 0, u))
+        if (m->needed[u] && !moment_reads(m, u))
             over += (double)p->of->first_item[u].bytes;
     for (size_t i = 0; i < vec_len(p->priced) && over > 0; i++) {
         const Priced *x = &p->priced[i];
         double bytes = (double)p->of->first_item[x->item].bytes;
 
-        if (!m->need[0][x->item] || moment_reads(m, 0, x->item))
+        if (!m->needed[x->item] || moment_reads(m, x->item))
             continue;
         seconds += x->seconds * (over < bytes ? over / bytes : 1);
         over -= bytes;
@@ -246,32 +217,49 @@ guess(const Press *p, int run)
     return seconds;
 }
 
-Moments *
-moments_choose(Arena *a, const CourseOf *of, int64_t budget, int most)
+/* Keeps the best, sorted. */
+static void
+add_moment(Arena *a, Moment **list, const Moment *m, size_t most)
+{
+    size_t i;
+
+    if (vec_len(*list) < most)
+        vec_push(a, *list, *m);
+    else if (vec_last(*list).guess >= m->guess)
+        return;
+    else
+        vec_last(*list) = *m;
+    for (i = vec_len(*list) - 1; i > 0 && (*list)[i - 1].guess < m->guess; i--)
+        (*list)[i] = (*list)[i - 1];
+    (*list)[i] = *m;
+}
+
+Moment *
+moments_choose(Arena *a, const CourseOf *of, int64_t budget, size_t most)
 {
     Press p = {.of = of, .a = a, .budget = budget};
-    Moments *m = moments_new(&p, most);
-    double hardest = 0;
-    int at = -1;
+    Moment *found = NULL, *list = NULL;
 
     p.needs = find_needs(a, of);
     find_prices(&p);
+    for (int u = 0; u < of->items; u++)
+        if (of->first_item[u].bytes / SMALL > p.least)
+            p.least = of->first_item[u].bytes / SMALL;
     for (int r = 0; r < of->runs; r++) {
         Press q = p;
-        double seconds;
+        Moment m;
 
         q.a = arena_new();
-        seconds = guess(&q, r);
+        m = moment_of(&q, r);
+        m.guess = guess(&q, &m);
         arena_free(q.a);
-        if (seconds > hardest) {
-            hardest = seconds;
-            at = r;
-        }
+        if (m.guess > 0)
+            add_moment(a, &found, &m, most);
     }
-    if (at < 0)
-        return m;
-    m->count = 1;
-    set_moment(&p, m, 0, at);
-    find_readers(m, 0);
-    return m;
+    for (size_t i = 0; i < vec_len(found); i++) {
+        Moment m = moment_of(&p, found[i].run);
+
+        vec_push(a, list, m);
+    }
+    return list;
 }
