@@ -149,9 +149,9 @@ fit_entry(PassRun *r, Entry *e)
 
         log_line("recompute",
                  "%s: goal %" PRId64 " peak %" PRId64 " placed %" PRId64
-                 " again %d",
+                 " again %d, %.9f s",
                  e->g->name, goal, course_peak(r->scratch, c), bytes,
-                 c->length - first);
+                 c->length - first, course_seconds(r->scratch, c));
         if (bytes < e->least)
             e->least = bytes;
         if (bytes <= r->budget) {

@@ -11,6 +11,7 @@
 #include "passes/plan/recompute_greedy.h"
 
 /* Bounds begun with; exchanges tried, and steps in each. */
+enum { BELOW_MOST = 8, BELOW_SHARE = 24 };
 enum { BOUNDS_MOST = 3, TRIES_MOST = 200, EXCHANGE_MOST = 40 };
 
 /* ---- beginning with what the bound keeps --------------------------------- */
@@ -102,6 +103,24 @@ try_descent(Search *s, const Course *c, int slices, const TimeBound *b,
     search_descend(s, f->goal, slices);
     log_line("recompute", "%s %d: %.9f s, peak %" PRId64,
              b ? "bound" : "slices", slices, s->profile->seconds,
+             s->profile->peak);
+    (void)take_better(s, f);
+}
+
+/* Down to a lower goal, and then up again: what is fast there may be faster
+   here. */
+static void
+try_below(Search *s, const Course *c, int64_t below, const TimeBound *b,
+          Found *f)
+{
+    search_begin(s, c);
+    if (b)
+        follow_bound(s, b);
+    search_descend(s, f->goal - below, 1);
+    s->goal = f->goal;
+    search_keep_what_fits(s);
+    log_line("recompute", "%s, %" PRId64 " below: %.9f s, peak %" PRId64,
+             b ? "bound" : "slices", below, s->profile->seconds,
              s->profile->peak);
     (void)take_better(s, f);
 }
@@ -218,6 +237,14 @@ descend_all(Arena *a, Course *c, int64_t goal, const TimeBound *b)
     for (size_t i = 0; !begun && i < vec_len(b) && i < BOUNDS_MOST; i++) {
         try_descent(&s, c, 1, &b[i], &f);
         try_descent(&s, c, 16, &b[i], &f);
+    }
+    begun |= f.profile->peak > goal;
+    for (int k = 1; !begun && k <= BELOW_MOST; k++) {
+        int64_t below = k * ((f.profile->peak - c->of->stores) / BELOW_SHARE);
+
+        try_below(&s, c, below, NULL, &f);
+        if (b)
+            try_below(&s, c, below, &b[0], &f);
     }
     exchange(&s, &f);
     course_copy(c, f.course);
