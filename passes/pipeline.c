@@ -83,12 +83,15 @@ verify_after(Module *m, const char *pass)
                      pass);
 }
 
-/* What was found out about the order holds for the nodes that were there. */
+/* What was found out about order and time holds for the nodes that were
+   there. */
 static void
 forget_order(Module *m)
 {
     module_unset(m, "order");
     module_unset(m, "order_bound");
+    module_unset(m, "time_bound");
+    module_unset(m, "time_witness");
 }
 
 static void
