@@ -20,6 +20,12 @@ void run_passes(const Args *args, Module *m, const char *otherwise);
 const char *passes_left(const Module *m);
 const Machine *machine_of(const Args *args);
 
+/* What --print-before, -after, -changed, --opt-bisect-limit, --crash-dir and
+   --load-pass-plugin say. */
+void pass_tools(const Args *args, PipelineOptions *o);
+/* --reduce of opt. */
+int reduce_file(const Args *args);
+
 /* Where the figures of this machine are kept: --machine, else
    $XDG_CONFIG_HOME/snug/machine or ~/.config/snug/machine; NULL: nowhere. */
 const char *machine_file(const Args *args);
@@ -29,6 +35,10 @@ void use_machine_file(const Args *args);
 /* No plan leaves without the independent checker's word: raises status 4 with
    its verdict if it refuses. */
 void require_good_plan(const Args *args, const Module *m);
+
+/* A model with its plan, checked: what is not planned yet runs the passes that
+   are left. Raises. */
+Module *placed_model(const Args *args, const char *path);
 
 /* `plan diff A B`: 0 equal, 1 different. */
 int plan_diff(const Args *args);
