@@ -201,6 +201,23 @@ merge_sum(Reading *r)
     return made;
 }
 
+/* Which terms dot products take by words. */
+static void
+read_words(Contraction *c)
+{
+    for (int i = 0; i < 2; i++)
+        c->of[i] = value_at(c->graph, c->leader->in[i])->type.dtype;
+    if (c->dtype == DT_I32) {
+        bool bytes = c->of[0] != DT_I16 && c->of[1] != DT_I16;
+
+        c->in_word = bytes ? 4 : 2;
+        c->packed = bytes ? DT_I8 : DT_I16;
+    } else if (c->of[0] == DT_BF16 || c->of[1] == DT_BF16) {
+        c->in_word = 2;
+        c->packed = DT_BF16;
+    }
+}
+
 Contraction *
 contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
 {
@@ -212,10 +229,7 @@ contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
         return c; /* nothing to do: no tiles */
     c->dtype = value_at(c->graph, c->leader->out[0])->type.dtype;
     c->bytes = dtype_bytes(c->dtype);
-    for (int i = 0; i < 2; i++) {
-        c->of[i] = value_at(c->graph, c->leader->in[i])->type.dtype;
-        c->pairs = c->pairs || c->of[i] == DT_BF16;
-    }
+    read_words(c);
     read_classes(&r);
     read_leader(&r);
     c->k = axes_size(r.list[SUM], 0);
@@ -225,7 +239,9 @@ contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
     c->batch = r.list[BATCH]; /* not merged: an image's band is one of them */
     if (c->split > 1 && vec_len(c->sum) > 1)
         c->outside = true;
-    (c->pairs ? contraction_choose_bf16 : contraction_choose)(
+    (c->in_word ? contraction_choose_dot : contraction_choose)(
         a, c, merge(&r, r.list[LEFT]), merge(&r, r.list[RIGHT]), m);
+    if (c->tiles < m->workers)
+        c->scratch.shares = c->tiles;
     return c;
 }
