@@ -67,6 +67,7 @@ typedef enum Walk {
 } Walk;
 
 typedef struct Contraction {
+    struct Contraction *next; /* for other elements of the result, afterwards */
     const Graph *graph; /* that holds the leader: a body, or the node's */
     const Node *leader;
     bool group; /* there are maps beside the leader */
@@ -76,11 +77,14 @@ typedef struct Contraction {
     bool pairs;    /* one of them at least is bf16: contraction_bf16.c */
     int classes;
     int *class_of; /* ValueId of `graph` -> class, for what maps read */
+    int64_t *start; /* where index 0 of all axes stands, a class each */
     Axis *batch, *sum;
     Image image[2];
     int64_t k, split, part; /* part: terms of each of the split's parts */
     bool outside;           /* sum[0] is walked outside of the blocks */
     int64_t bands;          /* of an image in sum[0] */
+    bool product; /* of matrices: a contract, or a convolution without copies whose
+                     sum is one axis */
     bool both; /* the lanes' axis runs through the rows' operand, too, which is
                   read as vectors: depthwise convolutions */
     bool blocked;           /* sum[0] cuts one axis, its last block is short */
@@ -105,7 +109,9 @@ typedef struct Contraction {
     int64_t row_panels;  /* scratch: shared, or of a worker */
 } Contraction;
 
-/* Of a product or convolution, or a group led by one. */
+/* Of a product or convolution, or a group led by one; of the input gradient of a
+   strided convolution, those of the pixels that come first by their places
+   modulo the strides. */
 Contraction *contraction_new(Arena *a, const Graph *g, NodeId n,
                              const Machine *m);
 

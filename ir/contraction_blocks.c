@@ -83,7 +83,7 @@ far_bytes(const Chooser *h, const Choice *t, double rows, double vectors)
         far += rows * bytes;
     if (width * k * bytes > 0.6 * (double)h->m->l1)
         far += width * bytes;
-    if (c->leader->op != OP_contract &&
+    if (!c->product &&
         width * k * bytes > 0.4 * (double)h->m->l2)
         far += 2 * width * bytes; /* a panel that leaves the second cache */
     return far;
@@ -147,7 +147,11 @@ wants_panels(const Chooser *h, const Choice *t)
     int operand = t->lane_side;
     int64_t rows = axes_size(h->list[!t->lane_side], 0), far;
 
-    if (!is_unit(&lane[0], operand) || is_dense(t))
+    if (is_dense(t))
+        return true;
+    if (!h->c->k)
+        return false;
+    if (!is_unit(&lane[0], operand))
         return true;
     if (h->c->image[operand].on || h->c->outside || !sum)
         return false;
@@ -351,7 +355,7 @@ contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
     h.full = (int)(m->vector_bytes / c->bytes);
     if (h.full < 2)
         h.full = 2;
-    h.blocks = c->leader->op == OP_contract && vec_len(c->sum) == 1 &&
+    h.blocks = c->product && vec_len(c->sum) == 1 &&
                c->split == 1 && c->k > BLOCK_TERMS * 3 / 2 &&
                axes_size(left, 0) >= 96 && axes_size(right, 0) >= 96;
     try_side(&h, left, right, 1);

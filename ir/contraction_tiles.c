@@ -89,7 +89,7 @@ keep_rows_near(Contraction *c, const Machine *m)
 {
     int64_t block = c->row.inner * c->row.outer, rows, most;
 
-    if (c->leader->op != OP_contract || c->outside || !c->k)
+    if (!c->product || c->outside || !c->k)
         return;
     rows = m->l2 / 2 / (c->k * c->bytes);
     rows = rows < ROWS_LEAST ? ROWS_LEAST : rows;
@@ -221,13 +221,11 @@ lay_scratch(Contraction *c)
 static Packing
 packing_of(const Contraction *c, bool wanted)
 {
-    bool product = c->leader->op == OP_contract;
-
     if (!wanted)
         return PACK_NONE;
     if (c->outside || c->image[c->lane.operand].on ||
         panel_count(c) * panel_bytes(c) >
-            (product ? SHARED_MOST : WEIGHTS_MOST))
+            (c->product ? SHARED_MOST : WEIGHTS_MOST))
         return PACK_TILE;
     return PACK_SHARED;
 }

@@ -56,6 +56,17 @@ zeros(Maker *k)
     return at;
 }
 
+/* Index 0 of all axes, a class each. */
+static LLVMValueRef *
+starts(Maker *k)
+{
+    LLVMValueRef *at = zeros(k);
+
+    for (int i = 0; i < k->c->classes; i++)
+        at[i] = const_i64(k->u, k->c->start[i]);
+    return at;
+}
+
 void
 move_along(Maker *k, const Axis *x, LLVMValueRef index, int64_t step,
            LLVMValueRef *at)
@@ -444,7 +455,7 @@ emit_tile(Maker *k, const LLVMValueRef *operand, LLVMValueRef number)
     Unit *u = k->u;
     LLVMValueRef part, zero = const_i64(u, 0), band[2] = {zero, zero};
     int64_t all = type_elements(&value_at(c->graph, c->leader->out[0])->type);
-    Tile t = {.base = {operand[0], operand[1]}, .at = zeros(k)};
+    Tile t = {.base = {operand[0], operand[1]}, .at = starts(k)};
 
     tile_chunks(k, &t, &number);
     part = digit(u, &number, c->split);
@@ -564,6 +575,25 @@ make_nothing(Maker *k)
     return f;
 }
 
+/* Phases of one contraction: the node's, or one of a chain. */
+static void
+lower_one(Maker *k, Lowered *out)
+{
+    const Contraction *c = k->c;
+
+    make_parts(k);
+    if (c->packing == PACK_SHARED) {
+        out->kernel[out->phases] = make_panels(k);
+        out->tiles[out->phases++] = panel_count(c);
+    }
+    out->kernel[out->phases] = make_tiles(k);
+    out->tiles[out->phases++] = c->tiles;
+    if (c->split > 1) {
+        out->kernel[out->phases] = make_sum(k, &out->tiles[out->phases]);
+        out->phases++;
+    }
+}
+
 void
 lower_contract(Unit *u, const Graph *g, NodeId n, const char *name,
                Lowered *out)
@@ -584,15 +614,14 @@ lower_contract(Unit *u, const Graph *g, NodeId n, const char *name,
         lower_contract_bf16(&k, out);
         return;
     }
-    make_parts(&k);
-    if (c->packing == PACK_SHARED) {
-        out->kernel[out->phases] = make_panels(&k);
-        out->tiles[out->phases++] = panel_count(c);
-    }
-    out->kernel[out->phases] = make_tiles(&k);
-    out->tiles[out->phases++] = c->tiles;
-    if (c->split > 1) {
-        out->kernel[out->phases] = make_sum(&k, &out->tiles[out->phases]);
-        out->phases++;
+    for (; c; c = c->next) {
+        Maker one = {.u = u, .g = g, .n = k.n, .c = c};
+        char part[256];
+
+        snprintf(part, sizeof part, "%.180s.%d", name, out->phases);
+        one.name = part;
+        one.element = k.element;
+        one.vector = unit_vector(u, c->dtype, c->lanes);
+        lower_one(&one, out);
     }
 }
