@@ -7,9 +7,10 @@
 enum {
     COPY_MOST = 1 << 17,  /* bytes of an image's copy */
     SHARE_MOST = 1 << 19, /* of several images' */
-    TERMS_MOST = 3 << 19, /* of those that a weight gradient takes at once */
+    TERMS_MOST = 1 << 18, /* of those that a weight gradient takes at once */
     BAND_MOST = 1 << 18,  /* of what a weight gradient reads at once */
-    CHANNELS_MOST = 64    /* of a depthwise image's copy */
+    CHANNELS_MOST = 64,   /* of a depthwise image's copy, or a weight gradient's */
+    OUTS_MOST = 128       /* that a weight gradient takes at once, about */
 };
 
 /* Strides of images and weights along (images, channels, rows, columns). */
@@ -403,6 +404,16 @@ read_conv_grad_input(Reading *r, const Conv *v)
     read_imaging(r, v, m, &p);
 }
 
+/* Channels of a copy for a weight gradient: few, so that a copy serves all taps
+   and many channels of the result. */
+static int64_t
+weight_channels(const Conv *v, const Image *m)
+{
+    bool cut = v->nhwc && m->on && v->in % CHANNELS_MOST == 0;
+
+    return cut ? CHANNELS_MOST : v->in;
+}
+
 /* Rows of the result's gradient that a weight gradient takes at once, so that
    they and the image's rows stay near; all of them if bands do not follow one
    another at one distance through all images. */
@@ -412,6 +423,8 @@ term_rows(const Reading *r, const Conv *v, const Image *m)
     int64_t reach = (v->tall - 1) * v->dilation[0] + 1;
     int64_t outs = r->c->both ? m->channels : v->out;
 
+    if (m->channels < v->in && outs > OUTS_MOST)
+        outs = OUTS_MOST;
     if (!v->nhwc || v->height != v->rows * v->stride[0])
         return v->rows;
     for (int64_t cut = v->rows; cut > 1; cut--) {
@@ -439,7 +452,7 @@ add_weights(Reading *r, const Conv *v, const Image *m, const Steps *x)
     axis_add(r, LEFT, v->axis[2], v->tall, v->dilation[0] * x->row, 0);
     axis_add(r, LEFT, v->axis[3], v->wide, v->dilation[1] * x->column, 0);
     if (v->nhwc)
-        axis_add(r, LEFT, 3, v->in, x->channel, 0);
+        axis_add(r, LEFT, 3, both ? v->in : m->channels, x->channel, 0);
 }
 
 static void
@@ -452,8 +465,8 @@ read_conv_grad_weight(Reading *r, const Conv *v)
 
     *m = forward_image(v);
     c->both = is_depthwise(v);
-    if (c->both)
-        m->channels = depthwise_channels(v, m);
+    m->channels =
+        c->both ? depthwise_channels(v, m) : weight_channels(v, m);
     c->split = node_int(c->leader, "split");
     share_copy(r, v, m, v->batch % c->split ? 1 : v->batch / c->split,
                TERMS_MOST);
@@ -472,6 +485,11 @@ read_conv_grad_weight(Reading *r, const Conv *v)
     else
         add_groups(r, 0, v->groups, v->out, v->in * v->x.channel,
                    v->out * v->y.channel);
+    if (!c->both && m->channels < v->in) {
+        axis_add(r, BATCH, v->axis[1], v->in / m->channels,
+                 m->channels * v->x.channel, 0);
+        step_by(r, BATCH, m->channels);
+    }
     add_weights(r, v, m, &x);
     axis_add(r, SUM, -1, v->batch / m->images * c->bands,
              v->x.image * m->images / c->bands,

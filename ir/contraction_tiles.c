@@ -10,7 +10,7 @@ enum {
     ROWS_LEAST = 96,       /* that a panel is packed for */
     SHARED_MOST = 1 << 19, /* bytes of panels packed once for all */
     WEIGHTS_MOST = 1 << 24, /* of a convolution: all images read them */
-    SUMS_MOST = 96 << 10,  /* bytes of running sums a worker */
+    SUMS_MOST = 1 << 18,  /* bytes of running sums a worker */
     BLOCK_LANES = 64,      /* of a tile of a blocked sum, about, at most */
     FAR_TERMS = 1 << 14,   /* sums that no cache holds a side's terms of */
     FAR_SIDE = 256,
@@ -238,7 +238,8 @@ lay_tiles(Arena *a, Contraction *c, bool panels, bool blocks, double cost,
         cut_sum(a, c);
     c->packing = packing_of(c, panels);
     cut_tiles(c, cost * (double)axes_size(c->batch, 0), m);
-    if (c->packing == PACK_SHARED && c->row.chunks == 1)
+    if (c->packing == PACK_SHARED && c->row.chunks == 1 &&
+        panel_copies(c) == axes_size(c->batch, 0))
         c->packing = PACK_TILE; /* each is made once all the same */
     c->tiles =
         axes_size(c->batch, 0) * c->split * c->lane.chunks * c->row.chunks;
