@@ -186,6 +186,8 @@ wants_panels(const Chooser *h, const Choice *t)
         return true;
     if (h->c->image[operand].on || h->c->outside || !sum)
         return false;
+    if (h->c->leader->op != OP_contract)
+        return rows >= 96;
     for (size_t i = 0; i < vec_len(sum); i++)
         if (sum[i].in[operand] * sum[i].size > far)
             far = sum[i].in[operand] * sum[i].size;

@@ -10,7 +10,8 @@ enum {
     TERMS_MOST = 1 << 18, /* of those that a weight gradient takes at once */
     BAND_MOST = 1 << 18,  /* of what a weight gradient reads at once */
     CHANNELS_MOST = 64,   /* of a depthwise image's copy, or a weight gradient's */
-    OUTS_MOST = 128       /* that a weight gradient takes at once, about */
+    OUTS_MOST = 128,      /* that a weight gradient takes at once, about */
+    NEAR_MOST = 256       /* the same of channels and of pixels in place */
 };
 
 /* Strides of images and weights along (images, channels, rows, columns). */
@@ -421,15 +422,19 @@ static int64_t
 term_rows(const Reading *r, const Conv *v, const Image *m)
 {
     int64_t reach = (v->tall - 1) * v->dilation[0] + 1;
-    int64_t outs = r->c->both ? m->channels : v->out;
+    int64_t outs = r->c->both ? m->channels : v->out, in = m->channels;
 
     if (m->channels < v->in && outs > OUTS_MOST)
         outs = OUTS_MOST;
+    if (!m->on && outs > NEAR_MOST)
+        outs = NEAR_MOST;
+    if (!m->on && in > NEAR_MOST)
+        in = NEAR_MOST;
     if (!v->nhwc || v->height != v->rows * v->stride[0])
         return v->rows;
     for (int64_t cut = v->rows; cut > 1; cut--) {
         int64_t high = (cut - 1) * v->stride[0] + reach;
-        int64_t bytes = (m->channels * high * m->columns +
+        int64_t bytes = (in * high * m->columns +
                          outs * cut * v->columns) *
                         r->c->bytes;
 
@@ -437,6 +442,18 @@ term_rows(const Reading *r, const Conv *v, const Image *m)
             return cut;
     }
     return 1;
+}
+
+/* Small images in place that a weight gradient takes at once. */
+static int64_t
+near_images(const Conv *v, int64_t split)
+{
+    int64_t most = v->batch % split ? 1 : v->batch / split, images = most;
+
+    while (images > 1 &&
+           (most % images || images * v->rows * v->columns > NEAR_MOST))
+        images--;
+    return v->nhwc ? images : 1;
 }
 
 /* The taps of the weight, and its channels, as rows or lanes. */
@@ -471,6 +488,8 @@ read_conv_grad_weight(Reading *r, const Conv *v)
     share_copy(r, v, m, v->batch % c->split ? 1 : v->batch / c->split,
                TERMS_MOST);
     cut = m->images > 1 ? v->rows : term_rows(r, v, m);
+    if (!m->on && cut == v->rows)
+        m->images = near_images(v, c->split);
     c->bands = v->rows / cut;
     m->by_term = m->on && c->bands > 1;
     if (m->by_term) {
@@ -494,7 +513,8 @@ read_conv_grad_weight(Reading *r, const Conv *v)
     axis_add(r, SUM, -1, v->batch / m->images * c->bands,
              v->x.image * m->images / c->bands,
              v->y.image * m->images / c->bands);
-    axis_add(r, SUM, -1, m->images, m->to_image, v->y.image);
+    axis_add(r, SUM, -1, m->images, m->on ? m->to_image : v->x.image,
+             v->y.image);
     axis_add(r, SUM, -1, cut, v->stride[0] * x.row, v->y.row);
     axis_add(r, SUM, -1, v->columns, v->stride[1] * x.column, v->y.column);
     c->outside = true;

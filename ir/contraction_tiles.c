@@ -131,11 +131,14 @@ cut_sum(Arena *a, Contraction *c)
 /* Tiles of a blocked sum: many rows, so that a panel serves long, and few
    lanes; of a very long sum both are read from afar, then as many of each. */
 static void
-cut_block_tiles(Contraction *c)
+cut_block_tiles(Contraction *c, const Machine *m)
 {
     int64_t height = c->row.inner * c->row.outer, width = tile_width(c);
     bool far = c->k > FAR_TERMS;
-    int64_t rows = (far ? FAR_SIDE : BLOCK_ROWS) + height - 1;
+    int64_t most = c->leader->op == OP_contract
+                       ? BLOCK_ROWS
+                       : m->l2 / 2 / (c->inside * c->bytes);
+    int64_t rows = (far ? FAR_SIDE : most) + height - 1;
     int64_t lanes = (far ? FAR_SIDE : BLOCK_LANES) + width / 2;
 
     rows /= height;
@@ -162,7 +165,7 @@ cut_tiles(Contraction *c, double units, const Machine *m)
     if (!c->lane.blocks || !c->row.blocks)
         return;
     if (c->blocked) {
-        cut_block_tiles(c);
+        cut_block_tiles(c, m);
         return;
     }
     cut(&c->lane, want);
@@ -225,7 +228,7 @@ packing_of(const Contraction *c, bool wanted)
         return PACK_NONE;
     if (c->outside || c->image[c->lane.operand].on ||
         panel_count(c) * panel_bytes(c) >
-            (c->product ? SHARED_MOST : WEIGHTS_MOST))
+            (c->leader->op == OP_contract ? SHARED_MOST : WEIGHTS_MOST))
         return PACK_TILE;
     return PACK_SHARED;
 }
