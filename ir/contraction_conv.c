@@ -10,6 +10,7 @@ enum {
     TERMS_MOST = 1 << 18, /* of those that a weight gradient takes at once */
     BAND_MOST = 1 << 18,  /* of what a weight gradient reads at once */
     CHANNELS_MOST = 64,   /* of a depthwise image's copy, or a weight gradient's */
+    COPIES_LEAST = 6,     /* of depthwise images, so that threads share them */
     OUTS_MOST = 128,      /* that a weight gradient takes at once, about */
     NEAR_MOST = 256       /* the same of channels and of pixels in place */
 };
@@ -245,17 +246,21 @@ is_depthwise(const Conv *v)
     return v->nhwc && v->groups > 1 && v->in == 1 && v->out == 1;
 }
 
-/* Channels that a copy for a depthwise product holds: the most that divide
-   them. */
+/* Channels that a copy for a depthwise product holds: the most that divide them
+   and leave tiles enough, each of them being done `times`. */
 static int64_t
-depthwise_channels(const Conv *v, const Image *m)
+depthwise_channels(const Conv *v, const Image *m, int64_t times)
 {
-    int64_t most = v->groups;
+    int64_t best = v->groups;
 
-    for (int64_t i = CHANNELS_MOST; m->on && i >= 16; i -= 16)
-        if (v->groups % i == 0)
-            return i;
-    return most;
+    for (int64_t i = CHANNELS_MOST; m->on && i >= 16; i -= 16) {
+        if (v->groups % i)
+            continue;
+        best = i;
+        if (v->groups / i * times >= COPIES_LEAST)
+            break;
+    }
+    return best;
 }
 
 /* Groups as a batch axis: `count` indices, each of `step` results along d. */
@@ -330,7 +335,7 @@ read_imaging(Reading *r, const Conv *v, Image *m, const Imaging *p)
 
     r->c->both = is_depthwise(v);
     if (r->c->both)
-        m->channels = depthwise_channels(v, m);
+        m->channels = depthwise_channels(v, m, v->batch);
     share_copy(r, v, m, v->batch, SHARE_MOST);
     cut = band_rows(m, p->rows, p->stride[0], reach, r->c->bytes);
     add_images(r, v, m, p);
@@ -482,9 +487,9 @@ read_conv_grad_weight(Reading *r, const Conv *v)
 
     *m = forward_image(v);
     c->both = is_depthwise(v);
-    m->channels =
-        c->both ? depthwise_channels(v, m) : weight_channels(v, m);
     c->split = node_int(c->leader, "split");
+    m->channels = c->both ? depthwise_channels(v, m, c->split)
+                          : weight_channels(v, m);
     share_copy(r, v, m, v->batch % c->split ? 1 : v->batch / c->split,
                TERMS_MOST);
     cut = m->images > 1 ? v->rows : term_rows(r, v, m);

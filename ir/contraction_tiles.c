@@ -161,7 +161,7 @@ cut_tiles(Contraction *c, double units, const Machine *m)
         want = least_of(want, COPIES_MOST);
     else
         want += around - 1;
-    want = around ? want / around : 1;
+    want = c->both && copies ? 1 : around ? want / around : 1;
     if (!c->lane.blocks || !c->row.blocks)
         return;
     if (c->blocked) {

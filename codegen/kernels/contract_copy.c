@@ -267,22 +267,31 @@ ceil_div(int64_t a, int64_t b)
     return a <= 0 ? 0 : (a + b - 1) / b;
 }
 
-/* `count` elements side by side. */
+/* `count` elements side by side: whole vectors, then the rest. */
 static void
-copy_run(Maker *k, LLVMValueRef from, LLVMValueRef to, LLVMValueRef count)
+copy_run(Maker *k, LLVMValueRef from, LLVMValueRef to, int64_t count)
 {
     Unit *u = k->u;
-    int64_t bytes = k->c->bytes;
-    LLVMValueRef i, left;
+    int lanes = k->c->lanes;
+    int64_t bytes = k->c->bytes, whole = count / lanes * lanes;
+    LLVMValueRef i, left = const_i64(u, count - whole);
     Loop l;
 
-    i = loop_begin(u, &l, const_i64(u, 0), count, k->c->lanes, 0, NULL);
-    left = LLVMBuildNSWSub(u->b, count, i, "");
-    store_masked(u, k->c->dtype, k->c->lanes,
-                 load_masked(u, k->c->dtype, k->c->lanes,
-                             address(u, from, i, bytes), left),
-                 address(u, to, i, bytes), left);
-    loop_end(u, &l);
+    if (whole) {
+        i = loop_begin(u, &l, const_i64(u, 0), const_i64(u, whole), lanes, 0,
+                       NULL);
+        store(u,
+              load(u, k->vector, address(u, from, i, bytes), (unsigned)bytes),
+              address(u, to, i, bytes), (unsigned)bytes);
+        loop_end(u, &l);
+    }
+    if (whole == count)
+        return;
+    i = const_i64(u, whole * bytes);
+    store_masked(u, k->c->dtype, lanes,
+                 load_masked(u, k->c->dtype, lanes, address(u, from, i, 1),
+                             left),
+                 address(u, to, i, 1), left);
 }
 
 static void
@@ -338,14 +347,14 @@ copy_row(Maker *k, const Image *m, LLVMValueRef from, LLVMValueRef to)
     if (m->from_column == each && step == each) {
         copy_run(k, address(u, from, const_i64(u, first * each * bytes), 1),
                  address(u, to, const_i64(u, first * each * bytes), 1),
-                 const_i64(u, (last - first) * each));
+                 (last - first) * each);
         return;
     }
     i = loop_begin(u, &l, const_i64(u, first), const_i64(u, last), 1, 0, NULL);
     from = address(u, from, i, m->from_column * bytes);
     to = address(u, to, i, step * bytes);
     if (each > 1)
-        copy_run(k, from, to, const_i64(u, each));
+        copy_run(k, from, to, each);
     else
         copy_one(k, from, to);
     loop_end(u, &l);
