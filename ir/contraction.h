@@ -83,8 +83,8 @@ typedef struct Contraction {
     int64_t k, split, part; /* part: terms of each of the split's parts */
     bool outside;           /* sum[0] is walked outside of the blocks */
     int64_t bands;          /* of an image in sum[0] */
-    bool product; /* of matrices: a contract, or a convolution without copies whose
-                     sum is one axis */
+    bool product; /* of matrices: a contract, or a convolution without copies
+                     whose sum is one axis */
     bool both; /* the lanes' axis runs through the rows' operand, too, which is
                   read as vectors: depthwise convolutions */
     bool blocked;           /* sum[0] cuts one axis, its last block is short */
@@ -109,8 +109,8 @@ typedef struct Contraction {
     int64_t row_panels;  /* scratch: shared, or of a worker */
 } Contraction;
 
-/* Of a product or convolution, or a group led by one; of the input gradient of a
-   strided convolution, those of the pixels that come first by their places
+/* Of a product or convolution, or a group led by one; of the input gradient of
+   a strided convolution, those of the pixels that come first by their places
    modulo the strides. */
 Contraction *contraction_new(Arena *a, const Graph *g, NodeId n,
                              const Machine *m);

@@ -9,7 +9,7 @@ enum {
     SHARE_MOST = 1 << 19, /* of several images' */
     TERMS_MOST = 1 << 18, /* of those that a weight gradient takes at once */
     BAND_MOST = 1 << 18,  /* of what a weight gradient reads at once */
-    CHANNELS_MOST = 64,   /* of a depthwise image's copy, or a weight gradient's */
+    CHANNELS_MOST = 64,   /* of a copy, depthwise or for a weight gradient */
     COPIES_LEAST = 6,     /* of depthwise images, so that threads share them */
     OUTS_MOST = 128,      /* that a weight gradient takes at once, about */
     NEAR_MOST = 256       /* the same of channels and of pixels in place */

@@ -382,8 +382,8 @@ stretched(Arena *a, const Tensor *dy, const Geometry *geo, const Axes *x)
     return out;
 }
 
-/* The product for pixels whose places are `at` modulo the strides: with those of
-   the taps that reach points of dy. depth: terms of a tap. */
+/* The product for pixels whose places are `at` modulo the strides: with those
+   of the taps that reach points of dy. depth: terms of a tap. */
 static Product
 class_product(Arena *a, const Geometry *geo, const int64_t at[2],
               int64_t depth, const Product *all)
