@@ -228,7 +228,7 @@ class_new(Arena *a, const Graph *g, NodeId n, int64_t class, const Machine *m)
         c->outside = true;
     c->product = c->leader->op == OP_contract ||
                  (!c->image[0].on && !c->both && !c->outside &&
-                  vec_len(c->sum) == 1);
+                  (vec_len(c->sum) == 1 || !c->k));
     (c->pairs ? contraction_choose_bf16 : contraction_choose)(
         a, c, merge(&r, r.list[LEFT]), merge(&r, r.list[RIGHT]), m);
     return c;

@@ -93,6 +93,7 @@ typedef struct Contraction {
     Side row, lane;
     Packing packing; /* of the lane operand */
     Walk walk;
+    bool rows_first; /* in a tile, each block of rows meets all lanes at once */
     int64_t vectors; /* of a register tile's row */
     int64_t tiles;   /* 0: the result has no elements */
     int64_t inside;  /* terms of the sum within the blocks */
@@ -125,7 +126,8 @@ int64_t axes_size(const Axis *axis, size_t from);
 
 enum {
     BLOCK_TERMS = 256, /* of a sum that is walked in blocks, about */
-    BLOCK_ROWS = 1024  /* of a tile of such a sum, about, at most */
+    BLOCK_ROWS = 1024, /* of a tile of such a sum, about, at most */
+    CACHE_WAY = 4096   /* bytes at whose multiples addresses share a set */
 };
 
 /* Blocks of the sum (if wanted), panels (if wanted), tiles and scratch, once

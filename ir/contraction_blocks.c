@@ -10,7 +10,6 @@
 
 enum {
     SPREAD_MOST = 1 << 18, /* bytes over which unpacked vectors may lie */
-    CACHE_WAY = 4096,      /* bytes at whose multiples addresses share a set */
     SET_ROWS = 8,          /* that a set has room for */
 };
 
@@ -184,8 +183,11 @@ wants_panels(const Chooser *h, const Choice *t)
         return false;
     if (!is_unit(&lane[0], operand))
         return true;
-    if (h->c->image[operand].on || h->c->outside || !sum)
+    if (h->c->image[operand].on || !sum)
         return false;
+    if (h->c->outside)
+        return vec_last(sum).in[operand] * h->c->bytes >= CACHE_WAY / 4 &&
+               !h->c->both && rows >= 96;
     if (h->c->leader->op != OP_contract)
         return rows >= 96;
     for (size_t i = 0; i < vec_len(sum); i++)

@@ -14,6 +14,7 @@ enum {
     BLOCK_LANES = 64,      /* of a tile of a blocked sum, about, at most */
     FAR_TERMS = 1 << 14,   /* sums that no cache holds a side's terms of */
     FAR_SIDE = 256,
+    SHORT_TERMS = 64,
 };
 
 int64_t
@@ -148,6 +149,19 @@ cut_block_tiles(Contraction *c, const Machine *m)
     cut(&c->lane, (c->lane.blocks + lanes - 1) / lanes);
 }
 
+/* Tiles whose panels stay in the second cache while rows go by: the result is
+   written line after line. */
+static void
+cut_wide_tiles(Contraction *c, int64_t want, const Machine *m)
+{
+    int64_t near = m->l2 / 4 / panel_bytes(c);
+
+    near = near < 1 ? 1 : near;
+    cut(&c->lane, (c->lane.blocks + near - 1) / near);
+    want /= c->lane.chunks;
+    cut(&c->row, want < 8 ? 8 : want);
+}
+
 static void
 cut_tiles(Contraction *c, double units, const Machine *m)
 {
@@ -166,6 +180,10 @@ cut_tiles(Contraction *c, double units, const Machine *m)
         return;
     if (c->blocked) {
         cut_block_tiles(c, m);
+        return;
+    }
+    if (c->rows_first) {
+        cut_wide_tiles(c, want, m);
         return;
     }
     cut(&c->lane, want);
@@ -233,6 +251,18 @@ packing_of(const Contraction *c, bool wanted)
     return PACK_SHARED;
 }
 
+/* Short sums, or rows of the result that share a set of the first cache: there
+   a line is better written whole before the next. */
+static bool
+writes_lines(const Contraction *c)
+{
+    int64_t apart = c->row.axis[0].at[0] * c->bytes;
+
+    return c->product && c->leader->op != OP_contract && !c->outside &&
+           c->packing != PACK_TILE &&
+           (c->k <= SHORT_TERMS || apart % CACHE_WAY == 0);
+}
+
 void
 lay_tiles(Arena *a, Contraction *c, bool panels, bool blocks, double cost,
           const Machine *m)
@@ -240,8 +270,9 @@ lay_tiles(Arena *a, Contraction *c, bool panels, bool blocks, double cost,
     if (blocks)
         cut_sum(a, c);
     c->packing = packing_of(c, panels);
+    c->rows_first = writes_lines(c);
     cut_tiles(c, cost * (double)axes_size(c->batch, 0), m);
-    if (c->packing == PACK_SHARED && c->row.chunks == 1 &&
+    if (c->packing == PACK_SHARED && c->row.chunks == 1 && !c->rows_first &&
         panel_copies(c) == axes_size(c->batch, 0))
         c->packing = PACK_TILE; /* each is made once all the same */
     c->tiles =

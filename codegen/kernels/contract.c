@@ -264,26 +264,31 @@ truth(Unit *u, LLVMValueRef is)
     return is ? LLVMBuildZExt(u->b, is, u->i64, "") : const_i64(u, 0);
 }
 
-/* All blocks of a tile. from, to: terms. */
+/* All blocks of a tile. from, to: terms. Sides: 0 rows, 1 lanes. */
 static void
 emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
             LLVMValueRef to)
 {
     const Contraction *c = k->c;
     Unit *u = k->u;
-    LLVMValueRef lane_block, row_block, *at, args[8];
-    Spot lane, row;
-    Loop lanes, rows;
+    const Side *side[] = {&c->row, &c->lane};
+    LLVMValueRef begin[] = {t->row_from, t->lane_from}, block[2] = {NULL, NULL};
+    LLVMValueRef end[] = {t->row_to, t->lane_to}, *at = t->at, args[8];
+    Spot spot[2] = {{0}};
+    Loop l[2];
 
-    lane_block = loop_begin(u, &lanes, t->lane_from, t->lane_to, 1, 0, NULL);
-    lane = spot_of(k, &c->lane, lane_block, copy_at(k, t->at));
-    args[1] = lane_pointer(k, t, &lane, lane_block, work, to);
-    row_block = loop_begin(u, &rows, t->row_from, t->row_to, 1, 0, NULL);
-    at = copy_at(k, lane.at);
-    row = spot_of(k, &c->row, row_block, at);
-    args[0] = address(u, t->base[c->row.operand], row.in, c->bytes);
-    args[0] = address(u, args[0], lane.beside, c->bytes);
-    args[2] = sums_pointer(k, t, row_block, lane_block);
+    for (int i = 0; i < 2; i++) {
+        int s = c->rows_first ? i : !i;
+
+        block[s] = loop_begin(u, &l[i], begin[s], end[s], 1, 0, NULL);
+        at = copy_at(k, at);
+        spot[s] = spot_of(k, side[s], block[s], at);
+        if (s)
+            args[1] = lane_pointer(k, t, &spot[1], block[1], work, to);
+    }
+    args[0] = address(u, t->base[c->row.operand], spot[0].in, c->bytes);
+    args[0] = address(u, args[0], spot[1].beside, c->bytes);
+    args[2] = sums_pointer(k, t, block[0], block[1]);
     args[3] = stores_result(c)
                   ? address(u, k->out[0].base, at[k->out[0].class], c->bytes)
                   : args[2];
@@ -292,11 +297,11 @@ emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
     args[6] = truth(u, t->first);
     args[7] = truth(u, t->last);
     if (work & WORK_SUM)
-        call_micro(k, &row, &lane, 8, args);
+        call_micro(k, &spot[0], &spot[1], 8, args);
     if (work & WORK_END && !stores_result(c))
-        emit_block_end(k, t, args[2], &row, &lane, at);
-    loop_end(u, &rows);
-    loop_end(u, &lanes);
+        emit_block_end(k, t, args[2], &spot[0], &spot[1], at);
+    loop_end(u, &l[1]);
+    loop_end(u, &l[0]);
 }
 
 /* ---- tiles
