@@ -51,36 +51,6 @@ operand_of(const Rows *r, int step)
     return r->member[r->step[step].member].in[0];
 }
 
-static void
-fill_kept(Rows *r, const Round *s, const At *at)
-{
-    for (size_t i = 0; i < vec_len(r->step); i++) {
-        const Step *p = &r->step[i];
-        int64_t size = dtype_bytes(p->type.dtype);
-
-        if (p->kept && p->kept_in == s->number)
-            store(r->u, rows_value(r, (int)i, at),
-                  address(r->u, p->kept, at->i, size), (unsigned)size);
-    }
-}
-
-/* What earlier loops kept is read from there. */
-static void
-read_kept(Rows *r, const Round *s, const At *at)
-{
-    for (size_t i = 0; i < vec_len(r->step); i++) {
-        Step *p = &r->step[i];
-        int64_t size = dtype_bytes(p->type.dtype);
-
-        if (!p->kept || p->kept_in >= s->number)
-            continue;
-        p->vector[0] =
-            load(r->u, unit_vector(r->u, p->type.dtype, at->lanes),
-                 address(r->u, p->kept, at->i, size), (unsigned)size);
-        p->epoch[0] = r->epoch;
-    }
-}
-
 /* Lanes from `count` on give the identity. */
 static LLVMValueRef
 only_first(Rows *r, int step, LLVMValueRef v, int64_t count)
@@ -104,7 +74,7 @@ static void
 run_vector(Rows *r, const Round *s, const At *at, int64_t count,
            LLVMValueRef *sum)
 {
-    read_kept(r, s, at);
+    rows_read_kept(r, s->number, at);
     for (int k = 0; k < s->reduces; k++) {
         int step = s->reduce[k];
         LLVMValueRef v = rows_value(r, operand_of(r, step), at);
@@ -114,7 +84,7 @@ run_vector(Rows *r, const Round *s, const At *at, int64_t count,
         sum[k] = reduce_pair(r->u, dtype_of(r, step), letter_of(r, step),
                              s->lanes, sum[k], v);
     }
-    fill_kept(r, s, at);
+    rows_fill_kept(r, s->number, at);
     if (!s->reduces)
         rows_store_outputs(r, at, true);
 }
