@@ -113,6 +113,8 @@ void rows_enter_loop(Rows *r, LLVMValueRef flat, LLVMValueRef *saved);
 void rows_leave_loop(Rows *r, LLVMValueRef *saved);
 LLVMValueRef rows_load(Rows *r, Port *p, const At *at);
 void rows_store(Rows *r, Port *p, LLVMValueRef v, const At *at);
+/* Brings what lies `ahead` elements behind into the caches. */
+void rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead);
 int64_t rows_size(const Rows *r, AxisPart part);
 
 /* rows_value.c: values at a point */

@@ -47,9 +47,19 @@ needs_of_loop(const Rows *r, int stage, bool *needed)
     return reduces;
 }
 
-/* Does a loop behind `stage` read a row from memory? */
+/* May result p lie over this operand? */
 static bool
-reads_later(const Rows *r, int stage)
+may_lie_over(const Rows *r, const Port *p, const Step *s)
+{
+    const Port *x = &r->port[s->port];
+
+    return !x->iota && x->type.dtype == p->type.dtype &&
+           type_elements(&x->type) == type_elements(&p->type);
+}
+
+/* Does a loop behind `stage` read what result p may lie over? */
+static bool
+reads_later(const Rows *r, const Port *p, int stage)
 {
     bool *needed = NEWN(r->arena, bool, vec_len(r->step) + 1), more = true;
 
@@ -58,7 +68,7 @@ reads_later(const Rows *r, int stage)
         for (size_t i = 0; i < vec_len(r->step); i++) {
             const Step *s = &r->step[i];
 
-            if (needed[i] && s->kind == SP_PORT && !r->port[s->port].iota)
+            if (needed[i] && s->kind == SP_PORT && may_lie_over(r, p, s))
                 return true;
         }
     }
@@ -86,7 +96,7 @@ keep_in_result(Rows *r, Step *s, int stage)
             continue;
         s->kept_out = port + 1;
         s->kept_in = stage;
-        if (reads_later(r, stage))
+        if (reads_later(r, p, stage))
             s->kept_out = 0;
     }
 }

@@ -528,3 +528,17 @@ rows_store(Rows *r, Port *p, LLVMValueRef v, const At *at)
     else
         store(r->u, v, to, (unsigned)dtype_bytes(d));
 }
+
+void
+rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead)
+{
+    LLVMBuilderRef b = r->u->b;
+    LLVMValueRef i = LLVMBuildAdd(b, p->base, at->i, "");
+    LLVMValueRef args[4] = {
+        element(r, p, LLVMBuildAdd(b, i, const_i64(r->u, ahead), "")),
+        LLVMConstInt(r->u->i32, 0, false), /* to read */
+        LLVMConstInt(r->u->i32, 2, false), /* into the second cache */
+        LLVMConstInt(r->u->i32, 1, false)};
+
+    intrinsic(r->u, "llvm.prefetch", r->u->ptr, 4, args);
+}

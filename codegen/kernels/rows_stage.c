@@ -69,12 +69,35 @@ only_first(Rows *r, int step, LLVMValueRef v, int64_t count)
                            "");
 }
 
+/* The second loop over a row, which mostly computes, asks for what the first
+   one will read of a row behind. */
+static void
+fetch_ahead(Rows *r, const At *at)
+{
+    enum { PAGE = 4096 };
+
+    for (size_t i = 0; i < vec_len(r->step); i++) {
+        const Step *s = &r->step[i];
+        int64_t row = r->length * dtype_bytes(s->type.dtype), rows = 1;
+
+        if (s->kind != SP_PORT || r->port[s->port].iota ||
+            r->port[s->port].reach != RE_DENSE ||
+            type_elements(&s->type) != r->units * r->length)
+            continue;
+        while (rows * row < PAGE)
+            rows++;
+        rows_fetch(r, &r->port[s->port], at, rows * r->length);
+    }
+}
+
 /* One vector: into the accumulators, or out. */
 static void
 run_vector(Rows *r, const Round *s, const At *at, int64_t count,
            LLVMValueRef *sum)
 {
     rows_read_kept(r, s->number, at);
+    if (s->number == 1 && s->lanes == LANES && !at->count && !r->u->threads)
+        fetch_ahead(r, at);
     for (int k = 0; k < s->reduces; k++) {
         int step = s->reduce[k];
         LLVMValueRef v = rows_value(r, operand_of(r, step), at);
