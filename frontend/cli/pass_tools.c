@@ -13,15 +13,20 @@ passes_option(const Args *args, Option which, const char *name,
     const char *list = option(args, which, NULL);
 
     for (const char *s = list; s; s = strchr(s, ',')) {
+        Text word = text_new(args->arena);
         size_t n;
 
         s += *s == ',';
         n = strcspn(s, ",");
+        text_add_n(&word, s, n);
         if (!(n == 3 && strncmp(s, "all", 3) == 0) &&
             !pipeline_has_pass(plugged, s, n))
             raise_status(ST_USAGE, NOWHERE,
-                         "--%s %s: there is no '%.*s'; see snug help passes",
-                         name, list, (int)n, s);
+                         E(E0602) "--%s %s: there is no '%s'; see snug help "
+                                  "passes%s",
+                         name, list, word.s,
+                         did_you_mean(args->arena, "\n", word.s,
+                                      option_words(args, which)));
     }
     return list;
 }
