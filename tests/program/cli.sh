@@ -272,6 +272,19 @@ for shell in zsh fish; do
     fi
 done
 
+if command -v fish >/dev/null; then
+    "$quick" completion fish >snug.fish
+    check "completion: fish finds the words of an option" sh -c \
+        'fish --no-config -c "source snug.fish
+        complete -C \"snug compile --emit p\"" | grep -q "^ptx"'
+fi
+if command -v zsh >/dev/null; then
+    "$quick" completion zsh >snug.zsh
+    check "completion: zsh takes it" sh -c 'zsh -f -c "autoload -Uz compinit
+        compinit -D -u; source ./snug.zsh; echo \$_comps[snug]" |
+        grep -qx _snug'
+fi
+
 # ---- exit statuses: each verb
 status() { # WANTED COMMAND...
     want=$1
