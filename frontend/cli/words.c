@@ -108,7 +108,7 @@ refuse_word(const Args *args, Option o, const char *word)
 static bool
 takes_several(Option o)
 {
-    return o == OPT_log || o == OPT_print_after;
+    return o == OPT_log;
 }
 
 void
