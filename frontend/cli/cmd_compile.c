@@ -160,6 +160,8 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
     if (linked)
         tools = link_tools(a, option(args, OPT_target, "native"), cache);
     path = output_file(a, path);
+    if (kind == K_SO)
+        link_python_allowed(a, path);
     o = emit_options(args, m, path);
     o.cache = cache;
     text_add(&made, "%s.tmp-%d", path, (int)getpid());
@@ -180,6 +182,8 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
         tell_seconds("(link)", start);
     if (kind == K_LIB || kind == K_SO)
         link_header(a, path);
+    if (kind == K_SO)
+        link_python(m, path);
     if (rename(made.s, path) != 0)
         raise_at((Loc){.file = path}, "cannot be written: %s", strerror(errno));
 }

@@ -20,6 +20,12 @@ void run_passes(const Args *args, Module *m, const char *otherwise);
 const char *passes_left(const Module *m);
 const Machine *machine_of(const Args *args);
 
+/* What --print-before, -after, -changed, --opt-bisect-limit, --crash-dir and
+   --load-pass-plugin say. */
+void pass_tools(const Args *args, PipelineOptions *o);
+/* --reduce of opt. */
+int reduce_file(const Args *args);
+
 /* Where the figures of this machine are kept: --machine, else
    $XDG_CONFIG_HOME/snug/machine or ~/.config/snug/machine; NULL: nowhere. */
 const char *machine_file(const Args *args);

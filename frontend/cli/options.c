@@ -146,7 +146,7 @@ take_option(Args *args, int argc, char **argv, int i)
     if (!*options[o].argument && value)
         raise_status(ST_USAGE, NOWHERE, "snug %s: --%.*s takes no value",
                      args->verb, (int)n, text);
-    if (*options[o].argument && !value) {
+    if (*options[o].argument && *options[o].argument != '[' && !value) {
         if (++i >= argc)
             raise_status(ST_USAGE, NOWHERE, "snug %s: --%.*s wants %s",
                          args->verb, (int)n, text, options[o].argument);

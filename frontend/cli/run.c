@@ -78,43 +78,29 @@ not_available(const Args *args, Option o, const char *name)
         raise_status(ST_USAGE, NOWHERE, "--%s is not available yet", name);
 }
 
-/* Every word of a comma-separated option must be one of these, or `all`. */
+/* Every word of --log must be one of these, or `all`. */
 static void
-require_words(const char *option, const char *text, const char *const *words)
+read_log(const Args *args)
 {
-    for (const char *s = text; s; s = strchr(s, ',')) {
+    static const char *const topics[] = {
+        "contract", "fuse",    "kernels",  "place", "plugin", "recompute",
+        "rewrite",  "schedule", NULL};
+    const char *log = option(args, OPT_log, NULL);
+
+    for (const char *s = log; s; s = strchr(s, ',')) {
         size_t n;
         bool known;
 
         s += *s == ',';
         n = strcspn(s, ",");
         known = n == 3 && strncmp(s, "all", 3) == 0;
-        for (int i = 0; words[i] && !known; i++)
-            known = strlen(words[i]) == n && strncmp(s, words[i], n) == 0;
+        for (int i = 0; topics[i] && !known; i++)
+            known = strlen(topics[i]) == n && strncmp(s, topics[i], n) == 0;
         if (!known)
             raise_status(ST_USAGE, NOWHERE,
-                         "--%s %s: there is no '%.*s'; see snug help passes",
-                         option, text, (int)n, s);
+                         "--log %s: there is no '%.*s'; see snug help passes",
+                         log, (int)n, s);
     }
-}
-
-static void
-read_printing(const Args *args, PipelineOptions *o)
-{
-    static const char *const passes[] = {
-#define PASS(name, from, to, options, doc) #name,
-#include "passes/pass.def"
-#undef PASS
-        NULL
-    };
-    static const char *const topics[] = {
-        "contract", "fuse",    "kernels",  "place", "recompute",
-        "rewrite",  "schedule", NULL};
-    const char *log = option(args, OPT_log, NULL);
-
-    o->print_after = option(args, OPT_print_after, NULL);
-    require_words("print-after", o->print_after, passes);
-    require_words("log", log, topics);
     if (log)
         log_topics(log);
 }
@@ -131,7 +117,8 @@ run_passes(const Args *args, Module *m, const char *otherwise)
                      "--memory %s: a size of at least 1 byte expected, as in "
                      "64MiB, 1.5G or 1000000",
                      memory);
-    read_printing(args, &o);
+    read_log(args);
+    pass_tools(args, &o);
     o.stop_after = option(args, OPT_stop_after, NULL);
     o.time_passes = option_on(args, OPT_time_passes);
     o.no_verify_each = option_on(args, OPT_no_verify_each);
