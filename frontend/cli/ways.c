@@ -1,6 +1,6 @@
 /* ways: what could be changed so that a model fits: nothing, smaller steps,
-   products of bf16, an optimizer of less state; two together where none is
-   enough. What changes least is ranked first. */
+   activations kept in fewer bits, products of bf16, an optimizer of less state;
+   two together where none is enough. What changes least is ranked first. */
 #include "codegen/workers.h"
 #include "frontend/cli/ladder.h"
 #include "frontend/cli/suggest.h"
@@ -12,8 +12,13 @@
 
 /* Optimizers with little state, the nearest to AdamW first. */
 static const char *const lean[] = {"adam8bit", "lion", "adafactor", "sgd"};
+/* For what the backward pass reads, the nearest to f32 first. */
+static const char *const codecs[] = {"bf16", "i8", "u4"};
 
-enum { LEAN = sizeof lean / sizeof *lean };
+enum {
+    LEAN = sizeof lean / sizeof *lean,
+    CODECS = sizeof codecs / sizeof *codecs
+};
 
 /* Ways of one kind, tried in turn until one fits. */
 typedef struct Candidate {
@@ -234,6 +239,27 @@ less_precision(const Suggest *s)
     return c;
 }
 
+static Candidate
+fewer_bits(const Suggest *s)
+{
+    static const char setting[] = "codec.as=saved=";
+    Arena *a = s->args->arena;
+    Candidate c = {0};
+
+    for (size_t i = 0; i < vec_len(s->args->given[OPT_set]); i++)
+        if (strncmp(s->args->given[OPT_set][i], "codec.", 6) == 0)
+            return c; /* it was asked for already */
+    for (int i = 0; i < CODECS; i++)
+        add_way(a, &c,
+                (Way){.change = C_NUMBERS,
+                      .what = joined(a, "activations kept as ", codecs[i], 0),
+                      .options = joined(a, "--set codec.as=saved=", codecs[i],
+                                        0)},
+                args_with(s->args, a, OPT_set,
+                          joined(a, setting, codecs[i], 0)));
+    return c;
+}
+
 static bool
 rule_exists(const char *name)
 {
@@ -280,6 +306,7 @@ single_changes(const Suggest *s)
 
     for (size_t i = 0; i < vec_len(s->args->given[OPT_dim]); i++)
         add_candidate(a, &all, smaller_dim(s, i));
+    add_candidate(a, &all, fewer_bits(s));
     add_candidate(a, &all, less_precision(s));
     for (int i = 0; i < LEAN; i++)
         add_candidate(a, &all, less_state(s, lean[i], false));
