@@ -11,7 +11,7 @@
 /* Bisection ends at 1/FINE of what is above weights and state. */
 enum { FINE = 64, TRIES = 12, RUNGS = 8 };
 
-/* ---- plans, made in children side by side -------------------------------- */
+/* ---- plans, made in children side by side ------------------------------ */
 
 typedef struct Jobs {
     const Trials *of;
@@ -92,7 +92,7 @@ try_budget(Ladder *l, int64_t budget)
     return made;
 }
 
-/* ---- the least ----------------------------------------------------------- */
+/* ---- the least --------------------------------------------------------- */
 
 /* The least budget is said as the bytes of its plan, if that is a budget that
    is met as well. */

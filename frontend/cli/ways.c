@@ -31,7 +31,7 @@ typedef struct Jobs {
     Candidate *candidate; /* vector */
 } Jobs;
 
-/* ---- one way, in a child -------------------------------------------------- */
+/* ---- one way, in a child ------------------------------------------------ */
 
 static void
 take_trial(Way *w, const Trial *r)
@@ -140,7 +140,7 @@ add_way(Arena *a, Candidate *c, Way w, Args args)
     vec_push(a, c->args, args);
 }
 
-/* ---- as it is ------------------------------------------------------------- */
+/* ---- as it is ----------------------------------------------------------- */
 
 static int64_t
 least_budget(const Suggest *s, const Trial *refused)
@@ -172,7 +172,7 @@ as_it_is(Suggest *s)
     vec_push(s->args->arena, s->way, w);
 }
 
-/* ---- what can be changed -------------------------------------------------- */
+/* ---- what can be changed ------------------------------------------------ */
 
 /* before, x and, if n is not 0, `=n`. */
 static const char *
@@ -323,7 +323,7 @@ double_changes(const Suggest *s)
     return all;
 }
 
-/* ---- the ranks ------------------------------------------------------------ */
+/* ---- the ranks ---------------------------------------------------------- */
 
 static int
 by_rank(const void *a, const void *b)
