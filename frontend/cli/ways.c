@@ -72,9 +72,9 @@ consider(const Suggest *s, Way *w, const Args *args)
         guard_leave(&guard);
         return is_way;
     }
-    w->why = problem_words(s->args->arena, &guard);
     if (guard.status == ST_INTERNAL)
-        raise_status(guard.status, NOWHERE, "%s", w->why);
+        raise_again(&guard, NULL);
+    w->why = problem_words(s->args->arena, &guard);
     return true;
 }
 
