@@ -129,6 +129,7 @@ refuse(const PassRun *r, const Totals *t)
     Arena *a = r->scratch;
     int64_t bound = t->stores + t->bound, peak = t->stores + t->height;
 
+    set_number(r->m, "least", peak); /* for who tries another budget */
     if (r->budget < bound)
         raise_status(ST_NO_FIT, (Loc){.file = r->m->file},
                      "no plan fits in %s: %s (%" PRId64

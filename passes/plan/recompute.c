@@ -7,6 +7,7 @@
 #include "passes/pass.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "passes/plan/recompute_search.h"
 #include "passes/tools/in_place.h"
@@ -91,6 +92,16 @@ least_bound(const CourseOf *of, const Course *c, NodeId *at)
     return of->stores + most;
 }
 
+/* For who tries again with another budget. */
+static void
+note_least(Module *m, int64_t least)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%" PRId64, least);
+    module_set(m, "least", text);
+}
+
 static _Noreturn void
 refuse(const PassRun *r, const Entry *e, int64_t least)
 {
@@ -102,6 +113,7 @@ refuse(const PassRun *r, const Entry *e, int64_t least)
                        : at      ? value_at(e->g, n->out[0])->name
                                  : "";
 
+    note_least(r->m, least);
     if (r->budget < bound)
         raise_status(ST_NO_FIT, (Loc){.file = r->m->file},
                      "no plan fits in %s: weights and state take %s, and what "
