@@ -218,11 +218,11 @@ read_words(Contraction *c)
     }
 }
 
-Contraction *
-contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
+static Contraction *
+class_new(Arena *a, const Graph *g, NodeId n, int64_t class, const Machine *m)
 {
     Contraction *c = NEW(a, Contraction);
-    Reading r = {.arena = a, .c = c};
+    Reading r = {.arena = a, .c = c, .class = class};
 
     find_leader(c, g, n);
     if (!type_elements(&value_at(c->graph, c->leader->out[0])->type))
@@ -231,6 +231,7 @@ contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
     c->bytes = dtype_bytes(c->dtype);
     read_words(c);
     read_classes(&r);
+    c->start = NEWN(a, int64_t, c->classes);
     read_leader(&r);
     c->k = axes_size(r.list[SUM], 0);
     c->split = c->split > 1 && c->k ? c->split : 1;
@@ -239,9 +240,48 @@ contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
     c->batch = r.list[BATCH]; /* not merged: an image's band is one of them */
     if (c->split > 1 && vec_len(c->sum) > 1)
         c->outside = true;
+    c->product = c->leader->op == OP_contract ||
+                 (!c->image[0].on && !c->both && !c->outside &&
+                  (vec_len(c->sum) == 1 || !c->k));
     (c->in_word ? contraction_choose_dot : contraction_choose)(
         a, c, merge(&r, r.list[LEFT]), merge(&r, r.list[RIGHT]), m);
     if (c->tiles < m->workers)
         c->scratch.shares = c->tiles;
     return c;
+}
+
+static int64_t
+most_of(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* They run one after the other in the same scratch. */
+static void
+share_scratch(Contraction *first)
+{
+    Scratch most = {0};
+    bool by_tile = true;
+
+    for (Contraction *c = first; c; c = c->next) {
+        by_tile = by_tile && c->scratch.shares;
+        most.shares = most_of(most.shares, c->scratch.shares);
+        most.shared = most_of(most.shared, c->scratch.shared);
+        most.each = most_of(most.each, c->scratch.each);
+    }
+    most.shares = by_tile ? most.shares : 0;
+    for (Contraction *c = first; c; c = c->next)
+        c->scratch = most;
+}
+
+Contraction *
+contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
+{
+    Contraction *first = class_new(a, g, n, 0, m), *last = first;
+    int64_t classes = pixel_classes(first->graph, first->leader);
+
+    for (int64_t i = 1; i < classes; i++)
+        last = last->next = class_new(a, g, n, i, m);
+    share_scratch(first);
+    return first;
 }

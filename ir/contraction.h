@@ -67,6 +67,7 @@ typedef enum Walk {
 } Walk;
 
 typedef struct Contraction {
+    struct Contraction *next; /* for other elements of the result, afterwards */
     const Graph *graph; /* that holds the leader: a body, or the node's */
     const Node *leader;
     bool group; /* there are maps beside the leader */
@@ -78,11 +79,14 @@ typedef struct Contraction {
     DType packed;  /* those terms, as they stand in panels */
     int classes;
     int *class_of; /* ValueId of `graph` -> class, for what maps read */
+    int64_t *start; /* where index 0 of all axes stands, a class each */
     Axis *batch, *sum;
     Image image[2];
     int64_t k, split, part; /* part: terms of each of the split's parts */
     bool outside;           /* sum[0] is walked outside of the blocks */
     int64_t bands;          /* of an image in sum[0] */
+    bool product; /* of matrices: a contract, or a convolution without copies
+                     whose sum is one axis */
     bool both; /* the lanes' axis runs through the rows' operand, too, which is
                   read as vectors: depthwise convolutions */
     bool blocked;           /* sum[0] cuts one axis, its last block is short */
@@ -91,6 +95,7 @@ typedef struct Contraction {
     Side row, lane;
     Packing packing; /* of the lane operand */
     Walk walk;
+    bool rows_first; /* in a tile, each block of rows meets all lanes at once */
     int64_t vectors; /* of a register tile's row */
     int64_t tiles;   /* 0: the result has no elements */
     int64_t inside;  /* terms of the sum within the blocks */
@@ -107,7 +112,9 @@ typedef struct Contraction {
     int64_t row_panels;  /* scratch: shared, or of a worker */
 } Contraction;
 
-/* Of a product or convolution, or a group led by one. */
+/* Of a product or convolution, or a group led by one; of the input gradient of
+   a strided convolution, those of the pixels that come first by their places
+   modulo the strides. */
 Contraction *contraction_new(Arena *a, const Graph *g, NodeId n,
                              const Machine *m);
 
@@ -121,7 +128,8 @@ int64_t axes_size(const Axis *axis, size_t from);
 
 enum {
     BLOCK_TERMS = 256, /* of a sum that is walked in blocks, about */
-    BLOCK_ROWS = 1024  /* of a tile of such a sum, about, at most */
+    BLOCK_ROWS = 1024, /* of a tile of such a sum, about, at most */
+    CACHE_WAY = 4096   /* bytes at whose multiples addresses share a set */
 };
 
 /* Blocks of the sum (if wanted), panels (if wanted), tiles and scratch, once

@@ -13,7 +13,6 @@ enum {
     TILE_UNITS = 16384,     /* of work that a tile for threads should have */
     TILES_MOST = 64,
     VECTORS_MOST = 4,
-    CACHE_WAY = 4096, /* bytes at whose multiples addresses share a set */
     SET_ROWS = 8      /* that a set has room for */
 };
 

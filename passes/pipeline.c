@@ -83,12 +83,15 @@ verify_after(Module *m, const char *pass)
                      pass);
 }
 
-/* What was found out about the order holds for the nodes that were there. */
+/* What was found out about order and time holds for the nodes that were
+   there. */
 static void
 forget_order(Module *m)
 {
     module_unset(m, "order");
     module_unset(m, "order_bound");
+    module_unset(m, "time_bound");
+    module_unset(m, "time_witness");
 }
 
 static void
@@ -115,7 +118,6 @@ guard_call(const Pipeline *p, PassRun *r, size_t k, const char *before,
            const PipelineOptions *o)
 {
     Crash crash;
-    char *text;
     bool wrote;
     Guard g;
 
@@ -127,16 +129,9 @@ guard_call(const Pipeline *p, PassRun *r, size_t k, const char *before,
         return;
     }
     crash_forget();
-    text = diag_text(&g);
-    arena_defer(p->arena, free, text);
-    if (text && *text)
-        text[strlen(text) - 1] = 0;
-    diag_free(&g);
     wrote = g.status == ST_INTERNAL && crash_write(&crash);
     arena_free(r->scratch);
-    if (wrote)
-        raise_status(g.status, NOWHERE, "%s\n%s", text, crash.told);
-    raise_status(g.status, NOWHERE, "%s", text ? text : "out of memory");
+    raise_again(&g, wrote ? crash.told : NULL);
 }
 
 double

@@ -20,6 +20,17 @@ typedef struct Tile {
 
 typedef enum Work { WORK_SUM = 1, WORK_END = 2 } Work;
 
+/* Index 0 of all axes, a class each. */
+static LLVMValueRef *
+starts(Maker *k)
+{
+    LLVMValueRef *at = zeros(k);
+
+    for (int i = 0; i < k->c->classes; i++)
+        at[i] = const_i64(k->u, k->c->start[i]);
+    return at;
+}
+
 /* ---- blocks
  * -------------------------------------------------------------------- */
 
@@ -137,26 +148,31 @@ truth(Unit *u, LLVMValueRef is)
     return is ? LLVMBuildZExt(u->b, is, u->i64, "") : const_i64(u, 0);
 }
 
-/* All blocks of a tile. from, to: terms. */
+/* All blocks of a tile. from, to: terms. Sides: 0 rows, 1 lanes. */
 static void
 emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
             LLVMValueRef to)
 {
     const Contraction *c = k->c;
     Unit *u = k->u;
-    LLVMValueRef lane_block, row_block, *at, args[8];
-    Spot lane, row;
-    Loop lanes, rows;
+    const Side *side[] = {&c->row, &c->lane};
+    LLVMValueRef begin[] = {t->row_from, t->lane_from}, block[2] = {NULL, NULL};
+    LLVMValueRef end[] = {t->row_to, t->lane_to}, *at = t->at, args[8];
+    Spot spot[2] = {{0}};
+    Loop l[2];
 
-    lane_block = loop_begin(u, &lanes, t->lane_from, t->lane_to, 1, 0, NULL);
-    lane = spot_of(k, &c->lane, lane_block, copy_at(k, t->at));
-    args[1] = lane_pointer(k, t, &lane, lane_block, work, to);
-    row_block = loop_begin(u, &rows, t->row_from, t->row_to, 1, 0, NULL);
-    at = copy_at(k, lane.at);
-    row = spot_of(k, &c->row, row_block, at);
-    args[0] = address(u, t->base[c->row.operand], row.in, c->bytes);
-    args[0] = address(u, args[0], lane.beside, c->bytes);
-    args[2] = sums_pointer(k, t, row_block, lane_block);
+    for (int i = 0; i < 2; i++) {
+        int s = c->rows_first ? i : !i;
+
+        block[s] = loop_begin(u, &l[i], begin[s], end[s], 1, 0, NULL);
+        at = copy_at(k, at);
+        spot[s] = spot_of(k, side[s], block[s], at);
+        if (s)
+            args[1] = lane_pointer(k, t, &spot[1], block[1], work, to);
+    }
+    args[0] = address(u, t->base[c->row.operand], spot[0].in, c->bytes);
+    args[0] = address(u, args[0], spot[1].beside, c->bytes);
+    args[2] = sums_pointer(k, t, block[0], block[1]);
     args[3] = stores_result(c)
                   ? address(u, k->out[0].base, at[k->out[0].class], c->bytes)
                   : args[2];
@@ -165,11 +181,11 @@ emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
     args[6] = truth(u, t->first);
     args[7] = truth(u, t->last);
     if (work & WORK_SUM)
-        call_micro(k, &row, &lane, 8, args);
+        call_micro(k, &spot[0], &spot[1], 8, args);
     if (work & WORK_END && !stores_result(c))
-        emit_block_end(k, t, args[2], &row, &lane, at);
-    loop_end(u, &rows);
-    loop_end(u, &lanes);
+        emit_block_end(k, t, args[2], &spot[0], &spot[1], at);
+    loop_end(u, &l[1]);
+    loop_end(u, &l[0]);
 }
 
 /* ---- tiles
@@ -328,7 +344,7 @@ emit_tile(Maker *k, const LLVMValueRef *operand, LLVMValueRef number)
     Unit *u = k->u;
     LLVMValueRef part, zero = const_i64(u, 0), band[2] = {zero, zero};
     int64_t all = type_elements(&value_at(c->graph, c->leader->out[0])->type);
-    Tile t = {.base = {operand[0], operand[1]}, .at = zeros(k)};
+    Tile t = {.base = {operand[0], operand[1]}, .at = starts(k)};
 
     tile_chunks(k, &t, &number);
     part = digit(u, &number, c->split);
@@ -449,6 +465,25 @@ make_nothing(Maker *k)
     return f;
 }
 
+/* Phases of one contraction: the node's, or one of a chain. */
+static void
+lower_one(Maker *k, Lowered *out)
+{
+    const Contraction *c = k->c;
+
+    make_parts(k);
+    if (c->packing == PACK_SHARED) {
+        out->kernel[out->phases] = make_panels(k);
+        out->tiles[out->phases++] = panel_count(c);
+    }
+    out->kernel[out->phases] = make_tiles(k);
+    out->tiles[out->phases++] = c->tiles;
+    if (c->split > 1) {
+        out->kernel[out->phases] = make_sum(k, &out->tiles[out->phases]);
+        out->phases++;
+    }
+}
+
 void
 lower_contract(Unit *u, const Graph *g, NodeId n, const char *name,
                Lowered *out)
@@ -469,15 +504,14 @@ lower_contract(Unit *u, const Graph *g, NodeId n, const char *name,
         lower_contract_dot(&k, out);
         return;
     }
-    make_parts(&k);
-    if (c->packing == PACK_SHARED) {
-        out->kernel[out->phases] = make_panels(&k);
-        out->tiles[out->phases++] = panel_count(c);
-    }
-    out->kernel[out->phases] = make_tiles(&k);
-    out->tiles[out->phases++] = c->tiles;
-    if (c->split > 1) {
-        out->kernel[out->phases] = make_sum(&k, &out->tiles[out->phases]);
-        out->phases++;
+    for (; c; c = c->next) {
+        Maker one = {.u = u, .g = g, .n = k.n, .c = c};
+        char part[256];
+
+        snprintf(part, sizeof part, "%.180s.%d", name, out->phases);
+        one.name = part;
+        one.element = k.element;
+        one.vector = unit_vector(u, c->dtype, c->lanes);
+        lower_one(&one, out);
     }
 }

@@ -1,9 +1,12 @@
 /* explain: why a tensor is in memory: who made it, who reads it first and last,
-   where it lies, whose bytes it shares, and what was decided about it. */
+   where it lies, whose bytes it shares, and what was decided about it; or what
+   a code of a message means. */
 #include "frontend/cli/commands.h"
+#include "frontend/cli/errors.h"
 #include "frontend/cli/story.h"
 #include "ir/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- the tensor --------------------------------------------------------- */
@@ -93,8 +96,27 @@ unknown_tensor(const Args *args, const Module *m, const char *name)
 
 /* ---- the verb ----------------------------------------------------------- */
 
-int
-cmd_explain(const Args *args)
+static bool
+is_code(const char *s)
+{
+    return (*s == 'E' || *s == 'e') && strlen(s) == 5 &&
+           strspn(s + 1, "0123456789") == 4;
+}
+
+static void
+explain_codes(const Args *args)
+{
+    if (!args->operand)
+        error_list();
+    for (size_t i = 0; i < vec_len(args->operand); i++) {
+        if (i)
+            putchar('\n');
+        error_page(args->operand[i]);
+    }
+}
+
+static int
+explain_tensor(const Args *args)
 {
     Text t = text_new(args->arena);
     const char *name;
@@ -126,5 +148,14 @@ cmd_explain(const Args *args)
     else
         story_text(&t, &s);
     write_text(args->arena, "-", t.s);
+    return ST_OK;
+}
+
+int
+cmd_explain(const Args *args)
+{
+    if (args->operand && !is_code(args->operand[0]))
+        return explain_tensor(args);
+    explain_codes(args);
     return ST_OK;
 }

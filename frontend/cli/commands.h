@@ -43,6 +43,16 @@ Module *placed_model(const Args *args, const char *path);
 /* `plan diff A B`: 0 equal, 1 different. */
 int plan_diff(const Args *args);
 
+/* The words that an option takes, NULL-ended; NULL: they are not of a list. */
+const char *const *option_words(const Args *args, Option o);
+/* Raises status 2 unless the value of an option is one of its words. */
+void require_word(const Args *args, Option o, const char *otherwise);
+/* The verbs and topics of `snug help`, NULL-ended. */
+const char **help_topics(Arena *a);
+
+/* Versions of snug and of what it is made with. */
+void print_version(Arena *a);
+
 /* Writes text to path (- : stdout), by a temporary file and a rename. */
 void write_text(Arena *a, const char *path, const char *text);
 /* Raises if what was printed could not be written. */

@@ -41,7 +41,8 @@ pass_settings(const Args *args)
         const char *s = args->given[OPT_set][i], *equals = strchr(s, '=');
 
         if (!equals)
-            raise_status(ST_USAGE, NOWHERE, "--set %s: NAME=VALUE expected", s);
+            raise_status(ST_USAGE, NOWHERE,
+                         E(E0107) "--set %s: NAME=VALUE expected", s);
         if (memchr(s, '.', (size_t)(equals - s)))
             vec_push(args->arena, set, s);
         else
@@ -75,32 +76,16 @@ static void
 not_available(const Args *args, Option o, const char *name)
 {
     if (option_on(args, o))
-        raise_status(ST_USAGE, NOWHERE, "--%s is not available yet", name);
+        raise_status(ST_USAGE, NOWHERE, E(E0109) "--%s is not available yet",
+                     name);
 }
 
-/* Every word of --log must be one of these, or `all`. */
 static void
 read_log(const Args *args)
 {
-    static const char *const topics[] = {
-        "contract", "fuse",    "kernels",  "place", "plugin", "recompute",
-        "rewrite",  "schedule", NULL};
     const char *log = option(args, OPT_log, NULL);
 
-    for (const char *s = log; s; s = strchr(s, ',')) {
-        size_t n;
-        bool known;
-
-        s += *s == ',';
-        n = strcspn(s, ",");
-        known = n == 3 && strncmp(s, "all", 3) == 0;
-        for (int i = 0; topics[i] && !known; i++)
-            known = strlen(topics[i]) == n && strncmp(s, topics[i], n) == 0;
-        if (!known)
-            raise_status(ST_USAGE, NOWHERE,
-                         "--log %s: there is no '%.*s'; see snug help passes",
-                         log, (int)n, s);
-    }
+    require_word(args, OPT_log, NULL);
     if (log)
         log_topics(log);
 }
@@ -113,10 +98,11 @@ run_passes(const Args *args, Module *m, const char *otherwise)
 
     not_available(args, OPT_method, "method");
     if (memory && (!parse_bytes(memory, &o.budget) || o.budget <= 0))
-        raise_status(ST_USAGE, NOWHERE,
-                     "--memory %s: a size of at least 1 byte expected, as in "
+        raise_status(
+            ST_USAGE, NOWHERE,
+            E(E0106) "--memory %s: a size of at least 1 byte expected, as in "
                      "64MiB, 1.5G or 1000000",
-                     memory);
+            memory);
     read_log(args);
     pass_tools(args, &o);
     o.stop_after = option(args, OPT_stop_after, NULL);
