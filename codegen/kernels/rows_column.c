@@ -404,7 +404,7 @@ rows_run_column_piece(Rows *r, LLVMValueRef unit, LLVMValueRef block,
     loop_end(u, &l);
 }
 
-/* ---- the trees over the blocks -------------------------------------------- */
+/* ---- the trees over the blocks ------------------------------------------ */
 
 static LLVMValueRef
 load_partial(const Columns *c, int sum, LLVMValueRef from)
