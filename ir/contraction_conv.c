@@ -5,7 +5,8 @@
 #include "ir/ops/geometry.h"
 
 enum {
-    COPY_MOST = 1 << 17,  /* bytes of an image's copy */
+    COPY_MOST = 1 << 18,  /* bytes of an image's copy */
+    NEAR_WEIGHTS = 1 << 19, /* bytes that are soon read again for each copy */
     SHARE_MOST = 1 << 19, /* of several images' */
     TERMS_MOST = 1 << 18, /* of those that a weight gradient takes at once */
     BAND_MOST = 1 << 18,  /* of what a weight gradient reads at once */
@@ -177,20 +178,21 @@ gradient_image(const Conv *v, const Class *y, const Class *x)
     return m;
 }
 
-/* Cuts `rows` so that a worker's copy stays small: rows of a band. */
+/* Cuts `rows` so that a worker's copy has at most so many bytes: rows of a
+   band. */
 static int64_t
 band_rows(const Image *m, int64_t rows, int64_t stride, int64_t reach,
-          int64_t bytes)
+          int64_t bytes, int64_t most)
 {
     int64_t best = rows;
 
-    for (int64_t cut = rows; m->on && cut >= 1; cut--) {
+    for (int64_t cut = rows; m->on && m->images == 1 && cut >= 1; cut--) {
         int64_t high = (cut - 1) * stride + reach;
 
         if (rows % cut)
             continue;
         best = cut;
-        if (m->channels * high * m->columns * bytes <= COPY_MOST)
+        if (m->channels * high * m->columns * bytes <= most)
             break;
     }
     return best;
@@ -331,13 +333,17 @@ read_imaging(Reading *r, const Conv *v, Image *m, const Imaging *p)
 {
     int64_t far = p->tap[0] < 0 ? -p->tap[0] : p->tap[0];
     int64_t reach = (p->taps[0] - 1) * far + 1, cut, terms = m->channels;
+    int64_t weights = p->taps[0] * p->taps[1] * terms * p->channels;
+    int64_t most = COPY_MOST;
     Steps x;
 
     r->c->both = is_depthwise(v);
     if (r->c->both)
         m->channels = depthwise_channels(v, m, v->batch);
     share_copy(r, v, m, v->batch, SHARE_MOST);
-    cut = band_rows(m, p->rows, p->stride[0], reach, r->c->bytes);
+    if (v->nhwc && weights * r->c->bytes > NEAR_WEIGHTS)
+        most = SHARE_MOST;
+    cut = band_rows(m, p->rows, p->stride[0], reach, r->c->bytes, most);
     add_images(r, v, m, p);
     add_band(r, m, v->axis[2], p->rows / cut, cut, cut * p->apart[0],
              p->stride[0], reach);
