@@ -201,6 +201,23 @@ merge_sum(Reading *r)
     return made;
 }
 
+/* Which terms dot products take by words. */
+static void
+read_words(Contraction *c)
+{
+    for (int i = 0; i < 2; i++)
+        c->of[i] = value_at(c->graph, c->leader->in[i])->type.dtype;
+    if (c->dtype == DT_I32) {
+        bool bytes = c->of[0] != DT_I16 && c->of[1] != DT_I16;
+
+        c->in_word = bytes ? 4 : 2;
+        c->packed = bytes ? DT_I8 : DT_I16;
+    } else if (c->of[0] == DT_BF16 || c->of[1] == DT_BF16) {
+        c->in_word = 2;
+        c->packed = DT_BF16;
+    }
+}
+
 static Contraction *
 class_new(Arena *a, const Graph *g, NodeId n, int64_t class, const Machine *m)
 {
@@ -212,10 +229,7 @@ class_new(Arena *a, const Graph *g, NodeId n, int64_t class, const Machine *m)
         return c; /* nothing to do: no tiles */
     c->dtype = value_at(c->graph, c->leader->out[0])->type.dtype;
     c->bytes = dtype_bytes(c->dtype);
-    for (int i = 0; i < 2; i++) {
-        c->of[i] = value_at(c->graph, c->leader->in[i])->type.dtype;
-        c->pairs = c->pairs || c->of[i] == DT_BF16;
-    }
+    read_words(c);
     read_classes(&r);
     c->start = NEWN(a, int64_t, c->classes);
     read_leader(&r);
@@ -229,8 +243,10 @@ class_new(Arena *a, const Graph *g, NodeId n, int64_t class, const Machine *m)
     c->product = c->leader->op == OP_contract ||
                  (!c->image[0].on && !c->both && !c->outside &&
                   (vec_len(c->sum) == 1 || !c->k));
-    (c->pairs ? contraction_choose_bf16 : contraction_choose)(
+    (c->in_word ? contraction_choose_dot : contraction_choose)(
         a, c, merge(&r, r.list[LEFT]), merge(&r, r.list[RIGHT]), m);
+    if (c->tiles < m->workers)
+        c->scratch.shares = c->tiles;
     return c;
 }
 
@@ -245,11 +261,15 @@ static void
 share_scratch(Contraction *first)
 {
     Scratch most = {0};
+    bool by_tile = true;
 
     for (Contraction *c = first; c; c = c->next) {
+        by_tile = by_tile && c->scratch.shares;
+        most.shares = most_of(most.shares, c->scratch.shares);
         most.shared = most_of(most.shared, c->scratch.shared);
         most.each = most_of(most.each, c->scratch.each);
     }
+    most.shares = by_tile ? most.shares : 0;
     for (Contraction *c = first; c; c = c->next)
         c->scratch = most;
 }

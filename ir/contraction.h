@@ -74,7 +74,9 @@ typedef struct Contraction {
     DType dtype;   /* of the sums */
     int64_t bytes; /* of an element */
     DType of[2];   /* of the operands */
-    bool pairs;    /* one of them at least is bf16: contraction_bf16.c */
+    int in_word;   /* terms that dot products take at once, from 32 bits; 0:
+                      one by one. contraction_dot.c */
+    DType packed;  /* those terms, as they stand in panels */
     int classes;
     int *class_of; /* ValueId of `graph` -> class, for what maps read */
     int64_t *start; /* where index 0 of all axes stands, a class each */
@@ -104,7 +106,7 @@ typedef struct Contraction {
     int64_t copy[2], panel, sums;
     Scratch scratch;
 
-    /* pairs: */
+    /* in_word: */
     Packing row_packing; /* of the row operand */
     int64_t depth;       /* terms that a panel holds at most */
     int64_t row_panels;  /* scratch: shared, or of a worker */
@@ -138,13 +140,16 @@ void lay_tiles(Arena *a, Contraction *c, bool panels, bool blocks, double cost,
 void contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
                         const Machine *m);
 
-/* The same for products of bf16. Terms go by pairs, from the start of each part
-   of a split; a panel holds `pair_width` rows or lanes of each pair. */
-void contraction_choose_bf16(Arena *a, Contraction *c, Axis *left, Axis *right,
-                             const Machine *m);
-int64_t pair_count(int64_t terms);
-int64_t pair_width(const Contraction *c, const Side *s);
-int64_t pair_panel_bytes(const Contraction *c, const Side *s, Packing packing);
-int64_t pair_panel_count(const Contraction *c, const Side *s);
+/* The same for products of bf16 and of whole numbers. Terms go by words of two
+   or four, from the start of each part of a split; a panel holds `word_width`
+   rows or lanes of each word. */
+void contraction_choose_dot(Arena *a, Contraction *c, Axis *left, Axis *right,
+                            const Machine *m);
+int64_t word_count(const Contraction *c, int64_t terms);
+int64_t word_width(const Contraction *c, const Side *s);
+int64_t word_panel_bytes(const Contraction *c, const Side *s, Packing packing);
+int64_t word_panel_count(const Contraction *c, const Side *s);
+/* Terms of 8 bits, both signed or both not: dot products want one of each. */
+bool words_want_flip(const Contraction *c);
 
 #endif

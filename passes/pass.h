@@ -22,6 +22,7 @@ typedef struct PassRun {
     PassOption option[MAX_PASS_OPTIONS];
     int options;
     int64_t budget; /* of the whole pipeline (--memory), 0: none */
+    const void *plugged; /* of a plugin's pass: its own row; else NULL */
 } PassRun;
 
 /* Options are parsed and checked by the runner; an option that the row does not

@@ -3,6 +3,7 @@
    what arrives at a value over several ways is added up as it comes. The
    gradients become outputs behind the loss, `w.g` for each parameter w in the
    order of the parameters, where the optimizer finds them by name. */
+#include "ir/ops/joined.h"
 #include "ir/reverse.h"
 #include "passes/pass.h"
 #include "passes/tools/name.h"
@@ -62,7 +63,7 @@ arrive(Reverse *r, Builder *b, ValueId v, ValueId dx, ValueId first)
         rename_value(
             r->g, old,
             sym_format(r->g->module->syms, "%s.part", gradient_name(r->g, v)));
-    r->gradient[v] = build_map2(b, OP_add, old, dx, NULL);
+    r->gradient[v] = build_joined(b, old, dx);
     name_gradient(r, v, r->gradient[v]);
 }
 

@@ -1,19 +1,22 @@
-/* contraction_bf16: how products of bf16 operands are walked. Both operands
-   stand in panels of pairs of terms, a pair in 32 bits: what dot products of
-   bf16 read at once, and what rows without gaps are already. */
+/* contraction_dot: how products of bf16 operands and of whole numbers are
+   walked. Both operands stand in panels of words, two or four terms in 32 bits:
+   what dot products read at once, and what rows without gaps are already. */
 #include "ir/contraction.h"
 
 #include <math.h>
 
 enum {
-    SHARED_MOST = 2 << 20,  /* bytes of panels packed once for all */
+    SHARED_MOST = 4 << 20,  /* bytes of panels packed once for all */
     DEPTH = 4096,           /* terms of a panel, where they are more */
     SUMS_MOST = 768 << 10,  /* bytes of running sums a worker */
     ROWS_BYTES = 384 << 10, /* bytes of rows that a worker packs */
     TILE_UNITS = 16384,     /* of work that a tile for threads should have */
     TILES_MOST = 64,
-    VECTORS_MOST = 4
+    VECTORS_MOST = 4,
+    SET_ROWS = 8      /* that a set has room for */
 };
+
+static const double pack_cost = 0.1; /* of a word, in cycles */
 
 typedef struct Choice {
     double cost;
@@ -49,19 +52,70 @@ blocks_of(const Axis *axis, int64_t inner)
            (double)axes_size(axis, 1);
 }
 
-/* In cycles: the terms of all register tiles, and storing those. */
+bool
+words_want_flip(const Contraction *c)
+{
+    return c->in_word == 4 && c->of[0] == c->of[1];
+}
+
+/* Do the terms of a row lie side by side, in words from the start of a part,
+   as dot products read them? */
+static bool
+lies_in_words(const Contraction *c, int operand)
+{
+    return dtype_bytes(c->of[operand]) == dtype_bytes(c->packed) &&
+           !words_want_flip(c) && vec_len(c->sum) == 1 &&
+           c->sum[0].in[operand] == 1 &&
+           (c->split == 1 || c->part % c->in_word == 0);
+}
+
+/* Rows in place whose words fall into one set of the first cache, more than it
+   has ways: each step would miss. */
+static bool
+rows_collide(const Contraction *c, const Axis *row, int operand, int64_t rows)
+{
+    int64_t far = row[0].in[operand] * dtype_bytes(c->of[operand]);
+    int64_t together = far & -far; /* its largest power of two */
+
+    if (!lies_in_words(c, operand) || far < CACHE_WAY / SET_ROWS)
+        return false;
+    together = together < CACHE_WAY ? together : CACHE_WAY;
+    return rows * together > (int64_t)SET_ROWS * CACHE_WAY;
+}
+
+/* Words of both sides that are packed, rows once and lanes for every lot of
+   rows that a worker packs. */
+static double
+packed_words(const Contraction *c, Axis *const list[2], int side)
+{
+    double words = (double)c->k / c->in_word, lots = 1;
+    double rows = (double)axes_size(list[!side], 0) * words;
+    double lanes = (double)axes_size(list[side], 0) * words;
+
+    if (lies_in_words(c, !side))
+        return lanes;
+    if (rows * 4 > SHARED_MOST)
+        lots = ceil(rows * 4 / ROWS_BYTES);
+    return rows + lanes * lots;
+}
+
+/* In cycles: the terms of all register tiles, storing those, packing. */
 static double
 choice_cost(const Contraction *c, Axis *const list[2], const Choice *t,
             int full)
 {
     const Axis *row = list[!t->side], *lane = list[t->side];
     double work = (double)(t->rows * t->vectors);
-    double loads = (double)t->rows * 0.9 + (double)t->vectors;
+    double loads = (double)t->rows * 1.2 + (double)t->vectors;
     double store = lane[0].at[0] == 1 ? 5 : row[0].at[0] == 1 ? 10 : 5 * full;
-    double step = fmax(fmax(work, loads), 8) + 0.25;
+    double step;
 
+    if (rows_collide(c, row, !t->side, t->rows))
+        loads *= 4;
+    step = fmax(fmax(work, loads), 8) + 0.25;
     return blocks_of(row, t->rows) * blocks_of(lane, t->vectors * full) *
-           ((double)c->k / 2 * step + 40 + work * store);
+               ((double)c->k / c->in_word * step + 40 + work * store) +
+           packed_words(c, list, t->side) * pack_cost;
 }
 
 static Choice
@@ -71,7 +125,8 @@ choose(const Contraction *c, Axis *const list[2], int full, int registers)
 
     for (t.side = 0; t.side < 2; t.side++)
         for (t.vectors = 1; t.vectors <= VECTORS_MOST; t.vectors++) {
-            int64_t most = (registers - t.vectors - 2) / t.vectors;
+            int64_t flip = words_want_flip(c) ? t.vectors + 1 : 0;
+            int64_t most = (registers - t.vectors - 2 - flip) / t.vectors;
             int64_t size = list[!t.side][0].size;
 
             for (t.rows = 1; t.rows <= most && t.rows <= size; t.rows++) {
@@ -108,30 +163,30 @@ cut(Side *s, int64_t parts)
 /* ---- panels ------------------------------------------------------------- */
 
 int64_t
-pair_count(int64_t terms)
+word_count(const Contraction *c, int64_t terms)
 {
-    return (terms + 1) / 2;
+    return (terms + c->in_word - 1) / c->in_word;
 }
 
 int64_t
-pair_width(const Contraction *c, const Side *s)
+word_width(const Contraction *c, const Side *s)
 {
     return s == &c->lane ? tile_width(c) : s->inner;
 }
 
 /* Terms are copied by whole vectors, so the last one reaches too far. */
 int64_t
-pair_panel_bytes(const Contraction *c, const Side *s, Packing packing)
+word_panel_bytes(const Contraction *c, const Side *s, Packing packing)
 {
     int64_t depth = c->part < c->depth ? c->part : c->depth;
-    int64_t pairs = packing == PACK_SHARED ? c->split * pair_count(c->part)
-                                           : pair_count(depth);
+    int64_t words = packing == PACK_SHARED ? c->split * word_count(c, c->part)
+                                           : word_count(c, depth);
 
-    return (pairs * pair_width(c, s) * 4 + 127) / 64 * 64;
+    return (words * word_width(c, s) * 4 + 127) / 64 * 64;
 }
 
 int64_t
-pair_panel_count(const Contraction *c, const Side *s)
+word_panel_count(const Contraction *c, const Side *s)
 {
     int64_t copies = 1;
 
@@ -141,18 +196,10 @@ pair_panel_count(const Contraction *c, const Side *s)
     return copies * s->blocks;
 }
 
-/* Do the terms of a row lie side by side, in pairs from the start of a part? */
-static bool
-lies_in_pairs(const Contraction *c, int operand)
-{
-    return c->of[operand] == DT_BF16 && vec_len(c->sum) == 1 &&
-           c->sum[0].in[operand] == 1 && (c->split == 1 || c->part % 2 == 0);
-}
-
 static bool
 is_small(const Contraction *c, const Side *s)
 {
-    return pair_panel_count(c, s) * pair_panel_bytes(c, s, PACK_SHARED) <=
+    return word_panel_count(c, s) * word_panel_bytes(c, s, PACK_SHARED) <=
            SHARED_MOST;
 }
 
@@ -161,12 +208,12 @@ choose_packing(Contraction *c)
 {
     c->packing = PACK_TILE;
     c->row_packing = PACK_TILE;
-    if (lies_in_pairs(c, c->row.operand))
+    if (lies_in_words(c, c->row.operand))
         c->row_packing = PACK_NONE;
     else if (is_small(c, &c->row))
         c->row_packing = PACK_SHARED;
     if (is_small(c, &c->lane) &&
-        (c->row_packing == PACK_TILE || pair_panel_count(c, &c->lane) < 8))
+        (c->row_packing == PACK_TILE || word_panel_count(c, &c->lane) < 8))
         c->packing = PACK_SHARED;
 }
 
@@ -188,7 +235,7 @@ cut_tiles(Contraction *c, double cycles)
     int64_t rows;
 
     if (c->row_packing == PACK_TILE) {
-        rows = ROWS_BYTES / pair_panel_bytes(c, &c->row, PACK_TILE);
+        rows = ROWS_BYTES / word_panel_bytes(c, &c->row, PACK_TILE);
         cut(&c->row, parts);
         if (c->row.chunk > rows)
             cut(&c->row, (c->row.blocks + rows) / (rows > 0 ? rows : 1));
@@ -221,15 +268,15 @@ lay_scratch(Contraction *c)
 {
     Scratch *s = &c->scratch;
     const Type *out = &value_at(c->graph, c->leader->out[0])->type;
-    int64_t row = pair_panel_bytes(c, &c->row, c->row_packing);
-    int64_t lane = pair_panel_bytes(c, &c->lane, c->packing);
+    int64_t row = word_panel_bytes(c, &c->row, c->row_packing);
+    int64_t lane = word_panel_bytes(c, &c->lane, c->packing);
 
     if (c->split > 1)
         c->partial = take(&s->shared, type_elements(out) * c->split * c->bytes);
     if (c->packing == PACK_SHARED)
-        c->panels = take(&s->shared, pair_panel_count(c, &c->lane) * lane);
+        c->panels = take(&s->shared, word_panel_count(c, &c->lane) * lane);
     if (c->row_packing == PACK_SHARED)
-        c->row_panels = take(&s->shared, pair_panel_count(c, &c->row) * row);
+        c->row_panels = take(&s->shared, word_panel_count(c, &c->row) * row);
     if (c->packing == PACK_TILE)
         c->panel = take(&s->each, lane);
     if (c->row_packing == PACK_TILE)
@@ -240,7 +287,7 @@ lay_scratch(Contraction *c)
 }
 
 void
-contraction_choose_bf16(Arena *a, Contraction *c, Axis *left, Axis *right,
+contraction_choose_dot(Arena *a, Contraction *c, Axis *left, Axis *right,
                         const Machine *m)
 {
     Axis *list[2] = {innermost_first(a, c, left), innermost_first(a, c, right)};
@@ -263,11 +310,11 @@ contraction_choose_bf16(Arena *a, Contraction *c, Axis *left, Axis *right,
         axes_size(c->batch, 0) * c->split * c->lane.chunks * c->row.chunks;
     lay_scratch(c);
     log_line("contract",
-             "%s: bf16, lanes on %s, tile %lld rows * %lld lanes, rows %s, "
+             "%s: %s, lanes on %s, tile %lld rows * %lld lanes, rows %s, "
              "lanes %s, k %lld, chunks %lld * %lld of %lld * %lld blocks",
              value_at(c->graph, c->leader->out[0])->name,
-             t.side ? "right" : "left", (long long)t.rows,
-             (long long)tile_width(c),
+             dtype_name(c->packed), t.side ? "right" : "left",
+             (long long)t.rows, (long long)tile_width(c),
              c->row_packing ? "packed" : "in place",
              c->packing == PACK_SHARED ? "shared" : "by tile", (long long)c->k,
              (long long)c->row.chunks, (long long)c->lane.chunks,

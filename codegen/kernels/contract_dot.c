@@ -1,215 +1,9 @@
-/* contract_bf16: products of bf16 operands as LLVM functions: register tiles of
-   dot products of pairs (where the CPU has none: two fused multiply-adds), and
-   the loops around them. Phases: panels of lanes, of rows (if all of them are
-   packed at once), tiles, sums of the parts of a split. */
+/* contract_dot: products of bf16 operands and of whole numbers as LLVM
+   functions: the loops around the register tiles of contract_dot_tile.c.
+   Phases: panels of lanes, of rows (if all of them are packed at once), tiles,
+   sums of the parts of a split. */
 #include "codegen/kernels/contract_parts.h"
 #include "codegen/kernels/kernels.h"
-#include "ir/base/diag.h"
-
-#include <string.h>
-
-enum { UNROLL = 4 };
-
-/* ---- register tiles ------------------------------------------------------ */
-
-typedef struct Micro {
-    Maker *k;
-    int rows, vectors;
-    bool dot;
-    LLVMValueRef sum[64]; /* rows * vectors */
-} Micro;
-
-static LLVMValueRef
-dot_product(Micro *m, LLVMValueRef sum, LLVMValueRef x, LLVMValueRef y)
-{
-    static const char name[] = "llvm.x86.avx512bf16.dpbf16ps.512";
-    Unit *u = m->k->u;
-    LLVMValueRef f = LLVMGetIntrinsicDeclaration(
-        u->module, LLVMLookupIntrinsicID(name, strlen(name)), NULL, 0);
-    LLVMTypeRef type = LLVMGlobalGetValueType(f), of[3];
-    LLVMValueRef args[3] = {sum};
-
-    LLVMGetParamTypes(type, of);
-    args[1] = LLVMBuildBitCast(u->b, x, of[1], "");
-    args[2] = LLVMBuildBitCast(u->b, y, of[2], "");
-    return LLVMBuildCall2(u->b, type, f, args, 3, "");
-}
-
-/* The f32 of one term of each pair. */
-static LLVMValueRef
-widened(const Micro *m, LLVMValueRef x, bool second)
-{
-    const Contraction *c = m->k->c;
-    Unit *u = m->k->u;
-    LLVMValueRef by =
-        LLVMConstInt(u->i32, second ? 0xffff0000u : 16, false);
-
-    by = splat(u, by, c->lanes);
-    x = second ? LLVMBuildAnd(u->b, x, by, "") : LLVMBuildShl(u->b, x, by, "");
-    return LLVMBuildBitCast(u->b, x, m->k->vector, "");
-}
-
-static void
-add_row(Micro *m, int row, LLVMValueRef x, LLVMValueRef *const lane[2])
-{
-    Unit *u = m->k->u;
-    LLVMValueRef args[3], *sum = &m->sum[row * m->vectors];
-
-    x = splat(u, x, m->k->c->lanes);
-    for (int i = 2; i-- > 0 && !m->dot;) {
-        args[0] = widened(m, x, i);
-        for (int v = 0; v < m->vectors; v++) {
-            args[1] = lane[i][v];
-            args[2] = sum[v];
-            sum[v] = intrinsic(u, "llvm.fma", m->k->vector, 3, args);
-        }
-    }
-    for (int v = 0; v < m->vectors && m->dot; v++)
-        sum[v] = dot_product(m, sum[v], lane[0][v], x);
-}
-
-static int64_t
-row_step(const Contraction *c)
-{
-    return c->row_packing ? 1 : c->row.axis[0].in[c->row.operand];
-}
-
-/* The pair of a row at p; half: there is only the first. */
-static LLVMValueRef
-row_pair(const Micro *m, LLVMValueRef p, bool half)
-{
-    Unit *u = m->k->u;
-
-    if (half)
-        return LLVMBuildZExt(u->b, load(u, u->i16, p, 2), u->i32, "");
-    return load(u, u->i32, p, m->k->c->row_packing ? 4 : 2);
-}
-
-/* One pair of every row and lane. row_step: in bf16 where rows are in place,
-   else in pairs. */
-static void
-add_pair(Micro *m, LLVMValueRef rows, LLVMValueRef lanes, bool half)
-{
-    const Contraction *c = m->k->c;
-    Unit *u = m->k->u;
-    LLVMTypeRef t = unit_vector(u, DT_I32, c->lanes);
-    LLVMValueRef vector[2][64], *const lane[2] = {vector[0], vector[1]}, p;
-    int64_t bytes = c->row_packing ? 4 : 2;
-
-    for (int v = 0; v < m->vectors; v++) {
-        p = address(u, lanes, const_i64(u, (int64_t)v * c->lanes), 4);
-        vector[0][v] = load(u, t, p, (unsigned)c->lanes * 4);
-        if (m->dot)
-            continue;
-        vector[1][v] = widened(m, vector[0][v], true);
-        vector[0][v] = widened(m, vector[0][v], false);
-    }
-    for (int r = 0; r < m->rows; r++) {
-        p = address(u, rows, const_i64(u, r * row_step(c)), bytes);
-        add_row(m, r, row_pair(m, p, half), lane);
-    }
-}
-
-/* `by` pairs a round, [from, to). */
-static void
-add_pairs(Micro *m, LLVMValueRef *at, LLVMValueRef from, LLVMValueRef to,
-          int by, bool half)
-{
-    const Contraction *c = m->k->c;
-    Unit *u = m->k->u;
-    int n = m->rows * m->vectors;
-    int64_t row = c->row_packing ? c->row.inner * 4 : 4;
-    int64_t lane = tile_width(c) * 4;
-    LLVMValueRef carried[64];
-    Loop l;
-
-    memcpy(carried, m->sum, sizeof carried);
-    carried[n] = at[0];
-    carried[n + 1] = at[1];
-    loop_begin(u, &l, from, to, by, n + 2, carried);
-    for (int i = 0; i < n; i++)
-        m->sum[i] = loop_phi(&l, i);
-    for (int i = 0; i < by; i++)
-        add_pair(m, address(u, loop_phi(&l, n), const_i64(u, i * row), 1),
-                 address(u, loop_phi(&l, n + 1), const_i64(u, i * lane), 1),
-                 half);
-    for (int i = 0; i < n; i++)
-        loop_next(&l, i, m->sum[i]);
-    for (int i = 0; i < 2; i++)
-        loop_next(&l, n + i,
-                  address(u, loop_phi(&l, n + i),
-                          const_i64(u, by * (i ? lane : row)), 1));
-    loop_end(u, &l);
-    for (int i = 0; i < n; i++)
-        m->sum[i] = loop_phi(&l, i);
-    at[0] = loop_phi(&l, n);
-    at[1] = loop_phi(&l, n + 1);
-}
-
-static bool
-in_chunks(const Contraction *c)
-{
-    return c->part > c->depth;
-}
-
-static void
-move_sums(Micro *m, LLVMValueRef sums, LLVMValueRef first, bool out)
-{
-    const Contraction *c = m->k->c;
-    Unit *u = m->k->u;
-    unsigned align = (unsigned)(c->lanes * c->bytes);
-    LLVMValueRef zero = LLVMConstNull(m->k->vector);
-
-    for (int r = 0; r < m->rows; r++)
-        for (int v = 0; v < m->vectors; v++) {
-            LLVMValueRef *s = &m->sum[r * m->vectors + v];
-            LLVMValueRef p = address(
-                u, sums, const_i64(u, r * tile_width(c) + v * c->lanes),
-                c->bytes);
-
-            if (out)
-                store(u, *s, p, align);
-            else if (in_chunks(c))
-                *s = LLVMBuildSelect(u->b, first, zero,
-                                     load(u, m->k->vector, p, align), "");
-            else
-                *s = zero;
-        }
-}
-
-LLVMValueRef
-make_pair_micro(Maker *k, bool row_tail, bool lane_tail)
-{
-    const Contraction *c = k->c;
-    Unit *u = k->u;
-    int64_t lanes = lane_tail ? c->lane.tail : c->lane.inner;
-    Micro m = {.k = k,
-               .rows = (int)(row_tail ? c->row.tail : c->row.inner),
-               .vectors = (int)((lanes + c->lanes - 1) / c->lanes),
-               .dot = c->lanes == 16 && unit_has(u, "avx512bf16")};
-    char suffix[16];
-    LLVMValueRef f, at[2], terms, pairs, whole, first;
-    LLVMValueRef zero = const_i64(u, 0), one = const_i64(u, 1);
-    bool halves = !c->row_packing && c->k % 2;
-
-    snprintf(suffix, sizeof suffix, ".pairs%d%d", row_tail, lane_tail);
-    f = part_begin(k, suffix, 3, 2);
-    at[0] = LLVMGetParam(f, 0);
-    at[1] = LLVMGetParam(f, 1);
-    terms = LLVMGetParam(f, 3);
-    pairs = halves ? terms : LLVMBuildNSWAdd(u->b, terms, one, "");
-    pairs = LLVMBuildLShr(u->b, pairs, one, "");
-    first = LLVMBuildICmp(u->b, LLVMIntNE, LLVMGetParam(f, 4), zero, "");
-    move_sums(&m, LLVMGetParam(f, 2), first, false);
-    whole = LLVMBuildAnd(u->b, pairs, const_i64(u, -UNROLL), "");
-    add_pairs(&m, at, zero, whole, UNROLL, false);
-    add_pairs(&m, at, whole, pairs, 1, false);
-    if (halves)
-        add_pairs(&m, at, zero, LLVMBuildAnd(u->b, terms, one, ""), 1, true);
-    move_sums(&m, LLVMGetParam(f, 2), first, true);
-    LLVMBuildRetVoid(u->b);
-    return f;
-}
 
 /* ---- tiles for threads --------------------------------------------------- */
 
@@ -239,6 +33,12 @@ packing_at(const Contraction *c, int i)
     return i ? c->packing : c->row_packing;
 }
 
+bool
+in_chunks(const Contraction *c)
+{
+    return c->part > c->depth;
+}
+
 static LLVMValueRef
 element(Maker *k, const Side *s, LLVMValueRef base, LLVMValueRef index)
 {
@@ -251,17 +51,17 @@ source_of(Maker *k, const Tile *t, const Side *s, const Spot *spot)
     return element(k, s, t->base[s->operand], spot->in);
 }
 
-/* Where a block's pairs of the span stand; i: 0 rows, 1 lanes. Those that a
+/* Where a block's words of the span stand; i: 0 rows, 1 lanes. Those that a
    worker packs for itself: lanes one panel, rows those of the tile. */
 static LLVMValueRef
-pairs_pointer(Maker *k, const Tile *t, int i, const Spot *spot,
+words_pointer(Maker *k, const Tile *t, int i, const Spot *spot,
               LLVMValueRef block, const Span *span)
 {
     const Contraction *c = k->c;
     const Side *s = side_at(c, i);
     Unit *u = k->u;
-    int64_t bytes = pair_panel_bytes(c, s, packing_at(c, i));
-    LLVMValueRef p, pair;
+    int64_t bytes = word_panel_bytes(c, s, packing_at(c, i));
+    LLVMValueRef p, word;
 
     if (packing_at(c, i) == PACK_NONE)
         return element(k, s, source_of(k, t, s, spot), span->from);
@@ -272,10 +72,10 @@ pairs_pointer(Maker *k, const Tile *t, int i, const Spot *spot,
         return address(u, own_room(k, c->row_panels), block, bytes);
     }
     p = address(u, t->panel[i], block, bytes);
-    pair = LLVMBuildNSWSub(u->b, span->from, t->from, "");
-    pair = LLVMBuildLShr(u->b, pair, const_i64(u, 1), "");
-    pair = offset_add(u, pair, t->part, pair_count(c->part));
-    return address(u, p, pair, pair_width(c, s) * 4);
+    word = LLVMBuildNSWSub(u->b, span->from, t->from, "");
+    word = LLVMBuildUDiv(u->b, word, const_i64(u, c->in_word), "");
+    word = offset_add(u, word, t->part, word_count(c, c->part));
+    return address(u, p, word, word_width(c, s) * 4);
 }
 
 static void
@@ -286,7 +86,7 @@ pack_block(Maker *k, const Tile *t, int i, const Spot *spot, LLVMValueRef to,
     LLVMValueRef args[] = {source_of(k, t, s, spot), to, spot->count,
                            span->from, span->to};
 
-    part_call(k, k->pair_pack[i], 5, args);
+    part_call(k, k->word_pack[i], 5, args);
 }
 
 static void
@@ -301,7 +101,7 @@ pack_tile_rows(Maker *k, const Tile *t, const Span *span)
         return;
     block = loop_begin(k->u, &l, t->bound[0][0], t->bound[0][1], 1, 0, NULL);
     row = spot_of(k, &c->row, block, zeros(k));
-    pack_block(k, t, 0, &row, pairs_pointer(k, t, 0, &row, block, span), span);
+    pack_block(k, t, 0, &row, words_pointer(k, t, 0, &row, block, span), span);
     loop_end(k->u, &l);
 }
 
@@ -336,7 +136,7 @@ emit_blocks(Maker *k, const Tile *t, const Span *span, bool end)
         loop_begin(u, &lanes, t->bound[1][0], t->bound[1][1], 1, 0, NULL);
     lane = spot_of(k, &c->lane, lane_block, copy_at(k, t->at));
     if (span) {
-        args[1] = pairs_pointer(k, t, 1, &lane, lane_block, span);
+        args[1] = words_pointer(k, t, 1, &lane, lane_block, span);
         args[3] = span->count;
         args[4] = span->first;
         if (c->packing == PACK_TILE)
@@ -348,7 +148,7 @@ emit_blocks(Maker *k, const Tile *t, const Span *span, bool end)
     row = spot_of(k, &c->row, row_block, at);
     args[2] = sums_pointer(k, t, row_block, lane_block);
     if (span) {
-        args[0] = pairs_pointer(k, t, 0, &row, row_block, span);
+        args[0] = words_pointer(k, t, 0, &row, row_block, span);
         call_micro(k, &row, &lane, 5, args);
     }
     if (end)
@@ -429,7 +229,7 @@ batch_offsets(Maker *k, Tile *t, LLVMValueRef index)
         if (copy[s])
             t->panel[s] = address(u, t->panel[s], copy[s],
                                   side->blocks *
-                                      pair_panel_bytes(c, side, PACK_SHARED));
+                                      word_panel_bytes(c, side, PACK_SHARED));
     }
 }
 
@@ -470,7 +270,7 @@ make_panels(Maker *k, int i)
     Unit *u = k->u;
     LLVMValueRef f = kernel_begin(k, i ? ".panels" : ".row_panels"), block;
     LLVMValueRef number, to, part, from;
-    int64_t bytes = pair_panel_bytes(c, s, PACK_SHARED);
+    int64_t bytes = word_panel_bytes(c, s, PACK_SHARED);
     Tile t = {0};
     Loop l, parts;
     Spot spot;
@@ -494,7 +294,7 @@ make_panels(Maker *k, int i)
     t.from = offset_add(u, NULL, part, c->part);
     t.to = least(u, LLVMBuildNSWAdd(u->b, t.from, const_i64(u, c->part), ""),
                  const_i64(u, c->k));
-    to = address(u, to, part, pair_count(c->part) * pair_width(c, s) * 4);
+    to = address(u, to, part, word_count(c, c->part) * word_width(c, s) * 4);
     pack_block(k, &t, i, &spot, to, &(Span){.from = t.from, .to = t.to});
     loop_end(u, &parts);
     loop_end(u, &l);
@@ -520,6 +320,7 @@ make_tiles(Maker *k)
     if (c->walk == WALK_ROWS)
         k->turned = stack_room(u, k->element, size, 64);
     loop_begin(u, &l, LLVMGetParam(f, 2), LLVMGetParam(f, 3), 1, 0, NULL);
+    own_of_tile(k, l.i);
     emit_tile(k, operand, l.i);
     loop_end(u, &l);
     LLVMBuildRetVoid(u->b);
@@ -535,23 +336,23 @@ has_blocks(const Side *s, bool tail)
 }
 
 void
-lower_contract_bf16(Maker *k, Lowered *out)
+lower_contract_dot(Maker *k, Lowered *out)
 {
     const Contraction *c = k->c;
 
     for (int r = 0; r < 2; r++)
         for (int l = 0; l < 2; l++)
             if (has_blocks(&c->row, r) && has_blocks(&c->lane, l))
-                k->micro[r][l] = make_pair_micro(k, r, l);
+                k->micro[r][l] = make_dot_micro(k, r, l);
     if (c->walk == WALK_ROWS)
         k->transpose = make_transpose(k);
     for (int i = 0; i < 2; i++)
         if (packing_at(c, i))
-            k->pair_pack[i] = make_pair_pack(k, side_at(c, i));
+            k->word_pack[i] = make_word_pack(k, side_at(c, i));
     for (int i = 0; i < 2; i++)
         if (packing_at(c, i) == PACK_SHARED) {
             out->kernel[out->phases] = make_panels(k, i);
-            out->tiles[out->phases++] = pair_panel_count(c, side_at(c, i));
+            out->tiles[out->phases++] = word_panel_count(c, side_at(c, i));
         }
     out->kernel[out->phases] = make_tiles(k);
     out->tiles[out->phases++] = c->tiles;
