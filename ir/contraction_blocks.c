@@ -205,7 +205,9 @@ pack_cost(const Chooser *h, const Choice *t)
     if (is_unit(&lane[0], t->lane_side))
         each = 0.2 + 1.0 / (double)t->lane_inner;
     else if (sum && vec_last(sum).in[t->lane_side] == 1)
-        each = h->c->leader->op == OP_contract ? 0.3 : 0.8;
+        each = h->c->leader->op == OP_contract ? 0.3
+               : t->lane_inner < t->lanes      ? 2 /* element by element */
+                                               : 0.8;
     return each;
 }
 
@@ -316,7 +318,8 @@ try_lanes(Chooser *h, Choice t)
 {
     const Axis *lane = h->list[t.lane_side];
     int64_t whole = (lane[0].size + t.lanes - 1) / t.lanes;
-    int64_t registers = h->m->registers;
+    int64_t registers =
+        h->c->both && h->c->outside ? h->m->registers / 2 : h->m->registers;
 
     for (int64_t v = 1; v <= 4 && v <= whole; v++) {
         t.lane_inner = v * t.lanes;
