@@ -216,6 +216,7 @@ contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
         c->of[i] = value_at(c->graph, c->leader->in[i])->type.dtype;
         c->pairs = c->pairs || c->of[i] == DT_BF16;
     }
+    c->begins = c->leader->nin > 2;
     read_classes(&r);
     read_leader(&r);
     c->k = axes_size(r.list[SUM], 0);

@@ -74,6 +74,7 @@ typedef struct Contraction {
     int64_t bytes; /* of an element */
     DType of[2];   /* of the operands */
     bool pairs;    /* one of them at least is bf16: contraction_bf16.c */
+    bool begins;   /* the sums begin from a third operand */
     int classes;
     int *class_of; /* ValueId of `graph` -> class, for what maps read */
     Axis *batch, *sum;

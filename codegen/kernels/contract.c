@@ -20,6 +20,9 @@ typedef struct Tile {
 
 typedef enum Work { WORK_SUM = 1, WORK_END = 2 } Work;
 
+typedef void Emit(Maker *k, LLVMValueRef sums, const Spot *row,
+                  const Spot *lane, LLVMValueRef *at);
+
 /* ---- pieces of index arithmetic
  * ----------------------------------------------- */
 
@@ -226,23 +229,24 @@ copy_at(Maker *k, LLVMValueRef *at)
     return copy;
 }
 
-/* What follows the sums of a block, where its last terms have been added. */
+/* What comes before or behind the sums of a block; `when` this is the outside
+   index, NULL: always. */
 static void
-emit_block_end(Maker *k, const Tile *t, LLVMValueRef sums, const Spot *row,
-               const Spot *lane, LLVMValueRef *at)
+emit_beside(Maker *k, Emit *emit, LLVMValueRef when, LLVMValueRef sums,
+            const Spot *row, const Spot *lane, LLVMValueRef *at)
 {
     Unit *u = k->u;
-    LLVMBasicBlockRef end, after;
+    LLVMBasicBlockRef now, after;
 
-    if (!t->last) {
-        emit_tile_end(k, sums, row, lane, at);
+    if (!when) {
+        emit(k, sums, row, lane, at);
         return;
     }
-    end = block_new(u, "end");
+    now = block_new(u, "now");
     after = block_new(u, "after");
-    LLVMBuildCondBr(u->b, t->last, end, after);
-    LLVMPositionBuilderAtEnd(u->b, end);
-    emit_tile_end(k, sums, row, lane, at);
+    LLVMBuildCondBr(u->b, when, now, after);
+    LLVMPositionBuilderAtEnd(u->b, now);
+    emit(k, sums, row, lane, at);
     LLVMBuildBr(u->b, after);
     LLVMPositionBuilderAtEnd(u->b, after);
 }
@@ -280,10 +284,12 @@ emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
     args[5] = to;
     args[6] = truth(u, t->first);
     args[7] = truth(u, t->last);
+    if (work & WORK_SUM && c->begins)
+        emit_beside(k, emit_tile_begin, t->first, args[2], &row, &lane, at);
     if (work & WORK_SUM)
         call_micro(k, &row, &lane, 8, args);
     if (work & WORK_END && !stores_result(c))
-        emit_block_end(k, t, args[2], &row, &lane, at);
+        emit_beside(k, emit_tile_end, t->last, args[2], &row, &lane, at);
     loop_end(u, &rows);
     loop_end(u, &lanes);
 }
