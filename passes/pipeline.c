@@ -5,11 +5,11 @@
 #include "ir/text.h"
 #include "ir/verify.h"
 #include "passes/compact.h"
+#include "passes/pipeline_choice.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { ANY = -1, SAME = -1 };
@@ -326,46 +326,6 @@ print_calls(Text *t, const Call *call, size_t from)
     }
 }
 
-/* -- options, as a pass asks for them ----------------------------------- */
-
-static const PassOption *
-option_of(const PassRun *r, const char *name, char kind)
-{
-    for (int i = 0; i < r->options; i++)
-        if (strcmp(r->option[i].name, name) == 0) {
-            ASSERT(r->option[i].kind == kind);
-            return &r->option[i];
-        }
-    internal_error(__FILE__, __LINE__, name);
-}
-
-int64_t
-opt_int(const PassRun *r, const char *name)
-{
-    return strtoll(option_of(r, name, 'i')->text, NULL, 10);
-}
-
-int64_t
-opt_bytes(const PassRun *r, const char *name)
-{
-    int64_t bytes = 0;
-
-    ASSERT(parse_bytes(option_of(r, name, 'b')->text, &bytes));
-    return bytes;
-}
-
-double
-opt_float(const PassRun *r, const char *name)
-{
-    return strtod(option_of(r, name, 'f')->text, NULL);
-}
-
-const char *
-opt_text(const PassRun *r, const char *name)
-{
-    return option_of(r, name, 's')->text;
-}
-
 /* -- running ------------------------------------------------------------ */
 
 /* Is name in the comma list, or is that "all"? */
@@ -492,21 +452,6 @@ guard_call(const Pipeline *p, PassRun *r, size_t k, bool verify)
     raise_status(g.status, NOWHERE, "%s", text ? text : "out of memory");
 }
 
-double
-seconds_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-void
-tell_seconds(const char *what, double since)
-{
-    fprintf(stderr, "%10.3f ms  %s\n", 1e3 * (seconds_now() - since), what);
-}
-
 static void
 run_step(const Pipeline *p, Module *m, const PipelineOptions *o, size_t k)
 {
@@ -526,8 +471,93 @@ run_step(const Pipeline *p, Module *m, const PipelineOptions *o, size_t k)
     arena_free(r.scratch);
 }
 
+/* -- into how many parts `chunk` cuts ------------------------------------ */
+
+/* What is left to run of a pipeline. */
+typedef struct Rest {
+    const Pipeline *p;
+    const Module *m;
+    PipelineOptions o;
+    size_t from;
+} Rest;
+
 static void
-run_calls(const Pipeline *p, Module *m, const PipelineOptions *o)
+set_parts(Arena *a, Call *c, int64_t parts)
+{
+    Text t = text_new(a);
+
+    text_add(&t, "%lld", (long long)parts);
+    set_option(a, c, "parts", text_str(&t));
+}
+
+/* Runs the rest on a copy of the module; false if there is nothing to cut. */
+static bool
+run_rest(const Rest *rest, Module *m, int64_t parts)
+{
+    Pipeline p = {.arena = m->owner};
+
+    for (size_t k = rest->from; k < vec_len(rest->p->call); k++)
+        vec_push(p.arena, p.call, rest->p->call[k]);
+    set_parts(p.arena, &p.call[0], parts);
+    for (size_t k = 0; k < vec_len(p.call); k++) {
+        run_step(&p, m, &rest->o, k);
+        if (parts > 1 && !module_get(m, "chunk"))
+            return false;
+    }
+    return true;
+}
+
+static Outcome
+try_parts(const void *with, int64_t parts)
+{
+    const Rest *rest = with;
+    Arena *a = arena_new();
+    Module *m = parse_module(a, print_module(a, rest->m), rest->m->file);
+    Outcome x = {0};
+    char *text;
+    Guard g;
+
+    ASSERT(m);
+    if (guarded(&g)) {
+        x.nothing = !run_rest(rest, m, parts);
+        if (!x.nothing)
+            x = plan_outcome(m, rest->o.machine);
+        guard_leave(&g);
+        arena_free(a);
+        return x;
+    }
+    arena_free(a);
+    text = diag_text(&g);
+    arena_defer(rest->p->arena, free, text);
+    diag_free(&g);
+    if (g.status != ST_NO_FIT)
+        raise_status(g.status, NOWHERE, "%s", text ? text : "out of memory");
+    return (Outcome){0};
+}
+
+/* Does call k leave the number of parts to us? */
+static bool
+is_open(const Call *c, const PipelineOptions *o)
+{
+    for (int i = 0; i < c->options; i++)
+        if (o->budget && c->row->run == pass_chunk &&
+            strcmp(c->option[i].name, "parts") == 0)
+            return strcmp(c->option[i].text, "auto") == 0;
+    return false;
+}
+
+static void
+close_parts(Pipeline *p, const Module *m, const PipelineOptions *o, size_t k)
+{
+    Rest rest = {p, m, *o, k};
+
+    rest.o.print_after = NULL;
+    rest.o.time_passes = false;
+    set_parts(p->arena, &p->call[k], choose_parts(try_parts, &rest));
+}
+
+static void
+run_calls(Pipeline *p, Module *m, const PipelineOptions *o)
 {
     const char *stop = o->stop_after;
     bool stopped = false;
@@ -536,6 +566,8 @@ run_calls(const Pipeline *p, Module *m, const PipelineOptions *o)
         raise_if_complained();
     compact_module(m);
     for (size_t k = 0; k < vec_len(p->call) && !stopped; k++) {
+        if (is_open(&p->call[k], o))
+            close_parts(p, m, o, k);
         run_step(p, m, o, k);
         stopped = stop && strcmp(stop, p->call[k].row->name) == 0;
     }

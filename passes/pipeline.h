@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "passes/clock.h"
 #include "passes/pass.h"
 
 typedef struct PipelineOptions {
@@ -25,10 +26,5 @@ const char *preset_text(const char *name);
 
 /* "64MiB", "1.5G", "512k", "1000" -> bytes; false if it is none. */
 bool parse_bytes(const char *text, int64_t *bytes);
-
-/* A clock that never goes back; and what --time-passes prints of a part of the
-   work that began then. */
-double seconds_now(void);
-void tell_seconds(const char *what, double since);
 
 #endif

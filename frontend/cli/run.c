@@ -18,7 +18,7 @@ passes_left(const Module *m)
 {
     switch (m->stage) {
     case ST_MODEL: return "default";
-    case ST_TRAIN: return "fuse,recompute,inplace,workspace,schedule,place";
+    case ST_TRAIN: return "chunk,fuse,recompute,inplace,workspace,schedule,place";
     case ST_ORDER: return "place";
     case ST_PLACED: return "";
     }
@@ -108,7 +108,7 @@ read_printing(const Args *args, PipelineOptions *o)
         NULL
     };
     static const char *const topics[] = {
-        "contract", "fuse",    "kernels",  "place", "recompute",
+        "chunk",    "contract", "fuse",    "kernels",  "place", "recompute",
         "rewrite",  "schedule", NULL};
     const char *log = option(args, OPT_log, NULL);
 
