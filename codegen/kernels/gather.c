@@ -19,6 +19,7 @@ typedef struct Rows {
     DType dtype, index;
     ScatterOp op;
     LLVMValueRef kernel, in, indices, out;
+    LLVMValueRef begin; /* what scatter adds to; NULL: the identity */
 } Rows;
 
 static LLVMValueRef
@@ -181,6 +182,22 @@ join_own(Rows *m, LLVMValueRef o, LLVMValueRef first, LLVMValueRef end)
     loop_end(m->u, &l);
 }
 
+/* What `size` elements from row `row` on hold before anything is joined to
+   them; in place it is there. */
+static void
+emit_begin(Rows *m, LLVMValueRef row, LLVMValueRef size)
+{
+    LLVMBuilderRef b = m->u->b;
+    LLVMValueRef from = NULL, same;
+
+    if (m->begin) {
+        from = row_address(m, m->begin, row);
+        same = LLVMBuildICmp(b, LLVMIntEQ, m->begin, m->out, "");
+        size = LLVMBuildSelect(b, same, constant(m, 0), size, "");
+    }
+    run(m, from, row_address(m, m->out, row), size, false);
+}
+
 /* A unit is an owner: `rows` rows of one part of the result. */
 static void
 emit_scatter(Rows *m, Lowered *out)
@@ -205,8 +222,7 @@ emit_scatter(Rows *m, Lowered *out)
     base = LLVMBuildMul(b, o, constant(m, r.size), "");
     size = LLVMBuildMul(b, LLVMBuildSub(b, end, first, ""),
                         constant(m, r.inner), "");
-    run(m, NULL, row_address(m, m->out, LLVMBuildAdd(b, base, first, "")),
-        size, false);
+    emit_begin(m, LLVMBuildAdd(b, base, first, ""), size);
     join_own(m, o, first, end);
     loop_end(m->u, &l);
     out->tiles[0] = r.outer * owners;
@@ -227,7 +243,9 @@ lower_gather(Unit *u, const Graph *g, NodeId id, const char *name, Lowered *out)
     m.kernel = out->kernel[0] = unit_kernel(u, name);
     m.in = kernel_pointer(u, m.kernel, 0);
     m.indices = kernel_pointer(u, m.kernel, 1);
-    m.out = kernel_pointer(u, m.kernel, 2);
+    m.out = kernel_pointer(u, m.kernel, n->nin);
+    if (n->op == OP_scatter && n->nin > 2)
+        m.begin = kernel_pointer(u, m.kernel, 2);
     if (n->op == OP_gather && type_elements(&g->value[n->out[0]].type))
         emit_gather(&m, out);
     else if (n->op == OP_scatter &&
