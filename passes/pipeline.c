@@ -490,7 +490,8 @@ set_parts(Arena *a, Call *c, int64_t parts)
     set_option(a, c, "parts", text_str(&t));
 }
 
-/* Runs the rest on a copy of the module; false if there is nothing to cut. */
+/* Runs the rest on a copy of the module, or as much as tells whether it fits;
+   false if there is nothing to cut. */
 static bool
 run_rest(const Rest *rest, Module *m, int64_t parts)
 {
@@ -503,6 +504,8 @@ run_rest(const Rest *rest, Module *m, int64_t parts)
         run_step(&p, m, &rest->o, k);
         if (parts > 1 && !module_get(m, "chunk"))
             return false;
+        if (p.call[k].row->run == pass_recompute)
+            break; /* it places what it finds */
     }
     return true;
 }
