@@ -1,21 +1,26 @@
-/* log: one record a step, as CSV (.csv) or JSON lines (.jsonl), and a summary
-   at the end. The fields: step (1, 2, ...), epoch (1, 2, ...), loss, lr, and
-   seconds, the wall time of that step with its data. A loss that is no number
-   is null in JSON. */
+/* log: one record a step, as CSV (.csv), JSON lines (.jsonl) or, in a folder,
+   TensorBoard's events, and a summary at the end. The fields: step (1, 2, ...),
+   epoch (1, 2, ...), loss, lr, and seconds, the wall time of that step with its
+   data. A loss that is no number is null in JSON. */
 #ifndef SNUG_RT_LOG_H
 #define SNUG_RT_LOG_H
+
+#include "runtime/file.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define RT_LOG_BYTES 8192
 
+typedef enum RtLogForm { RT_LOG_CSV, RT_LOG_JSON, RT_LOG_EVENTS } RtLogForm;
+
 typedef struct RtLog {
     const char *path; /* NULL: no log */
     int fd;
-    bool json;
+    RtLogForm form;
     int64_t used;
     char text[RT_LOG_BYTES];
+    char events[RT_PATH_MOST]; /* the file in the folder */
 } RtLog;
 
 typedef struct RtSummary {
@@ -32,7 +37,8 @@ int rt_log_step(RtLog *l, int64_t step, int64_t epoch, double loss, double rate,
 int rt_log_flush(RtLog *l);
 /* One more record of JSON, without a step: `length` characters of text. */
 int rt_log_record(RtLog *l, const char *text, int64_t length);
-/* The summary: the last line of JSON; a comment-free CSV has none. */
+/* The summary: the last line of JSON; events have the evaluation, a CSV has
+   none. */
 int rt_log_end(RtLog *l, const RtSummary *s);
 void rt_log_close(RtLog *l);
 

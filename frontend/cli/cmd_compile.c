@@ -106,7 +106,8 @@ write_code(const Args *args, Module *m, Kind kind, const char *path)
 {
     bool stream = strcmp(path, "-") == 0 || output_is_stream(path);
     const char *to =
-        stream ? output_temporary_file(args->arena, ".o") : output_file(args->arena, path);
+        stream ? output_temporary_file(args->arena, ".o")
+               : output_file(args->arena, path);
     EmitOptions o = emit_options(args, m, path);
 
     emit_module(m, &o, kind == K_LLVM ? EMIT_LLVM : EMIT_ASM, to);
