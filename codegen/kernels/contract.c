@@ -20,9 +20,6 @@ typedef struct Tile {
 
 typedef enum Work { WORK_SUM = 1, WORK_END = 2 } Work;
 
-typedef void Emit(Maker *k, LLVMValueRef sums, const Spot *row,
-                  const Spot *lane, LLVMValueRef *at);
-
 /* ---- pieces of index arithmetic
  * ----------------------------------------------- */
 
@@ -229,24 +226,23 @@ copy_at(Maker *k, LLVMValueRef *at)
     return copy;
 }
 
-/* What comes before or behind the sums of a block; `when` this is the outside
-   index, NULL: always. */
+/* What comes before the sums of a block, or behind; `when` NULL: always. */
 static void
-emit_beside(Maker *k, Emit *emit, LLVMValueRef when, LLVMValueRef sums,
+emit_beside(Maker *k, bool before, LLVMValueRef when, LLVMValueRef sums,
             const Spot *row, const Spot *lane, LLVMValueRef *at)
 {
     Unit *u = k->u;
     LLVMBasicBlockRef now, after;
 
     if (!when) {
-        emit(k, sums, row, lane, at);
+        (before ? emit_tile_begin : emit_tile_end)(k, sums, row, lane, at);
         return;
     }
     now = block_new(u, "now");
     after = block_new(u, "after");
     LLVMBuildCondBr(u->b, when, now, after);
     LLVMPositionBuilderAtEnd(u->b, now);
-    emit(k, sums, row, lane, at);
+    (before ? emit_tile_begin : emit_tile_end)(k, sums, row, lane, at);
     LLVMBuildBr(u->b, after);
     LLVMPositionBuilderAtEnd(u->b, after);
 }
@@ -285,11 +281,11 @@ emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
     args[6] = truth(u, t->first);
     args[7] = truth(u, t->last);
     if (work & WORK_SUM && c->begins)
-        emit_beside(k, emit_tile_begin, t->first, args[2], &row, &lane, at);
+        emit_beside(k, true, t->first, args[2], &row, &lane, at);
     if (work & WORK_SUM)
         call_micro(k, &row, &lane, 8, args);
     if (work & WORK_END && !stores_result(c))
-        emit_beside(k, emit_tile_end, t->last, args[2], &row, &lane, at);
+        emit_beside(k, false, t->last, args[2], &row, &lane, at);
     loop_end(u, &rows);
     loop_end(u, &lanes);
 }

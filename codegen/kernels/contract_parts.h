@@ -54,8 +54,8 @@ bool is_const(LLVMValueRef v, int64_t *x);
 /* void f(ptr rows, ptr lanes, ptr sums, ptr result, i64 from, i64 to, i64
    first, i64 last): adds the terms [from, to) of the blocks' sum to a register
    tile; from zero, unless the sum is walked outside and this is not its first
-   index, or begins from an operand, then from what stands in sums. They go back there, or to the result if
-   it stores them and this is the last index. */
+   index, or begins from an operand, then from what stands in sums. They go back
+   there, or to the result if it stores them and this is the last index. */
 LLVMValueRef make_micro(Maker *k, bool row_tail, bool lane_tail);
 bool stores_result(const Contraction *c);
 /* Element stride of sum axis i in the lanes' operand or their panel. */

@@ -1,8 +1,8 @@
 /* contract: product of two tensors by index labels, as einsum. A label is of
    the batch (in a, b and y), of m (a and y), of n (b and y) or of k (a and b);
    k runs in the order of a's labels. With a third operand each sum begins from
-   its element there and goes on with the first term: a sum cut into pieces, each
-   beginning from what the one before has come to, has the bits of the whole.
+   its element there and goes on with the first term: a sum cut into pieces,
+   each beginning from what the one before has come to, has the whole's bits.
 
    Operands are of one type, f32 or f64; or of bf16, then the result is f32.
    Beside one of bf16 the other may be f32: its elements are rounded as they are
