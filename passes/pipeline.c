@@ -458,7 +458,8 @@ run_step(const Pipeline *p, Module *m, const PipelineOptions *o, size_t k)
     PassRun r = {.m = m,
                  .machine = o->machine,
                  .scratch = arena_new(),
-                 .budget = o->budget};
+                 .budget = o->budget,
+                 .trial = o->trial};
     const char *name = p->call[k].row->name;
     double start = seconds_now();
     FILE *out = o->out ? o->out : stderr;
@@ -556,6 +557,7 @@ close_parts(Pipeline *p, const Module *m, const PipelineOptions *o, size_t k)
 
     rest.o.print_after = NULL;
     rest.o.time_passes = false;
+    rest.o.trial = true;
     set_parts(p->arena, &p->call[k], choose_parts(try_parts, &rest));
 }
 

@@ -13,6 +13,7 @@ typedef struct PipelineOptions {
     const char *print_after; /* comma list of passes, or "all"; NULL: none */
     const char *stop_after;  /* a pass; NULL: run all */
     bool time_passes, no_verify_each;
+    bool trial;              /* only to see whether it fits */
     const char *const *set;  /* "PASS.OPTION=V", NULL-terminated; may be NULL */
     FILE *out;               /* where print_after goes; NULL: stderr */
 } PipelineOptions;

@@ -4,7 +4,7 @@
 #include "ir/base/diag.h"
 #include "ir/cost.h"
 
-enum { PARTS_MOST = 64 };
+enum { PARTS_MOST = 32 };
 
 static bool
 runs_again(const Graph *g)
