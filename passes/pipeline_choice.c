@@ -4,7 +4,7 @@
 #include "ir/base/diag.h"
 #include "ir/cost.h"
 
-enum { PARTS_MOST = 32 };
+enum { PARTS_MOST = 32, VAIN_MOST = 2 };
 
 static bool
 runs_again(const Graph *g)
@@ -35,6 +35,7 @@ choose_parts(TryParts *try_parts, const void *with)
 {
     Outcome best = {0}, x;
     int64_t chosen = 1;
+    int vain = 0; /* tries in a row that made nothing better */
 
     for (int64_t parts = 1; parts <= PARTS_MOST; parts *= 2) {
         x = try_parts(with, parts);
@@ -43,8 +44,12 @@ choose_parts(TryParts *try_parts, const void *with)
         log_line("chunk", "%lld parts: %s, %.6g s%s", (long long)parts,
                  x.fits ? "fits" : "does not fit", x.seconds,
                  x.again ? ", some runs again" : "");
-        if (best.fits && (!x.fits || x.seconds >= best.seconds))
-            break;
+        if (best.fits && (!x.fits || x.seconds >= best.seconds)) {
+            if (++vain == VAIN_MOST)
+                break;
+            continue;
+        }
+        vain = 0;
         best = x;
         chosen = parts;
         if (x.fits && !x.again)
