@@ -53,7 +53,8 @@ file(GLOB tool_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/tools/*.c)
 foreach(source ${tool_sources})
   get_filename_component(name ${source} NAME_WE)
   add_executable(${name} ${source})
-  target_link_libraries(${name} ${test_rooms} Threads::Threads m)
+  target_link_libraries(${name} ${test_rooms} PkgConfig::JANSSON
+    Threads::Threads m)
   target_compile_definitions(${name} PRIVATE TEST_TOOL
     TEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   set_target_properties(${name} PROPERTIES

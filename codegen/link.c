@@ -110,11 +110,27 @@ spawn(Command *c, pid_t *child, int words, const sigset_t *mask)
 static void
 raise_missing(const Command *c, int error)
 {
-    raise_status(ST_INPUT, NOWHERE, "cannot run '%s': %s\n%s", c->argument[0],
-                 strerror(error),
+    raise_status(ST_INPUT, NOWHERE, E(E0702) "cannot run '%s': %s\n%s",
+                 c->argument[0], strerror(error),
                  c->remedy ? c->remedy
                            : "install a C compiler and linker (gcc and "
                              "binutils), or name one in CC");
+}
+
+/* The words of another program, each line indented. */
+static _Noreturn void
+raise_failed(const Command *c, const Text *words)
+{
+    Text t = text_new(c->arena);
+
+    for (const char *s = text_str(words); *s; s += *s == '\n') {
+        size_t n = strcspn(s, "\n");
+
+        text_add(&t, "\n  %.*s", (int)n, s);
+        s += n;
+    }
+    raise_status(ST_INPUT, NOWHERE, E(E0703) "'%s' failed%s", c->argument[0],
+                 text_str(&t));
 }
 
 /* Its status, or -1 and errno where it cannot be started. */
@@ -152,8 +168,7 @@ command_run(Command *c, const char *made)
         raise_missing(c, error);
     if (!WIFEXITED(status) || WEXITSTATUS(status)) {
         unlink(made);
-        raise_status(ST_INPUT, NOWHERE, "'%s' failed: %s", c->argument[0],
-                     text_str(&words));
+        raise_failed(c, &words);
     }
     return words;
 }

@@ -22,6 +22,12 @@ void link_object(Arena *a, const Tools *t, const char *object, LinkKind kind,
 /* The C interface of the library at `path`, beside it: PATH with .h. */
 void link_header(Arena *a, const char *path);
 
+/* The Python module of the shared library at `path`, beside it: libnet.so or
+   net.so has net_model.py. One that is there already and was not made here is
+   never replaced: the first raises for it, before any work. */
+void link_python_allowed(Arena *a, const char *path);
+void link_python(const Module *m, const char *path);
+
 /* The objects of an archive into one object (ld -r by way of the compiler
    driver). */
 void join_objects(Arena *a, const char *archive, const char *path);

@@ -9,16 +9,15 @@
 #include "ir/base/diag.h"
 #include "ir/base/str.h"
 
-/* libmodel.so -> libmodel.h */
-static const char *
-header_path(Arena *a, const char *path)
+const char *
+path_ending(Arena *a, const char *path, const char *ending)
 {
     Text t = text_new(a);
     const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
     size_t n = dot && dot > (slash ? slash : path) ? (size_t)(dot - path)
                                                    : strlen(path);
 
-    text_add(&t, "%.*s.h", (int)n, path);
+    text_add(&t, "%.*s%s", (int)n, path, ending);
     return t.s;
 }
 
@@ -42,7 +41,7 @@ void
 write_header(Arena *a, const char *folder, const char *path)
 {
     Text from = text_new(a), text;
-    const char *to = header_path(a, path), *base = strrchr(path, '/');
+    const char *to = path_ending(a, path, ".h"), *base = strrchr(path, '/');
     FILE *f;
 
     text_add(&from, "%s/rt.h", folder);

@@ -42,8 +42,10 @@ char *beside(Arena *a, const char *path, const char *ending);
 const char *runtime_folder(Arena *a);
 const char *runtime_made(Arena *a, const Tools *t, const char *cache);
 
-/* link_header.c: PATH with the ending .h: the C interface of the library, from
-   rt.h in the runtime's folder. */
+/* link_header.c: libmodel.so -> libmodel.h */
+const char *path_ending(Arena *a, const char *path, const char *ending);
+/* PATH with the ending .h: the C interface of the library, from rt.h in the
+   runtime's folder. */
 void write_header(Arena *a, const char *folder, const char *path);
 
 #endif

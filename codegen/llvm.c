@@ -422,6 +422,29 @@ store(Unit *u, LLVMValueRef v, LLVMValueRef p, unsigned align)
     LLVMSetAlignment(LLVMBuildStore(u->b, v, p), align);
 }
 
+void
+store_past(Unit *u, LLVMValueRef v, LLVMValueRef p)
+{
+    static const char name[] = "nontemporal";
+    LLVMValueRef made = LLVMBuildStore(u->b, v, p);
+    LLVMMetadataRef one =
+        LLVMValueAsMetadata(LLVMConstInt(u->i32, 1, false));
+    unsigned kind =
+        LLVMGetMDKindIDInContext(u->context, name, sizeof name - 1);
+
+    LLVMSetAlignment(made, CACHE_LINE);
+    LLVMSetMetadata(
+        made, kind,
+        LLVMMetadataAsValue(u->context,
+                            LLVMMDNodeInContext2(u->context, &one, 1)));
+}
+
+void
+stores_past_end(Unit *u)
+{
+    LLVMBuildFence(u->b, LLVMAtomicOrderingSequentiallyConsistent, false, "");
+}
+
 LLVMValueRef
 least(Unit *u, LLVMValueRef a, LLVMValueRef b)
 {

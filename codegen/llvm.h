@@ -96,6 +96,12 @@ LLVMValueRef load_masked(Unit *u, DType d, int lanes, LLVMValueRef p,
                          LLVMValueRef count);
 void store_masked(Unit *u, DType d, int lanes, LLVMValueRef v, LLVMValueRef p,
                   LLVMValueRef count);
+enum { CACHE_LINE = 64, PAST_CACHES = 8 << 20 /* bytes too many for them */ };
+/* A store past the caches, for whole cache lines of what is too large for
+   them: the lines are not read first. Others see it
+   behind stores_past_end. */
+void store_past(Unit *u, LLVMValueRef v, LLVMValueRef p);
+void stores_past_end(Unit *u);
 /* No load or store is moved across this place, by any pass. */
 void memory_fence(Unit *u);
 LLVMValueRef splat(Unit *u, LLVMValueRef scalar, int lanes);

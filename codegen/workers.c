@@ -142,7 +142,7 @@ open_board(Arena *a)
                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (p == MAP_FAILED)
-        raise_status(ST_INTERNAL, NOWHERE, "out of memory");
+        raise_status(ST_INTERNAL, NOWHERE, E(E0901) "out of memory");
     arena_defer(a, close_board, p);
     return p;
 }

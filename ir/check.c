@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/check_time.h"
+
 typedef struct Checker {
     Arena *arena;
     const Module *m;
@@ -487,6 +489,15 @@ check_claims(Checker *c)
 }
 
 static void
+check_time_claim(Checker *c)
+{
+    const char *wrong = c->faults ? NULL : check_time(c->arena, c->m);
+
+    if (wrong)
+        fault(c, "time_bound is not proven by time_witness: %s", wrong);
+}
+
+static void
 write_verdict(Checker *c)
 {
     int64_t size = c->m->space[0].size;
@@ -508,6 +519,10 @@ write_verdict(Checker *c)
              "no bound is claimed; the largest live set has "
              "%" PRId64 " bytes\n",
              c->largest);
+    if (module_get(c->m, "time_bound"))
+        tell(c, "bound on time: no schedule in the budget runs nodes again for "
+                "less than %s ps, verified\n",
+             module_get(c->m, "time_bound"));
 }
 
 bool
@@ -529,6 +544,7 @@ check_plan(const Module *m, FILE *report)
     for (size_t i = 0; i < vec_len(m->entry); i++)
         check_entry(&c, m->entry[i]);
     check_claims(&c);
+    check_time_claim(&c);
     write_verdict(&c);
     arena_free(c.arena);
     return c.faults == 0;

@@ -201,23 +201,38 @@ merge_sum(Reading *r)
     return made;
 }
 
-Contraction *
-contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
+/* Which terms dot products take by words. */
+static void
+read_words(Contraction *c)
+{
+    for (int i = 0; i < 2; i++)
+        c->of[i] = value_at(c->graph, c->leader->in[i])->type.dtype;
+    if (c->dtype == DT_I32) {
+        bool bytes = c->of[0] != DT_I16 && c->of[1] != DT_I16;
+
+        c->in_word = bytes ? 4 : 2;
+        c->packed = bytes ? DT_I8 : DT_I16;
+    } else if (c->of[0] == DT_BF16 || c->of[1] == DT_BF16) {
+        c->in_word = 2;
+        c->packed = DT_BF16;
+    }
+}
+
+static Contraction *
+class_new(Arena *a, const Graph *g, NodeId n, int64_t class, const Machine *m)
 {
     Contraction *c = NEW(a, Contraction);
-    Reading r = {.arena = a, .c = c};
+    Reading r = {.arena = a, .c = c, .class = class};
 
     find_leader(c, g, n);
     if (!type_elements(&value_at(c->graph, c->leader->out[0])->type))
         return c; /* nothing to do: no tiles */
     c->dtype = value_at(c->graph, c->leader->out[0])->type.dtype;
     c->bytes = dtype_bytes(c->dtype);
-    for (int i = 0; i < 2; i++) {
-        c->of[i] = value_at(c->graph, c->leader->in[i])->type.dtype;
-        c->pairs = c->pairs || c->of[i] == DT_BF16;
-    }
+    read_words(c);
     c->begins = c->leader->nin > 2;
     read_classes(&r);
+    c->start = NEWN(a, int64_t, c->classes);
     read_leader(&r);
     c->k = axes_size(r.list[SUM], 0);
     c->split = c->split > 1 && c->k ? c->split : 1;
@@ -226,7 +241,48 @@ contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
     c->batch = r.list[BATCH]; /* not merged: an image's band is one of them */
     if (c->split > 1 && vec_len(c->sum) > 1)
         c->outside = true;
-    (c->pairs ? contraction_choose_bf16 : contraction_choose)(
+    c->product = c->leader->op == OP_contract ||
+                 (!c->image[0].on && !c->both && !c->outside &&
+                  (vec_len(c->sum) == 1 || !c->k));
+    (c->in_word ? contraction_choose_dot : contraction_choose)(
         a, c, merge(&r, r.list[LEFT]), merge(&r, r.list[RIGHT]), m);
+    if (c->tiles < m->workers)
+        c->scratch.shares = c->tiles;
     return c;
+}
+
+static int64_t
+most_of(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* They run one after the other in the same scratch. */
+static void
+share_scratch(Contraction *first)
+{
+    Scratch most = {0};
+    bool by_tile = true;
+
+    for (Contraction *c = first; c; c = c->next) {
+        by_tile = by_tile && c->scratch.shares;
+        most.shares = most_of(most.shares, c->scratch.shares);
+        most.shared = most_of(most.shared, c->scratch.shared);
+        most.each = most_of(most.each, c->scratch.each);
+    }
+    most.shares = by_tile ? most.shares : 0;
+    for (Contraction *c = first; c; c = c->next)
+        c->scratch = most;
+}
+
+Contraction *
+contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
+{
+    Contraction *first = class_new(a, g, n, 0, m), *last = first;
+    int64_t classes = pixel_classes(first->graph, first->leader);
+
+    for (int64_t i = 1; i < classes; i++)
+        last = last->next = class_new(a, g, n, i, m);
+    share_scratch(first);
+    return first;
 }

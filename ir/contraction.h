@@ -67,21 +67,27 @@ typedef enum Walk {
 } Walk;
 
 typedef struct Contraction {
+    struct Contraction *next; /* for other elements of the result, afterwards */
     const Graph *graph; /* that holds the leader: a body, or the node's */
     const Node *leader;
     bool group; /* there are maps beside the leader */
     DType dtype;   /* of the sums */
     int64_t bytes; /* of an element */
     DType of[2];   /* of the operands */
-    bool pairs;    /* one of them at least is bf16: contraction_bf16.c */
+    int in_word;   /* terms that dot products take at once, from 32 bits; 0:
+                      one by one. contraction_dot.c */
+    DType packed;  /* those terms, as they stand in panels */
     bool begins;   /* the sums begin from a third operand */
     int classes;
     int *class_of; /* ValueId of `graph` -> class, for what maps read */
+    int64_t *start; /* where index 0 of all axes stands, a class each */
     Axis *batch, *sum;
     Image image[2];
     int64_t k, split, part; /* part: terms of each of the split's parts */
     bool outside;           /* sum[0] is walked outside of the blocks */
     int64_t bands;          /* of an image in sum[0] */
+    bool product; /* of matrices: a contract, or a convolution without copies
+                     whose sum is one axis */
     bool both; /* the lanes' axis runs through the rows' operand, too, which is
                   read as vectors: depthwise convolutions */
     bool blocked;           /* sum[0] cuts one axis, its last block is short */
@@ -90,6 +96,7 @@ typedef struct Contraction {
     Side row, lane;
     Packing packing; /* of the lane operand */
     Walk walk;
+    bool rows_first; /* in a tile, each block of rows meets all lanes at once */
     int64_t vectors; /* of a register tile's row */
     int64_t tiles;   /* 0: the result has no elements */
     int64_t inside;  /* terms of the sum within the blocks */
@@ -100,13 +107,15 @@ typedef struct Contraction {
     int64_t copy[2], panel, sums;
     Scratch scratch;
 
-    /* pairs: */
+    /* in_word: */
     Packing row_packing; /* of the row operand */
     int64_t depth;       /* terms that a panel holds at most */
     int64_t row_panels;  /* scratch: shared, or of a worker */
 } Contraction;
 
-/* Of a product or convolution, or a group led by one. */
+/* Of a product or convolution, or a group led by one; of the input gradient of
+   a strided convolution, those of the pixels that come first by their places
+   modulo the strides. */
 Contraction *contraction_new(Arena *a, const Graph *g, NodeId n,
                              const Machine *m);
 
@@ -120,7 +129,8 @@ int64_t axes_size(const Axis *axis, size_t from);
 
 enum {
     BLOCK_TERMS = 256, /* of a sum that is walked in blocks, about */
-    BLOCK_ROWS = 1024  /* of a tile of such a sum, about, at most */
+    BLOCK_ROWS = 1024, /* of a tile of such a sum, about, at most */
+    CACHE_WAY = 4096   /* bytes at whose multiples addresses share a set */
 };
 
 /* Blocks of the sum (if wanted), panels (if wanted), tiles and scratch, once
@@ -131,13 +141,16 @@ void lay_tiles(Arena *a, Contraction *c, bool panels, bool blocks, double cost,
 void contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
                         const Machine *m);
 
-/* The same for products of bf16. Terms go by pairs, from the start of each part
-   of a split; a panel holds `pair_width` rows or lanes of each pair. */
-void contraction_choose_bf16(Arena *a, Contraction *c, Axis *left, Axis *right,
-                             const Machine *m);
-int64_t pair_count(int64_t terms);
-int64_t pair_width(const Contraction *c, const Side *s);
-int64_t pair_panel_bytes(const Contraction *c, const Side *s, Packing packing);
-int64_t pair_panel_count(const Contraction *c, const Side *s);
+/* The same for products of bf16 and of whole numbers. Terms go by words of two
+   or four, from the start of each part of a split; a panel holds `word_width`
+   rows or lanes of each word. */
+void contraction_choose_dot(Arena *a, Contraction *c, Axis *left, Axis *right,
+                            const Machine *m);
+int64_t word_count(const Contraction *c, int64_t terms);
+int64_t word_width(const Contraction *c, const Side *s);
+int64_t word_panel_bytes(const Contraction *c, const Side *s, Packing packing);
+int64_t word_panel_count(const Contraction *c, const Side *s);
+/* Terms of 8 bits, both signed or both not: dot products want one of each. */
+bool words_want_flip(const Contraction *c);
 
 #endif

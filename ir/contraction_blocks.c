@@ -10,7 +10,6 @@
 
 enum {
     SPREAD_MOST = 1 << 18, /* bytes over which unpacked vectors may lie */
-    CACHE_WAY = 4096,      /* bytes at whose multiples addresses share a set */
     SET_ROWS = 8,          /* that a set has room for */
 };
 
@@ -83,10 +82,23 @@ far_bytes(const Chooser *h, const Choice *t, double rows, double vectors)
         far += rows * bytes;
     if (width * k * bytes > 0.6 * (double)h->m->l1)
         far += width * bytes;
-    if (c->leader->op != OP_contract &&
+    if (!c->product &&
         width * k * bytes > 0.4 * (double)h->m->l2)
-        far += 2 * width * bytes; /* a panel that leaves the second cache */
+        far += width * bytes; /* a panel that leaves the second cache */
     return far;
+}
+
+/* Rows of a weight read where they stand, whose terms are pages apart. */
+static bool
+rows_scatter(const Chooser *h, const Choice *t)
+{
+    const Contraction *c = h->c;
+    int operand = !t->lane_side;
+    double all = (double)axes_size(h->list[operand], 0) * (double)c->k;
+
+    return !c->product && !c->outside && !c->image[operand].on && c->sum &&
+           vec_last(c->sum).in[operand] * c->bytes >= CACHE_WAY &&
+           all * (double)c->bytes > (double)h->m->l1;
 }
 
 /* Rows whose elements fall into one set of the first cache, more than it has
@@ -115,6 +127,10 @@ step_cost(const Chooser *h, const Choice *t, double rows, double vectors)
     double far = far_bytes(h, t, rows, vectors) / h->m->vector_bytes;
     double streams = rows > 16 ? (rows - 16) * 0.05 : 0;
 
+    if (!h->c->product)
+        loads *= 1.25;
+    if (rows_scatter(h, t))
+        far += 8;
     if (rows_collide(h, t, rows))
         loads += rows;
     return fmax(fmax(work, loads), 8) + 0.25 + 1.2 * far + streams;
@@ -139,20 +155,45 @@ vectors_of(const Choice *t)
     return (t->lane_inner * t->lane_outer + t->lanes - 1) / t->lanes;
 }
 
+/* Batch indices that read the same of the lanes' operand. */
+static int64_t
+repeats(const Chooser *h, const Choice *t)
+{
+    const Axis *batch = h->c->batch;
+    int64_t times = 1;
+
+    for (size_t i = 0; i < vec_len(batch); i++)
+        if (!batch[i].in[t->lane_side])
+            times *= batch[i].size;
+    return times;
+}
+
 /* Must, or should, the lane operand be packed? */
 static bool
 wants_panels(const Chooser *h, const Choice *t)
 {
     const Axis *lane = h->list[t->lane_side], *sum = h->c->sum;
     int operand = t->lane_side;
-    int64_t rows = axes_size(h->list[!t->lane_side], 0), far;
+    int64_t rows = axes_size(h->list[!t->lane_side], 0), far = 0;
 
-    if (!is_unit(&lane[0], operand) || is_dense(t))
+    rows *= repeats(h, t);
+    if (is_dense(t))
         return true;
-    if (h->c->image[operand].on || h->c->outside || !sum)
+    if (!h->c->k)
         return false;
-    far = sum[0].in[operand] * sum[0].size * h->c->bytes;
-    return far > SPREAD_MOST && rows >= 96;
+    if (!is_unit(&lane[0], operand))
+        return true;
+    if (h->c->image[operand].on || !sum)
+        return false;
+    if (h->c->outside)
+        return vec_last(sum).in[operand] * h->c->bytes >= CACHE_WAY / 4 &&
+               !h->c->both && rows >= 96;
+    if (h->c->leader->op != OP_contract)
+        return rows >= 96;
+    for (size_t i = 0; i < vec_len(sum); i++)
+        if (sum[i].in[operand] * sum[i].size > far)
+            far = sum[i].in[operand] * sum[i].size;
+    return far * h->c->bytes > SPREAD_MOST && rows >= 96;
 }
 
 static double
@@ -164,7 +205,7 @@ pack_cost(const Chooser *h, const Choice *t)
     if (is_unit(&lane[0], t->lane_side))
         each = 0.2 + 1.0 / (double)t->lane_inner;
     else if (sum && vec_last(sum).in[t->lane_side] == 1)
-        each = 0.3;
+        each = h->c->leader->op == OP_contract ? 0.3 : 0.8;
     return each;
 }
 
@@ -220,6 +261,8 @@ choice_cost(const Chooser *h, const Choice *t)
         (k * step_cost(h, t, rows, vectors) + tile_cost(h, t, rows, vectors));
     if (wants_panels(h, t))
         panels = k * (double)axes_size(lane, 0) * pack_cost(h, t);
+    if (!h->c->outside && !h->c->image[t->lane_side].on)
+        panels /= (double)repeats(h, t);
     if (h->blocks) /* once a tile */
         panels *= ceil((double)axes_size(row, 0) / BLOCK_ROWS);
     return cost + panels;
@@ -273,7 +316,7 @@ try_lanes(Chooser *h, Choice t)
 {
     const Axis *lane = h->list[t.lane_side];
     int64_t whole = (lane[0].size + t.lanes - 1) / t.lanes;
-    int64_t registers = h->c->both ? h->m->registers / 2 : h->m->registers;
+    int64_t registers = h->m->registers;
 
     for (int64_t v = 1; v <= 4 && v <= whole; v++) {
         t.lane_inner = v * t.lanes;
@@ -351,7 +394,7 @@ contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
     h.full = (int)(m->vector_bytes / c->bytes);
     if (h.full < 2)
         h.full = 2;
-    h.blocks = c->leader->op == OP_contract && vec_len(c->sum) == 1 &&
+    h.blocks = c->product && vec_len(c->sum) == 1 &&
                c->split == 1 && c->k > BLOCK_TERMS * 3 / 2 &&
                axes_size(left, 0) >= 96 && axes_size(right, 0) >= 96;
     try_side(&h, left, right, 1);

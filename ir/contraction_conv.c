@@ -2,13 +2,17 @@
    products: images in copies with zeros around, cut into bands. */
 #include "ir/base/diag.h"
 #include "ir/contraction_reading.h"
+#include "ir/ops/geometry.h"
 
 enum {
     COPY_MOST = 1 << 17,  /* bytes of an image's copy */
     SHARE_MOST = 1 << 19, /* of several images' */
-    TERMS_MOST = 3 << 19, /* of those that a weight gradient takes at once */
+    TERMS_MOST = 1 << 18, /* of those that a weight gradient takes at once */
     BAND_MOST = 1 << 18,  /* of what a weight gradient reads at once */
-    CHANNELS_MOST = 64    /* of a depthwise image's copy */
+    CHANNELS_MOST = 64,   /* of a copy, depthwise or for a weight gradient */
+    COPIES_LEAST = 6,     /* of depthwise images, so that threads share them */
+    OUTS_MOST = 128,      /* that a weight gradient takes at once, about */
+    NEAR_MOST = 256       /* the same of channels and of pixels in place */
 };
 
 /* Strides of images and weights along (images, channels, rows, columns). */
@@ -105,12 +109,51 @@ forward_image(const Conv *v)
     return m;
 }
 
+/* The pixels of one class along rows or columns: `count` of them, `stride`
+   apart from `first`; those of the taps that count for them, and how they walk
+   the gradient, where pixel 0 has its first tap at `origin`. */
+typedef struct Class {
+    int64_t first, stride, count;
+    int64_t taps, tap_first, tap_step;
+    int64_t spread, dilation, origin;
+} Class;
+
+static int64_t
+divisor(int64_t a, int64_t b)
+{
+    return b ? divisor(b, a % b) : a;
+}
+
+/* d: 0 rows, 1 columns; first: of its pixels. */
+static Class
+class_of(const Conv *v, int d, int64_t first)
+{
+    int64_t stride = geometry_apart(v->stride) ? v->stride[d] : 1;
+    int64_t common = divisor(stride, v->dilation[d]), tap = 0;
+    int64_t taps = d ? v->wide : v->tall, before = d ? v->left : v->top;
+    int64_t pixels = (d ? v->width : v->height) - first;
+    Class c = {.first = first,
+               .stride = stride,
+               .tap_step = stride / common,
+               .spread = v->stride[d] / stride,
+               .dilation = v->dilation[d] / common};
+
+    while (tap < taps && (first + before - tap * v->dilation[d]) % stride)
+        tap++;
+    c.tap_first = tap;
+    c.taps = (taps - tap + c.tap_step - 1) / c.tap_step;
+    c.count = pixels > 0 ? (pixels + stride - 1) / stride : 0;
+    if (c.taps)
+        c.origin = (first + before - tap * v->dilation[d]) / stride;
+    return c;
+}
+
 /* The gradient's image of the input gradient: taps run backwards over it. */
 static Image
-gradient_image(const Conv *v)
+gradient_image(const Conv *v, const Class *y, const Class *x)
 {
-    int64_t down = (v->tall - 1) * v->dilation[0];
-    int64_t across = (v->wide - 1) * v->dilation[1];
+    int64_t down = y->taps ? (y->taps - 1) * y->dilation : 0;
+    int64_t across = x->taps ? (x->taps - 1) * x->dilation : 0;
     Image m = {.channels = v->out,
                .height = v->rows,
                .width = v->columns,
@@ -119,16 +162,18 @@ gradient_image(const Conv *v)
                .from_channel = v->y.channel,
                .from_row = v->y.row,
                .from_column = v->y.column,
-               .rows = v->height + down,
-               .columns = v->width + across,
-               .top = down - v->top,
-               .left = across - v->left,
-               .spread_rows = v->stride[0],
-               .spread_columns = v->stride[1],
+               .rows = y->count + down,
+               .columns = x->count + across,
+               .top = down - y->origin,
+               .left = across - x->origin,
+               .spread_rows = y->spread,
+               .spread_columns = x->spread,
                .band = -1};
 
-    m.on = m.top || m.left || m.rows != m.height || m.columns != m.width ||
-           m.spread_rows != 1 || m.spread_columns != 1;
+    m.on = y->taps && x->taps &&
+           (m.top > 0 || m.left > 0 || m.rows - m.top > m.height ||
+            m.columns - m.left > m.width || m.spread_rows != 1 ||
+            m.spread_columns != 1);
     return m;
 }
 
@@ -151,23 +196,27 @@ band_rows(const Image *m, int64_t rows, int64_t stride, int64_t reach,
     return best;
 }
 
-/* Cuts the copy into bands of `cut` rows of the result: a batch axis. d: axis
-   of C. */
+/* The axis that was added last goes on by `by` results a step. */
 static void
-add_band(Reading *r, Image *m, int d, int64_t bands, int64_t cut,
+step_by(Reading *r, Role role, int64_t by)
+{
+    for (int i = 0; i < r->c->classes; i++)
+        vec_last(r->list[role]).at[i] *= by;
+}
+
+/* Cuts the copy into bands of `cut` rows, `step` rows of the result: a batch
+   axis. d: axis of C. */
+static void
+add_band(Reading *r, Image *m, int d, int64_t bands, int64_t cut, int64_t step,
          int64_t stride, int64_t reach)
 {
-    Axis *x;
-
     if (bands < 2)
         return;
     m->rows = (cut - 1) * stride + reach;
     m->step = cut * stride;
     axis_add(r, BATCH, d, bands, 0, 0);
     m->band = (int)vec_len(r->list[BATCH]) - 1;
-    x = &vec_last(r->list[BATCH]);
-    for (int i = 0; i < r->c->classes; i++)
-        x->at[i] *= cut;
+    step_by(r, BATCH, step);
 }
 
 /* Strides of what is read: of the copy, or of the source. */
@@ -180,11 +229,13 @@ image_steps(const Conv *v, Image *m, const Steps *source)
     return (Steps){source->image, m->to_channel, m->to_row, m->to_column};
 }
 
-/* A product over images: rows and columns of its result are one side, one
-   group's channels the other. */
+/* A product over images: rows and columns of its result, or those of a class,
+   are one side, one group's channels the other. */
 typedef struct Imaging {
     int64_t rows, columns, channels; /* of the result */
-    int64_t stride[2], tap[2];       /* of the image read; taps: may be < 0 */
+    int64_t apart[2];                /* distance of its rows and columns */
+    int64_t stride[2];               /* theirs in the image read */
+    int64_t taps[2], tap[2];         /* and how far they step; may be < 0 */
     Steps source, weight; /* weight: channel: of the sum, image: of results */
 } Imaging;
 
@@ -195,17 +246,21 @@ is_depthwise(const Conv *v)
     return v->nhwc && v->groups > 1 && v->in == 1 && v->out == 1;
 }
 
-/* Channels that a copy for a depthwise product holds: the most that divide
-   them. */
+/* Channels that a copy for a depthwise product holds: the most that divide them
+   and leave tiles enough, each of them being done `times`. */
 static int64_t
-depthwise_channels(const Conv *v, const Image *m)
+depthwise_channels(const Conv *v, const Image *m, int64_t times)
 {
-    int64_t most = v->groups;
+    int64_t best = v->groups;
 
-    for (int64_t i = CHANNELS_MOST; m->on && i >= 16; i -= 16)
-        if (v->groups % i == 0)
-            return i;
-    return most;
+    for (int64_t i = CHANNELS_MOST; m->on && i >= 16; i -= 16) {
+        if (v->groups % i)
+            continue;
+        best = i;
+        if (v->groups / i * times >= COPIES_LEAST)
+            break;
+    }
+    return best;
 }
 
 /* Groups as a batch axis: `count` indices, each of `step` results along d. */
@@ -214,8 +269,7 @@ add_groups(Reading *r, int d, int64_t count, int64_t step, int64_t left,
            int64_t right)
 {
     axis_add(r, BATCH, d, count, left, right);
-    for (int i = 0; i < r->c->classes; i++)
-        vec_last(r->list[BATCH]).at[i] *= step;
+    step_by(r, BATCH, step);
 }
 
 /* Small images with channels last share a copy: as many as divide `batch`, in
@@ -242,43 +296,60 @@ add_images(Reading *r, const Conv *v, const Image *m, const Imaging *p)
     int64_t beside = v->nhwc && !m->on ? v->batch : m->images;
 
     axis_add(r, BATCH, 0, v->batch / beside, beside * p->source.image, 0);
-    for (int i = 0; i < r->c->classes; i++)
-        vec_last(r->list[BATCH]).at[i] *= beside;
+    step_by(r, BATCH, beside);
     add_groups(r, v->axis[1], both ? v->groups / each : v->groups,
                both ? each : p->channels, each * p->source.channel,
                (both ? each : v->out) * v->w.image);
 }
 
+/* How far behind index 0 the first row or column that is read stands. */
+static int64_t
+steps_back(const Imaging *p, int d)
+{
+    return p->tap[d] < 0 && p->taps[d] ? (p->taps[d] - 1) * -p->tap[d] : 0;
+}
+
+/* Pixels, images that share a copy or stand side by side, and the sum. */
+static void
+add_pixels(Reading *r, const Conv *v, const Image *m, const Imaging *p,
+           int64_t rows, const Steps *x)
+{
+    if (!m->on && v->nhwc)
+        axis_add(r, LEFT, 0, v->batch, p->source.image, 0);
+    axis_add(r, LEFT, v->axis[2], rows, p->stride[0] * x->row, 0);
+    step_by(r, LEFT, p->apart[0]);
+    if (m->on)
+        axis_add(r, LEFT, 0, m->images, m->to_image, 0);
+    axis_add(r, LEFT, v->axis[3], p->columns, p->stride[1] * x->column, 0);
+    step_by(r, LEFT, p->apart[1]);
+    axis_add(r, SUM, -1, p->taps[0], p->tap[0] * x->row, p->weight.row);
+    axis_add(r, SUM, -1, p->taps[1], p->tap[1] * x->column, p->weight.column);
+}
+
 static void
 read_imaging(Reading *r, const Conv *v, Image *m, const Imaging *p)
 {
-    int64_t reach = (v->tall - 1) * v->dilation[0] + 1, cut, terms;
+    int64_t far = p->tap[0] < 0 ? -p->tap[0] : p->tap[0];
+    int64_t reach = (p->taps[0] - 1) * far + 1, cut, terms = m->channels;
     Steps x;
 
-    terms = m->channels;
     r->c->both = is_depthwise(v);
     if (r->c->both)
-        m->channels = depthwise_channels(v, m);
+        m->channels = depthwise_channels(v, m, v->batch);
     share_copy(r, v, m, v->batch, SHARE_MOST);
     cut = band_rows(m, p->rows, p->stride[0], reach, r->c->bytes);
     add_images(r, v, m, p);
-    add_band(r, m, v->axis[2], p->rows / cut, cut, p->stride[0], reach);
+    add_band(r, m, v->axis[2], p->rows / cut, cut, cut * p->apart[0],
+             p->stride[0], reach);
     x = image_steps(v, m, &p->source);
-    if (p->tap[0] < 0)
-        m->lead = (v->tall - 1) * v->dilation[0] * x.row +
-                  (v->wide - 1) * v->dilation[1] * x.column;
+    m->lead = steps_back(p, 0) * x.row + steps_back(p, 1) * x.column;
+    if (!m->on)
+        m->lead -= m->top * x.row + m->left * x.column;
     if (r->c->both)
         axis_add(r, RIGHT, v->axis[1], m->channels, x.channel, v->w.image);
     else
         axis_add(r, RIGHT, v->axis[1], p->channels, 0, p->weight.image);
-    if (!m->on && v->nhwc)
-        axis_add(r, LEFT, 0, v->batch, p->source.image, 0);
-    axis_add(r, LEFT, v->axis[2], cut, p->stride[0] * x.row, 0);
-    if (m->on)
-        axis_add(r, LEFT, 0, m->images, m->to_image, 0);
-    axis_add(r, LEFT, v->axis[3], p->columns, p->stride[1] * x.column, 0);
-    axis_add(r, SUM, -1, v->tall, p->tap[0] * x.row, p->weight.row);
-    axis_add(r, SUM, -1, v->wide, p->tap[1] * x.column, p->weight.column);
+    add_pixels(r, v, m, p, cut, &x);
     axis_add(r, SUM, -1, terms, x.channel, p->weight.channel);
     r->c->split = 1;
 }
@@ -290,7 +361,9 @@ read_conv(Reading *r, const Conv *v)
     Imaging p = {.rows = v->rows,
                  .columns = v->columns,
                  .channels = v->out,
+                 .apart = {1, 1},
                  .stride = {v->stride[0], v->stride[1]},
+                 .taps = {v->tall, v->wide},
                  .tap = {v->dilation[0], v->dilation[1]},
                  .source = v->x,
                  .weight = v->w};
@@ -299,20 +372,52 @@ read_conv(Reading *r, const Conv *v)
     read_imaging(r, v, m, &p);
 }
 
+/* Of the pixels that go by their places modulo the strides, or of all. */
+static int64_t
+classes_along(const Conv *v, int d)
+{
+    int64_t pixels = d ? v->width : v->height;
+
+    if (!geometry_apart(v->stride))
+        return 1;
+    return pixels < v->stride[d] ? pixels : v->stride[d];
+}
+
 static void
 read_conv_grad_input(Reading *r, const Conv *v)
 {
     Image *m = &r->c->image[0];
-    Imaging p = {.rows = v->height,
-                 .columns = v->width,
+    int64_t across = classes_along(v, 1);
+    Class y = class_of(v, 0, r->class / across);
+    Class x = class_of(v, 1, r->class % across);
+    Imaging p = {.rows = y.count,
+                 .columns = x.count,
                  .channels = v->in,
+                 .apart = {y.stride, x.stride},
                  .stride = {1, 1},
-                 .tap = {-v->dilation[0], -v->dilation[1]},
+                 .taps = {y.taps, x.taps},
+                 .tap = {-y.dilation, -x.dilation},
                  .source = v->y,
-                 .weight = {v->w.channel, v->w.image, v->w.row, v->w.column}};
+                 .weight = {v->w.channel, v->w.image, y.tap_step * v->w.row,
+                            x.tap_step * v->w.column}};
 
-    *m = gradient_image(v);
+    *m = gradient_image(v, &y, &x);
+    r->c->image[1].lead =
+        y.tap_first * v->w.row + x.tap_first * v->w.column;
+    for (int i = 0; i < r->c->classes; i++)
+        r->c->start[i] = y.first * r->shape[i * MAXRANK + v->axis[2]] +
+                         x.first * r->shape[i * MAXRANK + v->axis[3]];
     read_imaging(r, v, m, &p);
+}
+
+/* Channels of a copy for a weight gradient: few, so that a copy serves all taps
+   and many channels of the result. */
+static int64_t
+weight_channels(const Conv *v, const Image *m)
+{
+    bool cut = v->nhwc && m->on && v->in % CHANNELS_MOST == 0;
+
+    return cut ? CHANNELS_MOST : v->in;
 }
 
 /* Rows of the result's gradient that a weight gradient takes at once, so that
@@ -322,13 +427,19 @@ static int64_t
 term_rows(const Reading *r, const Conv *v, const Image *m)
 {
     int64_t reach = (v->tall - 1) * v->dilation[0] + 1;
-    int64_t outs = r->c->both ? m->channels : v->out;
+    int64_t outs = r->c->both ? m->channels : v->out, in = m->channels;
 
+    if (m->channels < v->in && outs > OUTS_MOST)
+        outs = OUTS_MOST;
+    if (!m->on && outs > NEAR_MOST)
+        outs = NEAR_MOST;
+    if (!m->on && in > NEAR_MOST)
+        in = NEAR_MOST;
     if (!v->nhwc || v->height != v->rows * v->stride[0])
         return v->rows;
     for (int64_t cut = v->rows; cut > 1; cut--) {
         int64_t high = (cut - 1) * v->stride[0] + reach;
-        int64_t bytes = (m->channels * high * m->columns +
+        int64_t bytes = (in * high * m->columns +
                          outs * cut * v->columns) *
                         r->c->bytes;
 
@@ -336,6 +447,18 @@ term_rows(const Reading *r, const Conv *v, const Image *m)
             return cut;
     }
     return 1;
+}
+
+/* Small images in place that a weight gradient takes at once. */
+static int64_t
+near_images(const Conv *v, int64_t split)
+{
+    int64_t most = v->batch % split ? 1 : v->batch / split, images = most;
+
+    while (images > 1 &&
+           (most % images || images * v->rows * v->columns > NEAR_MOST))
+        images--;
+    return v->nhwc ? images : 1;
 }
 
 /* The taps of the weight, and its channels, as rows or lanes. */
@@ -351,7 +474,7 @@ add_weights(Reading *r, const Conv *v, const Image *m, const Steps *x)
     axis_add(r, LEFT, v->axis[2], v->tall, v->dilation[0] * x->row, 0);
     axis_add(r, LEFT, v->axis[3], v->wide, v->dilation[1] * x->column, 0);
     if (v->nhwc)
-        axis_add(r, LEFT, 3, v->in, x->channel, 0);
+        axis_add(r, LEFT, 3, both ? v->in : m->channels, x->channel, 0);
 }
 
 static void
@@ -364,12 +487,14 @@ read_conv_grad_weight(Reading *r, const Conv *v)
 
     *m = forward_image(v);
     c->both = is_depthwise(v);
-    if (c->both)
-        m->channels = depthwise_channels(v, m);
     c->split = node_int(c->leader, "split");
+    m->channels = c->both ? depthwise_channels(v, m, c->split)
+                          : weight_channels(v, m);
     share_copy(r, v, m, v->batch % c->split ? 1 : v->batch / c->split,
                TERMS_MOST);
     cut = m->images > 1 ? v->rows : term_rows(r, v, m);
+    if (!m->on && cut == v->rows)
+        m->images = near_images(v, c->split);
     c->bands = v->rows / cut;
     m->by_term = m->on && c->bands > 1;
     if (m->by_term) {
@@ -384,14 +509,33 @@ read_conv_grad_weight(Reading *r, const Conv *v)
     else
         add_groups(r, 0, v->groups, v->out, v->in * v->x.channel,
                    v->out * v->y.channel);
+    if (!c->both && m->channels < v->in) {
+        axis_add(r, BATCH, v->axis[1], v->in / m->channels,
+                 m->channels * v->x.channel, 0);
+        step_by(r, BATCH, m->channels);
+    }
     add_weights(r, v, m, &x);
     axis_add(r, SUM, -1, v->batch / m->images * c->bands,
              v->x.image * m->images / c->bands,
              v->y.image * m->images / c->bands);
-    axis_add(r, SUM, -1, m->images, m->to_image, v->y.image);
+    axis_add(r, SUM, -1, m->images, m->on ? m->to_image : v->x.image,
+             v->y.image);
     axis_add(r, SUM, -1, cut, v->stride[0] * x.row, v->y.row);
     axis_add(r, SUM, -1, v->columns, v->stride[1] * x.column, v->y.column);
     c->outside = true;
+}
+
+int64_t
+pixel_classes(const Graph *g, const Node *leader)
+{
+    Conv v;
+
+    if (leader->op != OP_conv_grad_input)
+        return 1;
+    v = conv_sizes(leader, &value_at(g, leader->out[0])->type,
+                   &value_at(g, leader->in[1])->type,
+                   &value_at(g, leader->in[0])->type);
+    return classes_along(&v, 0) * classes_along(&v, 1);
 }
 
 void

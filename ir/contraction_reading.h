@@ -13,6 +13,7 @@ typedef struct Reading {
     Contraction *c;
     int64_t *shape; /* classes * rank: strides of each class over C's axes */
     int rank;       /* of C */
+    int64_t class;  /* of pixels: see geometry_apart */
     Axis *list[ROLES];
 } Reading;
 
@@ -20,6 +21,8 @@ typedef struct Reading {
 void axis_add(Reading *r, Role role, int d, int64_t size, int64_t left,
               int64_t right);
 
+/* Classes of pixels that are contractions of their own. */
+int64_t pixel_classes(const Graph *g, const Node *leader);
 /* The axes of conv, conv_grad_input and conv_grad_weight. */
 void read_convolution(Reading *r);
 

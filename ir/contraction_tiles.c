@@ -10,10 +10,11 @@ enum {
     ROWS_LEAST = 96,       /* that a panel is packed for */
     SHARED_MOST = 1 << 19, /* bytes of panels packed once for all */
     WEIGHTS_MOST = 1 << 24, /* of a convolution: all images read them */
-    SUMS_MOST = 96 << 10,  /* bytes of running sums a worker */
+    SUMS_MOST = 1 << 18,  /* bytes of running sums a worker */
     BLOCK_LANES = 64,      /* of a tile of a blocked sum, about, at most */
     FAR_TERMS = 1 << 14,   /* sums that no cache holds a side's terms of */
     FAR_SIDE = 256,
+    SHORT_TERMS = 64,
 };
 
 int64_t
@@ -89,7 +90,7 @@ keep_rows_near(Contraction *c, const Machine *m)
 {
     int64_t block = c->row.inner * c->row.outer, rows, most;
 
-    if (c->leader->op != OP_contract || c->outside || !c->k)
+    if (!c->product || c->outside || !c->k)
         return;
     rows = m->l2 / 2 / (c->k * c->bytes);
     rows = rows < ROWS_LEAST ? ROWS_LEAST : rows;
@@ -131,11 +132,14 @@ cut_sum(Arena *a, Contraction *c)
 /* Tiles of a blocked sum: many rows, so that a panel serves long, and few
    lanes; of a very long sum both are read from afar, then as many of each. */
 static void
-cut_block_tiles(Contraction *c)
+cut_block_tiles(Contraction *c, const Machine *m)
 {
     int64_t height = c->row.inner * c->row.outer, width = tile_width(c);
     bool far = c->k > FAR_TERMS;
-    int64_t rows = (far ? FAR_SIDE : BLOCK_ROWS) + height - 1;
+    int64_t most = c->leader->op == OP_contract
+                       ? BLOCK_ROWS
+                       : m->l2 / 2 / (c->inside * c->bytes);
+    int64_t rows = (far ? FAR_SIDE : most) + height - 1;
     int64_t lanes = (far ? FAR_SIDE : BLOCK_LANES) + width / 2;
 
     rows /= height;
@@ -143,6 +147,19 @@ cut_block_tiles(Contraction *c)
     cut(&c->row, (c->row.blocks + rows - 1) / rows);
     lanes = lanes < 1 ? 1 : lanes;
     cut(&c->lane, (c->lane.blocks + lanes - 1) / lanes);
+}
+
+/* Tiles whose panels stay in the second cache while rows go by: the result is
+   written line after line. */
+static void
+cut_wide_tiles(Contraction *c, int64_t want, const Machine *m)
+{
+    int64_t near = m->l2 / 4 / panel_bytes(c);
+
+    near = near < 1 ? 1 : near;
+    cut(&c->lane, (c->lane.blocks + near - 1) / near);
+    want /= c->lane.chunks;
+    cut(&c->row, want < 8 ? 8 : want);
 }
 
 static void
@@ -158,11 +175,15 @@ cut_tiles(Contraction *c, double units, const Machine *m)
         want = least_of(want, COPIES_MOST);
     else
         want += around - 1;
-    want = around ? want / around : 1;
+    want = c->both && copies ? 1 : around ? want / around : 1;
     if (!c->lane.blocks || !c->row.blocks)
         return;
     if (c->blocked) {
-        cut_block_tiles(c);
+        cut_block_tiles(c, m);
+        return;
+    }
+    if (c->rows_first) {
+        cut_wide_tiles(c, want, m);
         return;
     }
     cut(&c->lane, want);
@@ -221,15 +242,25 @@ lay_scratch(Contraction *c)
 static Packing
 packing_of(const Contraction *c, bool wanted)
 {
-    bool product = c->leader->op == OP_contract;
-
     if (!wanted)
         return PACK_NONE;
     if (c->outside || c->image[c->lane.operand].on ||
         panel_count(c) * panel_bytes(c) >
-            (product ? SHARED_MOST : WEIGHTS_MOST))
+            (c->leader->op == OP_contract ? SHARED_MOST : WEIGHTS_MOST))
         return PACK_TILE;
     return PACK_SHARED;
+}
+
+/* Short sums, or rows of the result that share a set of the first cache: there
+   a line is better written whole before the next. */
+static bool
+writes_lines(const Contraction *c)
+{
+    int64_t apart = c->row.axis[0].at[0] * c->bytes;
+
+    return c->product && c->leader->op != OP_contract && !c->outside &&
+           c->packing != PACK_TILE &&
+           (c->k <= SHORT_TERMS || apart % CACHE_WAY == 0);
 }
 
 void
@@ -239,8 +270,10 @@ lay_tiles(Arena *a, Contraction *c, bool panels, bool blocks, double cost,
     if (blocks)
         cut_sum(a, c);
     c->packing = packing_of(c, panels);
+    c->rows_first = writes_lines(c);
     cut_tiles(c, cost * (double)axes_size(c->batch, 0), m);
-    if (c->packing == PACK_SHARED && c->row.chunks == 1)
+    if (c->packing == PACK_SHARED && c->row.chunks == 1 && !c->rows_first &&
+        panel_copies(c) == axes_size(c->batch, 0))
         c->packing = PACK_TILE; /* each is made once all the same */
     c->tiles =
         axes_size(c->batch, 0) * c->split * c->lane.chunks * c->row.chunks;

@@ -54,13 +54,34 @@ cost_workers(const Machine *m)
 
 /* ---- sorts -------------------------------------------------------------- */
 
-/* What a group's time is mostly made of: the first of these ops in it. */
-static const char *const sorts[] = {
-    "conv_grad_weight", "conv_grad_input", "conv",    "attention_grad",
-    "attention",        "contract",        "window_grad_max",
-    "window_grad_mean", "window",          "scatter_add",
-    "gather",           "sort",            "top_k",   "scan",
-    "transpose",        "reduce",
+/* What a group's time is mostly made of: the first of these ops in it. Where
+   no kernel of a sort was measured, it is `like` another one that does so many
+   times as many flops in a second. */
+typedef struct Sort {
+    const char *op, *like;
+    double times;
+} Sort;
+
+static const Sort sorts[] = {
+    {.op = "conv_grad_weight"},
+    {.op = "conv_grad_input"},
+    {.op = "conv"},
+    {.op = "attention_grad"},
+    {.op = "attention"},
+    {.op = "contract"},
+    {"contract_bf16", "contract", 2},
+    {"contract_i16", "contract", 2},
+    {"contract_i8", "contract", 3.5},
+    {.op = "window_grad_max"},
+    {.op = "window_grad_mean"},
+    {.op = "window"},
+    {.op = "scatter_add"},
+    {.op = "gather"},
+    {.op = "sort"},
+    {.op = "top_k"},
+    {.op = "scan"},
+    {.op = "transpose"},
+    {.op = "reduce"},
 };
 
 enum { SORTS = sizeof sorts / sizeof *sorts };
@@ -83,7 +104,17 @@ sort_of_kind(const char *kind)
 {
     int i = 0;
 
-    while (i < SORTS && !has_word(kind, sorts[i]))
+    while (i < SORTS && !has_word(kind, sorts[i].op))
+        i++;
+    return i;
+}
+
+static int
+sort_of_op(const char *op)
+{
+    int i = 0;
+
+    while (i < SORTS && strcmp(sorts[i].op, op) != 0)
         i++;
     return i;
 }
@@ -114,11 +145,12 @@ weight_of(const Figure *f, const char *kind, Cost c)
     return 1 / (d * d);
 }
 
-/* The factors by which `rough` is off for kernels like this one. */
+/* The factors by which `rough` is off for kernels like this one; {0, 0}: no
+   such kernel was measured. */
 static Seconds
-factors(const Figures *all, const Machine *m, const char *kind, Cost c)
+factors(const Figures *all, const Machine *m, int sort, const char *kind,
+        Cost c)
 {
-    int sort = sort_of_kind(kind);
     double sum = 0, one = 0, many = 0;
 
     for (size_t i = 0; i < vec_len(all->row); i++) {
@@ -134,26 +166,44 @@ factors(const Figures *all, const Machine *m, const char *kind, Cost c)
         many += weight * log(f->took.many / base);
     }
     if (sum <= 0)
-        return (Seconds){1, 1};
+        return (Seconds){0, 0};
     return (Seconds){exp(one / sum), exp(many / sum)};
+}
+
+/* measured: the machine of the figures; m: that which is planned for. */
+static Seconds
+predicted(const Figures *all, const Machine *measured, const Machine *m,
+          const char *kind, Cost c)
+{
+    int sort = sort_of_kind(kind);
+    Seconds s = factors(all, measured, sort, kind, c);
+    double base;
+
+    if (s.one <= 0 && sort < SORTS && sorts[sort].like) {
+        c.flops /= sorts[sort].times;
+        sort = sort_of_op(sorts[sort].like);
+        s = factors(all, measured, sort, kind, c);
+    }
+    if (s.one <= 0)
+        s = (Seconds){1, 1};
+    base = rough(c, m);
+    return (Seconds){base * s.one, base * s.many};
 }
 
 Seconds
 cost_seconds(const Graph *g, NodeId n, const Machine *m)
 {
     const Figures *all = figures_of(m);
-    const Machine *measured = machine_named(all->target);
-    Cost c = cost_node(g, n);
-    double base = rough(c, m);
     Arena *a;
     Seconds s;
 
     if (op_info(node_at(g, n)->op)->kernel == KK_none)
         return (Seconds){0, 0};
     a = arena_new();
-    s = factors(all, measured, node_kind(a, g, n), c);
+    s = predicted(all, machine_named(all->target), m, node_kind(a, g, n),
+                  cost_node(g, n));
     arena_free(a);
-    return (Seconds){base * s.one, base * s.many};
+    return s;
 }
 
 Seconds

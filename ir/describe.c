@@ -28,13 +28,34 @@ say(Words *w, const char *word)
         text_add(&w->text, "%s...", w->between);
 }
 
+static bool
+reads(const Graph *g, const Node *n, DType d)
+{
+    return value_at(g, n->in[0])->type.dtype == d ||
+           value_at(g, n->in[1])->type.dtype == d;
+}
+
+/* Products of narrow elements are kernels of their own. */
+static const char *
+op_word(const Graph *g, const Node *n)
+{
+    if (n->op != OP_contract)
+        return op_info(n->op)->name;
+    if (reads(g, n, DT_BF16))
+        return "contract_bf16";
+    if (reads(g, n, DT_I16))
+        return "contract_i16";
+    return reads(g, n, DT_I8) || reads(g, n, DT_U8) ? "contract_i8"
+                                                    : "contract";
+}
+
 static void
 say_ops(Words *w, const Graph *g, NodeId id)
 {
     const Node *n = node_at(g, id);
 
     if (!n->body)
-        say(w, op_info(n->op)->name);
+        say(w, op_word(g, n));
     for (size_t k = 0; n->body && k < vec_len(n->body->order); k++)
         say_ops(w, n->body, n->body->order[k]);
 }

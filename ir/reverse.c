@@ -2,6 +2,7 @@
    ways is added up as it comes. */
 #include "ir/reverse.h"
 
+#include "ir/ops/joined.h"
 #include "ir/ops/rules.h"
 
 bool
@@ -44,7 +45,7 @@ add_part(Reverse *r, Builder *b, ValueId v, ValueId dx, ValueId first)
     ValueId old = r->gradient[v];
 
     (void)first;
-    r->gradient[v] = old ? build_map2(b, OP_add, old, dx, NULL) : dx;
+    r->gradient[v] = old ? build_joined(b, old, dx) : dx;
 }
 
 static void

@@ -2,6 +2,7 @@
 #include "ir/tiling.h"
 
 #include "ir/contraction.h"
+#include "ir/ops/gather.h"
 #include "ir/ops/sort.h"
 #include "ir/tiling_attention.h"
 #include "ir/tiling_rows.h"
@@ -25,6 +26,8 @@ tiling_scratch(const Graph *g, NodeId n, const Machine *m)
 
     if (op_info(node_at(g, n)->op)->kernel == KK_sort)
         return (Scratch){.each = sort_scratch(g, n)};
+    if (op_info(node_at(g, n)->op)->kernel == KK_gather)
+        return (Scratch){.shared = scatter_scratch(g, n)};
     if (op_info(node_at(g, n)->op)->kernel == KK_attention)
         return attention_tiling(g, n).scratch;
     if (!has_leader(node_at(g, n)))

@@ -23,6 +23,7 @@ typedef struct PassRun {
     int options;
     int64_t budget; /* of the whole pipeline (--memory), 0: none */
     bool trial;     /* a refusal need not say what would fit */
+    const void *plugged; /* of a plugin's pass: its own row; else NULL */
 } PassRun;
 
 /* Options are parsed and checked by the runner; an option that the row does not

@@ -230,7 +230,9 @@ rt_options_help(const char *program)
            "Status: 0 done, 1 the input is at fault, 2 wrong usage, 4 internal "
            "error,\n"
            "  130 or 143 stopped by a signal, after saving if there is "
-           "--checkpoint.\n\n"
+           "--checkpoint.\n"
+           "Environment: TMPDIR has what npz members unpack to; TERM=dumb: no "
+           "bar.\n\n"
            "  %s --data digits.npz --epochs 10 --schedule cosine\n"
            "  %s --data digits.npz --epochs 10 --checkpoint run --resume\n",
            program, program);

@@ -2,7 +2,7 @@
    every layout, tail, split and epilogue, whatever the tiles and their
    order. */
 #include "tests/compiled.h"
-#include "tests/source.h"
+#include "tests/products.h"
 
 /* Other machines have other tiles: the bits are the same. */
 static void
@@ -30,52 +30,13 @@ check_here(Source *s, const char *passes)
 /* ---- products -------------------------------------------------------------
  */
 
-/* dims: sizes of the labels in "bmnk" and of others in "xyz", by letter. */
-static void
-add_shape(Text *t, const char *dtype, const char *labels, size_t length,
-          const int *size)
-{
-    text_add(t, "%s[", dtype);
-    for (size_t i = 0; i < length; i++)
-        text_add(t, "%s%d", i ? "," : "", size[labels[i] - 'a']);
-    text_add(t, "]");
-}
-
 static void
 add_product(Source *s, const char *dtype, const char *labels, int split,
-            const int *size, const char *more)
+            const int *size)
 {
-    Arena *a = s->text.arena;
-    Text t[3] = {text_new(a), text_new(a), text_new(a)};
-    const char *b = strchr(labels, ',') + 1, *c = strchr(labels, '>') + 1;
+    const char *const dtypes[] = {dtype, dtype, dtype};
 
-    add_shape(&t[0], dtype, labels, (size_t)(b - labels - 1), size);
-    add_shape(&t[1], dtype, b, (size_t)(c - b - 2), size);
-    add_shape(&t[2], dtype, c, strlen(c), size);
-    add_graph(s,
-              "input %%a : %s\ninput %%b : %s\n%s"
-              "f %%y = contract %%a, %%b labels=\"%s\" split=%d : %s\n"
-              "output %%y\n",
-              text_str(&t[0]), text_str(&t[1]), more, labels, split,
-              text_str(&t[2]));
-}
-
-static const char *const layouts[] = {
-    "mk,kn->mn",       "mk,nk->mn",    "km,kn->mn",   "km,nk->mn",
-    "mk,nk->nm",       "bmk,bkn->bmn", "bmk,kn->bmn", "mk,bnk->bmn",
-    "mkb,nkb->mnb",    "mxk,nxk->mn",  "xkm,kxn->mn", "mxk,kn->xnm",
-    "mk,kxn->mxn",     "mk,k->m",      "k,k->",       "m,n->mn",
-    "bxmk,bxnk->bmxn", "bm,bm->bm",
-};
-
-static void
-set_sizes(int *size, int m, int n, int k)
-{
-    size['m' - 'a'] = m;
-    size['n' - 'a'] = n;
-    size['k' - 'a'] = k;
-    size['b' - 'a'] = 3;
-    size['x' - 'a'] = 2 + m % 4;
+    add_product_of(s, dtypes, labels, split, size, "");
 }
 
 Test(contract, layouts)
@@ -89,8 +50,8 @@ Test(contract, layouts)
 
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         set_sizes(size, sizes[i][0], sizes[i][1], sizes[i][2]);
-        for (size_t l = 0; l < sizeof layouts / sizeof *layouts; l++)
-            add_product(&s, i == 2 ? "f64" : "f32", layouts[l], 1, size, "");
+        for (size_t l = 0; l < LAYOUTS; l++)
+            add_product(&s, i == 2 ? "f64" : "f32", layouts[l], 1, size);
         check_here(&s, PLAIN);
     }
     arena_free(a);
@@ -104,11 +65,11 @@ Test(contract, sizes)
 
     for (int i = 1; i <= 67; i += 2) {
         set_sizes(size, i, (i * 29) % 67 + 1, (i * 43) % 61 + 1);
-        add_product(&s, "f32", layouts[i % 4], 1, size, "");
+        add_product(&s, "f32", layouts[i % 4], 1, size);
     }
     set_sizes(size, 300, 130, 200);
-    add_product(&s, "f32", "mk,nk->mn", 1, size, "");
-    add_product(&s, "f32", "km,kn->mn", 1, size, "");
+    add_product(&s, "f32", "mk,nk->mn", 1, size);
+    add_product(&s, "f32", "km,kn->mn", 1, size);
     check_here(&s, PLAIN);
     arena_free(a);
 }
@@ -127,8 +88,7 @@ Test(contract, blocks)
         set_sizes(size, sizes[i][0], sizes[i][1], sizes[i][2]);
         for (size_t l = 0; l < 5; l++)
             if (l % 4 == i % 4 || i % 2)
-                add_product(&s, i == 3 ? "f64" : "f32", layouts[l], 1, size,
-                            "");
+                add_product(&s, i == 3 ? "f64" : "f32", layouts[l], 1, size);
         add_graph(&s,
                   "input %%a : f32[100,%d]\ninput %%b : f32[%d,120]\n"
                   "input %%c : f32[120]\ninput %%r : f32[100,120]\n"
@@ -139,7 +99,7 @@ Test(contract, blocks)
                   sizes[i][2], sizes[i][2]);
     }
     set_sizes(size, 97, 98, 16411);
-    add_product(&s, "f32", "mk,kn->mn", 1, size, "");
+    add_product(&s, "f32", "mk,kn->mn", 1, size);
     check_here(&s, FUSED);
     arena_free(a);
 }
@@ -152,12 +112,11 @@ Test(contract, split)
 
     for (int i = 0; i < 14; i++) {
         set_sizes(size, 10 + i, 3 * i + 1, 100 + i);
-        add_product(&s, "f32", layouts[i], 2 + i % 6, size, "");
+        add_product(&s, "f32", layouts[i], 2 + i % 6, size);
     }
     set_sizes(size, 60, 70, 1000);
     size['x' - 'a'] = 2000;
-    add_product(&s, "f32", "mk,kxn->mxn", 1, (set_sizes(size, 3, 40, 50), size),
-                "");
+    add_product(&s, "f32", "mk,kxn->mxn", 1, (set_sizes(size, 3, 40, 50), size));
     check_here(&s, PLAIN);
     arena_free(a);
 }
@@ -326,6 +285,13 @@ static const Case cases[] = {
     {2, 33, 12, 14, 33, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 33, 3},
     {3, 20, 7, 7, 35, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, 2},
     {2, 20, 8, 8, 18, 1, 1, {2, 2}, {0, 0, 0, 0}, {1, 1}, 1, 1},
+    {2, 8, 9, 7, 20, 3, 3, {2, 2}, {1, 1, 1, 1}, {2, 2}, 1, 1},
+    {1, 6, 12, 11, 18, 6, 5, {5, 3}, {1, 2, 0, 1}, {1, 1}, 1, 1},
+    {2, 3, 1, 5, 16, 1, 3, {4, 2}, {0, 1, 0, 1}, {1, 1}, 1, 1},
+    {1, 24, 13, 9, 24, 3, 3, {3, 4}, {1, 1, 1, 1}, {2, 3}, 24, 1},
+    {2, 420, 13, 9, 100, 1, 1, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, 1},
+    {2, 100, 28, 14, 400, 1, 1, {2, 2}, {0, 0, 0, 0}, {1, 1}, 1, 1},
+    {2, 32, 14, 14, 400, 3, 3, {2, 2}, {1, 1, 1, 1}, {1, 1}, 1, 1},
 };
 
 /* The type of images or weights in a layout. */
@@ -420,7 +386,7 @@ add_random_product(Source *s, uint64_t *seed)
             }
     }
     snprintf(labels, sizeof labels, "%s,%s->%s", part[0], part[1], part[2]);
-    add_product(s, below(seed, 4) ? "f32" : "f64", labels, 1, size, "");
+    add_product(s, below(seed, 4) ? "f32" : "f64", labels, 1, size);
 }
 
 static void

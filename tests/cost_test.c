@@ -89,3 +89,50 @@ Test(cost, measured_kernels_are_predicted_as_measured)
     cost_use(NULL);
     arena_free(a);
 }
+
+/* Seconds of a product of 512 x 512 x 512 whose operands are of this type, by
+   these figures. */
+static double
+product_seconds(const char *dtype, const char *sum, const char *figures)
+{
+    Arena *a = arena_new();
+    Text t = text_new(a);
+    Module *m;
+    Seconds s;
+
+    text_add(&t,
+             "snug 1 stage=model\nmodule \"m\"\ngraph forward {\n"
+             "input %%x : %s[512,512]\ninput %%y : %s[512,512]\n"
+             "f %%z = contract %%x, %%y labels=\"mk,kn->mn\" split=1 : "
+             "%s[512,512]\noutput %%z\n}\n",
+             dtype, dtype, sum);
+    m = parse_module(a, text_str(&t), "m");
+    raise_if_complained();
+    cost_use(figures_parse(a, figures, "figures"));
+    s = cost_seconds(m->entry[0], m->entry[0]->order[0],
+                     machine_named("x86-64-v4"));
+    cost_use(NULL);
+    arena_free(a);
+    return s.one;
+}
+
+/* Narrow products have a rate of their own: what was measured of them, else a
+   multiple of that of f32. */
+Test(cost, narrow_products_have_their_own_rate)
+{
+    static const char plain[] =
+        HEAD "268435456 3145728 0.002 0.001 f contract\n";
+    static const char all[] = HEAD
+        "268435456 3145728 0.002 0.001 f contract\n"
+        "268435456 2097152 0.0005 0.0003 f contract_bf16\n"
+        "268435456 1572864 0.0001 0.0001 f contract_i8\n";
+    double wide = product_seconds("f32", "f32", plain);
+
+    cr_expect_lt(fabs(wide - 0.002), 1e-9);
+    cr_expect_lt(product_seconds("bf16", "f32", plain), 0.6 * wide);
+    cr_expect_gt(product_seconds("bf16", "f32", plain), 0.4 * wide);
+    cr_expect_lt(product_seconds("i8", "i32", plain), 0.4 * wide);
+    cr_expect_lt(fabs(product_seconds("bf16", "f32", all) - 0.0005), 1e-9);
+    cr_expect_lt(fabs(product_seconds("u8", "i32", all) - 0.0001), 1e-9);
+    cr_expect_lt(fabs(product_seconds("f32", "f32", all) - 0.002), 1e-9);
+}

@@ -532,6 +532,43 @@ Test(moves, turned)
     arena_free(a);
 }
 
+/* Results too large for the caches; many indices, also of one row. */
+Test(moves, past_the_caches)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    add_graph(&s, "input %%x : f32[1040,2080]\nf %%y = transpose %%x "
+                  "perm=[1,0] : f32[2080,1040]\noutput %%y\n");
+    add_graph(&s, "input %%u : f32[40,1040]\ninput %%i : i64[40]\n"
+                  "f %%y = scatter %%u, %%i op=\"add\" axis=0 : "
+                  "f32[2080,1040]\noutput %%y\n");
+    add_graph(&s, "input %%u : f32[3,70,150]\ninput %%i : i32[7,10]\n"
+                  "f %%v = view %%u : f32[3,7,10,150]\n"
+                  "f %%y = scatter %%v, %%i op=\"add\" axis=1 : "
+                  "f32[3,9,150]\noutput %%y\n");
+    check(&s, PLAIN);
+    arena_free(a);
+}
+
+/* Vectors across the ends of runs. */
+Test(rows, runs_of_49)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    add_graph(&s, "input %%x : f32[5,3,7,7]\ninput %%g : f32[5,1,1,1]\n"
+                  "input %%h : f32[1,3,7,7]\n"
+                  "f %%p = map %%x, %%g, %%h \"a*b+c\" : f32[5,3,7,7]\n"
+                  "f %%s = reduce %%p op=\"sum\" axes=[0,2,3] : "
+                  "f32[1,3,1,1]\noutput %%s\n");
+    add_graph(&s, "input %%x : f64[2,4,1,17]\n"
+                  "f %%s = reduce %%x op=\"max\" axes=[0,3] : f64[1,4,1,1]\n"
+                  "output %%s\n");
+    check(&s, FUSED);
+    arena_free(a);
+}
+
 /* Few columns of many rows: block by block, several sums in one pass. */
 Test(rows, column_parts)
 {

@@ -371,3 +371,24 @@ Test(milp, orders_equal_the_search)
         arena_free(a);
     }
 }
+
+Test(milp, tells_what_rows_cost)
+{
+    Arena *a = arena_new();
+    Milp *m = milp_new(a);
+    int x = milp_column(m, "x", 0, (double)INFINITY, -3, false);
+    int y = milp_column(m, "y", 0, (double)INFINITY, -2, false);
+    int both = milp_row(m, "both", -(double)INFINITY, 4);
+    int loose = milp_row(m, "loose", -(double)INFINITY, 100);
+    MilpAnswer answer;
+
+    milp_entry(m, both, x, 1);
+    milp_entry(m, both, y, 1);
+    milp_entry(m, loose, y, 1);
+    answer = milp_solve(m, &limits);
+    cr_assert_eq(answer.status, MILP_OPTIMAL, "%s", answer.why);
+    cr_assert_float_eq(answer.cost, -12, 1e-9);
+    cr_assert_float_eq(answer.price[both], -3, 1e-9);
+    cr_assert_float_eq(answer.price[loose], 0, 1e-9);
+    arena_free(a);
+}

@@ -4,8 +4,8 @@
 #include <jansson.h>
 
 #include "tests/compiled.h"
+#include "tests/products.h"
 #include "tests/shell.h"
-#include "tests/source.h"
 
 #define REFERENCE TEST_SOURCE_DIR "/tests/reference/"
 
@@ -33,53 +33,15 @@ check_here(Source *s, const char *passes)
     *s = source_new(s->text.arena);
 }
 
-/* size: of the labels, by letter. */
-static void
-add_shape(Text *t, const char *dtype, const char *labels, size_t length,
-          const int *size)
-{
-    text_add(t, "%s[", dtype);
-    for (size_t i = 0; i < length; i++)
-        text_add(t, "%s%d", i ? "," : "", size[labels[i] - 'a']);
-    text_add(t, "]");
-}
-
 /* types: which of the operands is bf16, in the lowest bits. */
 static void
 add_product(Source *s, int types, const char *labels, int split,
             const int *size)
 {
-    Arena *a = s->text.arena;
-    Text t[3] = {text_new(a), text_new(a), text_new(a)};
-    const char *b = strchr(labels, ',') + 1, *c = strchr(labels, '>') + 1;
+    const char *const dtypes[] = {types & 1 ? "bf16" : "f32",
+                                  types & 2 ? "bf16" : "f32", "f32"};
 
-    add_shape(&t[0], types & 1 ? "bf16" : "f32", labels,
-              (size_t)(b - labels - 1), size);
-    add_shape(&t[1], types & 2 ? "bf16" : "f32", b, (size_t)(c - b - 2), size);
-    add_shape(&t[2], "f32", c, strlen(c), size);
-    add_graph(s,
-              "input %%a : %s\ninput %%b : %s\n"
-              "f %%y = contract %%a, %%b labels=\"%s\" split=%d : %s\n"
-              "output %%y\n",
-              text_str(&t[0]), text_str(&t[1]), labels, split, text_str(&t[2]));
-}
-
-static const char *const layouts[] = {
-    "mk,kn->mn",       "mk,nk->mn",    "km,kn->mn",   "km,nk->mn",
-    "mk,nk->nm",       "bmk,bkn->bmn", "bmk,kn->bmn", "mk,bnk->bmn",
-    "mkb,nkb->mnb",    "mxk,nxk->mn",  "xkm,kxn->mn", "mxk,kn->xnm",
-    "mk,kxn->mxn",     "mk,k->m",      "k,k->",       "m,n->mn",
-    "bxmk,bxnk->bmxn", "bm,bm->bm",
-};
-
-static void
-set_sizes(int *size, int m, int n, int k)
-{
-    size['m' - 'a'] = m;
-    size['n' - 'a'] = n;
-    size['k' - 'a'] = k;
-    size['b' - 'a'] = 3;
-    size['x' - 'a'] = 2 + m % 4;
+    add_product_of(s, dtypes, labels, split, size, "");
 }
 
 Test(precision, layouts)
@@ -93,7 +55,7 @@ Test(precision, layouts)
 
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         set_sizes(size, sizes[i][0], sizes[i][1], sizes[i][2]);
-        for (size_t l = 0; l < sizeof layouts / sizeof *layouts; l++)
+        for (size_t l = 0; l < LAYOUTS; l++)
             add_product(&s, 1 + (int)(i + l) % 3, layouts[l], 1, size);
         check_here(&s, PLAIN);
     }

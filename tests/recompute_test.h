@@ -15,6 +15,7 @@ recompute_plan(Arena *a, const char *text, const char *passes, int64_t budget)
     char *told;
 
     m = NULL;
+    setenv("SNUG_MILP", TEST_BINARY_DIR "/snug-milp", 1);
     if (!guarded(&guard)) {
         told = diag_text(&guard);
         cr_assert_eq(guard.status, ST_NO_FIT, "%s\n%s", told, text);

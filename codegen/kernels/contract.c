@@ -20,120 +20,15 @@ typedef struct Tile {
 
 typedef enum Work { WORK_SUM = 1, WORK_END = 2 } Work;
 
-/* ---- pieces of index arithmetic
- * ----------------------------------------------- */
-
-static LLVMValueRef
-quotient(Unit *u, LLVMValueRef x, int64_t by)
+/* Index 0 of all axes, a class each. */
+static LLVMValueRef *
+starts(Maker *k)
 {
-    return by == 1 ? x : LLVMBuildUDiv(u->b, x, const_i64(u, by), "");
-}
-
-static LLVMValueRef
-rest(Unit *u, LLVMValueRef x, int64_t by)
-{
-    return by == 1 ? const_i64(u, 0)
-                   : LLVMBuildURem(u->b, x, const_i64(u, by), "");
-}
-
-/* The last digit of a number in mixed base; x keeps the others. */
-LLVMValueRef
-digit(Unit *u, LLVMValueRef *x, int64_t base)
-{
-    LLVMValueRef d = rest(u, *x, base);
-
-    *x = quotient(u, *x, base);
-    return d;
-}
-
-LLVMValueRef *
-zeros(Maker *k)
-{
-    LLVMValueRef *at = NEWN(k->u->arena, LLVMValueRef, k->c->classes);
+    LLVMValueRef *at = zeros(k);
 
     for (int i = 0; i < k->c->classes; i++)
-        at[i] = const_i64(k->u, 0);
+        at[i] = const_i64(k->u, k->c->start[i]);
     return at;
-}
-
-void
-move_along(Maker *k, const Axis *x, LLVMValueRef index, int64_t step,
-           LLVMValueRef *at)
-{
-    for (int i = 0; i < k->c->classes; i++)
-        at[i] = offset_add(k->u, at[i], index, x->at[i] * step);
-}
-
-/* Where block number `block` of a side stands. at: is moved. */
-Spot
-spot_of(Maker *k, const Side *s, LLVMValueRef block, LLVMValueRef *at)
-{
-    Unit *u = k->u;
-    const Axis *x = s->axis;
-    int op = s->operand;
-    LLVMValueRef inner = digit(u, &block, s->inner_blocks), index, is_last;
-    Spot spot = {.at = at};
-
-    move_along(k, &x[0], inner, s->inner, at);
-    spot.in = offset_add(u, NULL, inner, s->inner * x[0].in[op]);
-    spot.beside = offset_add(u, NULL, inner, s->inner * x[0].in[!op]);
-    index = digit(u, &block, s->outer_blocks);
-    move_along(k, &x[1], index, s->outer, at);
-    spot.in = offset_add(u, spot.in, index, s->outer * x[1].in[op]);
-    spot.beside = offset_add(u, spot.beside, index, s->outer * x[1].in[!op]);
-    for (size_t i = 2; i < vec_len(x); i++) {
-        index = digit(u, &block, x[i].size);
-        move_along(k, &x[i], index, 1, at);
-        spot.in = offset_add(u, spot.in, index, x[i].in[op]);
-        spot.beside = offset_add(u, spot.beside, index, x[i].in[!op]);
-    }
-    spot.count = const_i64(u, s->tail);
-    if (s->tail != s->inner && s->inner_blocks > 1) {
-        is_last = LLVMBuildICmp(u->b, LLVMIntEQ, inner,
-                                const_i64(u, s->inner_blocks - 1), "");
-        spot.count = LLVMBuildSelect(u->b, is_last, spot.count,
-                                     const_i64(u, s->inner), "");
-    }
-    return spot;
-}
-
-LLVMValueRef
-operand_pointer(Maker *k, LLVMValueRef kernel, int operand)
-{
-    const Contraction *c = k->c;
-    int place = operand;
-
-    for (size_t i = 0; c->group && i < vec_len(c->graph->input); i++)
-        if (c->graph->input[i] == c->leader->in[operand])
-            place = (int)i;
-    return kernel_pointer(k->u, kernel, place);
-}
-
-LLVMValueRef
-kernel_begin(Maker *k, const char *suffix)
-{
-    const Contraction *c = k->c;
-    Unit *u = k->u;
-    char name[256];
-    LLVMValueRef f, far;
-
-    snprintf(name, sizeof name, "%.200s%s", k->name, suffix);
-    f = unit_kernel(u, name);
-    k->scratch = k->own = NULL;
-    if (!c->scratch.shared && !c->scratch.each)
-        return f;
-    k->scratch = kernel_pointer(u, f, k->n->nin + k->n->nout - 1);
-    far = LLVMBuildNSWMul(u->b, LLVMGetParam(f, 4),
-                          const_i64(u, c->scratch.each), "");
-    far = LLVMBuildNSWAdd(u->b, far, const_i64(u, c->scratch.shared), "");
-    k->own = address(u, k->scratch, far, 1);
-    return f;
-}
-
-LLVMValueRef
-own_room(Maker *k, int64_t offset)
-{
-    return address(k->u, k->own, const_i64(k->u, offset), 1);
 }
 
 /* ---- blocks
@@ -229,20 +124,21 @@ copy_at(Maker *k, LLVMValueRef *at)
 /* What comes before the sums of a block, or behind; `when` NULL: always. */
 static void
 emit_beside(Maker *k, bool before, LLVMValueRef when, LLVMValueRef sums,
-            const Spot *row, const Spot *lane, LLVMValueRef *at)
+            const Spot *spot, LLVMValueRef *at)
 {
     Unit *u = k->u;
     LLVMBasicBlockRef now, after;
 
     if (!when) {
-        (before ? emit_tile_begin : emit_tile_end)(k, sums, row, lane, at);
+        (before ? emit_tile_begin : emit_tile_end)(k, sums, &spot[0], &spot[1],
+                                                   at);
         return;
     }
     now = block_new(u, "now");
     after = block_new(u, "after");
     LLVMBuildCondBr(u->b, when, now, after);
     LLVMPositionBuilderAtEnd(u->b, now);
-    (before ? emit_tile_begin : emit_tile_end)(k, sums, row, lane, at);
+    emit_beside(k, before, NULL, sums, spot, at);
     LLVMBuildBr(u->b, after);
     LLVMPositionBuilderAtEnd(u->b, after);
 }
@@ -253,26 +149,31 @@ truth(Unit *u, LLVMValueRef is)
     return is ? LLVMBuildZExt(u->b, is, u->i64, "") : const_i64(u, 0);
 }
 
-/* All blocks of a tile. from, to: terms. */
+/* All blocks of a tile. from, to: terms. Sides: 0 rows, 1 lanes. */
 static void
 emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
             LLVMValueRef to)
 {
     const Contraction *c = k->c;
     Unit *u = k->u;
-    LLVMValueRef lane_block, row_block, *at, args[8];
-    Spot lane, row;
-    Loop lanes, rows;
+    const Side *side[] = {&c->row, &c->lane};
+    LLVMValueRef begin[] = {t->row_from, t->lane_from}, block[2] = {NULL, NULL};
+    LLVMValueRef end[] = {t->row_to, t->lane_to}, *at = t->at, args[8];
+    Spot spot[2] = {{0}};
+    Loop l[2];
 
-    lane_block = loop_begin(u, &lanes, t->lane_from, t->lane_to, 1, 0, NULL);
-    lane = spot_of(k, &c->lane, lane_block, copy_at(k, t->at));
-    args[1] = lane_pointer(k, t, &lane, lane_block, work, to);
-    row_block = loop_begin(u, &rows, t->row_from, t->row_to, 1, 0, NULL);
-    at = copy_at(k, lane.at);
-    row = spot_of(k, &c->row, row_block, at);
-    args[0] = address(u, t->base[c->row.operand], row.in, c->bytes);
-    args[0] = address(u, args[0], lane.beside, c->bytes);
-    args[2] = sums_pointer(k, t, row_block, lane_block);
+    for (int i = 0; i < 2; i++) {
+        int s = c->rows_first ? i : !i;
+
+        block[s] = loop_begin(u, &l[i], begin[s], end[s], 1, 0, NULL);
+        at = copy_at(k, at);
+        spot[s] = spot_of(k, side[s], block[s], at);
+        if (s)
+            args[1] = lane_pointer(k, t, &spot[1], block[1], work, to);
+    }
+    args[0] = address(u, t->base[c->row.operand], spot[0].in, c->bytes);
+    args[0] = address(u, args[0], spot[1].beside, c->bytes);
+    args[2] = sums_pointer(k, t, block[0], block[1]);
     args[3] = stores_result(c)
                   ? address(u, k->out[0].base, at[k->out[0].class], c->bytes)
                   : args[2];
@@ -281,13 +182,13 @@ emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
     args[6] = truth(u, t->first);
     args[7] = truth(u, t->last);
     if (work & WORK_SUM && c->begins)
-        emit_beside(k, true, t->first, args[2], &row, &lane, at);
+        emit_beside(k, true, t->first, args[2], spot, at);
     if (work & WORK_SUM)
-        call_micro(k, &row, &lane, 8, args);
+        call_micro(k, &spot[0], &spot[1], 8, args);
     if (work & WORK_END && !stores_result(c))
-        emit_beside(k, false, t->last, args[2], &row, &lane, at);
-    loop_end(u, &rows);
-    loop_end(u, &lanes);
+        emit_beside(k, false, t->last, args[2], spot, at);
+    loop_end(u, &l[1]);
+    loop_end(u, &l[0]);
 }
 
 /* ---- tiles
@@ -446,7 +347,7 @@ emit_tile(Maker *k, const LLVMValueRef *operand, LLVMValueRef number)
     Unit *u = k->u;
     LLVMValueRef part, zero = const_i64(u, 0), band[2] = {zero, zero};
     int64_t all = type_elements(&value_at(c->graph, c->leader->out[0])->type);
-    Tile t = {.base = {operand[0], operand[1]}, .at = zeros(k)};
+    Tile t = {.base = {operand[0], operand[1]}, .at = starts(k)};
 
     tile_chunks(k, &t, &number);
     part = digit(u, &number, c->split);
@@ -550,6 +451,7 @@ make_tiles(Maker *k)
     if (c->walk == WALK_ROWS)
         k->turned = stack_room(u, k->element, size, 64);
     loop_begin(u, &l, LLVMGetParam(f, 2), LLVMGetParam(f, 3), 1, 0, NULL);
+    own_of_tile(k, l.i);
     emit_tile(k, operand, l.i);
     loop_end(u, &l);
     LLVMBuildRetVoid(u->b);
@@ -564,6 +466,25 @@ make_nothing(Maker *k)
 
     LLVMBuildRetVoid(k->u->b);
     return f;
+}
+
+/* Phases of one contraction: the node's, or one of a chain. */
+static void
+lower_one(Maker *k, Lowered *out)
+{
+    const Contraction *c = k->c;
+
+    make_parts(k);
+    if (c->packing == PACK_SHARED) {
+        out->kernel[out->phases] = make_panels(k);
+        out->tiles[out->phases++] = panel_count(c);
+    }
+    out->kernel[out->phases] = make_tiles(k);
+    out->tiles[out->phases++] = c->tiles;
+    if (c->split > 1) {
+        out->kernel[out->phases] = make_sum(k, &out->tiles[out->phases]);
+        out->phases++;
+    }
 }
 
 void
@@ -581,20 +502,19 @@ lower_contract(Unit *u, const Graph *g, NodeId n, const char *name,
     }
     k.element = unit_type(u, c->dtype);
     k.vector = unit_vector(u, c->dtype, c->lanes);
-    ASSERT(c->dtype == DT_F32 || c->dtype == DT_F64);
-    if (c->pairs) {
-        lower_contract_bf16(&k, out);
+    ASSERT(c->in_word || c->dtype == DT_F32 || c->dtype == DT_F64);
+    if (c->in_word) {
+        lower_contract_dot(&k, out);
         return;
     }
-    make_parts(&k);
-    if (c->packing == PACK_SHARED) {
-        out->kernel[out->phases] = make_panels(&k);
-        out->tiles[out->phases++] = panel_count(c);
-    }
-    out->kernel[out->phases] = make_tiles(&k);
-    out->tiles[out->phases++] = c->tiles;
-    if (c->split > 1) {
-        out->kernel[out->phases] = make_sum(&k, &out->tiles[out->phases]);
-        out->phases++;
+    for (; c; c = c->next) {
+        Maker one = {.u = u, .g = g, .n = k.n, .c = c};
+        char part[256];
+
+        snprintf(part, sizeof part, "%.180s.%d", name, out->phases);
+        one.name = part;
+        one.element = k.element;
+        one.vector = unit_vector(u, c->dtype, c->lanes);
+        lower_one(&one, out);
     }
 }

@@ -267,22 +267,58 @@ ceil_div(int64_t a, int64_t b)
     return a <= 0 ? 0 : (a + b - 1) / b;
 }
 
-/* `count` elements side by side. */
+/* `count` elements side by side: whole vectors, then the rest. */
 static void
-copy_run(Maker *k, LLVMValueRef from, LLVMValueRef to, LLVMValueRef count)
+copy_run(Maker *k, LLVMValueRef from, LLVMValueRef to, int64_t count)
 {
     Unit *u = k->u;
-    int64_t bytes = k->c->bytes;
-    LLVMValueRef i, left;
+    int lanes = k->c->lanes;
+    int64_t bytes = k->c->bytes, whole = count / lanes * lanes;
+    LLVMValueRef i, left = const_i64(u, count - whole);
     Loop l;
 
-    i = loop_begin(u, &l, const_i64(u, 0), count, k->c->lanes, 0, NULL);
-    left = LLVMBuildNSWSub(u->b, count, i, "");
-    store_masked(u, k->c->dtype, k->c->lanes,
-                 load_masked(u, k->c->dtype, k->c->lanes,
-                             address(u, from, i, bytes), left),
-                 address(u, to, i, bytes), left);
-    loop_end(u, &l);
+    if (whole) {
+        i = loop_begin(u, &l, const_i64(u, 0), const_i64(u, whole), lanes, 0,
+                       NULL);
+        store(u,
+              load(u, k->vector, address(u, from, i, bytes), (unsigned)bytes),
+              address(u, to, i, bytes), (unsigned)bytes);
+        loop_end(u, &l);
+    }
+    if (whole == count)
+        return;
+    i = const_i64(u, whole * bytes);
+    store_masked(u, k->c->dtype, lanes,
+                 load_masked(u, k->c->dtype, lanes, address(u, from, i, 1),
+                             left),
+                 address(u, to, i, 1), left);
+}
+
+static void
+clear(Maker *k, LLVMValueRef to, LLVMValueRef bytes)
+{
+    int64_t known;
+
+    if (!is_const(bytes, &known) || known > 0)
+        LLVMBuildMemSet(k->u->b, to, LLVMConstInt(k->u->i8, 0, false), bytes,
+                        (unsigned)k->c->bytes);
+}
+
+/* Columns [from, to) of a row of the copy. */
+static void
+clear_columns(Maker *k, const Image *m, LLVMValueRef row, int64_t from,
+              int64_t to)
+{
+    int64_t each = m->to_column * k->c->bytes;
+
+    clear(k, address(k->u, row, const_i64(k->u, from * each), 1),
+          const_i64(k->u, (to - from) * each));
+}
+
+static bool
+is_spread(const Image *m)
+{
+    return m->spread_rows != 1 || m->spread_columns != 1;
 }
 
 /* One row of the source; what falls outside of the copy is left out. Runs are
@@ -299,20 +335,26 @@ copy_row(Maker *k, const Image *m, LLVMValueRef from, LLVMValueRef to)
     first = ceil_div(-m->left, spread);
     last = ceil_div(m->columns - m->left, spread);
     last = last < m->width ? last : m->width;
-    if (last <= first)
+    last = last < first ? first : last;
+    if (!is_spread(m)) {
+        clear_columns(k, m, to, 0, last == first ? 0 : m->left + first);
+        clear_columns(k, m, to, last == first ? 0 : m->left + last,
+                      m->columns);
+    }
+    if (last == first)
         return;
     to = address(u, to, const_i64(u, m->left * m->to_column * bytes), 1);
     if (m->from_column == each && step == each) {
         copy_run(k, address(u, from, const_i64(u, first * each * bytes), 1),
                  address(u, to, const_i64(u, first * each * bytes), 1),
-                 const_i64(u, (last - first) * each));
+                 (last - first) * each);
         return;
     }
     i = loop_begin(u, &l, const_i64(u, first), const_i64(u, last), 1, 0, NULL);
     from = address(u, from, i, m->from_column * bytes);
     to = address(u, to, i, step * bytes);
     if (each > 1)
-        copy_run(k, from, to, const_i64(u, each));
+        copy_run(k, from, to, each);
     else
         copy_one(k, from, to);
     loop_end(u, &l);
@@ -349,6 +391,32 @@ copy_rows(Maker *k, const Image *m, LLVMValueRef from, LLVMValueRef to,
     loop_end(u, &rows);
 }
 
+static LLVMValueRef
+most(Unit *u, LLVMValueRef a, LLVMValueRef b)
+{
+    LLVMValueRef more = LLVMBuildICmp(u->b, LLVMIntSGT, a, b, "");
+
+    return LLVMBuildSelect(u->b, more, a, b, "");
+}
+
+/* Rows of a plane of the copy above and below those that come from rows [first,
+   last) of the source. */
+static void
+clear_around(Maker *k, const Image *m, LLVMValueRef to, LLVMValueRef first,
+             LLVMValueRef last, LLVMValueRef top)
+{
+    Unit *u = k->u;
+    LLVMValueRef rows = const_i64(u, m->rows), each, above, below;
+
+    each = const_i64(u, m->to_row * k->c->bytes);
+    above = least(u, LLVMBuildNSWAdd(u->b, first, top, ""), rows);
+    below = most(u, LLVMBuildNSWAdd(u->b, last, top, ""), above);
+    clear(k, to, LLVMBuildNSWMul(u->b, above, each, ""));
+    to = address(u, to, below, m->to_row * k->c->bytes);
+    below = LLVMBuildNSWSub(u->b, rows, below, "");
+    clear(k, to, LLVMBuildNSWMul(u->b, below, each, ""));
+}
+
 LLVMValueRef
 make_image(Maker *k, int operand)
 {
@@ -361,8 +429,8 @@ make_image(Maker *k, int operand)
     int64_t planes = m->run ? 1 : m->channels;
     Loop images, channels;
 
-    LLVMBuildMemSet(u->b, to, LLVMConstInt(u->i8, 0, false),
-                    const_i64(u, m->images * m->channels * plane * bytes), 64);
+    if (is_spread(m))
+        clear(k, to, const_i64(u, m->images * m->channels * plane * bytes));
     top = LLVMBuildNSWMul(u->b, LLVMGetParam(f, 2), const_i64(u, m->step), "");
     top = LLVMBuildNSWSub(u->b, const_i64(u, m->top), top, "");
     first = rows_up_to(u, LLVMBuildNSWNeg(u->b, top, ""), m->spread_rows);
@@ -376,6 +444,8 @@ make_image(Maker *k, int operand)
                    NULL);
     from = address(u, from, c, m->from_channel * bytes);
     to = address(u, to, c, m->to_channel * bytes);
+    if (!is_spread(m))
+        clear_around(k, m, to, first, last, top);
     copy_rows(k, m, from, to, first, last, top);
     loop_end(u, &channels);
     loop_end(u, &images);

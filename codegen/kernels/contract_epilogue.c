@@ -226,7 +226,12 @@ load_sum(const Point *p, LLVMValueRef sums, bool parts)
         one = parts && p->count && p->lanes > 1
                   ? load_masked(u, c->dtype, p->lanes, from, p->count)
                   : load(u, t, from, align);
-        total = total ? LLVMBuildFAdd(u->b, total, one, "") : one;
+        if (!total)
+            total = one;
+        else if (dtype_float(c->dtype))
+            total = LLVMBuildFAdd(u->b, total, one, "");
+        else
+            total = LLVMBuildAdd(u->b, total, one, "");
     }
     return total;
 }

@@ -226,6 +226,16 @@ most(Unit *u, LLVMValueRef a, LLVMValueRef b)
     return LLVMBuildSelect(u->b, more, a, b, "");
 }
 
+/* So few terms that they need no loops: those of depthwise windows. */
+static bool
+is_short(const Micro *m, size_t i)
+{
+    const Contraction *c = m->k->c;
+
+    return c->both &&
+           axes_size(c->sum, i) * m->rows * m->vectors <= BODY_MOST;
+}
+
 /* The terms [from, to) of axis i and those inside it; NULL: all of them.
    Where a part of a split begins or ends within a row, the rows beside it are
    whole. */
@@ -241,6 +251,13 @@ emit_axis(Micro *m, size_t i, LLVMValueRef *from_to, LLVMValueRef rows,
     LLVMValueRef inside = const_i64(u, below);
     Loop l;
 
+    if (!from_to && i + 1 < vec_len(c->sum) && is_short(m, i)) {
+        for (int64_t k = 0; k < size; k++)
+            emit_axis(m, i + 1, NULL,
+                      at(m, rows, k * c->sum[i].in[c->row.operand]),
+                      at(m, lanes, k * lane_stride(c, i)));
+        return;
+    }
     if (i + 1 == vec_len(c->sum)) {
         emit_innermost(m, i, from_to ? from_to : all,
                        from_to ? 1 : unroll_of(m, i), rows, lanes);

@@ -24,12 +24,12 @@ typedef struct Maker {
     LLVMTypeRef element, vector;
     LLVMValueRef micro[2][2]; /* [rows' tail][lanes' tail]; NULL: not needed */
     LLVMValueRef image[2], pack, transpose;
-    LLVMValueRef pair_pack[2]; /* of rows, lanes; NULL: in place */
+    LLVMValueRef word_pack[2]; /* of rows, lanes; NULL: in place */
     /* Of the kernel that is being built. */
     Port *in, *out;            /* vectors */
     Port begin;                /* what the sums begin from, if they do */
     LLVMValueRef scratch;      /* NULL: there is none */
-    LLVMValueRef own;          /* the worker's share of it */
+    LLVMValueRef own;          /* the worker's or the tile's share of it */
     LLVMValueRef partial;      /* where sums of one part go; NULL: epilogue */
     LLVMValueRef tile, turned; /* room for a register tile on the stack */
 } Maker;
@@ -81,8 +81,10 @@ void emit_tile_end(Maker *k, LLVMValueRef sums, const Spot *row,
 void emit_sum_run(Maker *k, const Axis *x, LLVMValueRef *at,
                   LLVMValueRef count);
 
-/* ---- contract.c: index arithmetic and frames of kernels ---------------- */
+/* ---- contract_frame.c --------------------------------------------------- */
 
+LLVMValueRef quotient(Unit *u, LLVMValueRef x, int64_t by);
+LLVMValueRef rest(Unit *u, LLVMValueRef x, int64_t by);
 /* The last digit of a number in mixed base; x keeps the others. */
 LLVMValueRef digit(Unit *u, LLVMValueRef *x, int64_t base);
 LLVMValueRef *zeros(Maker *k); /* a class each */
@@ -93,23 +95,36 @@ void move_along(Maker *k, const Axis *x, LLVMValueRef index, int64_t step,
 Spot spot_of(Maker *k, const Side *s, LLVMValueRef block, LLVMValueRef *at);
 LLVMValueRef operand_pointer(Maker *k, LLVMValueRef kernel, int operand);
 LLVMValueRef kernel_begin(Maker *k, const char *suffix);
+/* From here on k->own is the tile's, where each tile has a share. */
+void own_of_tile(Maker *k, LLVMValueRef tile);
+LLVMValueRef own_room(Maker *k, int64_t offset);
+
+/* ---- contract.c --------------------------------------------------------- */
+
 /* Calls the register tile that fits the counts. */
 void call_micro(Maker *k, const Spot *row, const Spot *lane, int count,
                 LLVMValueRef *args);
-LLVMValueRef own_room(Maker *k, int64_t offset);
 void chunk_bounds(Maker *k, const Side *s, LLVMValueRef index,
                   LLVMValueRef *from, LLVMValueRef *to);
 /* The last phase of a split. */
 LLVMValueRef make_sum(Maker *k, int64_t *tiles);
 
-/* ---- products of bf16 --------------------------------------------------- */
+/* ---- products of bf16 and of whole numbers ------------------------------ */
 
-void lower_contract_bf16(Maker *k, Lowered *out);
+/* What the CPU has for a word. */
+typedef enum Dot { DOT_NONE, DOT_BF16, DOT_WORDS, DOT_BYTES } Dot;
+
+Dot dot_of(const Maker *k);
+/* Rows stand in their panels with the highest bit of each term flipped. */
+bool rows_are_flipped(const Maker *k);
+/* More terms than a panel holds: the sums wait in scratch. */
+bool in_chunks(const Contraction *c);
+void lower_contract_dot(Maker *k, Lowered *out);
 /* void f(ptr source, ptr panel, i64 count, i64 from, i64 to): the terms
-   [from, to) of a block of a side, by pairs. */
-LLVMValueRef make_pair_pack(Maker *k, const Side *s);
+   [from, to) of a block of a side, by words. */
+LLVMValueRef make_word_pack(Maker *k, const Side *s);
 /* void f(ptr rows, ptr lanes, ptr sums, i64 terms, i64 first): adds terms to a
    register tile; to zero if first. */
-LLVMValueRef make_pair_micro(Maker *k, bool row_tail, bool lane_tail);
+LLVMValueRef make_dot_micro(Maker *k, bool row_tail, bool lane_tail);
 
 #endif

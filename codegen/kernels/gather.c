@@ -1,26 +1,5 @@
-/* gather: runs copied from rows that indices name; scatter: a tile owns rows
-   of the result and joins to them, in order, every run whose index is one of
-   its own, so tiles share nothing and the order is fixed. */
-#include "codegen/kernels/kernels.h"
-
-#include "ir/ops/gather.h"
-
-#include <math.h>
-
-enum {
-    LANES = 16,
-    TILE_ELEMENTS = 8192,
-    MOST_OWNERS = 64 /* each looks at all indices */
-};
-
-typedef struct Rows {
-    Unit *u;
-    Gather r;
-    DType dtype, index;
-    ScatterOp op;
-    LLVMValueRef kernel, in, indices, out;
-    LLVMValueRef begin; /* what scatter adds to; NULL: the identity */
-} Rows;
+/* gather: runs copied from rows that indices name. */
+#include "codegen/kernels/gather_parts.h"
 
 static LLVMValueRef
 constant(Rows *m, int64_t x)
@@ -28,10 +7,18 @@ constant(Rows *m, int64_t x)
     return const_i64(m->u, x);
 }
 
-/* The row that index k names: negative ones count from the end, then the
-   nearest in range. */
-static LLVMValueRef
-row_named(Rows *m, LLVMValueRef k)
+void
+gather_kernel(Rows *m, const char *name)
+{
+    m->kernel = unit_kernel(m->u, name);
+    m->in = kernel_pointer(m->u, m->kernel, 0);
+    m->indices = kernel_pointer(m->u, m->kernel, 1);
+    m->begin = m->operands > 2 ? kernel_pointer(m->u, m->kernel, 2) : NULL;
+    m->out = kernel_pointer(m->u, m->kernel, m->operands);
+}
+
+LLVMValueRef
+gather_row_named(Rows *m, LLVMValueRef k)
 {
     LLVMBuilderRef b = m->u->b;
     int64_t bytes = dtype_bytes(m->index);
@@ -48,92 +35,57 @@ row_named(Rows *m, LLVMValueRef k)
     return least(m->u, LLVMBuildSelect(b, negative, zero, i, ""), last);
 }
 
-static LLVMValueRef
-row_address(Rows *m, LLVMValueRef base, LLVMValueRef row)
+LLVMValueRef
+gather_row_at(Rows *m, LLVMValueRef base, LLVMValueRef row)
 {
     return address(m->u, base, row, m->r.inner * dtype_bytes(m->dtype));
 }
 
-/* What a result holds before anything is joined to it. */
-static LLVMValueRef
-identity(Rows *m)
-{
-    LLVMTypeRef t = unit_type(m->u, m->dtype);
-    double x = scatter_identity(m->op, m->dtype);
-    LLVMValueRef one =
-        dtype_float(m->dtype)
-            ? LLVMConstReal(t, x)
-            : LLVMConstInt(t,
-                           x >= ldexp(1, 63) ? (unsigned long long)INT64_MAX
-                                             : (unsigned long long)(int64_t)x,
-                           true);
-
-    return splat(m->u, one, LANES);
-}
-
-static LLVMValueRef
-join_runs(Rows *m, LLVMValueRef old, LLVMValueRef v)
+LLVMValueRef
+gather_units(Rows *m, Loop *l, int64_t per, int64_t units)
 {
     LLVMBuilderRef b = m->u->b;
-    bool real = dtype_float(m->dtype), most = m->op == SCATTER_MAX;
-    LLVMValueRef better;
+    LLVMValueRef from, to;
 
-    if (m->op == SCATTER_ADD)
-        return real ? LLVMBuildFAdd(b, old, v, "")
-                    : LLVMBuildAdd(b, old, v, "");
-    if (m->op == SCATTER_MUL)
-        return real ? LLVMBuildFMul(b, old, v, "")
-                    : LLVMBuildMul(b, old, v, "");
-    better = real ? LLVMBuildFCmp(b, most ? LLVMRealOGT : LLVMRealOLT, v, old,
-                                  "")
-                  : LLVMBuildICmp(b, most ? LLVMIntSGT : LLVMIntSLT, v, old,
-                                  "");
-    return LLVMBuildSelect(b, better, v, old, "");
+    from = LLVMBuildMul(b, LLVMGetParam(m->kernel, 2), constant(m, per), "");
+    to = LLVMBuildMul(b, LLVMGetParam(m->kernel, 3), constant(m, per), "");
+    to = least(m->u, to, constant(m, units));
+    return loop_begin(m->u, l, from, to, 1, 0, NULL);
 }
 
-/* to[i ...] = from[i ...], joined to what is there where joining; from NULL:
-   the identity. `count` as in load_masked. */
+/* A whole vector at element i, or the first `count` of one. */
 static void
-run_at(Rows *m, LLVMValueRef from, LLVMValueRef to, LLVMValueRef i,
-       LLVMValueRef count, bool joining)
+copy_at(Rows *m, LLVMValueRef from, LLVMValueRef to, LLVMValueRef i,
+        LLVMValueRef count)
 {
     Unit *u = m->u;
     int64_t bytes = dtype_bytes(m->dtype);
-    LLVMValueRef target = address(u, to, i, bytes), v, old;
+    LLVMTypeRef vector = unit_vector(u, m->dtype, GATHER_LANES);
 
-    v = from ? load_masked(u, m->dtype, LANES, address(u, from, i, bytes),
-                           count)
-             : identity(m);
-    if (joining) {
-        old = load_masked(u, m->dtype, LANES, target, count);
-        v = join_runs(m, old, v);
-    }
-    store_masked(u, m->dtype, LANES, v, target, count);
+    from = address(u, from, i, bytes);
+    to = address(u, to, i, bytes);
+    if (count)
+        store_masked(u, m->dtype, GATHER_LANES,
+                     load_masked(u, m->dtype, GATHER_LANES, from, count), to,
+                     count);
+    else
+        store(u, load(u, vector, from, (unsigned)bytes), to, (unsigned)bytes);
 }
 
-/* A run of `size` elements. */
 static void
-run(Rows *m, LLVMValueRef from, LLVMValueRef to, LLVMValueRef size,
-    bool joining)
+copy_row(Rows *m, LLVMValueRef from, LLVMValueRef to)
 {
+    int64_t whole = m->r.inner / GATHER_LANES * GATHER_LANES;
     LLVMValueRef i;
     Loop l;
 
-    i = loop_begin(m->u, &l, constant(m, 0), size, LANES, 0, NULL);
-    run_at(m, from, to, i, LLVMBuildSub(m->u->b, size, i, ""), joining);
+    i = loop_begin(m->u, &l, constant(m, 0), constant(m, whole), GATHER_LANES,
+                   0, NULL);
+    copy_at(m, from, to, i, NULL);
     loop_end(m->u, &l);
-}
-
-/* [begin, end) of the kernel's tiles as units of `per`, at most `units`. */
-static void
-tile_units(Rows *m, int64_t per, int64_t units, LLVMValueRef *from,
-           LLVMValueRef *to)
-{
-    LLVMBuilderRef b = m->u->b;
-
-    *from = LLVMBuildMul(b, LLVMGetParam(m->kernel, 2), constant(m, per), "");
-    *to = LLVMBuildMul(b, LLVMGetParam(m->kernel, 3), constant(m, per), "");
-    *to = least(m->u, *to, constant(m, units));
+    if (whole < m->r.inner)
+        copy_at(m, from, to, constant(m, whole),
+                constant(m, m->r.inner - whole));
 }
 
 /* A unit is a run of the result. */
@@ -143,113 +95,41 @@ emit_gather(Rows *m, Lowered *out)
     Gather r = m->r;
     LLVMBuilderRef b = m->u->b;
     int64_t units = r.outer * r.count;
-    int64_t per = TILE_ELEMENTS / (r.inner ? r.inner : 1);
-    LLVMValueRef from, to, unit, k, o, row;
+    int64_t per = GATHER_TILE / (r.inner ? r.inner : 1);
+    LLVMValueRef unit, k, o, row;
     Loop l;
 
     per = per < 1 ? 1 : per;
-    tile_units(m, per, units, &from, &to);
-    unit = loop_begin(m->u, &l, from, to, 1, 0, NULL);
+    unit = gather_units(m, &l, per, units);
     o = LLVMBuildUDiv(b, unit, constant(m, r.count), "");
     k = LLVMBuildURem(b, unit, constant(m, r.count), "");
     row = LLVMBuildAdd(b, LLVMBuildMul(b, o, constant(m, r.size), ""),
-                       row_named(m, k), "");
-    run(m, row_address(m, m->in, row), row_address(m, m->out, unit),
-        constant(m, r.inner), false);
+                       gather_row_named(m, k), "");
+    copy_row(m, gather_row_at(m, m->in, row), gather_row_at(m, m->out, unit));
     loop_end(m->u, &l);
     out->tiles[0] = (units + per - 1) / per;
-}
-
-/* Runs of u whose index lies in rows [first, end) of part o of the result. */
-static void
-join_own(Rows *m, LLVMValueRef o, LLVMValueRef first, LLVMValueRef end)
-{
-    LLVMBuilderRef b = m->u->b;
-    LLVMValueRef k, row, own, from, to, size;
-    Loop l;
-
-    k = loop_begin(m->u, &l, constant(m, 0), constant(m, m->r.count), 1, 0,
-                   NULL);
-    row = row_named(m, k);
-    own = LLVMBuildAnd(b, LLVMBuildICmp(b, LLVMIntSGE, row, first, ""),
-                       LLVMBuildICmp(b, LLVMIntSLT, row, end, ""), "");
-    size = LLVMBuildSelect(b, own, constant(m, m->r.inner), constant(m, 0),
-                           "");
-    from = LLVMBuildMul(b, o, constant(m, m->r.count), "");
-    to = LLVMBuildMul(b, o, constant(m, m->r.size), "");
-    run(m, row_address(m, m->in, LLVMBuildAdd(b, from, k, "")),
-        row_address(m, m->out, LLVMBuildAdd(b, to, row, "")), size, true);
-    loop_end(m->u, &l);
-}
-
-/* What `size` elements from row `row` on hold before anything is joined to
-   them; in place it is there. */
-static void
-emit_begin(Rows *m, LLVMValueRef row, LLVMValueRef size)
-{
-    LLVMBuilderRef b = m->u->b;
-    LLVMValueRef from = NULL, same;
-
-    if (m->begin) {
-        from = row_address(m, m->begin, row);
-        same = LLVMBuildICmp(b, LLVMIntEQ, m->begin, m->out, "");
-        size = LLVMBuildSelect(b, same, constant(m, 0), size, "");
-    }
-    run(m, from, row_address(m, m->out, row), size, false);
-}
-
-/* A unit is an owner: `rows` rows of one part of the result. */
-static void
-emit_scatter(Rows *m, Lowered *out)
-{
-    Gather r = m->r;
-    LLVMBuilderRef b = m->u->b;
-    int64_t rows = TILE_ELEMENTS / (r.inner ? r.inner : 1), owners;
-    LLVMValueRef from, to, unit, o, first, end, base, size;
-    Loop l;
-
-    rows = rows < (r.size + MOST_OWNERS - 1) / MOST_OWNERS
-               ? (r.size + MOST_OWNERS - 1) / MOST_OWNERS
-               : rows;
-    owners = (r.size + rows - 1) / rows;
-    tile_units(m, 1, r.outer * owners, &from, &to);
-    unit = loop_begin(m->u, &l, from, to, 1, 0, NULL);
-    o = LLVMBuildUDiv(b, unit, constant(m, owners), "");
-    first = LLVMBuildURem(b, unit, constant(m, owners), "");
-    first = LLVMBuildMul(b, first, constant(m, rows), "");
-    end = LLVMBuildAdd(b, first, constant(m, rows), "");
-    end = least(m->u, end, constant(m, r.size));
-    base = LLVMBuildMul(b, o, constant(m, r.size), "");
-    size = LLVMBuildMul(b, LLVMBuildSub(b, end, first, ""),
-                        constant(m, r.inner), "");
-    emit_begin(m, LLVMBuildAdd(b, base, first, ""), size);
-    join_own(m, o, first, end);
-    loop_end(m->u, &l);
-    out->tiles[0] = r.outer * owners;
 }
 
 void
 lower_gather(Unit *u, const Graph *g, NodeId id, const char *name, Lowered *out)
 {
     const Node *n = &g->node[id];
+    const Type *y = &g->value[n->out[0]].type;
     Rows m = {.u = u,
+              .operands = n->nin,
               .r = gather_of(g, id),
-              .dtype = g->value[n->out[0]].type.dtype,
+              .dtype = y->dtype,
               .index = g->value[n->in[1]].type.dtype};
 
     *out = (Lowered){.phases = 1};
-    if (n->op == OP_scatter)
+    if (n->op == OP_scatter && type_elements(y)) {
         m.op = scatter_named(node_text(n, "op"));
-    m.kernel = out->kernel[0] = unit_kernel(u, name);
-    m.in = kernel_pointer(u, m.kernel, 0);
-    m.indices = kernel_pointer(u, m.kernel, 1);
-    m.out = kernel_pointer(u, m.kernel, n->nin);
-    if (n->op == OP_scatter && n->nin > 2)
-        m.begin = kernel_pointer(u, m.kernel, 2);
-    if (n->op == OP_gather && type_elements(&g->value[n->out[0]].type))
+        emit_scatter(&m, name, node_scratch(g, n) ? n->nin + 1 : 0, out);
+        return;
+    }
+    gather_kernel(&m, name);
+    out->kernel[0] = m.kernel;
+    if (type_elements(y))
         emit_gather(&m, out);
-    else if (n->op == OP_scatter &&
-             type_elements(&g->value[n->out[0]].type))
-        emit_scatter(&m, out);
     LLVMBuildRetVoid(u->b);
 }

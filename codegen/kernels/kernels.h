@@ -5,7 +5,7 @@
 
 #include "codegen/llvm.h"
 
-enum { MAX_PHASES = 4 };
+enum { MAX_PHASES = 32 };
 
 /* What lowering a node gives. Every phase's function takes as offsets the
    places of the node's operands, then of its results (scratch is the last

@@ -198,6 +198,8 @@ emit_phase(Move *m, const char *name, Box *box, int boxes, Lowered *out)
                  least(u, e, const_i64(u, box[i].units)));
         before += box[i].units;
     }
+    if (m->large)
+        stores_past_end(u);
     LLVMBuildRetVoid(u->b);
     out->kernel[out->phases] = m->kernel;
     out->tiles[out->phases++] = (units + per - 1) / per;
@@ -284,7 +286,9 @@ lower_move(Unit *u, const Graph *g, NodeId id, const char *name, Lowered *out)
 {
     const Node *n = &g->node[id];
     const Type *x = &g->value[n->in[0]].type, *y = &g->value[n->out[0]].type;
-    Move m = {.u = u, .dtype = y->dtype};
+    Move m = {.u = u,
+              .dtype = y->dtype,
+              .large = type_bytes(y) >= PAST_CACHES};
     Box b;
 
     *out = (Lowered){0};

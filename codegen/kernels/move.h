@@ -19,6 +19,7 @@ typedef struct Box {
 typedef struct Move {
     Unit *u;
     DType dtype;
+    bool large; /* the result: whole lines of it go past the caches */
     LLVMValueRef kernel;
 } Move;
 

@@ -85,6 +85,20 @@ plus(const Turn *t, LLVMValueRef x, int k)
     return LLVMBuildAdd(t->m->u->b, x, const_i64(t->m->u, k), "");
 }
 
+/* Is every row of a square a line of the result? */
+static bool
+makes_lines(const Turn *t)
+{
+    const Box *b = t->b;
+    int64_t row = t->side * t->size;
+
+    for (int k = 0; k < b->rank - 1; k++)
+        if (b->to[k] * t->size % CACHE_LINE)
+            return false;
+    return t->m->large && row % CACHE_LINE == 0 &&
+           b->to_start * t->size % CACHE_LINE == 0;
+}
+
 static void
 whole_square(const Turn *t, LLVMValueRef i, LLVMValueRef j)
 {
@@ -95,8 +109,14 @@ whole_square(const Turn *t, LLVMValueRef i, LLVMValueRef j)
     for (int k = 0; k < t->side; k++)
         row[k] = load(u, v, source(t, i, plus(t, j, k)), (unsigned)t->size);
     square_transpose(u, row, t->side);
-    for (int k = 0; k < t->side; k++)
-        store(u, row[k], target(t, plus(t, i, k), j), (unsigned)t->size);
+    for (int k = 0; k < t->side; k++) {
+        LLVMValueRef to = target(t, plus(t, i, k), j);
+
+        if (makes_lines(t))
+            store_past(u, row[k], to);
+        else
+            store(u, row[k], to, (unsigned)t->size);
+    }
 }
 
 /* left - k > 0 ? others : 0 */

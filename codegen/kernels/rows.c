@@ -7,7 +7,7 @@
 #include "ir/base/diag.h"
 #include "ir/tiling_rows.h"
 
-enum { TILE_ELEMENTS = 8192, STACK_MOST = 16384, COSTLY = 10 };
+enum { TILE_ELEMENTS = 8192 };
 
 /* ---- what the group is -------------------------------------------------- */
 
@@ -215,76 +215,6 @@ rows_read(Rows *r, const Graph *g, NodeId id)
         r->out[i].step = step_of(r, out[i]);
 }
 
-/* ---- values kept on the stack for a later loop -------------------------- */
-
-static void
-mark_needed(const Rows *r, int step, bool *needed)
-{
-    const Step *s = &r->step[step];
-
-    if (needed[step] || !s->varies)
-        return;
-    needed[step] = true;
-    for (int i = 0; s->member >= 0 && i < r->member[s->member].nin; i++)
-        mark_needed(r, r->member[s->member].in[i], needed);
-}
-
-/* What loop `stage` makes: from the operands of its reductions, or the
-   results. */
-static bool
-needs_of_loop(const Rows *r, int stage, bool *needed)
-{
-    bool reduces = false;
-
-    memset(needed, 0, vec_len(r->step) * sizeof *needed);
-    for (size_t i = 0; i < vec_len(r->step); i++)
-        if (r->step[i].kind == SP_REDUCE && r->step[i].stage == stage + 1) {
-            mark_needed(r, r->member[r->step[i].member].in[0], needed);
-            reduces = true;
-        }
-    for (size_t i = 0; !reduces && i < vec_len(r->out); i++)
-        mark_needed(r, r->out[i].step, needed);
-    return reduces;
-}
-
-static void
-keep_step(Rows *r, Step *s, int stage, int64_t *room)
-{
-    int64_t size = dtype_bytes(s->type.dtype);
-    int64_t whole = (r->length + LANES - 1) / LANES * LANES;
-
-    if (s->kept || s->kind != SP_MAP || whole * size > *room ||
-        formula_cost(r->member[s->member].typed) < COSTLY)
-        return;
-    *room -= whole * size;
-    s->kept = stack_room(r->u, r->u->i8, whole * size, 64);
-    s->kept_in = stage;
-}
-
-/* A costly value that an earlier loop makes anyway is not made again. */
-static void
-choose_kept(Rows *r)
-{
-    size_t n = vec_len(r->step);
-    bool *now = NEWN(r->arena, bool, n), *before = NEWN(r->arena, bool, n);
-    int *first = NEWN(r->arena, int, n);
-    int64_t room = STACK_MOST;
-    bool more = true;
-
-    if (r->u->threads || (!r->plain && r->length <= LANES * SHORT_VECTORS))
-        return;
-    for (int stage = 0; more; stage++) {
-        more = needs_of_loop(r, stage, now);
-        for (size_t i = 0; i < n; i++) {
-            if (now[i] && before[i])
-                keep_step(r, &r->step[i], first[i], &room);
-            else if (now[i])
-                first[i] = stage;
-            before[i] = before[i] || now[i];
-        }
-    }
-}
-
 /* ---- the kernel --------------------------------------------------------- */
 
 static void
@@ -427,7 +357,7 @@ lower_trailing(Rows *r, Lowered *out)
     if (r->u->threads &&
         r->length > (r->plain ? COLUMN_BLOCK : ROW_BLOCK))
         r->width = BLOCK_THREADS;
-    choose_kept(r);
+    rows_choose_kept(r);
     rows_begin_unit(r, begin_units(r, &l, per, r->units));
     rows_run_row(r);
     end_kernel(r, &l);

@@ -12,7 +12,13 @@
 #include "codegen/scalar.h"
 #include "codegen/threads.h"
 
-enum { LANES = 16, SHORT_VECTORS = 4, ROW_BLOCK = 4096, COLUMN_BLOCK = 256 };
+enum {
+    LANES = 16,
+    SHORT_VECTORS = 4, /* of a row that is kept in registers */
+    SIDE_VECTORS = 16, /* most that are made side by side */
+    ROW_BLOCK = 4096,
+    COLUMN_BLOCK = 256
+};
 
 typedef enum AxisPart { AX_OUTER, AX_LOOP, AX_LANE } AxisPart;
 
@@ -53,9 +59,10 @@ typedef struct Step {
     int stage;      /* reductions that lie before it, one behind the other */
     bool varies;
     LLVMValueRef row;                /* of the unit, if it does not vary */
-    LLVMValueRef vector[SHORT_VECTORS];
-    unsigned epoch[SHORT_VECTORS];   /* when vector[] was made */
+    LLVMValueRef vector[SIDE_VECTORS];
+    unsigned epoch[SIDE_VECTORS];    /* when vector[] was made */
     LLVMValueRef kept;               /* row of it on the stack, else NULL */
+    int kept_out;                    /* or 1 + the port it is kept in, else 0 */
     int kept_in;                     /* the loop that fills it */
 } Step;
 
@@ -106,12 +113,19 @@ void rows_enter_loop(Rows *r, LLVMValueRef flat, LLVMValueRef *saved);
 void rows_leave_loop(Rows *r, LLVMValueRef *saved);
 LLVMValueRef rows_load(Rows *r, Port *p, const At *at);
 void rows_store(Rows *r, Port *p, LLVMValueRef v, const At *at);
+/* Brings what lies `ahead` elements behind into the caches. */
+void rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead);
 int64_t rows_size(const Rows *r, AxisPart part);
 
 /* rows_value.c: values at a point */
 LLVMValueRef rows_value(Rows *r, int step, const At *at);
 void rows_make_invariant(Rows *r, int stage); /* what does not vary */
 void rows_store_outputs(Rows *r, const At *at, bool varying);
+
+/* rows_keep.c: what one loop over the row makes and a later one reads */
+void rows_choose_kept(Rows *r);
+void rows_fill_kept(Rows *r, int loop, const At *at);
+void rows_read_kept(Rows *r, int loop, const At *at);
 
 /* rows_reduce.c: reductions */
 typedef struct Tree {

@@ -4,13 +4,17 @@
 
 #include "ir/base/diag.h"
 
-enum { MOST_VECTORS = 4, MOST_SUMS = 64 };
+enum {
+    VECTORS = 4,     /* of a result, where it is not wide */
+    WIDE_CHUNKS = 32, /* that a wide one leaves for the workers at least */
+    MOST_SUMS = 64
+};
 
 /* What is summed beside each other: `vectors` of each result. */
 typedef struct Columns {
     Rows *r;
     int vectors, sums;
-    At at[MOST_VECTORS];
+    At at[SIDE_VECTORS];
 } Columns;
 
 static const Step *
@@ -37,14 +41,23 @@ operand_of(const Columns *c, int sum)
     return c->r->member[result_of(c, sum)->member].in[0];
 }
 
+/* Of a wide row more are read at a time, if there are registers for them. */
 int
 rows_column_vectors(const Rows *r)
 {
+    const Machine *m = r->u->machine;
     int64_t all = (r->length + LANES - 1) / LANES;
-    int64_t most = 4 * MOST_VECTORS / (int64_t)vec_len(r->out);
+    int64_t room = (int64_t)m->registers * m->vector_bytes;
+    int64_t most = VECTORS;
 
-    most = most > MOST_VECTORS ? MOST_VECTORS : most < 1 ? 1 : most;
-    most = r->u->threads ? 1 : most;
+    if (r->u->threads)
+        return 1;
+    if (room >= 2 * SIDE_VECTORS * LANES * (int64_t)sizeof(float) &&
+        all / WIDE_CHUNKS > VECTORS)
+        most = all / WIDE_CHUNKS;
+    if (most > SIDE_VECTORS / (int64_t)vec_len(r->out))
+        most = SIDE_VECTORS / (int64_t)vec_len(r->out);
+    most = most < 1 ? 1 : most;
     return (int)(all < most ? all : most);
 }
 

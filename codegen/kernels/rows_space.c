@@ -301,7 +301,7 @@ load_run(Rows *r, Port *p, const At *at)
 
 /* A vector across runs, element by element. */
 static LLVMValueRef
-load_across(Rows *r, Port *p, const At *at)
+load_each(Rows *r, Port *p, const At *at)
 {
     LLVMBuilderRef b = r->u->b;
     LLVMTypeRef wide = LLVMVectorType(r->u->i64, LANES);
@@ -332,6 +332,72 @@ load_across(Rows *r, Port *p, const At *at)
     }
     ASSERT(LLVMTypeOf(v) == t && to);
     return v;
+}
+
+/* <LANES x i1>: lane < count; not: lane >= count */
+static LLVMValueRef
+lanes_before(Rows *r, LLVMValueRef count, bool before)
+{
+    LLVMBuilderRef b = r->u->b;
+    LLVMValueRef lane[LANES];
+
+    for (int i = 0; i < LANES; i++)
+        lane[i] = LLVMConstInt(r->u->i32, (unsigned long long)i, false);
+    count = LLVMBuildTrunc(b, count, r->u->i32, "");
+    return LLVMBuildICmp(b, before ? LLVMIntSLT : LLVMIntSGE,
+                         LLVMConstVector(lane, LANES),
+                         splat(r->u, count, LANES), "");
+}
+
+/* Where element i of the lane axes lies. */
+static LLVMValueRef
+index_at(Rows *r, const Port *p, LLVMValueRef i)
+{
+    LLVMValueRef where[MAXRANK];
+
+    split_index(r, AX_LANE, i, where);
+    return LLVMBuildAdd(r->u->b, p->base,
+                        offset_of(r, p, AX_LANE, r->u->i64, where), "");
+}
+
+/* A vector across the end of a run: its first lanes from there, the others
+   from the next run. */
+static LLVMValueRef
+load_two(Rows *r, Port *p, const At *at)
+{
+    LLVMBuilderRef b = r->u->b;
+    DType d = p->type.dtype;
+    LLVMValueRef run = const_i64(r->u, r->axis[last_lane_axis(r)].size);
+    LLVMValueRef first, left, next, here, there, v[2];
+
+    left = LLVMBuildSub(b, run, LLVMBuildURem(b, at->i, run, ""), "");
+    next = least(r->u, LLVMBuildAdd(b, at->i, left, ""),
+                 const_i64(r->u, r->length - 1));
+    first = index_at(r, p, at->i);
+    next = index_at(r, p, next);
+    here = lanes_before(r, left, true);
+    if (!p->stride[last_lane_axis(r)]) {
+        v[0] = load_one(r, p, first, at);
+        v[1] = load_one(r, p, next, at);
+        return LLVMBuildSelect(b, here, v[0], v[1], "");
+    }
+    there = lanes_before(r, left, false);
+    if (at->count)
+        there = LLVMBuildAnd(b, there, lanes_before(r, at->count, true), "");
+    v[0] = load_where(r->u, d, LANES, element(r, p, first), here);
+    v[1] = load_where(r->u, d, LANES,
+                      element(r, p, LLVMBuildSub(b, next, left, "")), there);
+    return LLVMBuildSelect(b, here, v[0], v[1], "");
+}
+
+static LLVMValueRef
+load_across(Rows *r, Port *p, const At *at)
+{
+    int last = last_lane_axis(r);
+
+    return r->axis[last].size >= LANES && p->stride[last] <= 1 && !p->iota
+               ? load_two(r, p, at)
+               : load_each(r, p, at);
 }
 
 /* Vectors of a port whose runs are not whole vectors: within a run mostly.
@@ -461,4 +527,18 @@ rows_store(Rows *r, Port *p, LLVMValueRef v, const At *at)
         store_masked(r->u, d, at->lanes, v, to, at->count);
     else
         store(r->u, v, to, (unsigned)dtype_bytes(d));
+}
+
+void
+rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead)
+{
+    LLVMBuilderRef b = r->u->b;
+    LLVMValueRef i = LLVMBuildAdd(b, p->base, at->i, "");
+    LLVMValueRef args[4] = {
+        element(r, p, LLVMBuildAdd(b, i, const_i64(r->u, ahead), "")),
+        LLVMConstInt(r->u->i32, 0, false), /* to read */
+        LLVMConstInt(r->u->i32, 2, false), /* into the second cache */
+        LLVMConstInt(r->u->i32, 1, false)};
+
+    intrinsic(r->u, "llvm.prefetch", r->u->ptr, 4, args);
 }

@@ -51,36 +51,6 @@ operand_of(const Rows *r, int step)
     return r->member[r->step[step].member].in[0];
 }
 
-static void
-fill_kept(Rows *r, const Round *s, const At *at)
-{
-    for (size_t i = 0; i < vec_len(r->step); i++) {
-        const Step *p = &r->step[i];
-        int64_t size = dtype_bytes(p->type.dtype);
-
-        if (p->kept && p->kept_in == s->number)
-            store(r->u, rows_value(r, (int)i, at),
-                  address(r->u, p->kept, at->i, size), (unsigned)size);
-    }
-}
-
-/* What earlier loops kept is read from there. */
-static void
-read_kept(Rows *r, const Round *s, const At *at)
-{
-    for (size_t i = 0; i < vec_len(r->step); i++) {
-        Step *p = &r->step[i];
-        int64_t size = dtype_bytes(p->type.dtype);
-
-        if (!p->kept || p->kept_in >= s->number)
-            continue;
-        p->vector[0] =
-            load(r->u, unit_vector(r->u, p->type.dtype, at->lanes),
-                 address(r->u, p->kept, at->i, size), (unsigned)size);
-        p->epoch[0] = r->epoch;
-    }
-}
-
 /* Lanes from `count` on give the identity. */
 static LLVMValueRef
 only_first(Rows *r, int step, LLVMValueRef v, int64_t count)
@@ -99,12 +69,35 @@ only_first(Rows *r, int step, LLVMValueRef v, int64_t count)
                            "");
 }
 
+/* The second loop over a row, which mostly computes, asks for what the first
+   one will read of a row behind. */
+static void
+fetch_ahead(Rows *r, const At *at)
+{
+    enum { PAGE = 4096 };
+
+    for (size_t i = 0; i < vec_len(r->step); i++) {
+        const Step *s = &r->step[i];
+        int64_t row = r->length * dtype_bytes(s->type.dtype), rows = 1;
+
+        if (s->kind != SP_PORT || r->port[s->port].iota ||
+            r->port[s->port].reach != RE_DENSE ||
+            type_elements(&s->type) != r->units * r->length)
+            continue;
+        while (rows * row < PAGE)
+            rows++;
+        rows_fetch(r, &r->port[s->port], at, rows * r->length);
+    }
+}
+
 /* One vector: into the accumulators, or out. */
 static void
 run_vector(Rows *r, const Round *s, const At *at, int64_t count,
            LLVMValueRef *sum)
 {
-    read_kept(r, s, at);
+    rows_read_kept(r, s->number, at);
+    if (s->number == 1 && s->lanes == LANES && !at->count && !r->u->threads)
+        fetch_ahead(r, at);
     for (int k = 0; k < s->reduces; k++) {
         int step = s->reduce[k];
         LLVMValueRef v = rows_value(r, operand_of(r, step), at);
@@ -114,7 +107,7 @@ run_vector(Rows *r, const Round *s, const At *at, int64_t count,
         sum[k] = reduce_pair(r->u, dtype_of(r, step), letter_of(r, step),
                              s->lanes, sum[k], v);
     }
-    fill_kept(r, s, at);
+    rows_fill_kept(r, s->number, at);
     if (!s->reduces)
         rows_store_outputs(r, at, true);
 }

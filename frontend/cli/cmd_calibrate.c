@@ -10,18 +10,20 @@
 #include "ir/text.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 typedef struct NetRow {
-    const char *file, *rule, *sizes;
+    const char *file, *rule, *precision, *sizes;
 } NetRow;
 
 static const NetRow nets[] = {
-#define NET(file, rule, sizes) {#file, rule, sizes},
+#define NET(file, rule, precision, sizes) {#file, rule, precision, sizes},
 #include "frontend/cli/calibrate/nets.def"
 #undef NET
 };
@@ -102,6 +104,7 @@ planned_net(const Args *args, const NetRow *net)
 
     raise_if_complained();
     give(&own, OPT_optimizer, net->rule);
+    give(&own, OPT_precision, net->precision);
     if (strcmp(net->rule, "sgd") == 0)
         give(&own, OPT_set, "mu=0.9");
     run_passes(&own, m, passes_left(m));
@@ -150,8 +153,9 @@ measure_net(const Args *args, const NetRow *net, Figures *f)
                           : one;
     add_figures(args->arena, f, &one, &many);
     if (!option_on(args, OPT_quiet))
-        fprintf(stderr, "%-10s %9.3f ms a step on 1 thread, %9.3f on %d\n",
-                net->file, 1e3 * one.step, 1e3 * many.step, f->workers);
+        fprintf(stderr, "%-10s %-4s %9.3f ms a step on 1 thread, %9.3f on %d\n",
+                net->file, net->precision, 1e3 * one.step, 1e3 * many.step,
+                f->workers);
     arena_free(a);
 }
 
@@ -202,6 +206,19 @@ result_path(const Args *args)
     return path;
 }
 
+/* Said before a minute of measuring, not behind it. */
+static void
+require_writable(Arena *a, const char *path)
+{
+    Text file = text_new(a);
+
+    if (strcmp(path, "-") == 0 || output_is_stream(path))
+        return;
+    text_add(&file, "%s", output_file(a, path));
+    if (access(dirname(file.s), W_OK) != 0)
+        raise_at((Loc){.file = path}, "cannot be written: %s", strerror(errno));
+}
+
 int
 cmd_calibrate(const Args *args)
 {
@@ -211,6 +228,7 @@ cmd_calibrate(const Args *args)
     expect_operands(args, 0);
     require_seconds(option(args, OPT_seconds, "1"));
     path = result_path(args);
+    require_writable(args->arena, path);
     for (int i = 0; i < NETS; i++)
         measure_net(args, &nets[i], &f);
     write_text(args->arena, path, figures_print(args->arena, &f));

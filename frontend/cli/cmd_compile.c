@@ -46,13 +46,11 @@ kind_of(const Args *args)
 {
     const char *name = option(args, OPT_emit, "exe");
 
+    require_word(args, OPT_emit, "exe");
     for (Kind k = K_EXE; k <= K_IR; k++)
         if (strcmp(kinds[k].name, name) == 0)
             return k;
-    raise_status(ST_USAGE, NOWHERE,
-                 "--emit %s: exe, lib, so, obj, asm, llvm, ptx, plan or ir "
-                 "expected",
-                 name);
+    UNREACHABLE();
 }
 
 static const char *
@@ -76,13 +74,19 @@ beside(Arena *a, const char *path, const char *ending)
 static const char *
 cache_of(const Args *args)
 {
-    const char *asked = option(args, OPT_cache, NULL);
+    const char *asked = option(args, OPT_cache, NULL), *folder;
 
-    if (!option_on(args, OPT_no_cache))
-        return cache_folder(args->arena, asked);
+    if (!option_on(args, OPT_no_cache)) {
+        folder = cache_folder(args->arena, asked);
+        if (option_on(args, OPT_verbose))
+            note_at(NOWHERE, "kernels are kept in %s",
+                    folder ? folder : "no folder: none can be written");
+        return folder;
+    }
     if (asked)
         raise_status(ST_USAGE, NOWHERE,
-                     "--cache %s and --no-cache: one of them only", asked);
+                     E(E0108) "--cache %s and --no-cache: one of them only",
+                     asked);
     return NULL;
 }
 
@@ -138,9 +142,10 @@ refuse_own_input(const Args *args, const char *path)
 
     if (stat(args->operand[0], &in) == 0 && stat(path, &out) == 0 &&
         in.st_dev == out.st_dev && in.st_ino == out.st_ino)
-        raise_at((Loc){.file = path}, "is the model itself, which the result "
-                                      "would replace\nname another file with "
-                                      "-o");
+        raise_at((Loc){.file = path},
+                 E(E0204) "is the model itself, which the "
+                          "result would replace\nname another "
+                          "file with -o");
 }
 
 /* A program or library and its weights: neither replaces an older one before
@@ -160,6 +165,8 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
     if (linked)
         tools = link_tools(a, option(args, OPT_target, "native"), cache);
     path = output_file(a, path);
+    if (kind == K_SO)
+        link_python_allowed(a, path);
     o = emit_options(args, m, path);
     o.cache = cache;
     text_add(&made, "%s.tmp-%d", path, (int)getpid());
@@ -180,8 +187,11 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
         tell_seconds("(link)", start);
     if (kind == K_LIB || kind == K_SO)
         link_header(a, path);
+    if (kind == K_SO)
+        link_python(m, path);
     if (rename(made.s, path) != 0)
-        raise_at((Loc){.file = path}, "cannot be written: %s", strerror(errno));
+        raise_at((Loc){.file = path}, E(E0202) "cannot be written: %s",
+                 strerror(errno));
 }
 
 static int64_t
@@ -257,14 +267,16 @@ require_target(const Args *args, Kind kind)
     bool grid = target_grid(target_named(name));
 
     if (kind == K_PTX && !grid)
-        raise_status(ST_USAGE, NOWHERE,
-                     "--emit ptx: for which GPU? --target cuda:sm_80 or "
+        raise_status(
+            ST_USAGE, NOWHERE,
+            E(E0701) "--emit ptx: for which GPU? --target cuda:sm_80 or "
                      "another of `snug help targets`");
     if (grid && kind != K_PTX && kind != K_PLAN && kind != K_IR)
-        raise_status(ST_USAGE, NOWHERE,
-                     "--target %s: there are kernels for it, but no programs "
+        raise_status(
+            ST_USAGE, NOWHERE,
+            E(E0701) "--target %s: there are kernels for it, but no programs "
                      "yet: --emit ptx (or plan, or ir)",
-                     name);
+            name);
 }
 
 int
@@ -291,10 +303,11 @@ cmd_compile(const Args *args)
         return ST_OK;
     }
     if (m->stage != ST_PLACED)
-        raise_status(ST_USAGE, NOWHERE,
-                     "the passes end at stage %s; a program needs a placed "
+        raise_status(
+            ST_USAGE, NOWHERE,
+            E(E0403) "the passes end at stage %s; a program needs a placed "
                      "module: let them end with ...,schedule,place",
-                     stage_name(m->stage));
+            stage_name(m->stage));
     refuse_own_input(args, path.s);
     if (kind == K_PTX)
         write_ptx(args, m, path.s);

@@ -31,14 +31,15 @@ read_inputs(const Args *args, const Graph *g, Tensor *in)
 
         if (!path) {
             complain((Loc){.file = g->module->file},
-                     "input %s : %s is not given\nhint: --input %s=FILE.npy",
+                     E(E0405) "input %s : %s is not given\nhint: --input "
+                              "%s=FILE.npy",
                      v->name, type_text(args->arena, &v->type), v->name);
             continue;
         }
         in[i] = npy_read(args->arena, path);
         if (!type_equal(&in[i].type, &v->type))
             complain((Loc){.file = path},
-                     "holds %s; input %s of the model is %s",
+                     E(E0405) "holds %s; input %s of the model is %s",
                      type_text(args->arena, &in[i].type), v->name,
                      type_text(args->arena, &v->type));
     }
@@ -57,6 +58,19 @@ is_input(const Graph *g, const char *name, size_t n)
     return false;
 }
 
+static const char *
+suggested_input(const Args *args, const Graph *g, const char *word)
+{
+    const char **names = NULL;
+    Text t = text_new(args->arena);
+
+    text_add_n(&t, word, strcspn(word, "="));
+    for (size_t i = 0; i < vec_len(g->input); i++)
+        vec_push(args->arena, names, value_at(g, g->input[i])->name);
+    vec_push(args->arena, names, NULL);
+    return did_you_mean(args->arena, "\n", t.s, names);
+}
+
 /* What --input names must be there, or it would be passed over. */
 static void
 check_given(const Args *args, const Graph *g)
@@ -66,11 +80,11 @@ check_given(const Args *args, const Graph *g)
 
         if (!equals || equals == s || !equals[1])
             raise_status(ST_USAGE, NOWHERE,
-                         "--input %s: NAME=FILE.npy expected", s);
+                         E(E0107) "--input %s: NAME=FILE.npy expected", s);
         if (!is_input(g, s, (size_t)(equals - s)))
             complain((Loc){.file = g->module->file},
-                     "entry %s has no input %.*s (--input %s)", g->name,
-                     (int)(equals - s), s, s);
+                     "entry %s has no input %.*s (--input %s)%s", g->name,
+                     (int)(equals - s), s, s, suggested_input(args, g, s));
     }
 }
 
@@ -85,6 +99,17 @@ print_tensor(const char *name, const Tensor *t, Arena *a)
     printf("%s\n", n > most ? " ..." : "");
 }
 
+static const char *
+suggested_entry(const Args *args, const Module *m, const char *name)
+{
+    const char **names = NULL;
+
+    for (size_t i = 0; i < vec_len(m->entry); i++)
+        vec_push(args->arena, names, m->entry[i]->name);
+    vec_push(args->arena, names, NULL);
+    return did_you_mean(args->arena, "\n", name, names);
+}
+
 static Graph *
 entry_of(const Args *args, Module *m)
 {
@@ -93,7 +118,8 @@ entry_of(const Args *args, Module *m)
         name ? module_entry(m, name) : (vec_len(m->entry) ? m->entry[0] : NULL);
 
     if (!g)
-        raise_at((Loc){.file = m->file}, "has no entry %s", name ? name : "");
+        raise_at((Loc){.file = m->file}, "has no entry %s%s", name ? name : "",
+                 name ? suggested_entry(args, m, name) : "");
     return g;
 }
 

@@ -1,6 +1,9 @@
 /* help: told from the tables themselves. */
 #include "codegen/target.h"
 #include "frontend/cli/commands.h"
+#include "frontend/cli/manual.h"
+#include "frontend/cli/option_table.h"
+#include "frontend/cli/terminal.h"
 #include "ir/base/embedded.h"
 #include "ir/machine.h"
 
@@ -82,18 +85,103 @@ print_op(const char *name)
 static void
 print_options(void)
 {
-    static const char *const verbs[] = {
-#define VERB(name, arguments, doc) #name,
-#define OPTION(name, argument, verbs, doc)
-#include "frontend/cli/option.def"
-#undef VERB
-#undef OPTION
-    };
-
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-        print_usage(verbs[i]);
+    for (const VerbRow *v = verb_rows; v->name; v++) {
+        print_usage(v->name);
         printf("\n");
     }
+}
+
+static void
+print_environment(void)
+{
+    printf("An option wins over a variable.\n\n");
+    for (const Variable *v = variables; v->name; v++)
+        print_wrapped(printf("  %s", v->name), 19, v->doc);
+    printf("\nexit status:\n");
+    for (const ExitStatus *e = exit_statuses; e->doc; e++)
+        print_wrapped(printf("  %d", e->number), 19, e->doc);
+}
+
+static void
+print_targets(void)
+{
+    print_names(target_names());
+}
+
+static void
+print_ops(void)
+{
+    print_names(op_names());
+}
+
+static const struct {
+    const char *name;
+    void (*print)(void);
+} topics[] = {
+    {"options", print_options}, {"environment", print_environment},
+    {"ops", print_ops},         {"passes", print_passes},
+    {"rules", print_rules},     {"rewrites", print_rewrites},
+    {"targets", print_targets},
+};
+
+enum { TOPICS = sizeof topics / sizeof *topics };
+
+static bool
+print_topic(const char *name)
+{
+    for (int i = 0; i < TOPICS; i++)
+        if (strcmp(topics[i].name, name) == 0) {
+            topics[i].print();
+            return true;
+        }
+    return false;
+}
+
+const char **
+help_topics(Arena *a)
+{
+    const char **names = NULL;
+
+    for (const VerbRow *v = verb_rows; v->name; v++)
+        vec_push(a, names, v->name);
+    for (int i = 0; i < TOPICS; i++)
+        vec_push(a, names, topics[i].name);
+    vec_push(a, names, NULL);
+    return names;
+}
+
+static void
+unknown_topic(const Args *args, const char *topic)
+{
+    const char **names = NULL;
+
+    for (const char **n = help_topics(args->arena); *n; n++)
+        vec_push(args->arena, names, *n);
+    for (const char *const *n = op_names(); *n; n++)
+        vec_push(args->arena, names, *n);
+    vec_push(args->arena, names, NULL);
+    raise_status(ST_USAGE, NOWHERE,
+                 E(E0105) "there is no topic '%s'%s\ntopics are the verbs, "
+                          "options, environment, ops, passes, rules, "
+                          "rewrites, targets and every op",
+                 topic, did_you_mean(args->arena, ", ", topic, names));
+}
+
+/* Pages are of verbs; `snug` is the page of all. */
+static void
+print_manual(const Args *args, const char *verb)
+{
+    Text t = text_new(args->arena);
+
+    if (verb && !verb_exists(verb) && strcmp(verb, "snug") != 0)
+        raise_status(
+            ST_USAGE, NOWHERE,
+            E(E0101) "there is no page of '%s'%s\npages are of snug "
+                     "and of the verbs",
+            verb,
+            did_you_mean(args->arena, ", ", verb, verb_names(args->arena)));
+    manual_page(&t, verb && verb_exists(verb) ? verb : NULL);
+    fputs(text_str(&t), stdout);
 }
 
 int
@@ -102,28 +190,13 @@ cmd_help(const Args *args)
     const char *topic = args->operand ? args->operand[0] : NULL;
 
     if (vec_len(args->operand) > 1)
-        raise_status(ST_USAGE, NOWHERE,
-                     "snug help: one topic expected, %d given",
+        raise_status(ST_USAGE, NOWHERE, E(E0104) "one topic expected, %d given",
                      (int)vec_len(args->operand));
-    if (!topic || verb_exists(topic))
+    if (option_on(args, OPT_man))
+        print_manual(args, topic);
+    else if (!topic || verb_exists(topic))
         print_usage(topic);
-    else if (strcmp(topic, "options") == 0)
-        print_options();
-    else if (strcmp(topic, "passes") == 0)
-        print_passes();
-    else if (strcmp(topic, "rules") == 0)
-        print_rules();
-    else if (strcmp(topic, "rewrites") == 0)
-        print_rewrites();
-    else if (strcmp(topic, "targets") == 0)
-        print_names(target_names());
-    else if (strcmp(topic, "ops") == 0)
-        print_names(op_names());
-    else if (!print_op(topic))
-        raise_status(ST_USAGE, NOWHERE,
-                     "snug help: there is no topic '%s'; topics are the "
-                     "verbs, options, ops, passes, rules, rewrites, targets "
-                     "and every op",
-                     topic);
+    else if (!print_topic(topic) && !print_op(topic))
+        unknown_topic(args, topic);
     return ST_OK;
 }

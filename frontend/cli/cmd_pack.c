@@ -108,8 +108,8 @@ cmd_pack(const Args *args)
 
     expect_operands(args, 1);
     if (limit && (!parse_bytes(limit, &capacity) || capacity < 1))
-        raise_status(ST_USAGE, NOWHERE, "--capacity %s: a size expected",
-                     limit);
+        raise_status(ST_USAGE, NOWHERE,
+                     E(E0106) "--capacity %s: a size expected", limit);
     t = read_table(a, args->operand[0]);
     p = placement_solve(a, t.interval, (int)vec_len(t.interval), capacity,
                         SEARCH_NODES);

@@ -4,54 +4,26 @@
 #include "frontend/cli/page.h"
 #include "ir/cost.h"
 #include "ir/text.h"
-#include "ir/cost.h"
 #include "passes/tools/report.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { SAME = 0, DIFFERENT = 1, TROUBLE = 2 };
 
-static Module *
-placed_module(const Args *args, const char *path)
-{
-    Module *m = load_model(args, path);
-
-    run_passes(args, m, passes_left(m));
-    if (m->stage != ST_PLACED)
-        raise_at((Loc){.file = path}, "the passes end before a plan is made");
-    require_good_plan(args, m);
-    return m;
-}
-
-static void
-compare_bytes(Arena *a, const char *what, Module *const *m, const char *key)
-{
-    int64_t bytes[2];
-
-    for (int i = 0; i < 2; i++) {
-        const char *text = module_get(m[i], key);
-
-        bytes[i] = text ? strtoll(text, NULL, 10) : 0;
-    }
-    if (!bytes[0] && !bytes[1])
-        return;
-    printf("%-10s %14s %14s", what,
-           bytes[0] ? format_bytes(a, bytes[0]) : "none",
-           bytes[1] ? format_bytes(a, bytes[1]) : "none");
-    if (bytes[0] && bytes[1] && bytes[0] != bytes[1])
-        printf("  %+.2f %%",
-               100 * ((double)bytes[1] / (double)bytes[0] - 1));
-    putchar('\n');
-}
-
 static double
-entry_milliseconds(Graph *g, const Machine *machine)
+entry_seconds(Graph *g, const Machine *machine)
 {
-    return g ? 1e3 * cost_entry(g, machine).many : 0;
+    return g ? cost_entry(g, machine).many : 0;
 }
+
+/* ---- what differs ------------------------------------------------------- */
+
+/* A tensor as it is in the first plan and in the second; 0: it is not there. */
+typedef struct Change {
+    ValueId v[2];
+} Change;
 
 /* "f32[64,10] 2.50 KiB at 4096, nodes 3 to 7"; stores live all the time */
 static const char *
@@ -68,85 +40,209 @@ place_text(Arena *a, Graph *g, ValueId v)
     return t.s;
 }
 
-static void
-tell_value(Arena *a, char sign, Graph *g, ValueId v)
-{
-    Text name = text_new(a);
-
-    print_value_name(&name, value_at(g, v)->name);
-    printf("  %c %s %s\n", sign, name.s, place_text(a, g, v));
-}
-
 /* Names are interned by each module on its own. */
 static ValueId
-counterpart(const Graph *g, Sym name)
+counterpart(Graph *g, Sym name)
 {
-    return graph_find(g, sym_n(g->module->syms, name, strlen(name)));
+    ValueId v =
+        graph_find(g, sym_n(g->module->syms, name, strlen(name)));
+
+    return v && value_has_bytes(g, v) ? v : 0;
 }
 
-/* Values of a that b lacks, or that stand elsewhere in it. */
-static int
-tell_values(Arena *a, Graph *from, Graph *to, bool back)
+/* A vector: first what the first plan has, then what only the second has. */
+static Change *
+changes(Arena *a, Graph *const *g)
 {
-    int told = 0;
+    Change *all = NULL;
 
-    for (ValueId v = 1; v < vec_len(from->value); v++) {
-        ValueId w = counterpart(to, value_at(from, v)->name);
-        const char *here, *there;
+    for (ValueId v = 1; v < vec_len(g[0]->value); v++) {
+        ValueId w = counterpart(g[1], value_at(g[0], v)->name);
 
-        if (!value_has_bytes(from, v))
-            continue;
-        if (!w || !value_has_bytes(to, w)) {
-            tell_value(a, back ? '+' : '-', from, v);
-            told++;
-            continue;
-        }
-        here = place_text(a, from, v);
-        there = place_text(a, to, w);
-        if (back || strcmp(here, there) == 0)
-            continue;
-        tell_value(a, '<', from, v);
-        tell_value(a, '>', to, w);
-        told++;
+        if (value_has_bytes(g[0], v) &&
+            (!w || strcmp(place_text(a, g[0], v), place_text(a, g[1], w)) != 0))
+            vec_push(a, all, (Change){{v, w}});
     }
-    return told;
+    for (ValueId w = 1; w < vec_len(g[1]->value); w++)
+        if (value_has_bytes(g[1], w) &&
+            !counterpart(g[0], value_at(g[1], w)->name))
+            vec_push(a, all, (Change){{0, w}});
+    return all;
+}
+
+/* ---- text --------------------------------------------------------------- */
+
+static void
+compare_bytes(Text *t, const char *what, Module *const *m)
+{
+    int64_t bytes[] = {meta_number(m[0], what), meta_number(m[1], what)};
+    Arena *a = t->arena;
+
+    if (!bytes[0] && !bytes[1])
+        return;
+    text_add(t, "%-10s %14s %14s", what,
+             bytes[0] ? format_bytes(a, bytes[0]) : "none",
+             bytes[1] ? format_bytes(a, bytes[1]) : "none");
+    if (bytes[0] && bytes[1] && bytes[0] != bytes[1])
+        text_add(t, "  %+.2f %%",
+                 100 * ((double)bytes[1] / (double)bytes[0] - 1));
+    text_add(t, "\n");
 }
 
 static void
-tell_entry(Arena *a, Module *const *m, const char *name)
+add_value(Text *t, char sign, Graph *g, ValueId v)
+{
+    Text name = text_new(t->arena);
+
+    print_value_name(&name, value_at(g, v)->name);
+    text_add(t, "  %c %s %s\n", sign, name.s, place_text(t->arena, g, v));
+}
+
+static void
+add_entry(Text *t, Module *const *m, const char *name)
 {
     Graph *g[] = {module_entry(m[0], name), module_entry(m[1], name)};
+    const Change *c = NULL;
 
-    printf("\nentry %s", name);
+    text_add(t, "\nentry %s", name);
     if (!g[0] || !g[1]) {
-        printf(": only in %s\n", g[0] ? "the first" : "the second");
+        text_add(t, ": only in %s\n", g[0] ? "the first" : "the second");
         return;
     }
-    printf(": %zu and %zu nodes\n", vec_len(g[0]->order),
-           vec_len(g[1]->order));
-    if (tell_values(a, g[0], g[1], false) + tell_values(a, g[1], g[0], true) ==
-        0)
-        printf("  the same buffers at the same addresses\n");
+    text_add(t, ": %zu and %zu nodes\n", vec_len(g[0]->order),
+             vec_len(g[1]->order));
+    c = changes(t->arena, g);
+    for (size_t i = 0; i < vec_len(c); i++) {
+        bool both = c[i].v[0] && c[i].v[1];
+
+        if (c[i].v[0])
+            add_value(t, both ? '<' : '-', g[0], c[i].v[0]);
+        if (c[i].v[1])
+            add_value(t, both ? '>' : '+', g[1], c[i].v[1]);
+    }
+    if (!c)
+        text_add(t, "  the same buffers at the same addresses\n");
 }
 
 static void
-tell_plans(const Args *args, Module *const *m)
+add_plans(Text *t, Module *const *m, const char **names,
+          const Machine *machine)
 {
-    Arena *a = args->arena;
-    const Machine *machine = machine_of(args);
+    text_add(t, "%-10s %14s %14s\n", "", "first", "second");
+    compare_bytes(t, "peak", m);
+    compare_bytes(t, "bound", m);
+    compare_bytes(t, "budget", m);
+    text_add(t, "%-10s %11.3f ms %11.3f ms\n", "predicted",
+             1e3 * entry_seconds(module_entry(m[0], "train"), machine),
+             1e3 * entry_seconds(module_entry(m[1], "train"), machine));
+    for (size_t i = 0; i < vec_len(names); i++)
+        add_entry(t, m, names[i]);
+}
 
-    printf("%-10s %14s %14s\n", "", "first", "second");
-    compare_bytes(a, "peak", m, "peak");
-    compare_bytes(a, "bound", m, "bound");
-    compare_bytes(a, "budget", m, "budget");
-    printf("%-10s %11.3f ms %11.3f ms\n", "predicted",
-           entry_milliseconds(module_entry(m[0], "train"), machine),
-           entry_milliseconds(module_entry(m[1], "train"), machine));
-    for (size_t i = 0; i < vec_len(m[0]->entry); i++)
-        tell_entry(a, m, m[0]->entry[i]->name);
-    for (size_t i = 0; i < vec_len(m[1]->entry); i++)
-        if (!module_entry(m[0], m[1]->entry[i]->name))
-            tell_entry(a, m, m[1]->entry[i]->name);
+/* ---- JSON --------------------------------------------------------------- */
+
+static void
+add_number(Text *t, const Module *m, const char *key)
+{
+    text_add(t, "\"%s\": %s, ", key, meta_json(m, key));
+}
+
+static void
+add_plan_json(Text *t, Module *m, const char *key, const Machine *machine)
+{
+    text_add(t, " \"%s\": {", key);
+    add_number(t, m, "peak");
+    add_number(t, m, "bound");
+    add_number(t, m, "budget");
+    text_add(t, "\"seconds_predicted\": %.9g},\n",
+             entry_seconds(module_entry(m, "train"), machine));
+}
+
+static void
+add_side(Text *t, const char *key, Graph *g, ValueId v)
+{
+    const Value *p = value_at(g, v);
+    Life life = value_life(g, v);
+
+    if (!v) {
+        text_add(t, ", \"%s\": null", key);
+        return;
+    }
+    text_add(t, ", \"%s\": {\"type\": \"%s\", \"bytes\": %" PRId64
+                ", \"address\": %" PRId64 ", \"first\": %d, \"last\": %d}",
+             key, type_text(t->arena, &p->type), type_bytes(&p->type),
+             p->place.offset, life.first, life.last);
+}
+
+static void
+add_entry_json(Text *t, Module *const *m, const char *name)
+{
+    Graph *g[] = {module_entry(m[0], name), module_entry(m[1], name)};
+    const Change *c = g[0] && g[1] ? changes(t->arena, g) : NULL;
+
+    text_add(t, "\n  {\"name\": ");
+    text_add_json(t, name);
+    for (int i = 0; i < 2; i++) {
+        text_add(t, ", \"nodes_%s\": ", i ? "second" : "first");
+        if (g[i])
+            text_add(t, "%zu", vec_len(g[i]->order));
+        else
+            text_add(t, "null");
+    }
+    text_add(t, ", \"changes\": [");
+    for (size_t i = 0; i < vec_len(c); i++) {
+        int side = c[i].v[0] ? 0 : 1;
+
+        text_add(t, "%s\n   {\"id\": ", i ? "," : "");
+        text_add_json(t, value_at(g[side], c[i].v[side])->name);
+        add_side(t, "first", g[0], c[i].v[0]);
+        add_side(t, "second", g[1], c[i].v[1]);
+        text_add(t, "}");
+    }
+    text_add(t, "]}");
+}
+
+static void
+add_json(Text *t, Module *const *m, const char **names,
+         const Machine *machine, bool same)
+{
+    text_add(t, "{\"same\": %s,\n", same ? "true" : "false");
+    add_plan_json(t, m[0], "first", machine);
+    add_plan_json(t, m[1], "second", machine);
+    text_add(t, " \"entries\": [");
+    for (size_t i = 0; i < vec_len(names); i++) {
+        text_add(t, "%s", i ? "," : "");
+        add_entry_json(t, m, names[i]);
+    }
+    text_add(t, "]}\n");
+}
+
+/* ---- the verb ----------------------------------------------------------- */
+
+/* Of the first, then those that only the second has. */
+static const char **
+entry_names(Arena *a, Module *const *m)
+{
+    const char **names = NULL;
+
+    for (int k = 0; k < 2; k++)
+        for (size_t i = 0; i < vec_len(m[k]->entry); i++)
+            if (!k || !module_entry(m[0], m[1]->entry[i]->name))
+                vec_push(a, names, m[k]->entry[i]->name);
+    return names;
+}
+
+static void
+tell_plans(const Args *args, Module *const *m, bool same)
+{
+    const char **names = entry_names(args->arena, m);
+    Text t = text_new(args->arena);
+
+    if (option_on(args, OPT_json))
+        add_json(&t, m, names, machine_of(args), same);
+    else if (!same)
+        add_plans(&t, m, names, machine_of(args));
+    write_text(args->arena, option(args, OPT_output, "-"), text_str(&t));
 }
 
 static void
@@ -167,11 +263,12 @@ plan_diff(const Args *args)
     Module *volatile m[2] = {NULL, NULL};
     Module *both[2];
     Guard guard;
+    bool same;
 
     expect_operands(args, 3);
     if (guarded(&guard)) {
         for (int i = 0; i < 2; i++)
-            m[i] = placed_module(args, args->operand[i + 1]);
+            m[i] = placed_model(args, args->operand[i + 1]);
         raise_if_complained();
         guard_leave(&guard);
     } else {
@@ -181,9 +278,8 @@ plan_diff(const Args *args)
     both[0] = m[0];
     both[1] = m[1];
     side_by_side(args, both);
-    if (strcmp(print_module(args->arena, both[0]),
-               print_module(args->arena, both[1])) == 0)
-        return SAME;
-    tell_plans(args, both);
-    return DIFFERENT;
+    same = strcmp(print_module(args->arena, both[0]),
+                  print_module(args->arena, both[1])) == 0;
+    tell_plans(args, both, same);
+    return same ? SAME : DIFFERENT;
 }

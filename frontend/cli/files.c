@@ -30,10 +30,11 @@ open_regular(Arena *a, const char *path)
     FILE *f;
 
     if (fd < 0 || fstat(fd, &st) < 0)
-        raise_at((Loc){.file = path}, "cannot be read: %s", strerror(errno));
+        raise_at((Loc){.file = path}, E(E0201) "cannot be read: %s",
+                 strerror(errno));
     if (!S_ISREG(st.st_mode)) {
         close(fd);
-        raise_at((Loc){.file = path}, "is not a regular file");
+        raise_at((Loc){.file = path}, E(E0203) "is not a regular file");
     }
     f = fdopen(fd, "rb");
     if (!f)
@@ -52,13 +53,16 @@ read_text(Arena *a, const char *path)
 
     while ((n = fread(buffer, 1, sizeof buffer, f)) > 0) {
         if (memchr(buffer, 0, n))
-            raise_at((Loc){.file = path}, "is not text: it holds a NUL byte");
+            raise_at((Loc){.file = path},
+                     E(E0400) "is not text: it holds a NUL byte");
         if (t.len + n > TEXT_MOST)
-            raise_at((Loc){.file = path}, "is larger than 1 GiB of text");
+            raise_at((Loc){.file = path},
+                     E(E0400) "is larger than 1 GiB of text");
         text_add_n(&t, buffer, n);
     }
     if (ferror(f))
-        raise_at((Loc){.file = path}, "cannot be read: %s", strerror(errno));
+        raise_at((Loc){.file = path}, E(E0201) "cannot be read: %s",
+                 strerror(errno));
     text_add_n(&t, "", 0);
     return t.s;
 }
@@ -66,7 +70,8 @@ read_text(Arena *a, const char *path)
 static void
 cannot_write(const char *path)
 {
-    raise_at((Loc){.file = path}, "cannot be written: %s", strerror(errno));
+    raise_at((Loc){.file = path}, E(E0202) "cannot be written: %s",
+             strerror(errno));
 }
 
 /* A reader that went away (head) is no fault. */
@@ -80,7 +85,7 @@ finish_stdout(void)
     bad = fflush(stdout) != 0 || bad;
     if (!bad || errno == EPIPE || (poll(&p, 1, 0) > 0 && (p.revents & POLLERR)))
         return;
-    raise_at(NOWHERE, "the standard output cannot be written: %s",
+    raise_at(NOWHERE, E(E0202) "the standard output cannot be written: %s",
              errno ? strerror(errno) : "is its disk full?");
 }
 
@@ -142,10 +147,11 @@ dim_bindings(const Args *args)
         errno = 0;
         size = equals ? strtoll(equals + 1, &end, 10) : 0;
         if (!equals || equals == text || *end || size < 1 || errno)
-            raise_status(ST_USAGE, NOWHERE,
-                         "--dim %s: NAME=SIZE expected, with a size of at "
+            raise_status(
+                ST_USAGE, NOWHERE,
+                E(E0107) "--dim %s: NAME=SIZE expected, with a size of at "
                          "least 1, as in --dim batch=64",
-                         text);
+                text);
         text_add_n(&name, text, (size_t)(equals - text));
         vec_push(args->arena, dims, (DimBinding){name.s, size});
     }
@@ -173,7 +179,8 @@ load_model(const Args *args, const char *path)
     if (ends_with(path, ".snug") || strcmp(path, "-") == 0)
         return parse_file(args, path);
     if (!ends_with(path, ".onnx"))
-        raise_at((Loc){.file = path}, "is neither .onnx nor .snug by its name");
+        raise_at((Loc){.file = path},
+                 E(E0205) "is neither .onnx nor .snug by its name");
     m = import_onnx(args->arena, path, dims, (int)vec_len(dims));
     if (option_on(args, OPT_time_passes))
         tell_seconds("(import)", start);

@@ -31,5 +31,7 @@ use_machine_file(const Args *args)
 
     if (!path || (!option_on(args, OPT_machine) && access(path, F_OK) != 0))
         return;
+    if (option_on(args, OPT_verbose))
+        note_at(NOWHERE, "seconds are predicted by the figures in %s", path);
     cost_use(figures_parse(args->arena, read_text(args->arena, path), path));
 }

@@ -1,5 +1,7 @@
 /* main: one command, many verbs; the guard behind which they run. */
 #include "frontend/cli/commands.h"
+#include "frontend/cli/config.h"
+#include "frontend/cli/terminal.h"
 #include "ir/base/diag.h"
 #include "ir/base/output.h"
 
@@ -27,15 +29,19 @@ run_verb(Arena *a, int argc, char **argv)
     Args args;
 
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-        printf("snug %s, LLVM %s\nlicence: Apache-2.0 (snug-milp, the "
-               "solver's helper program: GPL-3-or-later)\n",
-               SNUG_VERSION, SNUG_LLVM_VERSION);
+        print_version(a);
         return ST_OK;
     }
     args = options_parse(a, argc, argv);
+    require_word(&args, OPT_color, NULL);
     if (option_on(&args, OPT_help)) {
         print_usage(args.verb);
         return ST_OK;
+    }
+    if (option_on(&args, OPT_config)) {
+        const char *path = option(&args, OPT_config, NULL);
+
+        config_take(&args, read_text(a, path), path);
     }
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(verbs[i].name, args.verb) == 0)
@@ -64,6 +70,7 @@ main(int argc, char **argv)
 
     hold_streams();
     signal(SIGPIPE, SIG_IGN);
+    color_messages(argc, argv);
     if (guarded(&guard)) {
         arena = arena_new();
         output_guard_signals();

@@ -123,10 +123,11 @@ npy_read(Arena *a, const char *path)
     Tensor t;
 
     if (fd < 0 || fstat(fd, &st) < 0)
-        raise_at((Loc){.file = path}, "cannot be read: %s", strerror(errno));
+        raise_at((Loc){.file = path}, E(E0201) "cannot be read: %s",
+                 strerror(errno));
     arena_defer(a, close_descriptor, (void *)(intptr_t)fd);
     if (!S_ISREG(st.st_mode))
-        raise_at((Loc){.file = path}, "is not a regular file");
+        raise_at((Loc){.file = path}, E(E0203) "is not a regular file");
     data = read_head(fd, path, head);
     t.type = parse_head(path, head);
     if (type_bytes(&t.type) != st.st_size - data)
@@ -291,7 +292,8 @@ npz_write(Arena *a, const char *path, int count, const char *const *name,
     output_temporary(a, temporary.s);
     f = fopen(temporary.s, "wb");
     if (!f)
-        raise_at((Loc){.file = path}, "cannot be written: %s", strerror(errno));
+        raise_at((Loc){.file = path}, E(E0202) "cannot be written: %s",
+                 strerror(errno));
     if (alone) {
         const char *head = make_head(a, &tensor[0].type, &length);
 
@@ -303,5 +305,6 @@ npz_write(Arena *a, const char *path, int count, const char *const *name,
     bad = ferror(f) != 0;
     bad = fclose(f) != 0 || bad;
     if (bad || rename(temporary.s, path) != 0)
-        raise_at((Loc){.file = path}, "cannot be written: %s", strerror(errno));
+        raise_at((Loc){.file = path}, E(E0202) "cannot be written: %s",
+                 strerror(errno));
 }

@@ -34,13 +34,14 @@ page_data(const Page *p)
     return t.s;
 }
 
-void
+int
 page_add(Page *p, Module *m, const Machine *machine, const char *label)
 {
     Text t = text_new(p->arena);
 
     report_page(&t, m, machine, label);
     vec_push(p->arena, p->plan, t);
+    return (int)vec_len(p->plan) - 1;
 }
 
 void

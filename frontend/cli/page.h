@@ -13,8 +13,8 @@ typedef struct Page {
     bool compare; /* side by side */
 } Page;
 
-/* m is placed. label: see report_page. */
-void page_add(Page *p, Module *m, const Machine *machine, const char *label);
+/* m is placed. label: see report_page. Returns the number of the plan. */
+int page_add(Page *p, Module *m, const Machine *machine, const char *label);
 /* What --report and --html ask for, of one module; raises if there is no plan
    in it. */
 void page_report(const Args *args, Module *m);

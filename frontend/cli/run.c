@@ -42,7 +42,8 @@ pass_settings(const Args *args)
         const char *s = args->given[OPT_set][i], *equals = strchr(s, '=');
 
         if (!equals)
-            raise_status(ST_USAGE, NOWHERE, "--set %s: NAME=VALUE expected", s);
+            raise_status(ST_USAGE, NOWHERE,
+                         E(E0107) "--set %s: NAME=VALUE expected", s);
         if (memchr(s, '.', (size_t)(equals - s)))
             vec_push(args->arena, set, s);
         else
@@ -76,46 +77,16 @@ static void
 not_available(const Args *args, Option o, const char *name)
 {
     if (option_on(args, o))
-        raise_status(ST_USAGE, NOWHERE, "--%s is not available yet", name);
-}
-
-/* Every word of a comma-separated option must be one of these, or `all`. */
-static void
-require_words(const char *option, const char *text, const char *const *words)
-{
-    for (const char *s = text; s; s = strchr(s, ',')) {
-        size_t n;
-        bool known;
-
-        s += *s == ',';
-        n = strcspn(s, ",");
-        known = n == 3 && strncmp(s, "all", 3) == 0;
-        for (int i = 0; words[i] && !known; i++)
-            known = strlen(words[i]) == n && strncmp(s, words[i], n) == 0;
-        if (!known)
-            raise_status(ST_USAGE, NOWHERE,
-                         "--%s %s: there is no '%.*s'; see snug help passes",
-                         option, text, (int)n, s);
-    }
+        raise_status(ST_USAGE, NOWHERE, E(E0109) "--%s is not available yet",
+                     name);
 }
 
 static void
-read_printing(const Args *args, PipelineOptions *o)
+read_log(const Args *args)
 {
-    static const char *const passes[] = {
-#define PASS(name, from, to, options, doc) #name,
-#include "passes/pass.def"
-#undef PASS
-        NULL
-    };
-    static const char *const topics[] = {
-        "chunk",    "contract", "fuse",    "kernels",  "place", "recompute",
-        "rewrite",  "schedule", NULL};
     const char *log = option(args, OPT_log, NULL);
 
-    o->print_after = option(args, OPT_print_after, NULL);
-    require_words("print-after", o->print_after, passes);
-    require_words("log", log, topics);
+    require_word(args, OPT_log, NULL);
     if (log)
         log_topics(log);
 }
@@ -128,11 +99,13 @@ run_passes(const Args *args, Module *m, const char *otherwise)
 
     not_available(args, OPT_method, "method");
     if (memory && (!parse_bytes(memory, &o.budget) || o.budget <= 0))
-        raise_status(ST_USAGE, NOWHERE,
-                     "--memory %s: a size of at least 1 byte expected, as in "
+        raise_status(
+            ST_USAGE, NOWHERE,
+            E(E0106) "--memory %s: a size of at least 1 byte expected, as in "
                      "64MiB, 1.5G or 1000000",
-                     memory);
-    read_printing(args, &o);
+            memory);
+    read_log(args);
+    pass_tools(args, &o);
     o.stop_after = option(args, OPT_stop_after, NULL);
     o.time_passes = option_on(args, OPT_time_passes);
     o.no_verify_each = option_on(args, OPT_no_verify_each);

@@ -25,7 +25,7 @@ lower_loc(const Import *I)
 }
 
 void
-lower_fault(Import *I, const char *format, ...)
+lower_fault_in(const char *file, Import *I, const char *format, ...)
 {
     char text[1024];
     va_list args;
@@ -33,7 +33,7 @@ lower_fault(Import *I, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    complain(lower_loc(I), "%s", text);
+    complain_in(file, lower_loc(I), "%s", text);
 }
 
 /* Does it hold values of its own type at most? None at all means zero or an

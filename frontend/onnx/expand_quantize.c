@@ -8,6 +8,7 @@
 
 #include "frontend/onnx/compose.h"
 #include "frontend/onnx/expand.h"
+#include "ir/eval.h"
 #include "ir/narrow.h"
 
 /* ---- scales and zero points --------------------------------------------- */
@@ -328,7 +329,8 @@ lower_DynamicQuantizeLinear(Import *I)
 
 /* ---- products of integers ----------------------------------------------- */
 
-enum { EXACT_F32 = 256 }; /* products of 16 bits in a sum that f32 holds */
+/* Products of 16 bits in a sum that f32 holds, that i32 holds. */
+enum { EXACT_F32 = 256, EXACT_I32 = 1 << 15 };
 
 /* Input i less its zero point, input z: a number, or one for each element of
    `axis` (from the end if negative), or of a shape that broadcasts. */
@@ -373,13 +375,52 @@ last_size(Import *I, int i)
     return t && t->rank ? t->dim[t->rank - 1] : 1;
 }
 
+static bool
+is_zero(Import *I, int z)
+{
+    const Tensor *t = has_input(I, z) ? input_constant(I, z) : NULL;
+
+    for (int64_t i = 0; t && i < type_elements(&t->type); i++)
+        if (tensor_get(t, i) != 0)
+            return false;
+    return t || !has_input(I, z);
+}
+
+static bool
+is_byte(Import *I, int i)
+{
+    const Type *t = input_type(I, i);
+
+    return t && (t->dtype == DT_I8 || t->dtype == DT_U8);
+}
+
+/* Inputs a and b, matrices of 8 bits, less their zero points: a product in
+   i32, of the elements as they are where a zero point is 0, else of i16.
+   Others, and sums that do not fit, in a float that holds them. */
+static ValueId
+whole_product(Import *I, int a, int b, int a_zero, int b_zero, int64_t most)
+{
+    const int in[] = {a, b}, zero[] = {a_zero, b_zero};
+    int64_t k = last_size(I, 0);
+    bool bytes = is_byte(I, a) && is_byte(I, b) && k <= most;
+    ValueId x[2];
+
+    for (int i = 0; i < 2; i++) {
+        x[i] = bytes && is_zero(I, zero[i])
+                   ? input(I, in[i])
+                   : centered(I, in[i], zero[i], i - 2,
+                              bytes ? DT_I16 : exact_type(k));
+        if (!x[i])
+            return 0;
+    }
+    return matrix_product(I, x[0], x[1]);
+}
+
 void
 lower_MatMulInteger(Import *I)
 {
-    DType d = exact_type(last_size(I, 0));
-    ValueId a = centered(I, 0, 2, -2, d), b = centered(I, 1, 3, -1, d), y;
+    ValueId y = whole_product(I, 0, 1, 2, 3, INT64_MAX);
 
-    y = a && b ? matrix_product(I, a, b) : 0;
     bind_output(I, 0, compose(I, DT_I32, 1, &y, "a"));
 }
 
@@ -449,11 +490,9 @@ input_along(Import *I, int i, int rank, int axis)
 void
 lower_QLinearMatMul(Import *I)
 {
-    DType d = exact_type(last_size(I, 0));
-    ValueId a = centered(I, 0, 2, -2, d), b = centered(I, 3, 5, -1, d), y;
+    ValueId y = whole_product(I, 0, 3, 2, 5, EXACT_I32);
     int rank;
 
-    y = a && b ? matrix_product(I, a, b) : 0;
     if (!y)
         return;
     rank = type_of(I, y).rank;

@@ -36,7 +36,8 @@ check_versions(Import *I)
     int found = 0;
 
     if (I->model->ir_version < 3 || I->model->ir_version > IR_VERSION_MOST)
-        complain(here(I), "has ir_version %" PRId64 "; 3 to %d are read",
+        complain(here(I),
+                 E(E0302) "has ir_version %" PRId64 "; 3 to %d are read",
                  I->model->ir_version, IR_VERSION_MOST);
     for (size_t i = 0; i < I->model->n_opset_import; i++) {
         const Onnx__OperatorSetIdProto *o = I->model->opset_import[i];
@@ -48,10 +49,12 @@ check_versions(Import *I)
                                                               : 0);
     }
     if (found != 1 && (found || uses_own_domain(I->model->graph)))
-        complain(here(I), "imports the operators of ONNX %d times, not once",
+        complain(here(I),
+                 E(E0302) "imports the operators of ONNX %d times, not once",
                  found);
     else if (found && !opset_is_read(I->opset))
-        complain(here(I), "uses opset %d; %d to %d are read\nhint: export it "
+        complain(here(I),
+                 E(E0302) "uses opset %d; %d to %d are read\nhint: export it "
                           "again with opset_version=17, or convert it with "
                           "onnx.version_converter",
                  I->opset, OPSET_LEAST, OPSET_MOST);
@@ -120,8 +123,9 @@ bound_dim(Import *I, const Onnx__TensorShapeProto__Dimension *d,
     for (int i = 0; name && i < I->dims; i++)
         if (strcmp(I->dim[i].name, name) == 0)
             return I->dim[i].size;
-    complain(here(I), "input '%s': axis %d has no size%s%s%s\nhint: --dim "
-                      "%s=64",
+    complain(here(I),
+             E(E0305) "input '%s': axis %d has no size%s%s%s\nhint: "
+                      "--dim %s=64",
              input_name, axis, name && *name ? ", it is called '" : "",
              name && *name ? name : "", name && *name ? "'" : "",
              name && *name ? name : "NAME");
@@ -274,28 +278,47 @@ take_outputs(Import *I)
         complain(here(I), "has no output");
 }
 
+/* The names of the inputs' open dimensions, each once, NULL-ended. */
+static const char **
+dims_of(Arena *a, const Onnx__GraphProto *g)
+{
+    const char **names = NULL;
+
+    for (size_t i = 0; i < g->n_input; i++) {
+        const Onnx__TypeProto *t = g->input[i]->type;
+        const Onnx__TensorShapeProto *s =
+            t && t->tensor_type ? t->tensor_type->shape : NULL;
+
+        for (size_t k = 0; s && k < s->n_dim; k++) {
+            const char *name = s->dim[k]->dim_param;
+            bool seen = !name || !*name || s->dim[k]->has_dim_value;
+
+            for (size_t n = 0; n < vec_len(names) && !seen; n++)
+                seen = strcmp(names[n], name) == 0;
+            if (!seen)
+                vec_push(a, names, name);
+        }
+    }
+    vec_push(a, names, NULL);
+    return names;
+}
+
 static void
 check_bindings(Import *I)
 {
-    const Onnx__GraphProto *g = I->model->graph;
+    const char **names = dims_of(I->a, I->model->graph);
 
     for (int d = 0; d < I->dims; d++) {
         bool found = false;
 
-        for (size_t i = 0; i < g->n_input; i++) {
-            const Onnx__TypeProto *t = g->input[i]->type;
-            const Onnx__TensorShapeProto *s =
-                t && t->tensor_type ? t->tensor_type->shape : NULL;
-
-            for (size_t k = 0; s && k < s->n_dim; k++)
-                found = found ||
-                        (s->dim[k]->dim_param &&
-                         strcmp(s->dim[k]->dim_param, I->dim[d].name) == 0);
-        }
+        for (int i = 0; names[i]; i++)
+            found = found || strcmp(names[i], I->dim[d].name) == 0;
         if (!found)
-            complain(here(I), "--dim %s: no input has a dimension of this "
-                              "name",
-                     I->dim[d].name);
+            complain(here(I),
+                     E(E0306) "--dim %s: no input has a dimension of "
+                              "this name%s",
+                     I->dim[d].name,
+                     did_you_mean(I->a, "\n", I->dim[d].name, names));
     }
 }
 
@@ -364,6 +387,17 @@ import_form(Import *I, const Wire *wire, const char *name)
     lower_nodes(I);
     take_outputs(I);
     graph_updates_last(I->g);
+}
+
+const char **
+onnx_dims(Arena *a, const char *path)
+{
+    struct stat st;
+    Wire wire;
+    Onnx__ModelProto *model = read_model(a, path, &wire, &st);
+
+    raise_if_complained();
+    return dims_of(a, model->graph);
 }
 
 Module *

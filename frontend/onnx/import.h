@@ -20,6 +20,9 @@ typedef struct DimBinding {
 Module *import_onnx(Arena *a, const char *path, const DimBinding *dim,
                     int dims);
 
+/* The names of the dimensions that --dim can bind, NULL-ended. Raises. */
+const char **onnx_dims(Arena *a, const char *path);
+
 /* The trained model as pieces: the imported file with holes where the
    parameters' raw data stand; external data becomes inline. None if that is
    more than an ONNX file or a program can hold. Raises. */

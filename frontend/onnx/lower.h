@@ -94,8 +94,9 @@ typedef void LowerNode(Import *I);
 
 Loc lower_loc(const Import *I); /* of this node */
 /* A problem with this node; lowering goes on with the next node. */
-void lower_fault(Import *I, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+#define lower_fault(...) lower_fault_in(__FILE__, __VA_ARGS__)
+void lower_fault_in(const char *file, Import *I, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 int input_count(const Import *I); /* trailing blanks aside */
 bool has_input(const Import *I, int i);

@@ -80,14 +80,16 @@ open_model(const char *file, struct stat *st)
     int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
     if (fd < 0 || fstat(fd, st) < 0)
-        complain(loc, "cannot be read: %s", strerror(errno));
+        complain(loc, E(E0201) "cannot be read: %s", strerror(errno));
     else if (!S_ISREG(st->st_mode))
-        complain(loc, "is not a regular file");
+        complain(loc, E(E0203) "is not a regular file");
     else if (st->st_size == 0)
-        complain(loc, "is empty, not an ONNX model");
+        complain(loc, E(E0301) "is empty, not an ONNX model");
     else if (st->st_size > FILE_MOST)
-        complain(loc, "is larger than 2 GiB, the most that an ONNX file can "
-                      "be\nhint: save its weights as external data");
+        complain(
+            loc,
+            E(E0301) "is larger than 2 GiB, the most that an ONNX file can "
+                     "be\nhint: save its weights as external data");
     else
         return fd;
     if (fd >= 0)
@@ -110,8 +112,9 @@ note_left(const char *file, Onnx__TensorProto *t, WireData d)
         return true;
     }
     complain((Loc){.file = file},
-             "tensor '%s' has its data in two places, or numbers that are cut "
-             "off",
+             E(E0309) "tensor '%s' has its data in two places, or numbers that "
+                      "are cut "
+                      "off",
              t->name ? t->name : "");
     return false;
 }
@@ -123,8 +126,9 @@ unpack_model(Arena *a, const char *file, const Wire *wire)
         onnx__model_proto__unpack(NULL, wire->size, wire->bytes);
 
     if (!m) {
-        complain((Loc){.file = file}, "is not an ONNX model: protobuf refuses "
-                                      "its bytes");
+        complain((Loc){.file = file},
+                 E(E0301) "is not an ONNX model: protobuf refuses "
+                          "its bytes");
         return NULL;
     }
     arena_defer(a, free_model, m);
@@ -227,24 +231,28 @@ data_fits(const Onnx__TensorProto *t, const Type *type, Loc loc)
     size_t typed = typed_count(t);
 
     if (typed != own_count(t, type->dtype) || t->n_string_data) {
-        complain(loc, "tensor '%s' of %s has data of another type",
+        complain(loc, E(E0309) "tensor '%s' of %s has data of another type",
                  t->name ? t->name : "", dtype_name(type->dtype));
         return false;
     }
 
     if (t->has_raw_data && typed) {
-        complain(loc, "tensor '%s' has raw data and typed data",
+        complain(loc, E(E0309) "tensor '%s' has raw data and typed data",
                  t->name ? t->name : "");
         return false;
     }
     if (t->has_raw_data && (int64_t)t->raw_data.len != bytes) {
-        complain(loc, "tensor '%s' holds %zu bytes; its shape says %" PRId64,
-                 t->name ? t->name : "", t->raw_data.len, bytes);
+        complain(
+            loc,
+            E(E0309) "tensor '%s' holds %zu bytes; its shape says %" PRId64,
+            t->name ? t->name : "", t->raw_data.len, bytes);
         return false;
     }
     if (!t->has_raw_data && (int64_t)typed != want) {
-        complain(loc, "tensor '%s' holds %zu elements; its shape says %" PRId64,
-                 t->name ? t->name : "", typed, want);
+        complain(
+            loc,
+            E(E0309) "tensor '%s' holds %zu elements; its shape says %" PRId64,
+            t->name ? t->name : "", typed, want);
         return false;
     }
     return true;

@@ -10,10 +10,9 @@ check_attributes(Import *I)
 {
     for (size_t i = 0; i < I->node->n_attribute; i++)
         if (i >= 64 || !(I->used >> i & 1))
-            lower_fault(I, "has the attribute '%s', which is not known here",
-                        I->node->attribute[i]->name
-                            ? I->node->attribute[i]->name
-                            : "");
+            lower_fault(
+                I, E(E0304) "has the attribute '%s', which is not known here",
+                I->node->attribute[i]->name ? I->node->attribute[i]->name : "");
 }
 
 static bool
@@ -23,9 +22,11 @@ inputs_are_known(Import *I)
         const char *name = I->node->input[i];
 
         if (*name && !is_known(know(I, name))) {
-            lower_fault(I, "reads '%s', which nothing before it makes\nhint: "
-                           "nodes must stand in the order in which they run",
-                        name);
+            lower_fault(
+                I,
+                E(E0307) "reads '%s', which nothing before it makes\nhint: "
+                         "nodes must stand in the order in which they run",
+                name);
             return false;
         }
     }
@@ -96,9 +97,11 @@ form_is_known(Import *I)
     int opset = opset_of(I, I->node->domain ? I->node->domain : "");
 
     if (opset < I->row->since) {
-        lower_fault(I, "is read in its form of opset %d and later, the model "
-                       "uses %d\nhint: export it with a newer opset_version",
-                    I->row->since, opset);
+        lower_fault(
+            I,
+            E(E0302) "is read in its form of opset %d and later, the model "
+                     "uses %d\nhint: export it with a newer opset_version",
+            I->row->since, opset);
         return false;
     }
     return counts_fit(I) && first_fits(I);
@@ -114,7 +117,7 @@ check_doubles(Import *I)
             const char *b = I->node->attribute[k]->name;
 
             if (a && b && strcmp(a, b) == 0)
-                lower_fault(I, "has the attribute '%s' twice", a);
+                lower_fault(I, E(E0304) "has the attribute '%s' twice", a);
         }
 }
 
@@ -137,10 +140,11 @@ unknown_operator(Import *I)
     const char *near =
         complaints() < DIAG_MOST ? nearest_operator(type) : NULL;
 
-    lower_fault(I, "this operator is not supported%s%s%s\nhint: `snug ops` "
-                   "lists those that are",
-                near ? ", did you mean " : "", near ? near : "",
-                near ? "?" : "");
+    lower_fault(
+        I,
+        E(E0303) "this operator is not supported%s%s%s\nhint: `snug ops` "
+                 "lists those that are",
+        near ? ", did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 /* Marks the outputs of a node that failed, so that its readers say nothing. */
@@ -190,11 +194,12 @@ known_operator(Import *I)
     if (I->row && opset_of(I, domain))
         return I->row;
     if (!opset_of(I, domain))
-        lower_fault(I, "its domain '%s' is not imported", domain);
+        lower_fault(I, E(E0303) "its domain '%s' is not imported", domain);
     else if (!same_domain(domain, "") &&
              !same_domain(domain, TRAINING_DOMAIN) &&
              !same_domain(domain, PREVIEW_DOMAIN))
-        lower_fault(I, "operators of the domain '%s' are not supported",
+        lower_fault(I,
+                    E(E0303) "operators of the domain '%s' are not supported",
                     domain);
     else
         unknown_operator(I);

@@ -101,7 +101,7 @@ move_window(Scan *s)
         got = pread(s->fd, s->window, WINDOW, (off_t)s->at);
     while (got < 0 && errno == EINTR);
     if (got <= 0) {
-        complain((Loc){.file = s->file}, "cannot be read: %s",
+        complain((Loc){.file = s->file}, E(E0201) "cannot be read: %s",
                  got ? strerror(errno) : "it became shorter");
         return false;
     }

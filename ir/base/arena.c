@@ -31,7 +31,8 @@ static void
 out_of_memory(size_t bytes)
 {
     raise_status(ST_INTERNAL, NOWHERE,
-                 "out of memory: %zu more bytes are not to be had", bytes);
+                 E(E0901) "out of memory: %zu more bytes are not to be had",
+                 bytes);
 }
 
 Arena *

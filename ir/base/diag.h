@@ -52,26 +52,41 @@ void guard_enter(Guard *g);
 void guard_leave(Guard *g); /* frees its notes */
 #define guarded(g) (guard_enter(g), setjmp((g)->jump) == 0)
 
-/* Prints the problems ("file:line: node 'x' (Op): message"), frees them and
-   says the exit status. For use after a jump, when the guard was left. */
+/* Prints the problems ("file:line: error E0305: node 'x' (Op): message", a
+   further line as `hint:`), frees them and says the exit status. For use after
+   a jump, when the guard was left. */
 Status diag_print(Guard *g, FILE *to);
-/* The same as one string (malloc'ed; NULL without memory), for tests. */
+/* stderr is coloured from here on. */
+void diag_color(bool on);
+/* The problems without their codes, "file:line: node 'x' (Op): message", as one
+   string (malloc'ed; NULL without memory), for tests. */
 char *diag_text(const Guard *g);
 void diag_free(Guard *g);
 
-/* Message text is escaped for the terminal. "\n" begins a `hint:` line: put
-   the remedy there. */
-void complain(Loc loc, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-void raise_at(Loc loc, const char *format, ...)
-    __attribute__((format(printf, 2, 3), noreturn));
-void raise_status(Status s, Loc loc, const char *format, ...)
-    __attribute__((format(printf, 3, 4), noreturn));
+/* complain(loc, format, ...), raise_at(loc, format, ...) and
+   raise_status(status, loc, format, ...). Message text is escaped for the
+   terminal. "\n" begins a `hint:` line: put the remedy there. The message has
+   the code that error.def gives to the file; a format that begins with E(E0305)
+   has that one. */
+#define complain(...)     complain_in(__FILE__, __VA_ARGS__)
+#define raise_at(...)     raise_in(__FILE__, ST_INPUT, __VA_ARGS__)
+#define raise_status(...) raise_in(__FILE__, __VA_ARGS__)
+#define E(code)           "\1" #code "\1"
+void complain_in(const char *file, Loc loc, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void raise_in(const char *file, Status s, Loc loc, const char *format, ...)
+    __attribute__((format(printf, 4, 5), noreturn));
+/* After a jump: hands what the guard has on to the one around it and leaves
+   again; `more` (or NULL) becomes a further line of the last problem. */
+void raise_again(Guard *g, const char *more) __attribute__((noreturn));
 void raise_if_complained(void);
 int complaints(void); /* of the innermost guard */
 
-/* A warning goes to stderr at once, prefixed `snug: warning:`. */
+/* A warning or a note goes to stderr at once, prefixed `snug: warning:` or
+   `snug: note:`. */
 void warn_at(Loc loc, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void note_at(Loc loc, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Our own fault: raised like a problem with status 4 and the place in our

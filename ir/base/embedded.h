@@ -8,8 +8,9 @@ typedef struct Embedded {
 } Embedded;
 
 /* NULL-ended: passes/train/rules, passes/simplify/rules, ir/figures,
-   frontend/cli/calibrate and frontend/cli/page. */
+   frontend/cli/calibrate, frontend/cli/page and codegen/python. */
 extern const Embedded embedded_rules[], embedded_rewrites[];
 extern const Embedded embedded_figures[], embedded_nets[], embedded_page[];
+extern const Embedded embedded_python[];
 
 #endif

@@ -276,6 +276,18 @@ nearest_name(const char *word, const char *const *names)
 }
 
 const char *
+did_you_mean(Arena *a, const char *lead, const char *word,
+             const char *const *names)
+{
+    const char *near = nearest_name(word, names);
+    Text t = text_new(a);
+
+    if (near)
+        text_add(&t, "%sdid you mean '%s'?", lead, near);
+    return text_str(&t);
+}
+
+const char *
 format_bytes(Arena *a, int64_t bytes)
 {
     static const char *const unit[] = {"KiB", "MiB", "GiB", "TiB"};

@@ -48,6 +48,9 @@ uint64_t hash_bytes(const void *p, size_t n);
 /* Edit distance <= 2 helper for "did you mean": the candidate nearest to
    `word`, or NULL. names is NULL-terminated. */
 const char *nearest_name(const char *word, const char *const *names);
+/* "LEADdid you mean 'NAME'?" with the nearest, or "" (in the arena). */
+const char *did_you_mean(Arena *a, const char *lead, const char *word,
+                         const char *const *names);
 
 /* "12,345,678" and "11.77 MiB" style sizes, into the arena. */
 const char *format_bytes(Arena *a, int64_t bytes);

@@ -7,7 +7,8 @@
    Operands are of one type, f32 or f64; or of bf16, then the result is f32.
    Beside one of bf16 the other may be f32: its elements are rounded as they are
    read. Terms of bf16 go by pairs, from the start of each part, the second of a
-   pair before the first: the order of the dot products that CPUs have. */
+   pair before the first: the order of the dot products that CPUs have.
+   Operands of i8, u8 and i16, in any mixture, give i32: the sum modulo 2^32. */
 #include "ir/narrow.h"
 #include "ir/ops/ops.h"
 #include "ir/ops/product.h"
@@ -122,9 +123,22 @@ has_pairs(const Type *a, const Type *b)
 }
 
 static bool
+is_whole(DType d)
+{
+    return d == DT_I8 || d == DT_U8 || d == DT_I16;
+}
+
+static DType
+dtype_of_result(DType a, DType b)
+{
+    if (is_whole(a))
+        return DT_I32;
+    return a == DT_BF16 || b == DT_BF16 ? DT_F32 : a;
+}
+
+static bool
 contract_result(const Labels *l, const Type *a, const Type *b, Type *out)
 {
-    DType dtype = has_pairs(a, b) ? DT_F32 : a->dtype;
     int64_t dim[MAXRANK];
     int rank = (int)strlen(l->part[2]);
 
@@ -134,7 +148,7 @@ contract_result(const Labels *l, const Type *a, const Type *b, Type *out)
 
         dim[i] = ia >= 0 ? a->dim[ia] : b->dim[ib];
     }
-    return type_make(dtype, rank, dim, out);
+    return type_make(dtype_of_result(a->dtype, b->dtype), rank, dim, out);
 }
 
 static bool
@@ -142,14 +156,20 @@ operands_go(const Graph *g, NodeId n, DType a, DType b)
 {
     bool narrow = a == DT_BF16 || b == DT_BF16;
 
-    if (a != b && !(narrow && (a == DT_F32 || b == DT_F32)))
-        return REFUSE(g, n, "contract: operands are %s and %s", dtype_name(a),
-                      dtype_name(b));
-    return narrow || needs_real(g, n, a);
+    if (is_whole(a) && is_whole(b))
+        return true;
+    if (a == b && (a == DT_F32 || a == DT_F64 || narrow))
+        return true;
+    if (narrow && (a == DT_F32 || b == DT_F32))
+        return true;
+    return REFUSE(g, n,
+                  "contract: operands are %s and %s; it works on two of f32 or "
+                  "f64, on bf16 with bf16 or f32, and on i8, u8 and i16",
+                  dtype_name(a), dtype_name(b));
 }
 
 /* What the sums begin from, if anything. The parts of a split add in an order
-   of their own, and a pair of bf16 may not be torn: neither goes on. */
+   of their own, and terms that go by twos may not be torn: neither goes on. */
 static bool
 begin_goes(const Graph *g, NodeId n, const Type *result)
 {
@@ -162,8 +182,10 @@ begin_goes(const Graph *g, NodeId n, const Type *result)
                       "contract: sums that begin from an operand have split=1, "
                       "not %" PRId64,
                       node_int(node, "split"));
-    if (has_pairs(operand_type(g, n, 0), operand_type(g, n, 1)))
-        return REFUSE(g, n, "contract: sums of bf16 begin from 0 only");
+    for (int i = 0; i < 2; i++)
+        if (operand_type(g, n, i)->dtype != result->dtype)
+            return REFUSE(g, n, "contract: sums of %s begin from 0 only",
+                          dtype_name(operand_type(g, n, i)->dtype));
     if (!type_equal(operand_type(g, n, 2), result))
         return REFUSE(g, n,
                       "contract: the sums begin from %s, but the result is %s",
@@ -309,6 +331,29 @@ rounded(Arena *a, const Tensor *x)
     return wide;
 }
 
+/* Whole numbers in i32. */
+static const int32_t *
+widened(Arena *a, const Tensor *x)
+{
+    int64_t n = type_elements(&x->type);
+    int32_t *wide = NEWN(a, int32_t, n + 1);
+
+    for (int64_t i = 0; i < n; i++)
+        wide[i] = x->type.dtype == DT_I8   ? ((const int8_t *)x->data)[i]
+                  : x->type.dtype == DT_U8 ? ((const uint8_t *)x->data)[i]
+                                           : ((const int16_t *)x->data)[i];
+    return wide;
+}
+
+/* The elements of an operand as the product reads them. */
+static const void *
+as_read(Arena *a, const Tensor *x, bool pairs)
+{
+    if (is_whole(x->type.dtype))
+        return widened(a, x);
+    return pairs ? rounded(a, x) : x->data;
+}
+
 static const int64_t *
 paired(Arena *a, const int64_t *offset, int64_t count, int64_t part)
 {
@@ -337,8 +382,8 @@ eval_contract(Arena *a, const Graph *g, NodeId n, const Tensor *in, Tensor *out)
 {
     const Type *const type[3] = {&in[0].type, &in[1].type, &out->type};
     bool pairs = has_pairs(type[0], type[1]);
-    const char *x = pairs ? rounded(a, &in[0]) : in[0].data;
-    const char *y = pairs ? rounded(a, &in[1]) : in[1].data;
+    const char *x = as_read(a, &in[0], pairs);
+    const char *y = as_read(a, &in[1], pairs);
     int64_t bytes = dtype_bytes(out->type.dtype);
     Product p = {.split = node_int(&g->node[n], "split")};
     Labels l;

@@ -1,8 +1,8 @@
 /* conv: convolution of NCHW or NHWC and its two gradients, as products over
    gathered elements, in the same order whatever the layout. Padded taps are
    zeros that take part: fma(0, w, sum). k runs over (kh, kw, c), for the
-   input's gradient over (kh, kw, out c), for the weight's over
-   (n, oh, ow). */
+   input's gradient over (kh, kw, out c), of those taps that the strides leave
+   to a pixel, for the weight's over (n, oh, ow). */
 #include "ir/eval.h"
 #include "ir/ops/geometry.h"
 #include "ir/ops/product.h"
@@ -382,6 +382,59 @@ stretched(Arena *a, const Tensor *dy, const Geometry *geo, const Axes *x)
     return out;
 }
 
+/* The product for pixels whose places are `at` modulo the strides: with those
+   of the taps that reach points of dy. depth: terms of a tap. */
+static Product
+class_product(Arena *a, const Geometry *geo, const int64_t at[2],
+              int64_t depth, const Product *all)
+{
+    const int64_t *s = geo->stride, *k = geo->kernel, *l = geo->dilation;
+    int64_t *bn = NEWN(a, int64_t, all->n), *cn = NEWN(a, int64_t, all->n);
+    int64_t *ak = NEWN(a, int64_t, all->k), *bk = NEWN(a, int64_t, all->k);
+    Product p = *all;
+
+    p.n = p.k = 0;
+    for (int64_t i = at[0]; i < geo->in[0]; i += s[0])
+        for (int64_t j = at[1]; j < geo->in[1]; j += s[1]) {
+            bn[p.n] = all->bn[i * geo->in[1] + j];
+            cn[p.n++] = all->cn[i * geo->in[1] + j];
+        }
+    for (int64_t i = 0; i < k[0] * k[1]; i++) {
+        int64_t row = at[0] + geo->before[0] - i / k[1] * l[0];
+        int64_t column = at[1] + geo->before[1] - i % k[1] * l[1];
+
+        for (int64_t c = 0; row % s[0] == 0 && column % s[1] == 0 && c < depth;
+             c++) {
+            ak[p.k] = all->ak[i * depth + c];
+            bk[p.k++] = all->bk[i * depth + c];
+        }
+    }
+    p.bn = bn;
+    p.cn = cn;
+    p.ak = ak;
+    p.bk = bk;
+    return p;
+}
+
+/* All products of one input gradient: one, or those of each class. */
+static void
+class_products(Arena *a, DType dtype, const Geometry *geo, int64_t depth,
+               const Product *all, const Apart *apart)
+{
+    int64_t at[2];
+
+    if (!geometry_apart(geo->stride)) {
+        products(a, dtype, all, apart);
+        return;
+    }
+    for (at[0] = 0; at[0] < geo->stride[0]; at[0]++)
+        for (at[1] = 0; at[1] < geo->stride[1]; at[1]++) {
+            Product p = class_product(a, geo, at, depth, all);
+
+            products(a, dtype, &p, apart);
+        }
+}
+
 void
 eval_conv_grad_input(Arena *a, const Graph *g, NodeId n, const Tensor *in,
                      Tensor *out)
@@ -418,9 +471,9 @@ eval_conv_grad_input(Arena *a, const Graph *g, NodeId n, const Tensor *in,
                  .cm = axis_offsets(a, 1, &m, xs + i.channel),
                  .cn = plane_offsets(a, &i, geo.in, ones, xs)};
 
-    products(a, dy.type.dtype, &p,
-             &(Apart){out->type.dim[0], groups, k[2] * ws[0], ds[0],
-                      k[2] * ds[i.channel], xs[0], m * xs[i.channel]});
+    class_products(a, dy.type.dtype, &geo, k[2], &p,
+                   &(Apart){out->type.dim[0], groups, k[2] * ws[0], ds[0],
+                            k[2] * ds[i.channel], xs[0], m * xs[i.channel]});
 }
 
 Cost

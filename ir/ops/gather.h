@@ -16,6 +16,10 @@ bool gathered_type(const Graph *g, NodeId n, const Type *x, Type *out);
 /* The row that index k names. */
 int64_t gather_row(const Tensor *indices, int64_t k, int64_t size);
 
+/* Bytes that the kernel of a scatter needs beside: lists of the indices of each
+   row. 0: indices are too few, or too many, for that. */
+int64_t scatter_scratch(const Graph *g, NodeId n);
+
 /* How scatter joins what meets at one index. */
 typedef enum ScatterOp {
     SCATTER_ADD,

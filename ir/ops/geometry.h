@@ -22,6 +22,16 @@ geometry_padded(const Geometry *geo, int axis)
     return geo->in[axis] + geo->before[axis] + geo->after[axis];
 }
 
+/* Does a gradient for the input treat pixels apart, by their places modulo the
+   strides? Each class has taps of its own, and what lies between the gradient's
+   points takes no part. Larger strides are too many classes: there all pixels
+   read all taps, and zeros between the points take part. */
+static inline bool
+geometry_apart(const int64_t stride[2])
+{
+    return stride[0] <= 4 && stride[1] <= 4;
+}
+
 /* Where an axis of NCHW (or OIHW) stands; nhwc: in NHWC (or OHWI). */
 static inline int
 image_axis(bool nhwc, int axis)

@@ -90,8 +90,8 @@ no_gradient(const Builder *b, NodeId n, ValueId *dx, const char *why)
 {
     for (int i = 0; i < b->g->node[n].nin; i++)
         dx[i] = 0;
-    complain(graph_loc(b->g, n), "%s: %s", op_info(b->g->node[n].op)->name,
-             why);
+    complain(graph_loc(b->g, n), E(E0501) "%s: %s",
+             op_info(b->g->node[n].op)->name, why);
 }
 
 int64_t *

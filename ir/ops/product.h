@@ -17,7 +17,7 @@ typedef struct Product {
     const int64_t *am, *ak, *bk, *bn, *cm, *cn;
 } Product;
 
-/* dtype: f32 or f64, of a, b and c. */
+/* dtype: f32, f64 or i32 (sums modulo 2^32, in any order), of a, b and c. */
 void product(Arena *scratch, DType dtype, const Product *p);
 
 #endif

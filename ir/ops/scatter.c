@@ -38,6 +38,21 @@ scatter_identity(ScatterOp op, DType d)
     UNREACHABLE();
 }
 
+int64_t
+scatter_scratch(const Graph *g, NodeId n)
+{
+    enum { FEW = 16, BYTES = 4 };
+    Gather r;
+
+    if (node_at(g, n)->op != OP_scatter)
+        return 0;
+    r = gather_of(g, n);
+    if (r.count < FEW || r.outer * r.inner == 0 || r.count > INT32_MAX ||
+        r.size > INT32_MAX)
+        return 0;
+    return ((r.count + r.size) * BYTES + 63) / 64 * 64;
+}
+
 static bool
 begin_goes(const Graph *g, NodeId n, const Type *x)
 {

@@ -254,6 +254,44 @@ join_members(Fuse *f, const Cluster *p, const Cluster *m)
     return joined;
 }
 
+static bool
+has_phase(const Fuse *f, const Cluster *c, char phase)
+{
+    for (size_t i = 0; i < vec_len(c->member); i++)
+        if (node_at(f->g, c->member[i])->phase == phase)
+            return true;
+    return false;
+}
+
+/* Is v its maker's operand in a narrower type? */
+static bool
+is_narrowed(const Graph *g, ValueId v)
+{
+    const Value *x = value_at(g, v);
+    const Node *n = node_at(g, x->def);
+
+    return x->def && (op_info(n->op)->flags & OF_MAP) && n->nin == 1 &&
+           dtype_bytes(x->type.dtype) <
+               dtype_bytes(value_at(g, n->in[0])->type.dtype);
+}
+
+/* Is p there to keep something in fewer bytes until m runs? */
+static bool
+is_kept_narrow(const Fuse *f, const Cluster *p, const Cluster *m)
+{
+    if (!has_phase(f, p, 'f') || !has_phase(f, m, 'b'))
+        return false;
+    for (size_t i = 0; i < vec_len(m->member); i++) {
+        const Node *n = node_at(f->g, m->member[i]);
+
+        for (int k = 0; k < n->nin; k++)
+            if (f->of[value_at(f->g, n->in[k])->def] == p &&
+                is_narrowed(f->g, n->in[k]))
+                return true;
+    }
+    return false;
+}
+
 /* Why p and m cannot be one cluster; NULL: they can, at m's position if sink,
    else at p's. */
 static const char *
@@ -263,6 +301,8 @@ refusal(const Fuse *f, const Cluster *p, const Cluster *m, bool *sink)
 
     if (joined.kind == CK_ALONE)
         return "no kernel does both";
+    if (is_kept_narrow(f, p, m))
+        return "it is kept in fewer bytes";
     if (feeds_leader(f, p, m))
         return "a product reads whole rows of it";
     if (vec_len(p->member) + vec_len(m->member) > MEMBERS_MOST ||
@@ -277,6 +317,8 @@ refusal(const Fuse *f, const Cluster *p, const Cluster *m, bool *sink)
     if (update_in_the_way(f, p, m) || update_in_the_way(f, m, p))
         return "one reads across what the other updates";
     *sink = can_sink(f, p, m);
+    if (!*sink && has_phase(f, p, 'f') && has_phase(f, m, 'b'))
+        return "its results would wait for the backward pass";
     return *sink || can_hoist(f, p, m) ? NULL : "others must come between";
 }
 

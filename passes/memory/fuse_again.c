@@ -11,9 +11,8 @@
 #include "ir/expr.h"
 #include "ir/op.h"
 
-/* COST_MOST: instructions, about an exp's. What fits the nearest cache is not
-   worth it. */
-enum { COST_MOST = 28, READERS_MOST = 8, BYTES_LEAST = 32 << 10 };
+/* What fits the nearest cache is not worth it. */
+enum { READERS_MOST = 8, BYTES_LEAST = 32 << 10 };
 
 typedef struct Again {
     Graph *g;
@@ -25,27 +24,25 @@ typedef struct Again {
     NodeId *again;   /* copy -> the node that it was made for */
 } Again;
 
-static int
-own_cost(const Again *a, const Node *n)
+int
+map_cost(Arena *scratch, const Graph *g, const Node *n)
 {
     const Formula *f;
-    DType *in = NEWN(a->scratch, DType, n->nin + 1);
-    DType out = value_at(a->g, n->out[0])->type.dtype;
+    DType *in = NEWN(scratch, DType, n->nin + 1);
+    DType out = value_at(g, n->out[0])->type.dtype;
 
     if (n->op == OP_broadcast)
         return 1;
     for (int i = 0; i < n->nin; i++)
-        in[i] = value_at(a->g, n->in[i])->type.dtype;
+        in[i] = value_at(g, n->in[i])->type.dtype;
     f = n->op == OP_map ? node_attr(n, "formula")->formula
                         : op_formula(n->op);
-    f = formula_typed(a->scratch, f, in, &out, NOWHERE);
-    return f ? 1 + formula_cost(f) : COST_MOST + 1;
+    f = formula_typed(scratch, f, in, &out, NOWHERE);
+    return f ? 1 + formula_cost(f) : MAP_COST_MOST + 1;
 }
 
-/* The operand of n's size, if there is no other but small ones: 0: none at
-   all. */
-static bool
-one_large_operand(const Graph *g, const Node *n, ValueId *large)
+bool
+map_one_large_operand(const Graph *g, const Node *n, ValueId *large)
 {
     const Type *y = &g->value[n->out[0]].type;
 
@@ -103,12 +100,12 @@ find_cost(Again *a, NodeId id)
 
     if (shape.kind != CK_MAP || n->nout != 1 || !n->nin || n->phase == 'u' ||
         type_bytes(&value_at(g, n->out[0])->type) < BYTES_LEAST ||
-        reads_updated(g, n) || !one_large_operand(g, n, &large) ||
+        reads_updated(g, n) || !map_one_large_operand(g, n, &large) ||
         !readers_fuse(a, n->out[0], &shape))
         return;
     def = large ? value_at(g, large)->def : 0;
-    cost = own_cost(a, n) + (def ? a->cost[def] : 0);
-    if (cost <= COST_MOST)
+    cost = map_cost(a->scratch, g, n) + (def ? a->cost[def] : 0);
+    if (cost <= MAP_COST_MOST)
         a->cost[id] = cost;
 }
 

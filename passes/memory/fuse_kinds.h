@@ -26,4 +26,12 @@ Shape node_shape(const Graph *g, const Node *n);
    shape m; kind CK_ALONE: they do not go together. */
 Shape join_shapes(const Shape *p, const Shape *m);
 
+/* fuse_again.c. Instructions an element of an element-wise node; what costs at
+   most MAP_COST_MOST, about an exp, is cheaper to make again than to read. */
+enum { MAP_COST_MOST = 28 };
+int map_cost(Arena *scratch, const Graph *g, const Node *n);
+/* *large: the operand of n's size, if there are no others but small ones; 0:
+   none at all. */
+bool map_one_large_operand(const Graph *g, const Node *n, ValueId *large);
+
 #endif

@@ -192,19 +192,30 @@ push_pair(Fuse *f, NodeId p, NodeId m)
         push(f, (Pair){worth(f, a, b), p, m});
 }
 
-/* Reductions that read what node n reads. */
+/* Reductions, or maps of updates: one kernel reads for both. */
+static bool
+goes_beside(const Fuse *f, NodeId n)
+{
+    ClusterKind kind = f->of[n]->shape.kind;
+
+    return kind == CK_TAIL ||
+           (kind == CK_MAP && node_at(f->g, n)->phase == 'u');
+}
+
+/* Those that read what node n reads at every point. */
 static void
 push_beside(Fuse *f, NodeId n, ValueId v)
 {
     enum { READERS = 16 };
     const Facts *uses = f->facts;
 
-    if (use_count(uses, v) > READERS || f->of[n]->shape.kind != CK_TAIL)
+    if (use_count(uses, v) > READERS || !goes_beside(f, n) ||
+        bytes_of(f, v) < bytes_of(f, node_at(f->g, n)->out[0]))
         return;
     for (uint32_t u = uses->use_of[v]; u < uses->use_of[v + 1]; u++) {
         NodeId other = uses->use[u].node;
 
-        if (!other || f->of[other]->shape.kind != CK_TAIL)
+        if (!other || !goes_beside(f, other))
             continue;
         push_pair(f, other, n);
         push_pair(f, n, other);

@@ -245,6 +245,15 @@ course_peak(Arena *scratch, const Course *c)
     return p->peak;
 }
 
+double
+course_seconds(Arena *scratch, const Course *c)
+{
+    Profile *p = profile_new(scratch, c);
+
+    profile_find(scratch, c, p);
+    return p->seconds;
+}
+
 /* Each result takes the bytes of an operand of its own, if it may at all. */
 int64_t
 bytes_in_place(const Course *c, int run)

@@ -86,6 +86,7 @@ Profile *profile_new(Arena *a, const Course *c);
 void profile_find(Arena *scratch, const Course *c, Profile *p);
 
 int64_t course_peak(Arena *scratch, const Course *c);
+double course_seconds(Arena *scratch, const Course *c);
 
 /* The most that results of a run of the entry may take from operands. */
 int64_t bytes_in_place(const Course *c, int run);

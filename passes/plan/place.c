@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/check_time.h"
 #include "passes/tools/placement_entry.h"
 
 /* Buffers whose search gets all of its nodes; what is not worth a search, a
@@ -128,6 +129,7 @@ refuse(const PassRun *r, const Totals *t)
     Arena *a = r->scratch;
     int64_t bound = t->stores + t->bound, peak = t->stores + t->height;
 
+    set_number(r->m, "least", peak); /* for who tries another budget */
     if (r->budget < bound)
         raise_status(ST_NO_FIT, (Loc){.file = r->m->file},
                      "no plan fits in %s: %s (%" PRId64
@@ -161,6 +163,19 @@ check_order_claim(Module *m, int64_t bound)
     }
 }
 
+/* A bound on time is claimed only where the checker verifies it. */
+static void
+check_time_claim(PassRun *r)
+{
+    const char *fault = check_time(r->scratch, r->m);
+
+    if (!fault)
+        return;
+    log_line("place", "the bound on time goes: %s", fault);
+    module_unset(r->m, "time_bound");
+    module_unset(r->m, "time_witness");
+}
+
 static void
 tell(PassRun *r, const Totals *t)
 {
@@ -178,6 +193,7 @@ tell(PassRun *r, const Totals *t)
     }
     if (r->budget)
         set_number(r->m, "budget", r->budget);
+    check_time_claim(r);
 }
 
 /* The entry that needs the most at once. */

@@ -7,6 +7,7 @@
 #include "passes/pass.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "passes/plan/recompute_search.h"
 #include "passes/tools/in_place.h"
@@ -91,6 +92,16 @@ least_bound(const CourseOf *of, const Course *c, NodeId *at)
     return of->stores + most;
 }
 
+/* For who tries again with another budget. */
+static void
+note_least(Module *m, int64_t least)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%" PRId64, least);
+    module_set(m, "least", text);
+}
+
 static _Noreturn void
 refuse(const PassRun *r, const Entry *e, int64_t least)
 {
@@ -102,6 +113,7 @@ refuse(const PassRun *r, const Entry *e, int64_t least)
                        : at      ? value_at(e->g, n->out[0])->name
                                  : "";
 
+    note_least(r->m, least);
     if (r->budget < bound)
         raise_status(ST_NO_FIT, (Loc){.file = r->m->file},
                      "no plan fits in %s: weights and state take %s, and what "
@@ -119,26 +131,44 @@ refuse(const PassRun *r, const Entry *e, int64_t least)
                  format_bytes(a, r->budget), least, bound, least);
 }
 
+/* What no schedule can add less than: of the step, or of what there is. */
+static void
+claim_time(PassRun *r, const Entry *e, const TimeBound *b)
+{
+    char text[32];
+
+    log_line("recompute", "%s: every schedule adds %.9f s", e->g->name,
+             1e-12 * (double)b->picoseconds);
+    if (e->g != module_entry(r->m, "train") && module_get(r->m, "time_bound"))
+        return;
+    snprintf(text, sizeof text, "%" PRId64, b->picoseconds);
+    module_set(r->m, "time_bound", text);
+    module_set(r->m, "time_witness", b->witness);
+}
+
 /* Tightens the goal by what the addresses take more. */
 static bool
 fit_entry(PassRun *r, Entry *e)
 {
     int64_t goal = r->budget;
     Course *c = course_new(r->scratch, e->of);
+    TimeBound *b = time_bounds(r->scratch, e->of, r->budget);
     int first = c->length;
 
     for (int k = 0; k < ROUNDS; k++) {
-        bool fits = recompute_fit(r->scratch, c, goal);
+        bool fits = recompute_fit(r->scratch, c, goal, b);
         int64_t bytes = placed_bytes(r, e->g, e->of, c);
 
         log_line("recompute",
                  "%s: goal %" PRId64 " peak %" PRId64 " placed %" PRId64
-                 " again %d",
+                 " again %d, %.9f s",
                  e->g->name, goal, course_peak(r->scratch, c), bytes,
-                 c->length - first);
+                 c->length - first, course_seconds(r->scratch, c));
         if (bytes < e->least)
             e->least = bytes;
         if (bytes <= r->budget) {
+            if (b)
+                claim_time(r, e, &b[0]);
             course_write(r->scratch, e->g, c);
             return true;
         }
@@ -164,7 +194,7 @@ find_least(PassRun *r, Entry *e)
     Course *c = course_new(r->scratch, e->of);
     int64_t bytes;
 
-    (void)recompute_fit(r->scratch, c, 0);
+    (void)recompute_fit(r->scratch, c, 0, NULL);
     bytes = placed_bytes(r, e->g, e->of, c);
     if (bytes < e->least)
         e->least = bytes;
@@ -205,6 +235,8 @@ refuse_module(PassRun *r)
 void
 pass_recompute(PassRun *r)
 {
+    module_unset(r->m, "time_bound");
+    module_unset(r->m, "time_witness");
     if (r->budget == 0)
         return;
     for (size_t i = 0; i < vec_len(r->m->entry); i++) {

@@ -1,419 +1,70 @@
-/* recompute_search: greedy. What most relieves the positions above the goal for
-   a second of running again is dropped between two of its readers and made
-   again in front of the second; what is needed for it and gone by then is kept
-   for longer or made again too, as is cheaper at the price of a byte so far.
-   In the end what fits all the same is kept. */
+/* recompute_search: several descents (recompute_greedy), from the course as it
+   is and from what bounds on time keep; the best of them is made better by
+   exchanges. */
 #include "passes/plan/recompute_search.h"
 
-#include <math.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
-enum { TRIED = 8, MOST_TRIED = 64, PRICES = 3, STEPS_MOST = 4000 };
-enum { DEPTH_MOST = 2000 };
+#include "ir/base/diag.h"
+#include "passes/plan/recompute_exact.h"
+#include "passes/plan/recompute_greedy.h"
 
-/* To drop a version behind one of its readers until the next. */
-typedef struct Gap {
-    int item;
-    int before; /* position of the next reader */
-    double gain, score;
-} Gap;
+/* Bounds begun with; exchanges tried, and steps in each. */
+enum { BELOW_MOST = 8, BELOW_SHARE = 24 };
+enum { BOUNDS_MOST = 3, TRIES_MOST = 200, EXCHANGE_MOST = 40 };
 
-typedef struct Search {
-    Arena *a, *scratch; /* scratch is renewed each step */
-    const CourseOf *of;
-    Course *now, *trial, *best;
-    Profile *profile, *after;
-    int64_t goal;
-    double price;    /* seconds for a byte */
-    double *cost;    /* first version -> what it takes to have it */
-    int *mark;       /* first version -> the question in which that holds */
-    int *made;       /* first version -> the version made for it, if marked */
-    int *made_mark;
-    int question, order_index;
-} Search;
+/* ---- beginning with what the bound keeps --------------------------------- */
 
-/* ---- having what a recipe reads --------------------------------------- */
-
-static bool
-is_there(const Profile *p, int item, int at)
-{
-    return item >= 0 && p->last[item] >= at;
-}
-
-static double cost_of(Search *s, const Course *c, int base, int at, int depth);
-
-static double
-recipe_cost(Search *s, const Course *c, int recipe, int at, int depth)
-{
-    const Recipe *r = &s->of->recipe[recipe];
-    double sum = r->seconds;
-
-    for (size_t i = 0; i < vec_len(r->in); i++)
-        sum += cost_of(s, c, r->in[i], at, depth + 1);
-    return sum;
-}
-
+/* The next reader of a version behind a position; -1: there is none. */
 static int
-best_recipe(Search *s, const Course *c, int base, int at, int depth,
-            double *cost)
+next_reader(const Search *s, int item, int position)
 {
-    const int *recipes = s->of->recipes[base];
-    int best = -1;
+    for (int k = position + 1; k <= s->profile->last[item]; k++) {
+        const Run *r = &s->now->run[s->profile->run[k]];
 
-    *cost = HUGE_VAL;
-    for (size_t i = 0; i < vec_len(recipes); i++) {
-        double x = recipe_cost(s, c, recipes[i], at, depth);
-
-        if (x < *cost) {
-            *cost = x;
-            best = recipes[i];
-        }
+        for (int t = 0; t < r->ins; t++)
+            if (s->now->touch[r->in + t] == item)
+                return k;
     }
-    return best;
+    return -1;
 }
 
-/* Seconds, and bytes at their price, to have `base` at position `at`. */
-static double
-cost_of(Search *s, const Course *c, int base, int at, int depth)
-{
-    int version;
-    double again, keep;
-
-    if (s->mark[base] == s->question)
-        return s->cost[base];
-    version = course_version(c, s->profile, base, at);
-    if (is_there(s->profile, version, at))
-        return 0;
-    if (depth > DEPTH_MOST)
-        return HUGE_VAL;
-    (void)best_recipe(s, c, base, at, depth, &again);
-    keep = version < 0 ? HUGE_VAL
-                       : s->price * (double)c->item[base].bytes;
-    s->mark[base] = s->question;
-    s->cost[base] = again < keep ? again : keep;
-    return s->cost[base];
-}
-
-/* ---- making again ----------------------------------------------------- */
-
-static int make(Search *s, Course *c, int base, int at, int depth);
-
-/* The version to read at `at`, made if that is better than to keep it. */
-static int
-supply(Search *s, Course *c, int base, int at, int depth)
-{
-    int version;
-    double again, keep;
-
-    if (s->made_mark[base] == s->question)
-        return s->made[base];
-    version = course_version(c, s->profile, base, at);
-    if (is_there(s->profile, version, at) || depth > DEPTH_MOST)
-        return version;
-    (void)best_recipe(s, c, base, at, depth, &again);
-    keep = s->price * (double)c->item[base].bytes;
-    if (version >= 0 && keep <= again)
-        return version;
-    return make(s, c, base, at, depth);
-}
-
-/* -1: it cannot be made. */
-static int
-make(Search *s, Course *c, int base, int at, int depth)
-{
-    double cost;
-    int recipe = best_recipe(s, c, base, at, depth, &cost), item;
-    const Recipe *r;
-    int *in;
-
-    if (recipe < 0)
-        return -1;
-    r = &s->of->recipe[recipe];
-    in = NEWN(s->scratch, int, vec_len(r->in) + 1);
-    for (size_t i = 0; i < vec_len(r->in); i++) {
-        in[i] = supply(s, c, r->in[i], at, depth + 1);
-        if (in[i] < 0)
-            return -1;
-    }
-    item = course_again(c, recipe, in, s->order_index);
-    if (item < 0)
-        return -1;
-    s->order_index++;
-    s->made[base] = item;
-    s->made_mark[base] = s->question;
-    return item;
-}
-
-/* The first place in the order behind what runs before this position. */
-static int
-order_index(const Course *c, const Profile *p, int before)
-{
-    int k = 0;
-
-    while (k < c->length && p->place[c->order[k]] < before)
-        k++;
-    return k;
-}
-
-/* Drops the item in front of the run at position `before`. */
-static bool
-drop(Search *s, Course *c, int item, int before)
-{
-    int made;
-
-    s->question++;
-    s->order_index = order_index(c, s->profile, before);
-    made = make(s, c, c->item[item].base, before, 0);
-    if (made < 0)
-        return false;
-    course_hand_over(c, s->profile, item, made, before);
-    return true;
-}
-
-/* ---- what to drop ----------------------------------------------------- */
-
-/* Bytes above the goal, summed up to each position, and how many positions. */
-typedef struct Excess {
-    double *bytes;
-    int *count;
-} Excess;
-
-static double
-excess_of(const Search *s, const Profile *p)
-{
-    double sum = 0;
-
-    for (int k = 0; k < p->length; k++)
-        if (p->live[k] > s->goal)
-            sum += (double)(p->live[k] - s->goal);
-    return sum;
-}
-
-static Excess
-sum_excess(const Search *s)
-{
-    const Profile *p = s->profile;
-    Excess e = {NEWN(s->scratch, double, p->length + 1),
-                NEWN(s->scratch, int, p->length + 1)};
-
-    for (int k = 0; k < p->length; k++) {
-        int64_t over = p->live[k] - s->goal;
-
-        e.bytes[k + 1] = e.bytes[k] + (over > 0 ? (double)over : 0);
-        e.count[k + 1] = e.count[k] + (over > 0);
-    }
-    return e;
-}
-
+/* Drops what is alive of a base at a position until it is read next; what was
+   made again in between stays instead. */
 static void
-consider(Search *s, const Excess *e, int item, int from, int to, Gap **gap)
+drop_at(Search *s, int base, int position)
 {
-    double whole = e->bytes[to] - e->bytes[from + 1];
-    double own = (double)s->now->item[item].bytes *
-                 (e->count[to] - e->count[from + 1]);
-    Gap g = {item, to, own < whole ? own : whole, 0};
-    double cost;
+    int item = course_version(s->now, s->profile, base, position + 1), before;
+    int newer;
 
-    if (g.gain <= 0 || !s->of->recipes[s->now->item[item].base])
+    if (item < 0 || !search_is_there(s, item, position + 1))
         return;
-    s->question++;
-    (void)best_recipe(s, s->now, s->now->item[item].base, to, 0, &cost);
-    if (isinf(cost))
+    before = next_reader(s, item, position);
+    if (before < 0)
         return;
-    g.score = g.gain / (cost + 1e-12);
-    vec_push(s->scratch, *gap, g);
-}
-
-static int
-by_score(const void *a, const void *b)
-{
-    const Gap *x = a, *y = b;
-
-    if (x->score != y->score)
-        return x->score > y->score ? -1 : 1;
-    if (x->item != y->item)
-        return x->item < y->item ? -1 : 1;
-    return x->before < y->before ? -1 : x->before > y->before;
-}
-
-/* Every stretch in which a version waits for its next reader. */
-static Gap *
-find_gaps(Search *s)
-{
-    const Course *c = s->now;
-    const Profile *p = s->profile;
-    Excess e = sum_excess(s);
-    int *since = NEWN(s->scratch, int, c->items + 1); /* 1 + position */
-    Gap *gap = NULL;
-
-    for (int k = 0; k < p->length; k++) {
-        const Run *r = &c->run[p->run[k]];
-
-        for (int t = 0; t < r->ins + r->outs; t++) {
-            int i = c->touch[t < r->ins ? r->in + t : r->out + t - r->ins];
-
-            if (since[i] && since[i] < k && !c->item[i].to_end)
-                consider(s, &e, i, since[i] - 1, k, &gap);
-            since[i] = k + 1;
-        }
-    }
-    if (gap)
-        qsort(gap, vec_len(gap), sizeof *gap, by_score);
-    return gap;
-}
-
-/* The best of what was tried in a step. */
-typedef struct Change {
-    double rate;  /* bytes relieved, over positions, for a second */
-    double price; /* seconds for a byte dropped */
-} Change;
-
-/* Tries to drop one at several prices of a byte. */
-static void
-try_gap(Search *s, const Gap *gap, double before, Change *best)
-{
-    static const double factor[PRICES] = {0, 1, 1e9};
-    double price = s->price;
-
-    for (int i = 0; i < PRICES; i++) {
-        double gain, seconds;
-
-        course_copy(s->trial, s->now);
-        s->price = price * factor[i];
-        if (!drop(s, s->trial, gap->item, gap->before))
-            continue;
-        profile_find(s->scratch, s->trial, s->after);
-        gain = before - excess_of(s, s->after);
-        seconds = s->after->seconds - s->profile->seconds + 1e-12;
-        if (gain <= 0 || gain / seconds <= best->rate)
-            continue;
-        best->rate = gain / seconds;
-        best->price = seconds / (double)s->now->item[gap->item].bytes;
-        course_copy(s->best, s->trial);
-    }
-    s->price = price;
-}
-
-/* Takes the change that relieves most for its time, among the gaps of the best
-   scores; false: none does. */
-static bool
-step(Search *s)
-{
-    double before = excess_of(s, s->profile);
-    Change best = {0};
-    Gap *gap = find_gaps(s);
-
-    for (size_t i = 0; i < vec_len(gap) && i < MOST_TRIED; i++) {
-        if (i >= TRIED && best.rate > 0)
-            break;
-        try_gap(s, &gap[i], before, &best);
-    }
-    if (best.rate <= 0)
-        return false;
-    course_copy(s->now, s->best);
-    s->price = best.price > s->price ? best.price : s->price;
-    return true;
-}
-
-/* ---- keeping what fits ------------------------------------------------ */
-
-typedef struct Made {
-    int item;
-    double seconds;
-} Made;
-
-static int
-by_seconds(const void *a, const void *b)
-{
-    const Made *x = a, *y = b;
-
-    if (x->seconds != y->seconds)
-        return x->seconds > y->seconds ? -1 : 1;
-    return x->item < y->item ? -1 : x->item > y->item;
-}
-
-static Made *
-find_made(const Search *s)
-{
-    Made *made = NULL;
-
-    for (int k = 0; k < s->now->length; k++) {
-        const Run *r = &s->now->run[s->now->order[k]];
-
-        if (r->recipe >= 0)
-            vec_push(s->scratch, made,
-                     (Made){s->now->touch[r->out], r->seconds});
-    }
-    if (made)
-        qsort(made, vec_len(made), sizeof *made, by_seconds);
-    return made;
-}
-
-/* Keeps one item, if the peak allows it and time is saved. */
-static bool
-keep_one(Search *s, int item)
-{
-    int base = s->now->item[item].base, instead;
-
-    if (s->profile->last[item] < 0)
-        return false;
-    instead = course_version(s->now, s->profile, base,
-                             s->profile->first[item]);
-    if (instead < 0)
-        return false;
+    newer = course_version(s->now, s->profile, base, before);
     course_copy(s->trial, s->now);
-    course_keep(s->scratch, s->trial, item, instead);
-    profile_find(s->scratch, s->trial, s->after);
-    if (s->after->peak > s->goal || s->after->seconds >= s->profile->seconds)
-        return false;
+    if (newer != item)
+        course_hand_over(s->trial, s->profile, item, newer, before);
+    else if (!search_drop(s, s->trial, item, before))
+        return;
     course_copy(s->now, s->trial);
     profile_find(s->scratch, s->now, s->profile);
-    return true;
 }
 
+/* Drops at its moment what the bound does not keep. */
 static void
-keep_what_fits(Search *s)
+follow_bound(Search *s, const TimeBound *b)
 {
-    Made *made = find_made(s);
-
-    for (size_t i = 0; i < vec_len(made); i++)
-        (void)keep_one(s, made[i].item);
-}
-
-/* ---- all together ----------------------------------------------------- */
-
-static double
-first_price(const Search *s)
-{
-    double bytes = 1;
-
-    for (int i = 0; i < s->of->items; i++)
-        bytes += (double)s->now->item[i].bytes;
-    return s->profile->seconds / bytes;
-}
-
-/* Slice by slice: what is above a goal that is near tells what to drop for it,
-   what is above a far one what serves all of it. */
-static void
-descend(Search *s, int64_t goal, int slices)
-{
-    int64_t slice = (s->profile->peak - s->of->stores) / slices + 1;
-    bool stuck = false;
-
-    s->goal = s->profile->peak;
-    for (int k = 0; k < STEPS_MOST && s->profile->peak > goal && !stuck; k++) {
-        int64_t next = s->profile->peak - slice;
-
-        if (s->profile->peak <= s->goal)
-            s->goal = next > goal ? next : goal;
-        stuck = !step(s);
+    for (int u = 0; u < s->of->items; u++) {
+        if (b->keep[u] < 0 || b->keep[u] >= 0.5 || !s->of->recipes[u])
+            continue;
+        s->price = b->price;
+        drop_at(s, u, s->profile->place[b->run]);
         arena_free(s->scratch);
         s->scratch = arena_new();
-        profile_find(s->scratch, s->now, s->profile);
     }
-    s->goal = goal;
-    if (s->profile->peak <= goal)
-        keep_what_fits(s);
 }
 
 static bool
@@ -425,38 +76,188 @@ is_better(const Profile *p, const Profile *than, int64_t goal)
            (p->seconds <= than->seconds && p->peak < than->peak);
 }
 
-bool
-recompute_fit(Arena *a, Course *c, int64_t goal)
-{
-    static const int slices[] = {1, 4, 16, 64};
-    Search s = {.a = a, .of = c->of};
-    int items = c->of->items;
-    Course *found = course_new(a, c->of);
-    Profile *best = profile_new(a, c);
+/* Something found by the search, the best so far. */
+typedef struct Found {
+    Course *course;
+    Profile *profile;
+    int64_t goal;
+} Found;
 
-    s.scratch = arena_new();
-    s.now = course_new(a, c->of);
-    s.trial = course_new(a, c->of);
-    s.best = course_new(a, c->of);
-    s.profile = profile_new(a, c);
-    s.after = profile_new(a, c);
-    s.cost = NEWN(a, double, items + 1);
-    s.mark = NEWN(a, int, items + 1);
-    s.made = NEWN(a, int, items + 1);
-    s.made_mark = NEWN(a, int, items + 1);
-    course_copy(found, c);
-    profile_find(s.scratch, c, best);
-    for (size_t i = 0; i < sizeof slices / sizeof *slices; i++) {
-        course_copy(s.now, c);
-        profile_find(s.scratch, s.now, s.profile);
-        s.price = first_price(&s);
-        descend(&s, goal, slices[i]);
-        if (!is_better(s.profile, best, goal))
-            continue;
-        course_copy(found, s.now);
-        profile_find(s.scratch, found, best);
+static bool
+take_better(Search *s, Found *f)
+{
+    if (!is_better(s->profile, f->profile, f->goal))
+        return false;
+    course_copy(f->course, s->now);
+    profile_find(s->scratch, f->course, f->profile);
+    return true;
+}
+
+static void
+try_descent(Search *s, const Course *c, int slices, const TimeBound *b,
+            Found *f)
+{
+    search_begin(s, c);
+    if (b)
+        follow_bound(s, b);
+    search_descend(s, f->goal, slices);
+    log_line("recompute", "%s %d: %.9f s, peak %" PRId64,
+             b ? "bound" : "slices", slices, s->profile->seconds,
+             s->profile->peak);
+    (void)take_better(s, f);
+}
+
+/* Down to a lower goal, and then up again: what is fast there may be faster
+   here. */
+static void
+try_below(Search *s, const Course *c, int64_t below, const TimeBound *b,
+          Found *f)
+{
+    search_begin(s, c);
+    if (b)
+        follow_bound(s, b);
+    search_descend(s, f->goal - below, 1);
+    s->goal = f->goal;
+    search_keep_what_fits(s);
+    log_line("recompute", "%s, %" PRId64 " below: %.9f s, peak %" PRId64,
+             b ? "bound" : "slices", below, s->profile->seconds,
+             s->profile->peak);
+    (void)take_better(s, f);
+}
+
+/* ---- other ways to the same goal ----------------------------------------- */
+
+typedef struct Again {
+    int base;
+    double seconds;
+} Again;
+
+static int
+by_seconds(const void *a, const void *b)
+{
+    const Again *x = a, *y = b;
+
+    if (x->seconds != y->seconds)
+        return x->seconds > y->seconds ? -1 : 1;
+    return x->base < y->base ? -1 : x->base > y->base;
+}
+
+/* What is made again, by the time that it takes in all. */
+static Again *
+find_again(Search *s, const Course *c)
+{
+    Again *all = NEWN(s->scratch, Again, s->of->items + 1), *list = NULL;
+
+    for (int k = 0; k < c->length; k++) {
+        const Run *r = &c->run[c->order[k]];
+
+        if (r->recipe >= 0)
+            all[s->of->recipe[r->recipe].item].seconds += r->seconds;
     }
-    course_copy(c, found);
-    arena_free(s.scratch);
-    return best->peak <= goal;
+    for (int i = 0; i < s->of->items; i++) {
+        all[i].base = i;
+        if (all[i].seconds > 0)
+            vec_push(s->a, list, all[i]);
+    }
+    if (list)
+        qsort(list, vec_len(list), sizeof *list, by_seconds);
+    return list;
+}
+
+/* All versions of a base become the first. */
+static void
+keep_base(Search *s, int base)
+{
+    for (int i = s->of->items; i < s->now->items; i++)
+        if (s->now->item[i].base == base)
+            course_keep(s->scratch, s->now, i, base);
+    profile_find(s->scratch, s->now, s->profile);
+}
+
+/* Keeps a base and looks for others that go in its stead. */
+static bool
+try_without(Search *s, int base, Found *f)
+{
+    double price = s->price;
+    bool stuck = false;
+
+    search_begin(s, f->course);
+    s->price = price;
+    s->held = base;
+    s->goal = f->goal;
+    keep_base(s, base);
+    for (int k = 0; k < EXCHANGE_MOST && s->profile->peak > f->goal && !stuck;
+         k++) {
+        stuck = !search_step(s);
+        profile_find(s->scratch, s->now, s->profile);
+        stuck |= s->profile->seconds >= f->profile->seconds;
+    }
+    s->held = -1;
+    if (s->profile->peak <= f->goal)
+        search_keep_what_fits(s);
+    arena_free(s->scratch);
+    s->scratch = arena_new();
+    return take_better(s, f);
+}
+
+/* Exchanges one value for others as long as that is faster. */
+static void
+exchange(Search *s, Found *f)
+{
+    bool better = f->profile->peak <= f->goal;
+    int tried = 0;
+
+    while (better) {
+        Again *again = find_again(s, f->course);
+
+        better = false;
+        for (size_t i = 0; i < vec_len(again) && tried < TRIES_MOST; i++) {
+            tried++;
+            better |= try_without(s, again[i].base, f);
+        }
+        log_line("recompute", "exchanged: %.9f s, %d tries",
+                 f->profile->seconds, tried);
+    }
+}
+
+/* ---- all together -------------------------------------------------------- */
+
+static bool
+descend_all(Arena *a, Course *c, int64_t goal, const TimeBound *b)
+{
+    static const int slices[] = {1, 16, 4, 64};
+    bool begun = c->runs > c->of->runs; /* what was found is only tightened */
+    Search s = search_new(a, c->of);
+    Found f = {course_new(a, c->of), profile_new(a, c), goal};
+
+    course_copy(f.course, c);
+    profile_find(s.scratch, c, f.profile);
+    for (int i = 0; i < (begun ? 2 : 4); i++)
+        try_descent(&s, c, slices[i], NULL, &f);
+    for (size_t i = 0; !begun && i < vec_len(b) && i < BOUNDS_MOST; i++) {
+        try_descent(&s, c, 1, &b[i], &f);
+        try_descent(&s, c, 16, &b[i], &f);
+    }
+    begun |= f.profile->peak > goal;
+    for (int k = 1; !begun && k <= BELOW_MOST; k++) {
+        int64_t below = k * ((f.profile->peak - c->of->stores) / BELOW_SHARE);
+
+        try_below(&s, c, below, NULL, &f);
+        if (b)
+            try_below(&s, c, below, &b[0], &f);
+    }
+    exchange(&s, &f);
+    course_copy(c, f.course);
+    search_free(&s);
+    return f.profile->peak <= goal;
+}
+
+bool
+recompute_fit(Arena *a, Course *c, int64_t goal, const TimeBound *b)
+{
+    Arena *scratch = arena_new();
+    Exact found = recompute_exact(scratch, c, goal);
+
+    arena_free(scratch);
+    return found == EXACT_FOUND || descend_all(a, c, goal, b);
 }

@@ -2,10 +2,11 @@
 #ifndef SNUG_RECOMPUTE_SEARCH_H
 #define SNUG_RECOMPUTE_SEARCH_H
 
-#include "passes/plan/course.h"
+#include "passes/plan/time_bound.h"
 
 /* Changes c until its peak is at most `goal`, at little time; false: this is
-   as low as was found. Deterministic. */
-bool recompute_fit(Arena *a, Course *c, int64_t goal);
+   as low as was found. What bounds keep (a vector) is one of the things begun
+   with. Deterministic. */
+bool recompute_fit(Arena *a, Course *c, int64_t goal, const TimeBound *b);
 
 #endif

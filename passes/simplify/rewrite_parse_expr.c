@@ -98,11 +98,8 @@ read_call(RewriteReader *r)
     rewrite_advance(r);
     e->function = rewrite_function(name, &args, &kind);
     if (e->function < 0) {
-        const char *near = nearest_name(name, rewrite_functions());
-
-        rewrite_fault(r, "there is no function '%s'%s%s%s", name,
-                      near ? "\ndid you mean '" : "", near ? near : "",
-                      near ? "'?" : "");
+        rewrite_fault(r, "there is no function '%s'%s", name,
+                      did_you_mean(r->arena, "\n", name, rewrite_functions()));
         return e;
     }
     e->kind = kind;

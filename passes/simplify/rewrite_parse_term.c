@@ -36,11 +36,8 @@ rewrite_read_op(RewriteReader *r)
     if (r->kind != RW_NAME) {
         rewrite_expected(r, "an op");
     } else if (op == OP_NONE || (op_info(op)->flags & OF_BODY)) {
-        const char *near = nearest_name(r->text, op_names());
-
-        rewrite_fault(r, "there is no op '%s' for rules%s%s%s", r->text,
-                      near ? "\ndid you mean '" : "", near ? near : "",
-                      near ? "'?" : "");
+        rewrite_fault(r, "there is no op '%s' for rules%s", r->text,
+                      did_you_mean(r->arena, "\n", r->text, op_names()));
         op = OP_NONE;
     }
     rewrite_advance(r);

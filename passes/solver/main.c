@@ -230,6 +230,8 @@ say_solution(const Question *q, const char *status, double bound)
     for (int j = 1; j <= q->columns; j++)
         printf("%a\n",
                q->integers ? glp_mip_col_val(p, j) : glp_get_col_prim(p, j));
+    for (int i = 1; !q->integers && i <= q->rows; i++)
+        printf("%a\n", glp_get_row_dual(p, i));
 }
 
 static void

@@ -7,7 +7,9 @@
                     ROW COLUMN X                   a line each entry, from 0
                     X                              a line each column if START
    From the helper: STATUS COST BOUND              then, with a solution,
-                    X                              a line each column */
+                    X                              a line each column
+                    PRICE                          a line each row, if no
+                                                   column is an integer */
 #include "passes/tools/milp.h"
 
 #include "ir/base/str.h"
@@ -184,6 +186,18 @@ no_answer(const char *why)
     return (MilpAnswer){.status = MILP_NONE, .why = why};
 }
 
+/* NULL where they break off: nobody depends on them. */
+static double *
+read_prices(const Milp *m, const char *at)
+{
+    double *price = NEWN(m->arena, double, vec_len(m->row) + 1);
+
+    for (size_t i = 0; i < vec_len(m->row); i++)
+        if (!read_number(&at, &price[i]))
+            return NULL;
+    return price;
+}
+
 static MilpAnswer
 read_answer(const Milp *m, const char *text)
 {
@@ -201,6 +215,7 @@ read_answer(const Milp *m, const char *text)
     for (size_t j = 0; j < vec_len(m->column); j++)
         if (!read_number(&at, &a.x[j]))
             return no_answer("the solver's answer breaks off");
+    a.price = read_prices(m, at);
     return a;
 }
 

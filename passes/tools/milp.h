@@ -41,6 +41,7 @@ typedef enum MilpStatus {
 typedef struct MilpAnswer {
     MilpStatus status;
     double *x; /* NULL without a solution; integers are whole */
+    double *price; /* of rows: cost for one more; NULL: not said */
     double cost, bound;
     const char *why;
 } MilpAnswer;

@@ -2,11 +2,12 @@
    what they leave open is searched. */
 #include "passes/tools/order.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "passes/tools/order_search.h"
 
-enum { CLOSURE_MOST = 20000, READY_WINDOW = 256 };
+enum { CLOSURE_MOST = 20000, READY_WINDOW = 256, LITTLE = 256 };
 
 /* ---- walking an order ------------------------------------------------- */
 
@@ -107,9 +108,10 @@ insert(Ready *r, int node)
 }
 
 /* The ready node that leaves the least alive; ties go to the lower peak, then
-   to the earlier position. */
+   to the earlier position. If it leaves more
+   alive than before by `much` and more, the first in the given order. */
 static int
-choose(const Walk *w, const Ready *r)
+choose(const Walk *w, const Ready *r, int64_t much)
 {
     int most = r->count < READY_WINDOW ? r->count : READY_WINDOW, best = 0;
     int64_t after = INT64_MAX, peak = INT64_MAX;
@@ -123,7 +125,7 @@ choose(const Walk *w, const Ready *r)
             best = i;
         }
     }
-    return best;
+    return after - w->live >= much ? 0 : best;
 }
 
 void
@@ -144,8 +146,17 @@ users_of(Arena *scratch, const OrderProblem *p, uint32_t **of, uint32_t **user)
             (*user)[at[p->need[e]]++] = (uint32_t)n;
 }
 
+static int
+by_key(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
 static void
-list_schedule(Arena *scratch, const OrderProblem *p, int *node)
+list_schedule(Arena *scratch, const OrderProblem *p, int64_t much,
+              int *node)
 {
     Ready r = {NEWN(scratch, int, p->nodes + 1), 0};
     uint32_t *missing = NEWN(scratch, uint32_t, p->nodes + 1), *of, *user;
@@ -159,7 +170,7 @@ list_schedule(Arena *scratch, const OrderProblem *p, int *node)
             insert(&r, n);
     }
     for (int k = 0; k < p->nodes; k++) {
-        int i = choose(&w, &r), n = r.node[i];
+        int i = choose(&w, &r, much), n = r.node[i];
 
         memmove(r.node + i, r.node + i + 1,
                 (size_t)(--r.count - i) * sizeof *r.node);
@@ -169,6 +180,41 @@ list_schedule(Arena *scratch, const OrderProblem *p, int *node)
             if (--missing[user[e]] == 0)
                 insert(&r, (int)user[e]);
     }
+}
+
+/* The order with what leaves more alive moved in front of the first that reads
+   it: a list schedule takes small things far too early. */
+static void
+delay(Arena *scratch, const OrderProblem *p, const int *order, int *node)
+{
+    uint64_t *key = NEWN(scratch, uint64_t, p->nodes + 1); /* of a position */
+    int *position = NEWN(scratch, int, p->nodes + 1);
+    bool *grows = NEWN(scratch, bool, p->nodes + 1);
+    uint32_t *of, *user;
+    Walk w;
+
+    users_of(scratch, p, &of, &user);
+    walk_begin(scratch, p, &w);
+    for (int k = 0; k < p->nodes; k++) {
+        position[order[k]] = k;
+        grows[k] = walk_after(&w, order[k]) > w.live;
+        walk_step(&w, order[k]);
+    }
+    for (int k = p->nodes - 1; k >= 0; k--) {
+        int n = order[k];
+        uint64_t place = UINT32_MAX;
+
+        for (uint32_t e = of[n]; e < of[n + 1] && grows[k]; e++) {
+            uint64_t reader = key[position[user[e]]] >> 32;
+
+            place = reader < place ? reader : place;
+        }
+        place = place == UINT32_MAX ? (uint64_t)k : place;
+        key[k] = place << 32 | (uint32_t)k;
+    }
+    qsort(key, (size_t)p->nodes, sizeof *key, by_key);
+    for (int k = 0; k < p->nodes; k++)
+        node[k] = order[(uint32_t)key[k]];
 }
 
 /* ---- the forced-live bound -------------------------------------------- */
@@ -260,11 +306,33 @@ keep_better(Arena *scratch, const OrderProblem *p, Order *best,
     memcpy(best->node, candidate, (size_t)p->nodes * sizeof *candidate);
 }
 
+static int64_t
+largest(const OrderProblem *p)
+{
+    int64_t most = 0;
+
+    for (int b = 0; b < p->buffers; b++)
+        most = p->buffer[b].bytes > most ? p->buffer[b].bytes : most;
+    return most;
+}
+
+/* A list schedule, and the same with what grows delayed. */
+static void
+try_list(Arena *scratch, const OrderProblem *p, int64_t much, Order *best)
+{
+    int *candidate = NEWN(scratch, int, p->nodes + 1);
+    int *delayed = NEWN(scratch, int, p->nodes + 1);
+
+    list_schedule(scratch, p, much, candidate);
+    delay(scratch, p, candidate, delayed);
+    keep_better(scratch, p, best, candidate);
+    keep_better(scratch, p, best, delayed);
+}
+
 Order
 order_solve(Arena *scratch, const OrderProblem *p, int64_t states)
 {
     Order best = {.node = NEWN(scratch, int, p->nodes + 1)};
-    int *candidate = NEWN(scratch, int, p->nodes + 1);
     int64_t goal;
 
     for (int n = 0; n < p->nodes; n++)
@@ -274,8 +342,9 @@ order_solve(Arena *scratch, const OrderProblem *p, int64_t states)
     goal = best.bound + p->slack;
     goal = p->goal > goal ? p->goal : goal;
     if (states > 0 && best.peak > goal) {
-        list_schedule(scratch, p, candidate);
-        keep_better(scratch, p, &best, candidate);
+        try_list(scratch, p, INT64_MAX, &best);
+        /* chains that hold more for a while, as they were given */
+        try_list(scratch, p, largest(p) / LITTLE + 1, &best);
     }
     if (best.peak <= best.bound)
         best.proof = ORDER_BOUND;

@@ -1,14 +1,12 @@
-/* report: bytes by owner at the peak, bounds, and the largest tensors there. */
+/* report: facts of a plan that every form of the report tells: bytes by owner,
+   lives, the peak, what runs again. */
 #include "passes/tools/report.h"
 
-#include <inttypes.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ir/cost.h"
-#include "ir/text.h"
-
-enum { LARGEST = 10 };
 
 const char *
 owner_name(Owner o)
@@ -72,6 +70,27 @@ value_has_bytes(Graph *g, ValueId v)
     return p->kind != V_TEMP || (p->def && facts(g)->position[p->def] >= 0);
 }
 
+const char *
+node_title(const Graph *g, NodeId id)
+{
+    const Node *n = node_at(g, id);
+
+    return n->source ? n->source : value_at(g, n->out[0])->name;
+}
+
+const char *
+phase_name(char phase)
+{
+    switch (phase) {
+    case 'f': return "forward";
+    case 'b': return "backward";
+    case 'u': return "update";
+    case 'm': return "move";
+    case 'r': return "again";
+    }
+    return "";
+}
+
 static int
 peak_position(Arena *a, Graph *g, int64_t align)
 {
@@ -84,30 +103,35 @@ peak_position(Arena *a, Graph *g, int64_t align)
     return at;
 }
 
-static int64_t
-number(const Module *m, const char *key)
+int64_t
+meta_number(const Module *m, const char *key)
 {
     const char *text = module_get(m, key);
 
     return text ? strtoll(text, NULL, 10) : 0;
 }
 
-/* ---- text ------------------------------------------------------------- */
-
-typedef struct Peak {
-    Graph *g;
-    const Facts *facts;
-    int at;
-    int64_t bytes[OWNERS];
-} Peak;
-
-static bool
-alive_at(const Buffer *b, int at)
+const char *
+meta_json(const Module *m, const char *key)
 {
-    return b->persistent || (b->first <= at && at <= b->last);
+    const char *text = module_get(m, key);
+    char *end = NULL;
+
+    errno = 0;
+    if (!text || strtoll(text, &end, 10) < 0 || errno || *end || end == text)
+        return "null";
+    return text;
 }
 
-static Peak
+Graph *
+main_entry(Module *m)
+{
+    Graph *g = module_entry(m, "train");
+
+    return g ? g : m->entry[0];
+}
+
+Peak
 find_peak(Arena *a, Graph *g, int64_t align)
 {
     Peak p = {.g = g, .facts = facts(g), .at = peak_position(a, g, align)};
@@ -115,7 +139,7 @@ find_peak(Arena *a, Graph *g, int64_t align)
     for (size_t i = 0; i < vec_len(p.facts->buffer); i++) {
         const Buffer *b = &p.facts->buffer[i];
 
-        if (!b->persistent && alive_at(b, p.at))
+        if (!b->persistent && b->first <= p.at && p.at <= b->last)
             p.bytes[buffer_owner(g, b)] += (b->bytes + align - 1) / align *
                                            align;
     }
@@ -125,128 +149,31 @@ find_peak(Arena *a, Graph *g, int64_t align)
         p.bytes[store_owner(s)] +=
             (type_bytes(&s->type) + align - 1) / align * align;
     }
+    for (Owner o = 0; o < OWNERS; o++)
+        p.sum += p.bytes[o];
     return p;
 }
 
-static const char *
-node_title(const Graph *g, int at)
+/* The plan's bound on time is of its main entry, in picoseconds. */
+static double
+least_again(const Graph *g)
 {
-    const Node *n;
-
-    if (at >= (int)vec_len(g->order))
-        return "";
-    n = node_at(g, g->order[at]);
-    return n->source ? n->source : value_at(g, n->out[0])->name;
+    return g == main_entry(g->module)
+               ? 1e-12 * (double)meta_number(g->module, "time_bound")
+               : 0;
 }
 
-static int
-by_bytes(const void *a, const void *b)
+Repeats
+repeats_of(const Graph *g, const Machine *machine)
 {
-    const Buffer *x = *(Buffer *const *)a, *y = *(Buffer *const *)b;
-
-    if (x->bytes != y->bytes)
-        return x->bytes > y->bytes ? -1 : 1;
-    return (x > y) - (x < y);
-}
-
-static void
-add_largest(Text *t, const Peak *p)
-{
-    const Buffer **b = NULL;
-    size_t most;
-
-    for (size_t i = 0; i < vec_len(p->facts->buffer); i++)
-        if (alive_at(&p->facts->buffer[i], p->at))
-            vec_push(t->arena, b, &p->facts->buffer[i]);
-    if (!b)
-        return;
-    qsort(b, vec_len(b), sizeof *b, by_bytes);
-    most = vec_len(b) < LARGEST ? vec_len(b) : LARGEST;
-    text_add(t, "\nlargest there\n");
-    for (size_t i = 0; i < most; i++) {
-        const Value *v = value_at(p->g, b[i]->root);
-        const Node *n = node_at(p->g, v->def);
-        Text name = text_new(t->arena);
-
-        print_value_name(&name, v->name);
-        text_add(t, "  %12s  %-11s %-24s %-20s %s\n",
-                 format_bytes(t->arena, b[i]->bytes),
-                 owner_name(buffer_owner(p->g, b[i])), name.s,
-                 type_text(t->arena, &v->type),
-                 v->def && n->source ? n->source : "");
-    }
-}
-
-static void
-add_entries(Text *t, Module *m, const Machine *machine)
-{
-    text_add(t, "\n%-10s %6s %14s %12s (%d threads)\n", "entry", "nodes",
-             "peak", "predicted", cost_workers(machine));
-    for (size_t i = 0; i < vec_len(m->entry); i++) {
-        Graph *g = m->entry[i];
-        Peak p = find_peak(t->arena, g, machine->align);
-        int64_t sum = 0;
-
-        for (Owner o = 0; o < OWNERS; o++)
-            sum += p.bytes[o];
-        text_add(t, "%-10s %6zu %14s %9.3f ms\n", g->name, vec_len(g->order),
-                 format_bytes(t->arena, sum),
-                 1e3 * cost_entry(g, machine).many);
-    }
-}
-
-/* What runs more than once, and what it adds to the time. */
-static void
-add_again(Text *t, const Graph *g, const Machine *machine)
-{
-    double once = 0, again = 0;
-    int nodes = 0;
+    Repeats a = {.least = least_again(g)};
 
     for (size_t k = 0; k < vec_len(g->order); k++) {
         const Node *n = node_at(g, g->order[k]);
         double seconds = cost_seconds(g, g->order[k], machine).many;
 
-        *(n->phase == 'r' ? &again : &once) += seconds;
-        nodes += n->phase == 'r' && !(op_info(n->op)->flags & OF_VIEW);
+        *(n->phase == 'r' ? &a.again : &a.once) += seconds;
+        a.nodes += n->phase == 'r' && !(op_info(n->op)->flags & OF_VIEW);
     }
-    if (nodes)
-        text_add(t, "again  %d nodes run once more (greedy), predicted time "
-                    "+%.2f %%\n",
-                 nodes, 100 * again / once);
-}
-
-void
-report_text(Text *t, Module *m, const Machine *machine)
-{
-    Graph *g = module_entry(m, "train");
-    int64_t peak = number(m, "peak"), bound = number(m, "bound");
-    Peak p;
-
-    if (!g)
-        g = m->entry[0];
-    p = find_peak(t->arena, g, machine->align);
-    text_add(t, "%s: loss %s, optimizer %s, planned for %s\n", m->name,
-             module_get(m, "loss") ? module_get(m, "loss") : "none",
-             module_get(m, "optimizer") ? module_get(m, "optimizer") : "none",
-             machine->name);
-    add_entries(t, m, machine);
-    text_add(t, "\nat the peak of %s, node '%s'\n", g->name,
-             node_title(g, p.at));
-    for (Owner o = 0; o < OWNERS; o++)
-        if (p.bytes[o])
-            text_add(t, "  %12s  %s\n", format_bytes(t->arena, p.bytes[o]),
-                     owner_name(o));
-    add_largest(t, &p);
-    text_add(t, "\npeak   %12s  %" PRId64 " bytes\n",
-             format_bytes(t->arena, peak), peak);
-    text_add(t, "bound  %12s  %" PRId64 " bytes, gap %.2f %%\n",
-             format_bytes(t->arena, bound), bound,
-             bound ? 100 * ((double)peak / (double)bound - 1) : 0);
-    text_add(t, "order  %s\n",
-             module_get(m, "order") ? module_get(m, "order") : "as given");
-    add_again(t, g, machine);
-    if (number(m, "budget"))
-        text_add(t, "budget %12s  %" PRId64 " bytes\n",
-                 format_bytes(t->arena, number(m, "budget")),
-                 number(m, "budget"));
+    return a;
 }

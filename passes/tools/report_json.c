@@ -8,9 +8,9 @@
 #include "ir/cost.h"
 
 static void
-add_number(Text *t, const char *key, const char *text)
+add_number(Text *t, const Module *m, const char *key)
 {
-    text_add(t, "\"%s\": %s, ", key, text ? text : "null");
+    text_add(t, "\"%s\": %s, ", key, meta_json(m, key));
 }
 
 static void
@@ -56,24 +56,37 @@ add_entry(Text *t, Graph *g, const char **comma)
     }
 }
 
-/* What is dropped and run again. */
+static void
+add_decision(Text *t, const Graph *g, const Decision *d)
+{
+    NodeId def = value_at(g, d->value)->def;
+    const char *source = node_at(g, def)->source;
+
+    text_add(t, "{\"kind\": \"%s\", \"entry\": ", d->kind);
+    text_add_json(t, g->name);
+    text_add(t, ", \"id\": ");
+    text_add_json(t, value_at(g, d->value)->name);
+    text_add(t, ", \"of\": ");
+    if (d->of)
+        text_add_json(t, value_at(g, d->of)->name);
+    else
+        text_add(t, "null");
+    text_add(t, ", \"source\": ");
+    text_add_json(t, source ? source : "");
+    text_add(t, ", \"bytes\": %" PRId64 ", \"seconds\": %.9g, \"reason\": ",
+             d->bytes, d->seconds);
+    text_add_json(t, d->reason);
+    text_add(t, "}");
+}
+
 static void
 add_decisions(Text *t, Graph *g, const Machine *machine, const char **comma)
 {
-    for (size_t k = 0; k < vec_len(g->order); k++) {
-        const Node *n = node_at(g, g->order[k]);
+    const Decision *d = decisions(t->arena, g, machine);
 
-        if (n->phase != 'r' || (op_info(n->op)->flags & OF_VIEW))
-            continue;
-        text_add(t, "%s\n  {\"kind\": \"recompute\", \"entry\": ", *comma);
-        text_add_json(t, g->name);
-        text_add(t, ", \"id\": ");
-        text_add_json(t, value_at(g, n->out[0])->name);
-        text_add(t, ", \"source\": ");
-        text_add_json(t, n->source ? n->source : "");
-        text_add(t, ", \"bytes\": %" PRId64 ", \"seconds\": %.9g}",
-                 type_bytes(&value_at(g, n->out[0])->type),
-                 cost_seconds(g, g->order[k], machine).many);
+    for (size_t i = 0; i < vec_len(d); i++) {
+        text_add(t, "%s\n  ", *comma);
+        add_decision(t, g, &d[i]);
         *comma = ",";
     }
 }
@@ -87,18 +100,21 @@ report_json(Text *t, Module *m, const Machine *machine)
                      : 0;
     const char *order = module_get(m, "order");
     Graph *train = module_entry(m, "train");
+    Repeats again = repeats_of(main_entry(m), machine);
     const char *comma = "";
 
     text_add(t, "{\"model\": ");
     text_add_json(t, m->name);
     text_add(t, ", ");
-    add_number(t, "budget", module_get(m, "budget"));
-    add_number(t, "peak", peak);
-    add_number(t, "bound", bound);
+    add_number(t, m, "budget");
+    add_number(t, m, "peak");
+    add_number(t, m, "bound");
     text_add(t, "\"gap\": %.17g, \"order\": ", gap);
     text_add_json(t, order ? order : "");
-    text_add(t, ", \"seconds_predicted\": %.9g,\n \"spaces\": [",
-             train ? cost_entry(train, machine).many : 0.0);
+    text_add(t, ", \"seconds_predicted\": %.9g, \"seconds_again\": %.9g, "
+                "\"seconds_again_bound\": %.9g,\n \"spaces\": [",
+             train ? cost_entry(train, machine).many : 0.0, again.again,
+             again.least);
     for (size_t i = 0; i < vec_len(m->space); i++) {
         text_add(t, "%s{\"name\": ", i ? ", " : "");
         text_add_json(t, m->space[i].name);

@@ -41,7 +41,7 @@ space_index(const Module *m, Sym name)
 
 static void
 add_buffer(Text *t, Graph *g, const Facts *f, ValueId v,
-           const int *index)
+           const int *index, const char *decided)
 {
     const Value *p = value_at(g, v);
     Owner owner = buffer_owner(g, &f->buffer[f->buffer_of[v]]);
@@ -49,20 +49,39 @@ add_buffer(Text *t, Graph *g, const Facts *f, ValueId v,
 
     text_add(t, "[");
     text_add_json(t, p->name);
-    text_add(t, ",\"%s\",%d,%d,%" PRId64 ",%" PRId64 ",%d,%d,%d,%d]",
+    text_add(t, ",\"%s\",%d,%d,%" PRId64 ",%" PRId64 ",%d,%d,%d,%d",
              type_text(t->arena, &p->type), (int)owner,
              space_index(g->module, p->place.space), p->place.offset,
              type_bytes(&p->type), life.first, life.last,
              p->over ? index[p->over] : -1, p->def ? f->position[p->def] : -1);
+    if (decided) {
+        text_add(t, ",");
+        text_add_json(t, decided);
+    }
+    text_add(t, "]");
+}
+
+/* ValueId -> why it was dropped and is made again; NULL: it was not. */
+static const char **
+reasons(Arena *a, Graph *g, const Machine *machine)
+{
+    const char **reason = NEWN(a, const char *, vec_len(g->value));
+    const Decision *d = decisions(a, g, machine);
+
+    for (size_t i = 0; i < vec_len(d); i++)
+        if (strcmp(d[i].kind, "recompute") == 0)
+            reason[d[i].value] = d[i].reason;
+    return reason;
 }
 
 /* A value lies over one that was made before it, but has a lower or a higher
    number: so the rows are counted first. */
 static void
-add_buffers(Text *t, Graph *g)
+add_buffers(Text *t, Graph *g, const Machine *machine)
 {
     const Facts *f = facts(g);
     int *index = NEWN(t->arena, int, vec_len(g->value)), rows = 0;
+    const char **reason = reasons(t->arena, g, machine);
 
     for (ValueId v = 1; v < vec_len(g->value); v++)
         index[v] = value_has_bytes(g, v) ? rows++ : -1;
@@ -70,7 +89,7 @@ add_buffers(Text *t, Graph *g)
         if (index[v] < 0)
             continue;
         text_add(t, "%s", index[v] ? ",\n" : "");
-        add_buffer(t, g, f, v, index);
+        add_buffer(t, g, f, v, index, reason[v]);
     }
 }
 
@@ -83,9 +102,9 @@ add_text(Text *t, const char *key, const char *value)
 }
 
 static void
-add_number(Text *t, const char *key, const char *value)
+add_number(Text *t, const Module *m, const char *key)
 {
-    text_add(t, "\"%s\":%s,", key, value ? value : "null");
+    text_add(t, "\"%s\":%s,", key, meta_json(m, key));
 }
 
 void
@@ -98,9 +117,10 @@ report_page(Text *t, Module *m, const Machine *machine, const char *label)
     add_text(t, "optimizer", module_get(m, "optimizer"));
     add_text(t, "target", machine->name);
     add_text(t, "order", module_get(m, "order"));
-    add_number(t, "budget", module_get(m, "budget"));
-    add_number(t, "peak", module_get(m, "peak"));
-    add_number(t, "bound", module_get(m, "bound"));
+    add_number(t, m, "budget");
+    add_number(t, m, "peak");
+    add_number(t, m, "bound");
+    add_number(t, m, "time_bound");
     text_add(t, "\n\"spaces\":[");
     for (size_t i = 0; i < vec_len(m->space); i++) {
         text_add(t, "%s[", i ? "," : "");
@@ -115,7 +135,7 @@ report_page(Text *t, Module *m, const Machine *machine, const char *label)
         text_add(t, ",\"nodes\":[");
         add_nodes(t, m->entry[i], machine);
         text_add(t, "],\n\"buffers\":[");
-        add_buffers(t, m->entry[i]);
+        add_buffers(t, m->entry[i], machine);
         text_add(t, "]}");
     }
     text_add(t, "]}");

@@ -3,6 +3,7 @@
    what arrives at a value over several ways is added up as it comes. The
    gradients become outputs behind the loss, `w.g` for each parameter w in the
    order of the parameters, where the optimizer finds them by name. */
+#include "ir/ops/joined.h"
 #include "ir/reverse.h"
 #include "passes/pass.h"
 #include "passes/tools/name.h"
@@ -56,7 +57,7 @@ add_up(Builder *b, ValueId old, ValueId dx, ValueId first)
     if (dx < first || n->op != OP_scatter || n->nin != 2 ||
         strcmp(node_text(n, "op"), "add") != 0 ||
         !type_equal(&value_at(g, dx)->type, &value_at(g, old)->type))
-        return build_map2(b, OP_add, old, dx, NULL);
+        return build_joined(b, old, dx);
     in = NEWN(g->module->arena, ValueId, 3);
     memcpy(in, n->in, 2 * sizeof *in);
     in[2] = old;

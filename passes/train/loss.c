@@ -204,10 +204,11 @@ find_kind(const char *name)
         names[i] = kinds[i].name;
     }
     near = nearest_name(name, names);
-    raise_status(ST_USAGE, NOWHERE,
-                 "no loss '%s'\nthere are cross-entropy, mse and bce%s%s%s",
-                 name, near ? ": did you mean '" : "", near ? near : "",
-                 near ? "'?" : "");
+    raise_status(
+        ST_USAGE, NOWHERE,
+        E(E0503) "no loss '%s'\nthere are cross-entropy, mse and bce%s%s%s",
+        name, near ? ": did you mean '" : "", near ? near : "",
+        near ? "'?" : "");
 }
 
 static size_t
@@ -216,8 +217,8 @@ named_output(const Graph *g, const char *name)
     for (size_t i = 0; i < vec_len(g->output); i++)
         if (strcmp(value_at(g, g->output[i])->name, name) == 0)
             return i;
-    raise_at(model_loc(g->module), "the model has no output '%s' for the loss",
-             name);
+    raise_at(model_loc(g->module),
+             E(E0502) "the model has no output '%s' for the loss", name);
 }
 
 /* The first floating-point output that has a batch axis and one more; for the
@@ -234,11 +235,12 @@ choose_output(const Graph *g, const LossKind *kind, const char *name)
             if (dtype_float(t->dtype) && t->rank >= rank)
                 return i;
         }
-    raise_at(model_loc(g->module),
-             "loss '%s': the model has no floating output of rank %d or "
-             "more%s",
-             kind->name, kind->classes ? 2 : 1,
-             kind->classes ? ": it takes logits [batch, ..., classes]" : "");
+    raise_at(
+        model_loc(g->module),
+        E(E0502) "loss '%s': the model has no floating output of rank %d or "
+                 "more%s",
+        kind->name, kind->classes ? 2 : 1,
+        kind->classes ? ": it takes logits [batch, ..., classes]" : "");
 }
 
 static const char *const reserved[] = {
@@ -268,8 +270,10 @@ check_inputs(const Graph *g, const Type *x)
 
         if (v->type.rank == 0 || v->type.dim[0] != x->dim[0])
             complain(model_loc(g->module),
-                     "input '%s' is %s, but the batch is %lld (axis 0 of the "
-                     "model's output)\nevery input needs the batch as axis 0",
+                     E(E0502) "input '%s' is %s, but the batch is %lld (axis 0 "
+                              "of the "
+                              "model's output)\nevery input needs the batch as "
+                              "axis 0",
                      v->name, type_text(g->module->arena, &v->type),
                      (long long)x->dim[0]);
     }
@@ -282,10 +286,10 @@ check_output(const Graph *g, const LossKind *kind, ValueId x)
     Loc loc = v->def ? graph_loc(g, v->def) : model_loc(g->module);
 
     if (v->type.rank < 1 + kind->classes || !dtype_float(v->type.dtype))
-        raise_at(loc, "output '%s' is %s: loss '%s' cannot be of that", v->name,
-                 type_text(g->module->arena, &v->type), kind->name);
+        raise_at(loc, E(E0502) "output '%s' is %s: loss '%s' cannot be of that",
+                 v->name, type_text(g->module->arena, &v->type), kind->name);
     if (type_elements(&v->type) == 0)
-        raise_at(loc, "output '%s' is empty: %s", v->name,
+        raise_at(loc, E(E0502) "output '%s' is empty: %s", v->name,
                  type_text(g->module->arena, &v->type));
     if (kind->classes && v->def && g->node[v->def].source_op &&
         strstr(g->node[v->def].source_op, "Softmax"))
@@ -435,7 +439,8 @@ target_of(const PassRun *r, const Graph *forward, const LossKind *kind)
 
     check_output(forward, kind, x);
     if (axis < 0 || (axis && axis >= rank))
-        raise_at(model_loc(r->m), "loss: axis %lld of output '%s' of %d axes",
+        raise_at(model_loc(r->m),
+                 E(E0502) "loss: axis %lld of output '%s' of %d axes",
                  (long long)axis, value_at(forward, x)->name, rank);
     return (Target){kind, output, axis ? (int)axis : class_axis(forward, x)};
 }

@@ -41,7 +41,7 @@ is_path(const char *name)
 static _Noreturn void
 no_rule(Arena *a, const char *name)
 {
-    const char **names = NULL, *near;
+    const char **names = NULL;
     Text list = text_new(a);
 
     for (const Embedded *e = embedded_rules; e->name; e++) {
@@ -51,12 +51,10 @@ no_rule(Arena *a, const char *name)
         text_add(&list, "%s%s", list.len ? ", " : "", e->name);
     }
     vec_push(a, names, NULL);
-    near = nearest_name(name, names);
     raise_status(ST_USAGE, NOWHERE,
-                 "no optimizer rule '%s'%s%s%s\nthere are %s; or give a file "
-                 "ending in .rule",
-                 name, near ? ": did you mean '" : "", near ? near : "",
-                 near ? "'?" : "", text_str(&list));
+                 E(E0503) "no optimizer rule '%s'%s\nthere are %s; or give a "
+                          "file ending in .rule",
+                 name, did_you_mean(a, ": ", name, names), text_str(&list));
 }
 
 /* Reads the rules that `when` may hand parameters to: by name, those that
@@ -86,7 +84,7 @@ find_rule(Optimizer *o, const char *name)
     rule_parse(o->scratch, o->m->syms, shipped("prelude"), "prelude", &o->file);
     rule_parse(o->scratch, o->m->syms, text, name, &o->file);
     if (!vec_len(o->file.rule))
-        raise_at((Loc){.file = name}, "the file holds no rule");
+        raise_at((Loc){.file = name}, E(E0510) "the file holds no rule");
     o->rule = &o->file.rule[0];
     read_uses(o);
     o->rule = &o->file.rule[0]; /* the vector may have moved */
@@ -97,7 +95,7 @@ find_rule(Optimizer *o, const char *name)
 static void
 check_hyper(const Optimizer *o, Sym name)
 {
-    const char **names = NULL, *near;
+    const char **names = NULL;
     Text list = text_new(o->scratch);
 
     for (size_t i = 0; i < vec_len(o->rule->hyper); i++) {
@@ -107,11 +105,10 @@ check_hyper(const Optimizer *o, Sym name)
         text_add(&list, "%s%s", i ? ", " : "", o->rule->hyper[i].name);
     }
     vec_push(o->scratch, names, NULL);
-    near = nearest_name(name, names);
     raise_status(ST_USAGE, NOWHERE,
-                 "rule '%s' has no hyper-parameter '%s'%s%s%s\nit has %s",
-                 o->rule->name, name, near ? ": did you mean '" : "",
-                 near ? near : "", near ? "'?" : "",
+                 E(E0504) "rule '%s' has no hyper-parameter '%s'%s\nit has %s",
+                 o->rule->name, name,
+                 did_you_mean(o->scratch, ": ", name, names),
                  list.len ? text_str(&list) : "none");
 }
 
@@ -130,10 +127,11 @@ read_set(Optimizer *o, const char *text)
         }
         if (!end || end == text + key + 1 || end != text + n ||
             !(s.value - s.value == 0))
-            raise_status(ST_USAGE, NOWHERE,
-                         "'%.*s' does not set a hyper-parameter\nthe form is "
+            raise_status(
+                ST_USAGE, NOWHERE,
+                E(E0107) "'%.*s' does not set a hyper-parameter\nthe form is "
                          "NAME=NUMBER",
-                         (int)n, text);
+                (int)n, text);
         check_hyper(o, s.name);
         vec_push(o->scratch, o->set, s);
         text += n + (text[n] == ';');

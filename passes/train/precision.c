@@ -383,13 +383,16 @@ lower_precision(Graph *g, Arena *scratch)
 void
 pass_precision(PassRun *run)
 {
+    static const char *const names[] = {"f32", "bf16", NULL};
     const char *to = opt_text(run, "to");
 
     if (strcmp(to, "f32") == 0)
         return;
     if (strcmp(to, "bf16") != 0)
         raise_status(ST_USAGE, NOWHERE,
-                     "precision '%s' is not known\nthere are f32 and bf16", to);
+                     E(E0503) "precision '%s' is not known\nthere are f32 "
+                              "and bf16%s",
+                     to, did_you_mean(run->scratch, ": ", to, names));
     for (size_t i = 0; i < vec_len(run->m->entry); i++) {
         Arena *scratch = arena_new();
 

@@ -102,16 +102,14 @@ bind_number(Run *r, Scope *s, const char *name, double x)
 static _Noreturn void
 unknown_name(Run *r, const Scope *s, const RuleExpr *e)
 {
-    const char **names = NULL, *near;
+    const char **names = NULL;
 
     for (; s; s = s->outer)
         for (size_t i = 0; i < vec_len(s->binding); i++)
             vec_push(r->arena, names, s->binding[i]->name);
     vec_push(r->arena, names, NULL);
-    near = nearest_name(e->name, names);
-    rule_fault(e->at, "unknown name '%s'%s%s%s", e->name,
-               near ? "\ndid you mean '" : "", near ? near : "",
-               near ? "'?" : "");
+    rule_fault(e->at, "unknown name '%s'%s", e->name,
+               did_you_mean(r->arena, "\n", e->name, names));
 }
 
 /* -- expressions -------------------------------------------------------- */

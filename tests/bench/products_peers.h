@@ -9,13 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* C[b,m,n] = A[b,m,k] B[b,k,n], row major; turned: stored as [b,k,m], [b,n,k].
- */
-typedef struct ProductShape {
-    const char *name;
-    int64_t batch, m, n, k;
-    bool turned[2];
-} ProductShape;
+#include "tests/bench/products_shapes.h"
 
 typedef struct Peer {
     const char *name;

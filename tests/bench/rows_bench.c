@@ -1,8 +1,8 @@
 /* rows_bench: speed of row kernels and moves, fused by the pass, beside a copy
-   of as many bytes and the arithmetic that the processor can do, both measured
-   in the same run.
+   of as many bytes and the arithmetic of the same formulas on data that stays
+   in the nearest cache, both measured in the same run.
 
-   rows_bench [TARGET [SECONDS [PART OF NAME [LOG TOPICS]]]] prints a row a
+   rows_bench [TARGET [SECONDS [PART OF NAME [THREADS [LOG TOPICS]]]]] prints a row a
    shape: the bytes are those of the graph's inputs and outputs, each once. */
 #include "codegen/emit.h"
 #include "codegen/llvm.h"
@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/bench/rows_bench_peak.h"
 #include "tests/bench/rows_bench_shapes.h"
 
 enum { STEPS_MOST = 16, COPIED = 64 << 20 };
@@ -34,20 +35,12 @@ typedef struct Team {
     _Atomic bool stop;
 } Team;
 
-/* What the machine does in this run. */
+/* What the machine does in this run: bytes a second copied, read and written,
+   on one and on two threads. */
 typedef struct Peak {
-    double flops;    /* of one thread */
-    double bytes[2]; /* copied, read and written, on one and two threads */
+    int threads; /* one or two */
+    double bytes[2];
 } Peak;
-
-static double
-now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Both threads go through all steps; a step ends when both have left it. */
 static void
@@ -103,18 +96,18 @@ once(Team *t, int threads)
 static double
 best_time(Team *t, int threads, double seconds)
 {
-    double best = INFINITY, end = now() + seconds;
+    double best = INFINITY, end = now(threads) + seconds;
     pthread_t other;
 
     atomic_store(&t->stop, false);
     atomic_store(&t->round, 0);
     if (threads > 1)
         pthread_create(&other, NULL, second, t);
-    for (int i = 0; now() < end || i < 3; i++) {
-        double from = now();
+    for (int i = 0; now(threads) < end || i < 3; i++) {
+        double from = now(threads);
 
         once(t, threads);
-        best = fmin(best, now() - from);
+        best = fmin(best, now(threads) - from);
     }
     atomic_store(&t->stop, true);
     if (threads > 1)
@@ -153,92 +146,31 @@ copy_speed(int threads, int64_t bytes, double seconds)
     return (double)(2 * bytes) / time;
 }
 
-static void *
-load_object(Arena *a, const char *object)
-{
-    Text t = text_new(a);
-    void *library;
-
-    text_add(&t, "cc -shared -o %s.so %s -lm", object, object);
-    if (system(text_str(&t)) != 0)
-        exit(1);
-    t = text_new(a);
-    text_add(&t, "%s.so", object);
-    library = dlopen(text_str(&t), RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-        fprintf(stderr, "%s\n", dlerror());
-        exit(1);
-    }
-    unlink(text_str(&t));
-    unlink(object);
-    return library;
-}
-
-/* Multiply-adds in registers only. */
-static double
-flops_peak(Arena *a, const Machine *m, const Target *target, double seconds)
-{
-    enum { ROUNDS = 100000, SUMS = 12 };
-    static _Alignas(64) char room[1 << 14];
-    Unit *u = unit_new(a, m, NULL, target->cpu, target->features, "peak");
-    int lanes = m->vector_bytes / 4;
-    LLVMValueRef f = unit_kernel(u, "peak"), first[SUMS], x, args[3];
-    int64_t none = 0;
-    double best = INFINITY, end;
-    RtKernel *kernel;
-    Loop l;
-
-    x = load(u, unit_vector(u, DT_F32, lanes), LLVMGetParam(f, 0), 4);
-    for (int i = 0; i < SUMS; i++)
-        first[i] = x;
-    loop_begin(u, &l, LLVMGetParam(f, 2), LLVMGetParam(f, 3), 1, SUMS, first);
-    for (int i = 0; i < SUMS; i++) {
-        args[0] = args[1] = x;
-        args[2] = loop_phi(&l, i);
-        loop_next(&l, i, intrinsic(u, "llvm.fma", LLVMTypeOf(x), 3, args));
-    }
-    loop_end(u, &l);
-    for (int i = 0; i < SUMS; i++)
-        store(u, loop_phi(&l, i),
-              address(u, LLVMGetParam(f, 0), const_i64(u, i * lanes * 4), 1),
-              4);
-    LLVMBuildRetVoid(u->b);
-    LLVMSetLinkage(f, LLVMExternalLinkage);
-    unit_optimize(u);
-    unit_write(u, false, "/tmp/rows-bench-peak.o");
-    unit_free(u);
-    *(void **)&kernel =
-        dlsym(load_object(a, "/tmp/rows-bench-peak.o"), "peak");
-    for (end = now() + seconds; now() < end;) {
-        double from = now();
-
-        kernel(room, &none, 0, ROUNDS, 0);
-        best = fmin(best, now() - from);
-    }
-    return 2.0 * SUMS * lanes * ROUNDS / best;
-}
-
 /* ---- a shape -------------------------------------------------------------- */
 
 typedef struct Work {
-    double operations; /* arithmetic ones, each a vector instruction a lane */
+    double arithmetic; /* seconds of it on one thread */
     int64_t bytes;     /* that must move */
 } Work;
 
-/* A result over an input is the same bytes again, written. */
-static Work
-work_of(const Module *m)
+/* An update of a parameter is the same bytes again, written. */
+static int64_t
+bytes_of(const Module *m)
 {
     const Graph *g = m->entry[1];
-    Work w = {0};
+    int64_t bytes = 0;
 
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        w.operations += cost_node(g, g->order[k]).flops;
     for (size_t i = 0; i < vec_len(g->input); i++)
-        w.bytes += type_bytes(&g->value[g->input[i]].type);
+        bytes += type_bytes(&g->value[g->input[i]].type);
     for (size_t i = 0; i < vec_len(g->output); i++)
-        w.bytes += type_bytes(&g->value[g->output[i]].type);
-    return w;
+        bytes += type_bytes(&g->value[g->output[i]].type);
+    for (size_t i = 1; i < vec_len(g->value); i++) {
+        const Value *v = &g->value[i];
+
+        if (v->kind == V_STORE || v->over)
+            bytes += type_bytes(&v->type);
+    }
+    return bytes;
 }
 
 static int
@@ -257,13 +189,14 @@ print_row(const RowsShape *s, const Peak *peak, Work w, int kernels,
           const double *time)
 {
     printf("%-32s %2d %8.2f", s->name, kernels, (double)w.bytes / 1048576);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < peak->threads; i++) {
         double copied = (double)w.bytes / peak->bytes[i];
-        double computed = w.operations / (peak->flops / 2 * (i + 1));
+        double computed = w.arithmetic / (i + 1);
 
-        printf("  %9.1f %6.1f %5.1f%% %5.1f%%", time[i] * 1e6,
+        printf("  %9.1f %6.1f %5.1f%% %5.1f%% %5.1f%%", time[i] * 1e6,
                (double)w.bytes / time[i] / 1e9, 100 * copied / time[i],
-               100 * computed / time[i]);
+               100 * computed / time[i],
+               100 * fmax(copied, computed) / time[i]);
     }
     printf("\n");
     fflush(stdout);
@@ -280,14 +213,20 @@ bench(const RowsShape *s, const Machine *m, const char *target,
     void *library;
     Module *module;
     Team team = {0};
+    const char *body = s->body;
     double time[2];
     Work w;
     int kernels;
 
-    text_add(&t, ROWS_HEAD "graph bench {\n%s}\n", s->body);
+    while (strncmp(body, "param", 5) == 0)
+        body = strchr(body, '\n') + 1;
+    text_add(&t, ROWS_HEAD "graph bench {\n%s}\n", (int)(body - s->body),
+             s->body, body);
     module = parse_module(a, text_str(&t), s->name);
     raise_if_complained();
-    w = work_of(module);
+    w.bytes = bytes_of(module);
+    w.arithmetic = peak_seconds(a, module->entry[1], m, target_named(target),
+                                seconds / 4);
     pipeline_run(module, "fuse,inplace,workspace,schedule,place",
                  &(PipelineOptions){.machine = m});
     kernels = kernels_of(module);
@@ -303,7 +242,7 @@ bench(const RowsShape *s, const Machine *m, const char *target,
     team.memory = aligned_alloc(1 << 21, (size_t)(p->arena_bytes + (1 << 21)) >>
                                              21 << 21);
     memset(team.memory, 0, (size_t)p->arena_bytes);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < peak->threads; i++)
         time[i] = best_time(&team, i + 1, seconds);
     print_row(s, peak, w, kernels, time);
     dlclose(library);
@@ -317,23 +256,27 @@ main(int argc, char **argv)
     const char *target = argc > 1 ? argv[1] : "native";
     double seconds = argc > 2 ? atof(argv[2]) : 0.2;
     const char *only = argc > 3 ? argv[3] : "";
+    int threads = argc > 4 ? atoi(argv[4]) : 2;
     Arena *a = arena_new();
     Guard guard;
     Peak peak;
 
-    if (argc > 4)
-        log_topics(argv[4]);
+    if (argc > 5)
+        log_topics(argv[5]);
     if (!guarded(&guard))
         return (int)diag_print(&guard, stderr);
     const Machine *m = target_machine(a, target);
-    peak.flops = flops_peak(a, m, target_named(target), seconds);
-    for (int i = 0; i < 2; i++)
+    peak.threads = threads == 1 ? 1 : 2;
+    for (int i = 0; i < peak.threads; i++)
         peak.bytes[i] = copy_speed(i + 1, COPIED, seconds);
-    printf("%.1f GFLOP/s a thread; copied %.1f GB/s by one, %.1f by two\n"
-           "%-32s %2s %8s  %9s %6s %6s %6s  %9s %6s %6s %6s\n",
-           peak.flops / 1e9, peak.bytes[0] / 1e9, peak.bytes[1] / 1e9,
-           "f32: kernels, MiB", "", "", "1: us", "GB/s", "copy", "arith",
-           "2: us", "GB/s", "copy", "arith");
+    printf("%-32s %2s %8s", "f32: kernels, MiB", "", "");
+    for (int i = 0; i < peak.threads; i++)
+        printf("  %d: %6s %6s %6s %6s %6s", i + 1, "us", "GB/s", "copy",
+               "arith", "limit");
+    printf("\n%-44s", "a copy");
+    for (int i = 0; i < peak.threads; i++)
+        printf("  %9s %6.1f %20s", "", peak.bytes[i] / 1e9, "");
+    printf("\n");
     for (int i = 0; rows_shapes[i].name; i++)
         if (strstr(rows_shapes[i].name, only))
             bench(&rows_shapes[i], m, target, &peak, seconds);

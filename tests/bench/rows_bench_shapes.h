@@ -4,11 +4,11 @@
 #define SNUG_ROWS_BENCH_SHAPES_H
 
 #define ROWS_HEAD                                           \
-    "snug 1 stage=train\nmodule \"bench\"\ngraph train {\n" \
+    "snug 1 stage=train\nmodule \"bench\"\n%.*sgraph train {\n" \
     "input %%x : f32[1]\nf %%loss = copy %%x : f32[1]\noutput %%loss\n}\n"
 
 typedef struct RowsShape {
-    const char *name, *body;
+    const char *name, *body; /* parameters first, a line each */
 } RowsShape;
 
 #define IN(name, type) "input %" name " : " type "\n"
@@ -41,6 +41,70 @@ typedef struct RowsShape {
                        OUT("y")                                        \
     }
 
+#define SCATTER(label, count, size)                                      \
+    {                                                                    \
+        label, IN("u", "f32[" count ",768]") IN("i", "i64[" count "]")   \
+                   NODE("y", "scatter %u, %i op=\"add\" axis=0",         \
+                        "f32[" size ",768]") OUT("y")                    \
+    }
+#define DROPOUT(label, rows, columns)                                  \
+    {                                                                       \
+        label, IN("x", "f32[" rows "," columns "]") IN("k", "i64[]")         \
+                   NODE("r", "iota axis=0", "i64[" rows ",1]")              \
+                       NODE("c", "iota axis=1", "i64[1," columns "]")       \
+                           NODE("y",                                        \
+                                "map %r, %c, %k, %x \"where(uniform(a*"     \
+                                columns "+b,c,7)>=0.1,d*1.1111112,0)\"",    \
+                                "f32[" rows "," columns "]") OUT("y")       \
+    }
+#define POOL(label, op, from, to, shape, last)                              \
+    {                                                                       \
+        label, IN("x", "f32[" from "]")                                     \
+                   NODE("y", "window %x op=\"" op "\" " shape               \
+                             " dilations=[1,1] count_pad=0" last,           \
+                        "f32[" to "]") OUT("y")                             \
+    }
+#define POOL_MAX_BACK(label, from, to, shape, last)                         \
+    {                                                                       \
+        label, IN("x", "f32[" from "]") IN("g", "f32[" to "]")              \
+                   NODE("y", "window_grad_max %x, %g " shape                \
+                             " dilations=[1,1]" last,                       \
+                        "f32[" from "]") OUT("y")                           \
+    }
+#define POOL_MEAN_BACK(label, from, to, shape, last)                        \
+    {                                                                       \
+        label, IN("g", "f32[" to "]")                                       \
+                   NODE("y", "window_grad_mean %g " shape                   \
+                             " dilations=[1,1] count_pad=0" last,           \
+                        "f32[" from "]") OUT("y")                           \
+    }
+#define HEADS(name, heads) IN(name, "f32[" heads ",64]")
+#define ATTENTION(label, heads, causal)                                     \
+    {                                                                       \
+        label, HEADS("q", heads) HEADS("k", heads) HEADS("v", heads)        \
+                   "f %y, %s = attention %q, %k, %v scale=0.125 causal="     \
+                   causal " : f32[" heads ",64], f32[" heads "]\n" OUT("y") \
+    }
+#define ATTENTION_BACK(label, heads, causal)                                \
+    {                                                                       \
+        label, HEADS("q", heads) HEADS("k", heads) HEADS("v", heads)        \
+                   HEADS("y", heads) IN("s", "f32[" heads "]")              \
+                       HEADS("g", heads)                                    \
+                   "b %dq, %dk, %dv = attention_grad %q, %k, %v, %y, %s, %g " \
+                   "scale=0.125 causal=" causal " : f32[" heads             \
+                   ",64], f32[" heads ",64], f32[" heads ",64]\n"           \
+                   OUT("dq") OUT("dk") OUT("dv")                            \
+    }
+#define STORE(name) "param %" name " : " P " = 0\n"
+#define UPDATE(name, rest) \
+    "u %" name ".n = " rest " : " P " over %" name "\n"
+
+#define P "f32[8388608]"
+#define B "f32[8,56,56,64]"
+#define B1 "f32[1,1,1,64]"
+#define BC "f32[64]"
+#define MAX3 "kernel=[3,3] strides=[2,2] pads=[1,1,1,1]"
+#define TWO "kernel=[2,2] strides=[2,2] pads=[0,0,0,0]"
 #define R "f32[8192,768]"
 #define R1 "f32[8192,1]"
 #define W "f32[768]"
@@ -155,21 +219,60 @@ static const RowsShape rows_shapes[] = {
     TRANSPOSE("transpose keys", "8,12,512,64", "0,1,3,2", "8,12,64,512"),
     {"gather rows", IN("t", "f32[8192,768]") IN("i", "i64[8192]")
          NODE("y", "gather %t, %i axis=0", "f32[8192,768]") OUT("y")},
-    {"scatter rows", IN("u", "f32[8192,768]") IN("i", "i64[8192]")
-         NODE("y", "scatter %u, %i op=\"add\" axis=0", "f32[8192,768]")
-             OUT("y")},
-    {"scatter rows, vocabulary", IN("u", "f32[512,768]") IN("i", "i64[512]")
-         NODE("y", "scatter %u, %i op=\"add\" axis=0", "f32[50257,768]")
-             OUT("y")},
+    SCATTER("scatter rows", "8192", "8192"),
+    SCATTER("scatter rows, vocabulary", "512", "50257"),
+    SCATTER("embedding gradient", "8192", "50257"),
+    DROPOUT("dropout, its gradient", "8192", "768"),
+    {"batch norm nhwc",
+     IN("x", B) IN("w", BC) IN("b", BC) SUM("s", "x", "0,1,2", B1)
+         NODE("m", "map %s \"a*3.985969e-05\"", B1) NODE("d", "sub %x, %m", B)
+             NODE("q", "square %d", B) SUM("v", "q", "0,1,2", B1)
+                 NODE("i", "map %v \"1/sqrt(a*3.985969e-05+1e-5)\"", B1)
+                     NODE("y", "map %d, %i, %w, %b \"a*b*c+d\"", B) OUT("m")
+                         OUT("i") OUT("y")},
+    {"batch norm gradient nhwc",
+     IN("x", B) IN("m", B1) IN("i", B1) IN("w", BC) IN("g", B)
+         NODE("d", "sub %x, %m", B) NODE("n", "mul %d, %i", B)
+             NODE("p", "mul %g, %n", B) SUM("bg", "g", "0,1,2", B1)
+                 SUM("wg", "p", "0,1,2", B1)
+                     NODE("r",
+                          "map %g, %bg, %n, %wg, %w, %i "
+                          "\"(a-3.985969e-05*(b+c*d))*e*f\"",
+                          B) OUT("r") OUT("bg") OUT("wg")},
+    POOL("max pool 3x3 nchw", "max", "8,64,112,112", "8,64,56,56", MAX3, ""),
+    POOL_MAX_BACK("max pool 3x3 gradient nchw", "8,64,112,112", "8,64,56,56",
+                  MAX3, ""),
+    POOL("max pool 3x3 nhwc", "max", "8,112,112,64", "8,56,56,64", MAX3,
+         " nhwc"),
+    POOL_MAX_BACK("max pool 3x3 gradient nhwc", "8,112,112,64", "8,56,56,64",
+                  MAX3, " nhwc"),
+    POOL("max pool 2x2 nchw", "max", "8,64,112,112", "8,64,56,56", TWO, ""),
+    POOL_MAX_BACK("max pool 2x2 gradient nchw", "8,64,112,112", "8,64,56,56",
+                  TWO, ""),
+    POOL("mean pool 2x2 nchw", "mean", "8,64,112,112", "8,64,56,56", TWO, ""),
+    POOL_MEAN_BACK("mean pool 2x2 gradient nchw", "8,64,112,112",
+                   "8,64,56,56", TWO, ""),
+    ATTENTION("attention 1x12x512x64 causal", "1,12,512", "1"),
+    ATTENTION_BACK("attention gradient 1x12x512x64 causal", "1,12,512", "1"),
+    ATTENTION("attention 1x12x1024x64 causal", "1,12,1024", "1"),
+    ATTENTION_BACK("attention gradient 1x12x1024x64 causal", "1,12,1024", "1"),
+    ATTENTION("attention 8x12x128x64", "8,12,128", "0"),
+    ATTENTION_BACK("attention gradient 8x12x128x64", "8,12,128", "0"),
+    {"sgd with momentum",
+     STORE("p") STORE("m") IN("g", P) UPDATE("m", "map %m, %g \"0.9*a+b\"")
+         UPDATE("p", "map %p, %m.n \"a-0.1*b\"")},
+    {"lion",
+     STORE("p") STORE("m") IN("g", P)
+         UPDATE("p",
+                "map %p, %m, %g "
+                "\"s = 0.9*b+0.1*c; 0.99999*a-1e-4*((s>0)-(s<0))\"")
+             UPDATE("m", "map %m, %g \"0.99*a+0.01*b\"")},
     {"adamw",
-     IN("p", "f32[8388608]") IN("g", "f32[8388608]") IN("m", "f32[8388608]")
-         IN("v", "f32[8388608]")
-             NODE("m2", "map %m, %g \"0.9*a+0.1*b\"", "f32[8388608]")
-                 NODE("v2", "map %v, %g \"0.999*a+0.001*b*b\"", "f32[8388608]")
-                     NODE("p2",
-                          "map %p, %m2, %v2 "
-                          "\"a*0.99999-0.001*b/(sqrt(c)+1e-8)\"",
-                          "f32[8388608]") OUT("m2") OUT("v2") OUT("p2")},
+     STORE("p") STORE("m") STORE("v") IN("g", P)
+         UPDATE("m", "map %m, %g \"0.9*a+0.1*b\"")
+             UPDATE("v", "map %v, %g \"0.999*a+0.001*b*b\"")
+                 UPDATE("p", "map %p, %m.n, %v.n "
+                             "\"a*0.99999-0.001*b/(sqrt(c)+1e-8)\"")},
     {0},
 };
 

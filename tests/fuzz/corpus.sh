@@ -5,7 +5,7 @@ set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 seeds=$1
 to=$2
-for target in model text rule rewrite data weights command pack; do
+for target in model text rule rewrite data weights command pack config; do
     mkdir -p "$to/$target"
 done
 "$seeds" "$to" "$root"/tests/onnx/*.cases
@@ -19,6 +19,10 @@ for f in "$root"/tests/golden/*/*.snug; do
 done
 cp "$root"/passes/train/rules/*.rule "$to/rule"
 cp "$root"/passes/simplify/rules/*.rw "$to/rewrite"
+printf 'memory = "64MiB"\n[compile]\nset = ["lr=0.1", '"'a=1'"']\n' \
+    >"$to/config/lists"
+printf '# c\nmodel = "a.onnx"\n[plan]\njson = true\n[compile.dim]\nbatch = 64\n' \
+    >"$to/config/sections"
 printf z | cat - "$root/examples/digits/digits-test.npz" >"$to/data/deflated"
 
 words() { # of tables: the first word of every row, quoted for a dictionary
@@ -35,6 +39,10 @@ words() { # of tables: the first word of every row, quoted for a dictionary
     printf '"%s"\n' axis axes perm pads strides kernel_shape alpha \
         '\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01' '\xff\xff\xff\xff\x07'
 } | sort -u >"$to/model.dict"
+{
+    words "$root/frontend/cli/option.def"
+    printf '"%s"\n' true false '[compile.set]' '[plan]' '\x22' '\x5cn' 1_0 nan
+} | sort -u >"$to/config.dict"
 {
     words "$root/passes/pass.def" "$root/frontend/cli/option.def"
     words "$root/runtime/option.def" | sed 's/_/-/g'

@@ -37,6 +37,8 @@ report() { # target
     fi
 }
 
+start config
+report config
 for pair in model:text rule:rewrite data:weights command:pack; do
     start "${pair%:*}" &
     start "${pair#*:}"

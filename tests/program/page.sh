@@ -47,6 +47,10 @@ else
     bad "diff: names what differs"
 fi
 
+# ---- a ladder of budgets
+check "a page of budgets" "$snug" plan "$root/tests/program/deep.snug" \
+    --pareto --html ladder.html -o ladder.txt
+
 # ---- 10,000 buffers
 {
     echo 'snug 1 stage=train'
@@ -128,6 +132,16 @@ told "another entry" '*forward*' lenet.html \
     'const s = find("select"); s.selectedIndex = [...s.options].findIndex(o => o.text === "forward"); s.onchange(); tell(find("canvas.memory").getAttribute("aria-label"));'
 told "two plans" '2 panes' two.html \
     'tell(document.querySelectorAll(".pane").length + " panes");'
+told "the slider stands at keeping everything" 'no budget: peak 1.27 MiB*' ladder.html \
+    'tell(find("#ladder output").textContent);'
+told "the slider switches the plan" '*: peak 528.06 KiB*528.06 KiB (540736 bytes)*' ladder.html \
+    'const s = find("#budget"); s.value = 0; s.oninput(); tell(find("#ladder output").textContent + find(".facts dd").textContent);'
+told "a click on the curve chooses the plan" '*step*' ladder.html \
+    'const c = find("canvas.curve"), b = c.getBoundingClientRect(); c.dispatchEvent(new MouseEvent("click", {clientX: b.left + 60, clientY: b.top + 20})); tell(find("#budget").value === "0" ? find("#ladder output").textContent : "");'
+told "what runs again, and why" '*made again for node*' ladder.html \
+    'const s = find("#budget"); s.value = 0; s.oninput(); tell(find("#panes").textContent);'
+told "keeping everything decides nothing" '*Nothing is recomputed*' ladder.html \
+    'tell(find("#panes").textContent);'
 told "tags are words" '*&lt;/script&gt;*' tags.html \
     'point(find("canvas.map"), .5, .9999, "pointermove"); tell(said());'
 told "10,000 buffers" '2 canvases' long.html \

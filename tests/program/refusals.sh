@@ -27,23 +27,23 @@ edit() { # FILE PERL-CODE: a changed copy of the MLP
 }
 
 # ---- models
-model "missing file" 1 "absent.onnx: cannot be read: No such file" absent.onnx
+model "missing file" 1 "absent.onnx: error E0201: cannot be read: No such file" absent.onnx
 mkdir folder.onnx
-model "a folder" 1 "folder.onnx: is not a regular file" folder.onnx
+model "a folder" 1 "folder.onnx: error E0203: is not a regular file" folder.onnx
 mkfifo pipe.onnx
-model "a FIFO" 1 "pipe.onnx: is not a regular file" pipe.onnx
+model "a FIFO" 1 "pipe.onnx: error E0203: is not a regular file" pipe.onnx
 : >empty.onnx
-model "an empty file" 1 "empty.onnx: is empty" empty.onnx
+model "an empty file" 1 "empty.onnx: error E0301: is empty" empty.onnx
 printf '\211PNG\r\n\032\n0000000000' >image.onnx
-model "a PNG" 1 "image.onnx: is not an ONNX model" image.onnx
+model "a PNG" 1 "image.onnx: error E0301: is not an ONNX model" image.onnx
 printf '{"model": 1}' >text.onnx
-model "JSON" 1 "text.onnx: is not an ONNX model" text.onnx
+model "JSON" 1 "text.onnx: error E0301: is not an ONNX model" text.onnx
 head -c 65536 /dev/zero >zeros.onnx
-model "zeros" 1 "zeros.onnx: is not an ONNX model" zeros.onnx
+model "zeros" 1 "zeros.onnx: error E0301: is not an ONNX model" zeros.onnx
 head -c 1000 "$mlp" >cut.onnx
-model "cut off" 1 "cut.onnx: is not an ONNX model: at byte" cut.onnx
+model "cut off" 1 "cut.onnx: error E0301: is not an ONNX model: at byte" cut.onnx
 head -c 340667 "$mlp" >short.onnx
-model "one byte short" 1 "short.onnx: is not an ONNX model" short.onnx
+model "one byte short" 1 "short.onnx: error E0301: is not an ONNX model" short.onnx
 printf '\010\010' >bare.onnx
 model "no graph" 1 "ends without a graph" bare.onnx
 model "wrong ending" 1 "neither .onnx nor .snug" /etc/hostname
@@ -102,7 +102,7 @@ model "unknown emit" 2 "exe, lib, so, obj" "$mlp" --emit elf
 model "method" 2 "not available yet" "$mlp" --method sublinear
 model "output in no folder" 1 "nowhere/train" "$mlp" -o nowhere/train
 refuse "no verb" 2 "there is no verb 'compil', did you mean 'compile'" "$snug" compil
-refuse "no option" 2 "there is no option --memroy, did you mean --memory" "$snug" compile "$mlp" --memroy=1
+refuse "no option" 2 "there is no option --memroy, did you mean '--memory'" "$snug" compile "$mlp" --memroy=1
 refuse "option wants a value" 2 "wants SIZE" "$snug" compile "$mlp" --memory
 refuse "no file" 2 "1 file expected, 0 given" "$snug" compile
 refuse "no topic" 2 "no topic 'foo'" "$snug" help foo

@@ -105,7 +105,7 @@ mknod full c 1 7 2>/dev/null && mknod null c 1 3 2>/dev/null && {
         "'$snug' plan '$digits/mlp.legacy.onnx' >full"
     refuse "full disk: help" 1 "standard output cannot be written" sh -c \
         "'$snug' help >full"
-    refuse "full disk: --emit ir" 1 "full: cannot be written: No space" \
+    refuse "full disk: --emit ir" 1 "full: error E0202: cannot be written: No space" \
         "$snug" compile "$digits/mlp.legacy.onnx" --emit ir -o full
     refuse "a program into a device" 1 "not a regular file" \
         "$snug" compile "$digits/mlp.legacy.onnx" -o null
@@ -118,7 +118,7 @@ refuse "no compiler in PATH" 1 "install a C compiler" \
     env PATH=/nonexistent "$snug" compile "$digits/mlp.legacy.onnx" -o none
 refuse "a compiler that fails" 1 "false' failed" \
     env CC=/bin/false "$snug" compile "$digits/mlp.legacy.onnx" -o none
-refuse "TMPDIR that is not there" 1 "/nowhere: no temporary file" \
+refuse "TMPDIR that is not there" 1 "/nowhere: error E0202: no temporary file" \
     env TMPDIR=/nowhere "$snug" compile "$digits/mlp.legacy.onnx" -o none
 check "CC with arguments" env CC="cc -O1" "$snug" compile \
     "$digits/mlp.legacy.onnx" --quiet -o withwords

@@ -1,10 +1,10 @@
 /* The page of a plan: charts and tables from the data in #data.
-   plan: {model, label, loss, optimizer, target, budget, peak, bound, order, spaces: [[name, bytes, align]], entries}
-   entry: {name, nodes: [[title, kind, phase, seconds]], buffers: [[name, type, owner, space, offset, bytes, first, last, over, node]]}
-   first and last are positions in the order of nodes, inclusive; over and node are indices, -1 for none. */
+   plan: {model, label, loss, optimizer, target, budget, peak, bound, time_bound, order, spaces: [[name, bytes, align]], entries}
+   entry: {name, nodes: [[title, kind, phase, seconds]], buffers: [[name, type, owner, space, offset, bytes, first, last, over, node, decision]]}
+   first and last are positions in the order of nodes, inclusive; over and node are indices, -1 for none; decision: why it is made again, if it is. */
 "use strict";
 const OWNERS = ["weights", "state", "constants", "inputs", "activations", "gradients", "update", "scratch"];
-const PHASES = {f: "forward", b: "backward", u: "update"};
+const PHASES = {f: "forward", b: "backward", u: "update", r: "again", m: "move"};
 const data = JSON.parse(document.getElementById("data").textContent);
 const tip = document.getElementById("tip");
 
@@ -121,7 +121,14 @@ class Pane {
       make("p", {className: "faint", textContent: [p.loss && "loss " + p.loss, p.optimizer && "optimizer " + p.optimizer, "planned for " + p.target].filter(Boolean).join(", ")}),
       make("dl", {className: "facts"}, ...fact("peak", `${bytes(p.peak)} (${p.peak} bytes)`), ...fact("lower bound", p.bound ? bytes(p.bound) : "not known"), ...fact("gap", gap),
         ...fact("budget", p.budget ? bytes(p.budget) : "none"), ...fact("order", p.order || "as given"), ...fact("nodes", String(this.entry.nodes.length)),
-        ...fact("predicted", seconds(time)))];
+        ...fact("predicted", seconds(time)), ...this.again(time).flatMap(([k, v]) => fact(k, v)))];
+  }
+
+  /* What runs again, beside the rest of the step; the proven bound is of the entry that trains, in picoseconds. */
+  again(time) {
+    const nodes = this.entry.nodes.filter(n => n[2] === "r"), more = nodes.reduce((sum, n) => sum + n[3], 0), share = s => `${(100 * s / (time - more)).toFixed(2)} %`;
+    const proven = this.plan.time_bound && this.entry.name === "train" ? [["proven to add at least", share(this.plan.time_bound * 1e-12)]] : [];
+    return nodes.length ? [["runs again", `${nodes.length} nodes, +${share(more)}`], ...proven] : [];
   }
 
   controls() {
@@ -310,15 +317,57 @@ document.getElementById("panes").append(...panes.map(p => p.root));
 document.title = data.plans.map(p => p.label || p.model).join(" | ");
 if (!data.compare && data.plans.length > 1) {
   const said = make("output"), slider = make("input", {type: "range", min: 0, max: data.plans.length - 1, value: data.chosen || 0, id: "budget"});
+  const curve = make("canvas", {className: "curve", tabIndex: -1});
+  const time = p => (p.entries.find(e => e.name === "train") || p.entries[0]).nodes.reduce((sum, n) => sum + n[3], 0);
+  const points = data.plans.map(p => [p.peak, time(p)]), most = i => Math.max(...points.map(p => p[i]));
+  /* Seconds over bytes, both from 0. */
+  const place = (p, w, h) => [46 + p[0] / most(0) * (w - 130), h - 22 - p[1] / most(1) * (h - 44)];
+  const draw = () => {
+    const ratio = devicePixelRatio || 1, w = curve.clientWidth, h = curve.clientHeight, pen = curve.getContext("2d");
+    curve.width = w * ratio;
+    curve.height = h * ratio;
+    pen.scale(ratio, ratio);
+    pen.font = "12px system-ui, sans-serif";
+    pen.strokeStyle = css("line");
+    pen.strokeRect(46, 12, w - 130 + 40, h - 34);
+    pen.fillStyle = css("faint");
+    pen.fillText("0 B", 40, h - 6);
+    pen.fillText(bytes(most(0)), w - 130, h - 6);
+    pen.fillText(seconds(most(1)), 50, 26);
+    pen.strokeStyle = css("budget");
+    pen.beginPath();
+    points.forEach(p => pen.lineTo(...place(p, w, h)));
+    pen.stroke();
+    points.forEach((p, i) => {
+      const [x, y] = place(p, w, h);
+      pen.fillStyle = css(i === Number(slider.value) ? "mark" : "budget");
+      pen.beginPath();
+      pen.arc(x, y, i === Number(slider.value) ? 6 : 4, 0, 7);
+      pen.fill();
+    });
+  };
   const tell = () => {
-    const p = data.plans[slider.value], time = e => e.nodes.reduce((sum, n) => sum + n[3], 0), train = p.entries.find(e => e.name === "train") || p.entries[0];
-    said.textContent = `${p.budget ? bytes(p.budget) : "no budget"}: peak ${bytes(p.peak)}, step ${seconds(time(train))}`;
+    const p = data.plans[slider.value];
+    said.textContent = `${p.budget ? bytes(p.budget) : "no budget"}: peak ${bytes(p.peak)}, step ${seconds(time(p))}`;
     slider.setAttribute("aria-valuetext", said.textContent);
+    draw();
   };
   slider.oninput = () => { tell(); panes[0].show(data.plans[slider.value]); };
+  curve.style.height = "180px";
+  curve.setAttribute("role", "img");
+  curve.setAttribute("aria-label", `Predicted seconds of a step over bytes, ${points.length} plans. A click chooses the nearest.`);
+  curve.onclick = e => {
+    const box = curve.getBoundingClientRect(), far = p => { const [x, y] = place(p, box.width, box.height); return Math.hypot(x - e.clientX + box.left, y - e.clientY + box.top); };
+    slider.value = points.reduce((best, p, i) => far(p) < far(points[best]) ? i : best, 0);
+    slider.oninput();
+  };
+  addEventListener("resize", draw);
+  addEventListener("beforeprint", draw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   const ladder = document.getElementById("ladder");
   ladder.hidden = false;
   ladder.append(make("label", {htmlFor: "budget", textContent: "budget"}), slider, said);
+  ladder.after(curve);
   tell();
 }
 const redraw = () => panes.forEach(p => p.draw());

@@ -1,0 +1,27 @@
+# versions: of the parts, for `snug --version`.
+function(version_in header pattern variable)
+  find_file(found_${variable} ${header})
+  set(all "")
+  if(found_${variable})
+    file(STRINGS ${found_${variable}} lines REGEX "#define +${pattern}")
+    foreach(line ${lines})
+      if(line MATCHES "([0-9][0-9.]*)\"?[^0-9]*$")
+        list(APPEND all ${CMAKE_MATCH_1})
+      endif()
+    endforeach()
+    list(JOIN all "." all)
+  endif()
+  if(NOT all)
+    set(all none)
+  endif()
+  set(${variable} ${all} PARENT_SCOPE)
+endfunction()
+version_in(glpk.h "GLP_(MAJOR|MINOR)_VERSION" glpk_version)
+version_in(zlib.h "ZLIB_VERSION" zlib_version)
+if(NOT ZLIB_STATIC)
+  set(zlib_version none)
+endif()
+set_source_files_properties(frontend/cli/version.c PROPERTIES
+  COMPILE_DEFINITIONS "SNUG_LLVM_VERSION=\"${LLVM_PACKAGE_VERSION}\";\
+SNUG_PROTOBUFC_VERSION=\"${PROTOBUFC_VERSION}\";\
+SNUG_ZLIB_VERSION=\"${zlib_version}\";SNUG_GLPK_VERSION=\"${glpk_version}\"")

@@ -1,0 +1,15 @@
+/* config: options from a file, --config FILE (docs/cli.md). */
+#ifndef SNUG_CONFIG_H
+#define SNUG_CONFIG_H
+
+#include "frontend/cli/options.h"
+
+/* Adds to args what the text says for its verb; an option that stands on the
+   command line wins. All that is wrong with the text is complained of at once,
+   for every verb, and raised. `path` is for messages. */
+void config_take(Args *args, const char *text, const char *path);
+
+/* The key of a verb's file in the text, "model" of MODEL; NULL: it has none. */
+const char *config_operand(Arena *a, const char *verb);
+
+#endif

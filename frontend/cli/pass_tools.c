@@ -1,0 +1,80 @@
+/* pass_tools: the options by which pipelines are looked into. */
+#include "frontend/cli/commands.h"
+#include "passes/plugin.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A comma-separated list of passes, or NULL; raised if one is none. */
+static const char *
+passes_option(const Args *args, Option which, const char *name,
+              const struct PassRow *plugged)
+{
+    const char *list = option(args, which, NULL);
+
+    for (const char *s = list; s; s = strchr(s, ',')) {
+        size_t n;
+
+        s += *s == ',';
+        n = strcspn(s, ",");
+        if (!(n == 3 && strncmp(s, "all", 3) == 0) &&
+            !pipeline_has_pass(plugged, s, n))
+            raise_status(ST_USAGE, NOWHERE,
+                         "--%s %s: there is no '%.*s'; see snug help passes",
+                         name, list, (int)n, s);
+    }
+    return list;
+}
+
+static void
+read_limit(const Args *args, PipelineOptions *o)
+{
+    const char *text = option(args, OPT_opt_bisect_limit, NULL);
+    char *end;
+
+    if (!text)
+        return;
+    o->bisect = true;
+    o->bisect_limit = strtoll(text, &end, 10);
+    if (end == text || *end || o->bisect_limit < -1)
+        raise_status(ST_USAGE, NOWHERE,
+                     "--opt-bisect-limit %s: a number of passes expected, or "
+                     "-1 for all of them",
+                     text);
+}
+
+/* A line of the crash file, which --run-reproducer reads. */
+static void
+add_note(Text *t, const char *key, const char *value)
+{
+    if (value && !strchr(value, '\n'))
+        text_add(t, "# %s: %s\n", key, value);
+}
+
+void
+pass_tools(const Args *args, PipelineOptions *o)
+{
+    const char **plugin = args->given[OPT_load_pass_plugin];
+    Text notes = text_new(args->arena);
+
+    add_note(&notes, "target", option(args, OPT_target, NULL));
+    for (size_t i = 0; i < vec_len(plugin); i++) {
+        plugin_load(args->arena, &o->plugged, plugin[i]);
+        add_note(&notes, "plugin", plugin[i]);
+    }
+    o->print_before =
+        passes_option(args, OPT_print_before, "print-before", o->plugged);
+    o->print_after =
+        passes_option(args, OPT_print_after, "print-after", o->plugged);
+    o->print_changed = option(args, OPT_print_changed, NULL);
+    if (o->print_changed && *o->print_changed &&
+        strcmp(o->print_changed, "diff") != 0)
+        raise_status(ST_USAGE, NOWHERE,
+                     "--print-changed=%s: nothing or diff expected",
+                     o->print_changed);
+    o->statistics = option_on(args, OPT_pass_statistics);
+    o->print_pipeline = option_on(args, OPT_print_pipeline_passes);
+    read_limit(args, o);
+    o->crash_folder = option(args, OPT_crash_dir, NULL);
+    o->crash_notes = notes.s;
+}

@@ -1,0 +1,358 @@
+/* check_time: the columns under their rows, in 128 bits. */
+#include "ir/check_time.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ir/check_step.h"
+#include "ir/text.h"
+
+__extension__ typedef __int128 Wide;
+
+static const int64_t number_most = INT64_C(1) << 60;
+
+/* A value, and what is asked of its columns. */
+typedef struct Thing {
+    ValueId item;
+    int64_t cost[WAYS]; /* -1: not made that way */
+    Wide asked;         /* of K and of every R */
+    Wide made[WAYS];    /* what `in` gives back */
+} Thing;
+
+typedef struct Proof {
+    Arena *arena;
+    const Module *m;
+    const char *at; /* of the witness */
+    Step step;
+    int64_t budget, scale, room;
+    NodeId node; /* of the moment */
+    bool *before, *behind;
+    Thing *thing; /* vector */
+    Map *by_name; /* as printed -> value */
+    Wide sum;
+    const char *fault;
+} Proof;
+
+static bool
+wrong(Proof *p, const char *what)
+{
+    if (!p->fault)
+        p->fault = what;
+    return false;
+}
+
+/* ---- words --------------------------------------------------------------- */
+
+/* The next word; quotes may hold spaces. Empty at the end. */
+static Sym
+word(Proof *p)
+{
+    const char *from = p->at + strspn(p->at, " "), *to = from;
+    bool quoted = false;
+
+    for (; *to && (quoted || *to != ' '); to++) {
+        if (*to == '"')
+            quoted = !quoted;
+        else if (*to == '\\' && to[1])
+            to++;
+    }
+    p->at = to;
+    return sym_n(p->m->syms, from, (size_t)(to - from));
+}
+
+static bool
+is_next(Proof *p, const char *what)
+{
+    const char *before = p->at;
+
+    if (strcmp(word(p), what) == 0)
+        return true;
+    p->at = before;
+    return false;
+}
+
+/* A number from 0 to `most`; a fault is -1. */
+static int64_t
+number(Proof *p, int64_t most)
+{
+    const char *text = word(p);
+    char *end;
+    long long x = strtoll(text, &end, 10);
+
+    if (end != text && !*end && x >= 0 && x <= most)
+        return x;
+    (void)wrong(p, "a number is missing or out of range");
+    return -1;
+}
+
+static ValueId
+value_named(Proof *p)
+{
+    uint64_t found;
+
+    if (map_get_ptr(p->by_name, word(p), &found))
+        return (ValueId)found;
+    (void)wrong(p, "a value is named that is not in the entry");
+    return 0;
+}
+
+static void
+name_values(Proof *p)
+{
+    const Graph *g = p->step.g;
+
+    p->by_name = map_new(p->arena);
+    for (ValueId v = 1; v < vec_len(g->value); v++) {
+        Text t = text_new(p->arena);
+
+        print_value_name(&t, value_at(g, v)->name);
+        map_put_ptr(p->by_name, sym(p->m->syms, text_str(&t)), v);
+    }
+}
+
+/* ---- the moment and the values ------------------------------------------- */
+
+static int64_t
+store_bytes(const Proof *p)
+{
+    int64_t align = p->step.align, bytes = 0;
+
+    for (size_t i = 1; i < vec_len(p->m->store); i++)
+        bytes += (type_bytes(&p->m->store[i].type) + align - 1) / align * align;
+    return bytes; /* they lie side by side in a space: no overflow */
+}
+
+static bool
+read_moment(Proof *p)
+{
+    ValueId result = is_next(p, "at") ? value_named(p) : 0;
+    int64_t left;
+
+    if (!result)
+        return wrong(p, "it has no moment");
+    p->node = value_at(p->step.g, result)->def;
+    if (!p->node || node_at(p->step.g, p->node)->phase == 'r')
+        return wrong(p, "the moment is no node's first run");
+    p->before = step_before(&p->step, p->node);
+    p->behind = step_behind(&p->step, p->node);
+    if (p->before[p->node])
+        return wrong(p, "the entry runs in a circle");
+    left = p->budget - store_bytes(p) - step_beside(&p->step, p->node);
+    p->room = is_next(p, "room") ? number(p, number_most) : -1;
+    if (p->room < 0)
+        return wrong(p, "it has no room");
+    p->sum -= (Wide)p->room * left;
+    return true;
+}
+
+static int64_t
+read_cost(Proof *p)
+{
+    return is_next(p, "-") ? -1 : number(p, number_most);
+}
+
+static bool
+read_thing(Proof *p)
+{
+    Thing x = {.item = value_named(p)};
+    ValueId *in;
+
+    if (p->fault)
+        return false;
+    for (size_t i = 0; i < vec_len(p->thing); i++)
+        if (p->thing[i].item == x.item)
+            return wrong(p, "a value is listed twice");
+    if (p->step.item[x.item] != x.item)
+        return wrong(p, "a value is listed that has no bytes of its own");
+    for (int way = 0; way < WAYS; way++) {
+        bool is = step_way(&p->step, x.item, way, &in);
+
+        x.cost[way] = read_cost(p);
+        if (x.cost[way] >= 0 && !is)
+            return wrong(p, "a value is made in a way that there is not");
+        if (x.cost[way] < 0 && is && !step_is_once(&p->step, x.item))
+            return wrong(p, "a way to make a value again has no cost");
+    }
+    vec_push(p->arena, p->thing, x);
+    return !p->fault;
+}
+
+/* ---- rows ---------------------------------------------------------------- */
+
+/* Has it been made by then? */
+static bool
+is_made(const Proof *p, const Thing *u)
+{
+    NodeId maker = value_at(p->step.g, u->item)->def;
+
+    return !maker || p->before[maker];
+}
+
+static bool
+reads(const Proof *p, NodeId n, ValueId item)
+{
+    const Node *x = node_at(p->step.g, n);
+
+    for (int i = 0; i < x->nin; i++)
+        if (p->step.item[x->in[i]] == item)
+            return true;
+    return false;
+}
+
+/* What is given out is read at the end. */
+static bool
+is_read(const Proof *p, const Thing *u)
+{
+    if (step_is_output(&p->step, u->item))
+        return true;
+    for (size_t k = 0; k < vec_len(p->step.node); k++)
+        if (p->behind[p->step.node[k]] &&
+            reads(p, p->step.node[k], u->item))
+            return true;
+    return false;
+}
+
+static bool
+made_from(Proof *p, const Thing *x, int way, const Thing *u)
+{
+    ValueId *in;
+
+    if (!step_way(&p->step, x->item, way, &in))
+        return false;
+    for (size_t i = 0; i < vec_len(in); i++)
+        if (in[i] == u->item)
+            return true;
+    return false;
+}
+
+static Thing *
+thing_at(Proof *p)
+{
+    int64_t i = number(p, (int64_t)vec_len(p->thing) - 1);
+
+    return i < 0 ? NULL : &p->thing[i];
+}
+
+static bool
+add_need(Proof *p)
+{
+    Thing *u = thing_at(p);
+    int64_t y = number(p, number_most);
+
+    if (p->fault)
+        return false;
+    if (!is_made(p, u) || !is_read(p, u))
+        return wrong(p, "a value is needed by nobody");
+    u->asked += y;
+    p->sum += y;
+    return true;
+}
+
+static bool
+add_in(Proof *p)
+{
+    Thing *x = thing_at(p), *u;
+    int64_t way = number(p, WAYS - 1), y;
+
+    u = thing_at(p);
+    y = number(p, number_most);
+    if (p->fault)
+        return false;
+    if (!is_made(p, x) || !is_made(p, u) || !made_from(p, x, (int)way, u))
+        return wrong(p, "a value is not made from what is said");
+    u->asked += y;
+    x->made[way] += y;
+    return true;
+}
+
+static bool
+read_row(Proof *p)
+{
+    if (is_next(p, "need"))
+        return add_need(p);
+    if (is_next(p, "in"))
+        return add_in(p);
+    return wrong(p, "a word is not understood");
+}
+
+/* ---- columns ------------------------------------------------------------- */
+
+static bool
+check_columns(Proof *p, const Thing *u)
+{
+    Wide bytes = step_bytes(&p->step, u->item);
+
+    if (reads(p, p->node, u->item))
+        bytes = 0; /* there in any case, and counted */
+    if (u->asked > p->room * bytes)
+        return wrong(p, "more is asked of a kept value than its bytes");
+    for (int way = 0; way < WAYS; way++)
+        if (u->cost[way] >= 0 &&
+            u->asked - u->made[way] > (Wide)u->cost[way] * p->scale)
+            return wrong(p, "more is asked of a way to make a value again "
+                            "than it costs");
+    return true;
+}
+
+static bool
+read_head(Proof *p, const char *entry)
+{
+    const Module *m = p->m;
+    const Graph *g = NULL;
+
+    for (size_t i = 0; i < vec_len(m->entry); i++)
+        if (strcmp(m->entry[i]->name, entry) == 0)
+            g = m->entry[i];
+    if (!g || vec_len(m->space) == 0 || m->space[0].align < 1)
+        return wrong(p, "it is about no entry of the plan");
+    p->scale = number(p, number_most);
+    p->step = step_of(p->arena, g, m->space[0].align);
+    name_values(p);
+    return p->step.fault ? wrong(p, p->step.fault) : !p->fault;
+}
+
+static bool
+read_witness(Proof *p)
+{
+    if (!read_head(p, word(p)) || !read_moment(p))
+        return false;
+    while (is_next(p, "value"))
+        if (!read_thing(p))
+            return false;
+    while (p->at[strspn(p->at, " ")])
+        if (!read_row(p))
+            return false;
+    for (size_t i = 0; i < vec_len(p->thing); i++)
+        if (!check_columns(p, &p->thing[i]))
+            return false;
+    return true;
+}
+
+static int64_t
+claimed(Proof *p, const char *key)
+{
+    const char *text = module_get(p->m, key);
+
+    p->at = text ? text : "";
+    return number(p, number_most);
+}
+
+const char *
+check_time(Arena *a, const Module *m)
+{
+    Proof *p = NEW(a, Proof);
+    const char *text = module_get(m, "time_witness");
+    int64_t bound;
+
+    if (!module_get(m, "time_bound") && !text)
+        return NULL;
+    p->arena = a;
+    p->m = m;
+    bound = claimed(p, "time_bound");
+    p->budget = claimed(p, "budget");
+    p->at = text ? text : "";
+    if (!p->fault && read_witness(p) && p->sum < (Wide)bound * p->scale)
+        (void)wrong(p, "the multipliers add up to less");
+    return p->fault;
+}

@@ -1,0 +1,28 @@
+/* check_time: verifies what a plan claims of the time of every schedule.
+
+   meta time_bound, picoseconds: no schedule of the entry in `budget` bytes runs
+   nodes again for less in all, if a value that is gone is made again by its
+   node, without the other results, or by the part of its group behind them, at
+   the costs that the plan states. meta time_witness proves it by weak duality:
+
+     ENTRY SCALE at RESULT room Y {value NAME WHOLE PART}
+     {need U Y} {in X WAY U Y}
+
+   WHOLE and PART are picoseconds to make the value again that way; -: it is
+   not. At the moment when the node of RESULT runs for the first time, each
+   value made before is kept (K) or not; from then on it is made again (R, by
+   each way) or not. The rows, each with its multiplier Y / SCALE >= 0:
+     need  K[U] + R[U] >= 1             U is read behind that node
+     in    K[U] + R[U] - R[X,WAY] >= 0  X is made from U that way
+     room  - sum of bytes * K >= - what the budget leaves at that moment
+   The multipliers hold if no column costs less than what they ask of it; they
+   then prove their sum. All in integers. */
+#ifndef SNUG_CHECK_TIME_H
+#define SNUG_CHECK_TIME_H
+
+#include "ir/graph.h"
+
+/* NULL: it is not claimed, or it holds; else what is wrong. */
+const char *check_time(Arena *a, const Module *m);
+
+#endif

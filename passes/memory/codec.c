@@ -1,0 +1,451 @@
+/* codec: activations that the backward pass reads are kept in fewer bits.
+
+   The forward pass goes on with the exact value; what the backward pass reads
+   is decoded from the code, once for each reader, so that it may be fused into
+   it. Encoding and decoding are ordinary maps and reductions. */
+#include "passes/memory/codec.h"
+#include "passes/memory/fuse_kinds.h"
+
+#include "passes/pass.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Nodes between the last reader of the forward pass and the first of the
+   backward pass: fewer, and there is nothing to win. */
+enum { LEAST_ELEMENTS = 1024, LEAST_WAIT = 16 };
+
+typedef struct Coded {
+    const CodecChoice *choice; /* NULL: kept as it is */
+    bool again;                /* made again of an operand that is kept */
+    ValueId code, p, q;        /* 0: none, or not made yet */
+    Type grouped;              /* how the value is seen by its statistics */
+} Coded;
+
+typedef struct Coding {
+    PassRun *run;
+    Graph *g;
+    CodecChoice *choice; /* vector */
+    Coded *of;           /* of the values before */
+    size_t values;
+    ValueId step, seed; /* for rounding by chance */
+    int stream;
+    int64_t before, after; /* bytes */
+} Coding;
+
+static Builder
+builder(const Coding *c, const Node *like, char phase)
+{
+    return (Builder){.g = c->g,
+                     .phase = phase,
+                     .source = like->source,
+                     .source_op = like->source_op};
+}
+
+/* ---- what is kept -------------------------------------------------------- */
+
+/* The value whose bytes v shows. */
+static ValueId
+behind_views(const Graph *g, ValueId v)
+{
+    const Value *x = value_at(g, v);
+
+    while (x->kind == V_TEMP && node_at(g, x->def)->op == OP_view) {
+        v = node_at(g, x->def)->in[0];
+        x = value_at(g, v);
+    }
+    return v;
+}
+
+/* Statistics of rows are small, and wrong by the least step they spoil all. */
+static bool
+may_be_coded(const Graph *g, ValueId v)
+{
+    const Value *x = value_at(g, v);
+    const Type *t = &x->type;
+
+    return x->kind == V_TEMP && !x->over && t->dtype == DT_F32 &&
+           t->rank >= 1 && t->dim[t->rank - 1] > 1 &&
+           type_elements(t) >= LEAST_ELEMENTS &&
+           node_at(g, x->def)->phase == 'f' &&
+           node_at(g, x->def)->op != OP_reduce &&
+           node_at(g, x->def)->out[0] == v;
+}
+
+static bool
+read_by(const Graph *g, ValueId v, const char *op)
+{
+    for (size_t k = 0; k < vec_len(g->order); k++) {
+        const Node *n = node_at(g, g->order[k]);
+
+        for (int i = 0; i < n->nin && n->phase == 'f'; i++)
+            if (n->in[i] == v && n->source_op && strcmp(n->source_op, op) == 0)
+                return true;
+    }
+    return false;
+}
+
+static bool
+selected(const Graph *g, ValueId v, const char *selector)
+{
+    const Value *x = value_at(g, v);
+    const char *made_by = node_at(g, x->def)->source_op;
+    size_t n = strlen(selector);
+    char op[128];
+
+    if (strcmp(selector, "saved") == 0)
+        return true;
+    if (strncmp(selector, "op:", 3) != 0)
+        return codec_name_matches(selector, x->name);
+    if (n > 6 && n < sizeof op && strcmp(selector + n - 3, ".in") == 0) {
+        memcpy(op, selector + 3, n - 6);
+        op[n - 6] = 0;
+        return read_by(g, v, op);
+    }
+    return made_by && strcmp(selector + 3, made_by) == 0;
+}
+
+/* The operand that v is made again of, behind views; 0: v is kept itself. */
+static ValueId
+made_of(const Coding *c, ValueId v)
+{
+    const Graph *g = c->g;
+    const Node *n = node_at(g, value_at(g, v)->def);
+    ValueId large;
+
+    if (node_shape(g, n).kind != CK_MAP || n->nout != 1 ||
+        !map_one_large_operand(g, n, &large) || !large ||
+        map_cost(c->run->scratch, g, n) > MAP_COST_MOST)
+        return 0;
+    large = behind_views(g, large);
+    return may_be_coded(g, large) ? large : 0;
+}
+
+static void
+choose(Coding *c, ValueId v)
+{
+    ValueId large;
+
+    if (v >= c->values || c->of[v].choice || !may_be_coded(c->g, v))
+        return;
+    large = made_of(c, v);
+    if (large)
+        choose(c, large);
+    if (large && (c->of[large].choice || c->of[large].again)) {
+        c->of[v].again = true;
+        return;
+    }
+    for (size_t i = 0; i < vec_len(c->choice); i++)
+        if (selected(c->g, v, c->choice[i].selector)) {
+            c->of[v].choice = c->choice[i].row ? &c->choice[i] : NULL;
+            return;
+        }
+}
+
+static void
+choose_all(Coding *c)
+{
+    int *last = NEWN(c->run->scratch, int, c->values);
+
+    for (size_t k = 0; k < vec_len(c->g->order); k++) {
+        const Node *n = node_at(c->g, c->g->order[k]);
+
+        for (int i = 0; i < n->nin; i++) {
+            ValueId v = behind_views(c->g, n->in[i]);
+
+            if (n->phase == 'f')
+                last[v] = (int)k;
+            else if (n->phase == 'b' && (int)k - last[v] > LEAST_WAIT)
+                choose(c, v);
+        }
+    }
+}
+
+/* ---- groups -------------------------------------------------------------- */
+
+/* The largest divisor of n that is at most `most`. */
+static int64_t
+divisor(int64_t n, int64_t most)
+{
+    int64_t d = n < most ? n : most;
+
+    while (n % d)
+        d--;
+    return d;
+}
+
+/* The shape with the group as its innermost axis: the whole row where the next
+   divisor would be of a few elements. */
+static Type
+grouped_type(const CodecChoice *choice, const Type *t)
+{
+    enum { FEW = 8 };
+    Type g = *t;
+    int64_t row = t->dim[t->rank - 1], d = row;
+
+    if (choice->group == GROUP_SIZE && t->rank < MAXRANK)
+        d = divisor(row, choice->size);
+    if (choice->group == GROUP_TENSOR) {
+        g.rank = 1;
+        g.dim[0] = type_elements(t);
+    } else if (d < row && d >= FEW) {
+        g.dim[g.rank - 1] = row / d;
+        g.dim[g.rank++] = d;
+    }
+    return g;
+}
+
+static ValueId
+seen_as(Builder *b, ValueId x, const Type *t, const char *name)
+{
+    const Type *old = &value_at(b->g, x)->type;
+    bool same = old->rank == t->rank;
+
+    for (int i = 0; same && i < t->rank; i++)
+        same = old->dim[i] == t->dim[i];
+    return same ? x : build_view(b, x, t->rank, t->dim, name);
+}
+
+/* ---- encoding ------------------------------------------------------------ */
+
+static ValueId
+statistic(Builder *b, const char *name, ValueId x)
+{
+    int64_t axis = value_at(b->g, x)->type.rank - 1;
+
+    if (!*name)
+        return 0;
+    if (strcmp(name, "size") == 0)
+        x = build_map1(b, OP_abs, x, "code.size");
+    return build_reduce(b, strcmp(name, "least") == 0 ? "min" : "max", x, 1,
+                        &axis, "code.range");
+}
+
+/* A formula of the table: of x and of the statistics that there are. */
+static ValueId
+of_group(Builder *b, const char *text, ValueId x, const Coded *v, DType type,
+         const char *name)
+{
+    ValueId in[3] = {x, v->p, v->q};
+
+    return build_formula(b, text, v->q ? 3 : v->p ? 2 : 1, in, type, name);
+}
+
+/* A counter of steps, and the run's seed, as dropout has them. */
+static void
+find_draws(Coding *c)
+{
+    Module *m = c->g->module;
+    Sym name = sym(m->syms, "codec.step");
+    Builder update = {.g = c->g, .phase = 'u'};
+    Store s = {.name = name, .type = type_scalar(DT_I64), .kind = SK_STATE};
+    ValueId next;
+
+    if (c->step)
+        return;
+    c->step = graph_store(c->g, module_store(m, name) ? module_store(m, name)
+                                                      : module_add_store(m, s));
+    c->seed = graph_find(c->g, sym(m->syms, "seed"));
+    if (!c->seed)
+        c->seed = graph_input(c->g, "seed", type_scalar(DT_I64));
+    next = build_formula(&update, "a+1", 1, &c->step, DT_I64, "codec.step'");
+    value_at(c->g, next)->over = c->step;
+}
+
+/* Rounded to a whole number: to the nearest, or up with the probability of
+   what is cut off. */
+static ValueId
+rounded(Coding *c, Builder *b, const Coded *v, ValueId x)
+{
+    const Type *t = &value_at(c->g, x)->type;
+    Type flat = {.dtype = DT_I64, .rank = 1, .dim = {type_elements(t)}};
+    ValueId in[4] = {x};
+    char text[160];
+    int levels = v->choice->row->levels;
+
+    if (!v->choice->stochastic) {
+        snprintf(text, sizeof text, "min(max(rint(a),%d),%d)",
+                 v->choice->row->type == DT_I8 ? -levels : 0, levels);
+        return build_formula(b, text, 1, in, DT_F32, "code.whole");
+    }
+    find_draws(c);
+    in[1] = build_view(b, build_iota(b, flat, 0, "code.index"), t->rank, t->dim,
+                       "code.index");
+    in[2] = c->step;
+    in[3] = c->seed;
+    snprintf(text, sizeof text,
+             "min(max(floor(a+uniform(b,c,d+%d)),%d),%d)",
+             ++c->stream * 40503, v->choice->row->type == DT_I8 ? -levels : 0,
+             levels);
+    return build_formula(b, text, 4, in, DT_F32, "code.whole");
+}
+
+/* `pack` codes to a byte: element i beside element i + n/pack, so that both
+   directions run along neighbours. */
+static ValueId
+packed(Builder *b, ValueId x, int pack)
+{
+    int64_t n = type_elements(&value_at(b->g, x)->type), axis = 0;
+    int64_t dim[2] = {pack, n / pack};
+    Type column = {.dtype = DT_I64, .rank = 2, .dim = {pack, 1}};
+    ValueId in[2] = {build_view(b, x, 2, dim, "code.rows"),
+                     build_iota(b, column, 0, "code.place")};
+
+    x = build_formula(b, "where(b==0,a,16*a)", 2, in, DT_F32, "code.part");
+    x = build_reduce(b, "sum", x, 1, &axis, "code.sum");
+    return build_formula(b, "a", 1, &x, DT_U8, "code");
+}
+
+static ValueId
+unpacked(Builder *b, ValueId x, int pack, const Type *t)
+{
+    int64_t dim[2] = {pack, type_elements(t) / pack};
+    Type column = {.dtype = DT_I64, .rank = 2, .dim = {pack, 1}};
+    ValueId in[2] = {build_broadcast(b, x, 2, dim, "code.rows"),
+                     build_iota(b, column, 0, "code.place")};
+
+    x = build_formula(b, "f32(where(b==0,band(i32(a),15),shr(i32(a),4)))", 2, in,
+                      DT_F32, "code.part");
+    return seen_as(b, x, t, "code.part");
+}
+
+static bool
+packs(const Coded *v, const Type *t)
+{
+    return v->choice->row->pack > 1 && type_elements(t) % 2 == 0;
+}
+
+static void
+encode(Coding *c, ValueId id)
+{
+    Graph *g = c->g;
+    Coded *v = &c->of[id];
+    const CodecRow *row = v->choice->row;
+    Node like = *node_at(g, value_at(g, id)->def);
+    Builder b = builder(c, &like, 'f');
+    Type t = value_at(g, id)->type;
+    ValueId x;
+
+    v->grouped = grouped_type(v->choice, &t);
+    x = seen_as(&b, id, &v->grouped, "code.groups");
+    v->p = statistic(&b, row->p, x);
+    v->q = statistic(&b, row->q, x);
+    x = of_group(&b, row->value, x, v, row->levels ? DT_F32 : row->type,
+                 "code");
+    if (row->levels)
+        x = rounded(c, &b, v, x);
+    if (packs(v, &t))
+        x = packed(&b, x, row->pack);
+    else if (row->levels)
+        x = build_formula(&b, "a", 1, &x, row->type, "code");
+    v->code = x;
+    c->before += type_bytes(&t);
+    c->after += type_bytes(&value_at(g, x)->type);
+    c->after += v->p ? type_bytes(&value_at(g, v->p)->type) : 0;
+    c->after += v->q ? type_bytes(&value_at(g, v->q)->type) : 0;
+}
+
+static ValueId
+decode(Coding *c, const Node *reader, ValueId id)
+{
+    Coded *v = &c->of[id];
+    Builder b = builder(c, reader, 'b');
+    Type t = value_at(c->g, id)->type;
+    ValueId x = v->code;
+
+    x = packs(v, &t) ? unpacked(&b, x, v->choice->row->pack, &v->grouped) : x;
+    x = of_group(&b, v->choice->row->decoded, x, v, DT_F32, "decoded");
+    return seen_as(&b, x, &t, "decoded");
+}
+
+/* ---- the graph anew ------------------------------------------------------ */
+
+static ValueId instead(Coding *c, const Node *reader, ValueId v);
+
+/* v made again for its reader, of what its maker's operand is decoded to. */
+static ValueId
+made_again(Coding *c, const Node *reader, ValueId v)
+{
+    Graph *g = c->g;
+    Node n = *node_at(g, value_at(g, v)->def);
+    ValueId *in = NEWN(g->module->arena, ValueId, n.nin + 1);
+    NodeId id;
+
+    for (int i = 0; i < n.nin; i++)
+        in[i] = instead(c, reader, n.in[i]);
+    id = graph_node(g, n.op, 'b', n.nin, in, 1);
+    memcpy(node_at(g, id)->attr, n.attr, sizeof n.attr);
+    node_at(g, id)->source = n.source;
+    node_at(g, id)->source_op = n.source_op;
+    return graph_result(g, id, 0, value_at(g, v)->name, value_at(g, v)->type);
+}
+
+/* What the reader, of phase b, reads instead of v, under v's shape. */
+static ValueId
+instead(Coding *c, const Node *reader, ValueId v)
+{
+    ValueId base = behind_views(c->g, v), x = base;
+    Builder b = builder(c, reader, 'b');
+    Type t = value_at(c->g, v)->type;
+
+    if (base >= c->values)
+        return v;
+    if (c->of[base].code)
+        x = decode(c, reader, base);
+    else if (c->of[base].again)
+        x = made_again(c, reader, base);
+    return x == base ? v : seen_as(&b, x, &t, "decoded");
+}
+
+static void
+remake(Coding *c, NodeId id)
+{
+    Graph *g = c->g;
+    Node n = *node_at(g, id); /* building moves nodes */
+    ValueId *in = NEWN(g->module->arena, ValueId, n.nin + 1);
+
+    for (int i = 0; i < n.nin; i++)
+        in[i] = n.phase == 'b' && n.op != OP_view ? instead(c, &n, n.in[i])
+                                                  : n.in[i];
+    node_at(g, id)->in = in;
+    vec_push(g->module->arena, g->order, id);
+    for (int i = 0; i < n.nout; i++)
+        if (n.out[i] < c->values && c->of[n.out[i]].choice)
+            encode(c, n.out[i]);
+}
+
+static void
+code_graph(Coding *c)
+{
+    Graph *g = c->g;
+    NodeId *order = NULL;
+
+    c->values = vec_len(g->value);
+    c->of = NEWN(c->run->scratch, Coded, c->values);
+    choose_all(c);
+    for (size_t k = 0; k < vec_len(g->order); k++)
+        vec_push(c->run->scratch, order, g->order[k]);
+    if (order)
+        VEC_HEAD(g->order)->len = 0;
+    for (size_t k = 0; k < vec_len(order); k++)
+        remake(c, order[k]);
+    graph_updates_last(g);
+    graph_touch(g);
+}
+
+void
+pass_codec(PassRun *run)
+{
+    const char *text = opt_text(run, "as");
+    Graph *train = module_entry(run->m, "train");
+    Coding c = {.run = run, .g = train};
+    Text t = text_new(run->scratch);
+
+    c.choice = codec_choices(run->scratch, text);
+    if (!vec_len(c.choice) || !train)
+        return;
+    code_graph(&c);
+    text_add(&t, "%s: %lld bytes of activations in %lld", text,
+             (long long)c.before, (long long)c.after);
+    module_set(run->m, "codec", text_str(&t));
+}

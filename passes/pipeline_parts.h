@@ -1,0 +1,86 @@
+/* pipeline_parts: what the files of the pipeline share: calls of passes, what
+   is told between them, the file that an internal error leaves. */
+#ifndef SNUG_PIPELINE_PARTS_H
+#define SNUG_PIPELINE_PARTS_H
+
+#include "ir/base/str.h"
+#include "passes/pipeline.h"
+
+enum { PASS_ANY = -1, PASS_SAME = -1 };
+
+typedef struct PassRow {
+    const char *name;
+    int from, to; /* stages, or PASS_ANY, PASS_SAME */
+    const char *options, *doc;
+    PassFunction *run;
+    const void *plugged; /* of a plugin: its own row */
+} PassRow;
+
+extern const PassRow pass_rows[]; /* pass.def, ended by a row without name */
+
+/* A pass with its options, as asked for. */
+typedef struct Call {
+    const PassRow *row;
+    PassOption option[MAX_PASS_OPTIONS];
+    bool given[MAX_PASS_OPTIONS];
+    int options;
+} Call;
+
+typedef struct Pipeline {
+    Arena *arena;
+    const PassRow *plugged; /* vector: passes of plugins */
+    const char *text, *at;  /* being read */
+    Call *call;             /* vector */
+} Pipeline;
+
+/* pipeline_text.c. The row of the pass of this name; raised if there is none,
+   with the nearest. */
+const PassRow *pipeline_row(const Pipeline *p, const char *name);
+void pipeline_read(Pipeline *p, const char *text);
+/* PASS.OPTION=V: of every call of the pass. */
+void pipeline_set(Pipeline *p, const char *set);
+/* The calls from `from` on as text that reads back. */
+void pipeline_print(Text *t, const Call *call, size_t from);
+
+/* pipeline.c: runs call k, with all that is told of it. */
+void pipeline_step(const Pipeline *p, Module *m, const PipelineOptions *o,
+                   size_t k);
+
+/* pipeline_choice.c: where call k is `chunk` and leaves the number of parts
+   open under a budget, sets it. */
+void choose_parts(Pipeline *p, const Module *m, const PipelineOptions *o,
+                  size_t k);
+
+/* pipeline_tell.c: what --print-before, -after and -changed ask for. */
+void tell_before(const PipelineOptions *o, const char *pass,
+                 const char *before);
+void tell_after(Arena *a, const PipelineOptions *o, const char *pass,
+                const char *before, const Module *m);
+
+/* statistics.c: what --pass-statistics tells. */
+typedef struct Statistics {
+    size_t nodes, values, stores;
+    int64_t live; /* bytes of the largest live set of an entry */
+} Statistics;
+
+Statistics statistics_of(Arena *a, Module *m, int64_t align);
+void statistics_head(FILE *to);
+void statistics_tell(FILE *to, Arena *a, const char *pass, Statistics before,
+                     Statistics after);
+
+/* crash.c: what is needed to run a pass again that fails by our own fault. */
+typedef struct Crash {
+    const char *path, *pass;
+    Text head;          /* the rest of the pipeline as a comment */
+    const char *before; /* the module before the pass */
+    const char *told;   /* how to run it again */
+} Crash;
+
+/* From here to crash_forget() a signal such as SIGSEGV writes the file and
+   ends with status 4. */
+void crash_expect(Crash *c, const Pipeline *p, size_t k, const char *before,
+                  const PipelineOptions *o);
+void crash_forget(void);
+bool crash_write(const Crash *c); /* true: it is there */
+
+#endif

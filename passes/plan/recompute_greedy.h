@@ -1,0 +1,41 @@
+/* recompute_greedy: a descent from a course to one that fits, a change at a
+   time. */
+#ifndef SNUG_RECOMPUTE_GREEDY_H
+#define SNUG_RECOMPUTE_GREEDY_H
+
+#include "passes/plan/course.h"
+
+typedef struct Search {
+    Arena *a, *scratch; /* scratch is renewed each step */
+    const CourseOf *of;
+    Course *now, *trial, *best;
+    Profile *profile, *after;
+    int64_t goal;
+    double price;    /* seconds for a byte */
+    double *cost;    /* first version -> what it takes to have it */
+    int *mark;       /* first version -> the question in which that holds */
+    int *made;       /* first version -> the version made for it, if marked */
+    int *made_mark;
+    int question, order_index;
+    int held; /* first version that is not dropped; -1: none */
+} Search;
+
+Search search_new(Arena *a, const CourseOf *of);
+void search_free(Search *s);
+/* Begins with c. */
+void search_begin(Search *s, const Course *c);
+
+/* Is this version there at a position? */
+bool search_is_there(const Search *s, int item, int at);
+/* Drops an item in front of the run at position `before`, in c, a copy of
+   s->now; false: it cannot be made again. */
+bool search_drop(Search *s, Course *c, int item, int before);
+
+/* Takes the change that relieves most for its time, among the gaps of the best
+   scores; false: none does. */
+bool search_step(Search *s);
+/* Slice by slice down to the goal; then keeps what fits all the same. */
+void search_descend(Search *s, int64_t goal, int slices);
+void search_keep_what_fits(Search *s);
+
+#endif

@@ -1,0 +1,373 @@
+/* time_bound: the linear program of ir/check_time.h from its other side: the
+   multipliers are what is asked for, so that what the solver finds, rounded,
+   is the witness. Nothing of the solver is believed: the rounded multipliers
+   are held against every column in integers. */
+#include "passes/plan/time_bound.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "ir/text.h"
+#include "passes/plan/time_moment.h"
+#include "passes/tools/milp.h"
+
+__extension__ typedef __int128 Wide;
+
+/* Multipliers are in picoseconds / SCALE. */
+enum { SCALE = 4096, MOMENTS = 12 };
+
+static const double multiplier_most = 1e18;
+
+/* A row of check_time.h: what is asked for is its multiplier. */
+typedef enum Kind { NEED, IN, ROOM } Kind;
+
+typedef struct Multiplier {
+    Kind kind;
+    int u, recipe;
+    int64_t gain; /* to the bound, for one */
+    int64_t y;    /* as found */
+} Multiplier;
+
+/* A multiplier in a column of check_time.h. */
+typedef struct Asked {
+    int column, multiplier;
+    int64_t times;
+} Asked;
+
+typedef struct Dual {
+    Arena *a;
+    const CourseOf *of;
+    const Moment *m;
+    bool *wanted;           /* item */
+    int *keep, *again;      /* item or recipe -> column, -1: none */
+    int64_t *limit;         /* vector: picoseconds a column costs */
+    Multiplier *multiplier; /* vector; the first is that of the room */
+    Asked *asked;           /* vector */
+} Dual;
+
+static int64_t
+picoseconds(double seconds)
+{
+    return seconds < 1e6 ? (int64_t)floor(seconds * 1e12) : INT64_C(1) << 60;
+}
+
+/* ---- columns ------------------------------------------------------------- */
+
+/* From values that are needed to what they could be made again from; not what
+   is there in any case or not worth counting. */
+static void
+want(Dual *d, int u)
+{
+    const int *recipes = d->of->recipes[u];
+
+    if (d->wanted[u] || moment_reads(d->m, u) || !moment_made(d->m, u) ||
+        d->of->first_item[u].bytes < d->m->least)
+        return;
+    d->wanted[u] = true;
+    for (size_t i = 0; i < vec_len(recipes); i++) {
+        const int *in = d->of->recipe[recipes[i]].in;
+
+        for (size_t k = 0; k < vec_len(in); k++)
+            want(d, in[k]);
+    }
+}
+
+static int
+add_column(Dual *d, int64_t limit)
+{
+    vec_push(d->a, d->limit, limit);
+    return (int)vec_len(d->limit) - 1;
+}
+
+static void
+add_columns(Dual *d)
+{
+    for (int u = 0; u < d->of->items; u++) {
+        const int *way = d->of->recipes[u];
+
+        if (!d->wanted[u])
+            continue;
+        d->keep[u] = add_column(d, 0);
+        for (size_t i = 0; i < vec_len(way); i++)
+            d->again[way[i]] = add_column(
+                d, picoseconds(d->of->recipe[way[i]].seconds));
+    }
+}
+
+/* ---- multipliers --------------------------------------------------------- */
+
+static int
+add_multiplier(Dual *d, Multiplier x)
+{
+    vec_push(d->a, d->multiplier, x);
+    return (int)vec_len(d->multiplier) - 1;
+}
+
+static void
+ask(Dual *d, int column, int multiplier, int64_t times)
+{
+    vec_push(d->a, d->asked, (Asked){column, multiplier, times});
+}
+
+/* K[u] + R[u] */
+static void
+ask_value(Dual *d, int u, int multiplier)
+{
+    const int *way = d->of->recipes[u];
+
+    ask(d, d->keep[u], multiplier, 1);
+    for (size_t i = 0; i < vec_len(way); i++)
+        ask(d, d->again[way[i]], multiplier, 1);
+}
+
+static void
+add_in(Dual *d, int recipe)
+{
+    const int *in = d->of->recipe[recipe].in;
+
+    for (size_t i = 0; i < vec_len(in); i++) {
+        int y;
+
+        if (!d->wanted[in[i]])
+            continue;
+        y = add_multiplier(d, (Multiplier){IN, in[i], recipe, 0, 0});
+        ask_value(d, in[i], y);
+        ask(d, d->again[recipe], y, -1);
+    }
+}
+
+static void
+add_value(Dual *d, int u)
+{
+    const int *way = d->of->recipes[u];
+
+    ask(d, d->keep[u], 0, -d->of->first_item[u].bytes);
+    if (d->m->needed[u])
+        ask_value(d, u, add_multiplier(d, (Multiplier){NEED, u, -1, 1, 0}));
+    for (size_t i = 0; i < vec_len(way); i++)
+        add_in(d, way[i]);
+}
+
+static Dual
+dual_of(Arena *a, const CourseOf *of, const Moment *m)
+{
+    Dual d = {.a = a, .of = of, .m = m};
+
+    d.wanted = NEWN(a, bool, of->items + 1);
+    d.keep = NEWN(a, int, of->items + 1);
+    d.again = NEWN(a, int, vec_len(of->recipe) + 1);
+    for (int u = 0; u < of->items; u++)
+        if (m->needed[u])
+            want(&d, u);
+    (void)add_multiplier(&d, (Multiplier){ROOM, -1, -1, -m->left, 0});
+    add_columns(&d);
+    for (int u = 0; u < of->items; u++)
+        if (d.wanted[u])
+            add_value(&d, u);
+    return d;
+}
+
+/* ---- the solver, and what is believed of it ------------------------------ */
+
+/* Microseconds and mebibytes: numbers near one. */
+static double
+unit(const Multiplier *x)
+{
+    return x->kind == ROOM ? 0x1p-20 : 1;
+}
+
+static MilpAnswer
+solve(const Dual *d)
+{
+    Milp *p = milp_new(d->a);
+    MilpLimits limits = {.seconds = 10};
+
+    for (size_t i = 0; i < vec_len(d->multiplier); i++) {
+        const Multiplier *x = &d->multiplier[i];
+
+        (void)milp_column(p, "y", 0, (double)INFINITY,
+                          -(double)x->gain * unit(x), false);
+    }
+    for (size_t i = 0; i < vec_len(d->limit); i++)
+        (void)milp_row(p, "c", -(double)INFINITY, 1e-6 * (double)d->limit[i]);
+    for (size_t i = 0; i < vec_len(d->asked); i++) {
+        const Asked *x = &d->asked[i];
+
+        milp_entry(p, x->column, x->multiplier,
+                   (double)x->times * unit(&d->multiplier[x->multiplier]));
+    }
+    return milp_solve(p, &limits);
+}
+
+/* Rounds; what is asked shrinks by `margin`, so that it stays below. */
+static bool
+round_all(Dual *d, const double *y, double margin)
+{
+    for (size_t i = 0; i < vec_len(d->multiplier); i++) {
+        Multiplier *x = &d->multiplier[i];
+        double exact = y[i] > 0 ? y[i] * unit(x) * 1e6 * SCALE : 0;
+
+        if (x->kind != ROOM)
+            exact = floor(exact * (1 - margin));
+        if (!(exact < multiplier_most))
+            return false;
+        x->y = (int64_t)ceil(exact);
+    }
+    return true;
+}
+
+static bool
+holds(const Dual *d)
+{
+    Wide *sum = NEWN(d->a, Wide, vec_len(d->limit) + 1);
+
+    for (size_t i = 0; i < vec_len(d->asked); i++) {
+        const Asked *x = &d->asked[i];
+
+        sum[x->column] += (Wide)x->times * d->multiplier[x->multiplier].y;
+    }
+    for (size_t i = 0; i < vec_len(d->limit); i++)
+        if (sum[i] > (Wide)d->limit[i] * SCALE)
+            return false;
+    return true;
+}
+
+static int64_t
+proven(const Dual *d)
+{
+    Wide sum = 0;
+
+    for (size_t i = 0; i < vec_len(d->multiplier); i++)
+        sum += (Wide)d->multiplier[i].gain * d->multiplier[i].y;
+    sum = sum > 0 ? sum / SCALE : 0;
+    return sum < (Wide)1 << 60 ? (int64_t)sum : 0;
+}
+
+/* ---- the witness --------------------------------------------------------- */
+
+static void
+add_way(const Dual *d, Text *t, int u, bool part)
+{
+    const int *way = d->of->recipes[u];
+
+    for (size_t i = 0; i < vec_len(way); i++)
+        if (d->of->recipe[way[i]].part == part) {
+            text_add(t, " %" PRId64,
+                     picoseconds(d->of->recipe[way[i]].seconds));
+            return;
+        }
+    text_add(t, " -");
+}
+
+static void
+add_head(const Dual *d, Text *t)
+{
+    const Graph *g = d->of->g;
+    const Node *n = node_at(g, d->of->first_run[d->m->run].node);
+
+    text_add(t, "%s %d at ", g->name, SCALE);
+    print_value_name(t, value_at(g, n->out[0])->name);
+    text_add(t, " room %" PRId64, d->multiplier[0].y);
+}
+
+/* item -> its number among the values listed: those with a column. */
+static int *
+add_values(const Dual *d, Text *t)
+{
+    int *number = NEWN(d->a, int, d->of->items + 1), count = 0;
+
+    for (int u = 0; u < d->of->items; u++) {
+        const Item *item = &d->of->first_item[u];
+
+        if (!d->wanted[u])
+            continue;
+        number[u] = count++;
+        text_add(t, " value ");
+        print_value_name(t, value_at(d->of->g, item->value)->name);
+        add_way(d, t, u, false);
+        add_way(d, t, u, true);
+    }
+    return number;
+}
+
+static const char *
+witness_of(const Dual *d)
+{
+    Text t = text_new(d->a);
+    int *number;
+
+    add_head(d, &t);
+    number = add_values(d, &t);
+    for (size_t i = 1; i < vec_len(d->multiplier); i++) {
+        const Multiplier *x = &d->multiplier[i];
+
+        if (x->y == 0)
+            continue;
+        if (x->kind == IN)
+            text_add(&t, " in %d %d", number[d->of->recipe[x->recipe].item],
+                     d->of->recipe[x->recipe].part);
+        else
+            text_add(&t, " need");
+        text_add(&t, " %d %" PRId64, number[x->u], x->y);
+    }
+    return text_str(&t);
+}
+
+/* ---- all together -------------------------------------------------------- */
+
+/* The columns are the solver's prices of its rows. */
+static double *
+find_kept(const Dual *d, const MilpAnswer *answer)
+{
+    double *keep = NEWN(d->a, double, d->of->items + 1);
+
+    for (int u = 0; u < d->of->items; u++)
+        keep[u] = d->wanted[u] ? -answer->price[d->keep[u]] : -1;
+    return keep;
+}
+
+/* False: nothing is proven. */
+static bool
+bound_at(Arena *a, const CourseOf *of, const Moment *m, TimeBound *b)
+{
+    static const double margin[] = {1e-7, 1e-6, 1e-5, 1e-4, 1e-3};
+    Dual d = dual_of(a, of, m);
+    MilpAnswer answer = solve(&d);
+    size_t i = 0, margins = sizeof margin / sizeof *margin;
+
+    if (!answer.x || !answer.price)
+        return false;
+    while (i < margins &&
+           (!round_all(&d, answer.x, margin[i]) || !holds(&d)))
+        i++;
+    if (i == margins)
+        return false;
+    b->run = m->run;
+    b->picoseconds = proven(&d);
+    b->witness = witness_of(&d);
+    b->price = answer.x[0] * unit(&d.multiplier[0]) * 1e-6;
+    b->keep = find_kept(&d, &answer);
+    return b->picoseconds > 0;
+}
+
+TimeBound *
+time_bounds(Arena *a, const CourseOf *of, int64_t budget)
+{
+    Moment *m = moments_choose(a, of, budget, MOMENTS);
+    TimeBound *list = NULL;
+
+    for (size_t i = 0; i < vec_len(m); i++) {
+        TimeBound b;
+        size_t k;
+
+        if (!bound_at(a, of, &m[i], &b))
+            continue;
+        vec_push(a, list, b);
+        for (k = vec_len(list) - 1;
+             k > 0 && list[k - 1].picoseconds < b.picoseconds; k--)
+            list[k] = list[k - 1];
+        list[k] = b;
+    }
+    return list;
+}

@@ -1,0 +1,265 @@
+/* time_moment: where the budget presses hardest is guessed by what it would
+   cost to make again the cheapest bytes of what is needed behind each node. */
+#include "passes/plan/time_moment.h"
+
+#include <stdlib.h>
+
+/* An item that can be made again. */
+typedef struct Priced {
+    int item;
+    double seconds, rate; /* at least; for a byte */
+} Priced;
+
+/* What is that much smaller than the largest is not counted. */
+enum { SMALL = 65536 };
+/* Less than such a share of what is above the stores is no room to spare. */
+enum { SPARE = 64 };
+
+typedef struct Press {
+    const CourseOf *of;
+    Arena *a;
+    int64_t budget, least;
+    int **needs;    /* run -> vector of runs whose results it reads */
+    Priced *priced; /* vector: cheapest bytes first */
+} Press;
+
+/* ---- what runs before and behind ----------------------------------------- */
+
+static NodeId
+maker_of(const Graph *g, ValueId v)
+{
+    NodeId n = value_at(g, v)->def;
+
+    while (n && (op_info(node_at(g, n)->op)->flags & OF_VIEW))
+        n = value_at(g, node_at(g, n)->in[0])->def;
+    return n;
+}
+
+static int **
+find_needs(Arena *a, const CourseOf *of)
+{
+    const Graph *g = of->g;
+    int **needs = NEWN(a, int *, of->runs + 1);
+    int *run_of = NEWN(a, int, vec_len(g->node) + 1); /* 1 + run */
+
+    for (int r = 0; r < of->runs; r++) {
+        const Node *n = node_at(g, of->first_run[r].node);
+
+        run_of[of->first_run[r].node] = r + 1;
+        for (int i = 0; i < n->nin; i++) {
+            NodeId maker = maker_of(g, n->in[i]);
+
+            if (maker && run_of[maker])
+                vec_push(a, needs[r], run_of[maker] - 1);
+        }
+    }
+    return needs;
+}
+
+static void
+mark_before(const Press *p, int run, bool *before)
+{
+    for (int r = run; r >= 0; r--)
+        for (size_t i = 0;
+             (r == run || before[r]) && i < vec_len(p->needs[r]); i++)
+            before[p->needs[r][i]] = true;
+}
+
+static void
+mark_behind(const Press *p, int run, bool *behind)
+{
+    for (int r = run + 1; r < p->of->runs; r++)
+        for (size_t i = 0; !behind[r] && i < vec_len(p->needs[r]); i++)
+            behind[r] = p->needs[r][i] == run || behind[p->needs[r][i]];
+}
+
+/* ---- bytes --------------------------------------------------------------- */
+
+static bool
+reads_item(const CourseOf *of, int run, int item)
+{
+    const Run *r = &of->first_run[run];
+
+    for (int t = 0; t < r->ins; t++)
+        if (of->first_touch[r->in + t] == item)
+            return true;
+    return false;
+}
+
+static bool
+is_as_large(const CourseOf *of, int run, int64_t bytes)
+{
+    const Run *r = &of->first_run[run];
+
+    for (int t = 0; t < r->ins; t++)
+        if (of->first_item[of->first_touch[r->in + t]].bytes == bytes)
+            return true;
+    return false;
+}
+
+/* What is there while a run runs, but for what is kept: a result as large as
+   an operand may have its bytes. */
+static int64_t
+bytes_beside(const CourseOf *of, int run)
+{
+    const Run *r = &of->first_run[run];
+    int64_t bytes = is_as_large(of, run, r->aside) ? 0 : r->aside;
+
+    for (int t = 0; t < r->ins; t++)
+        bytes += of->first_item[of->first_touch[r->in + t]].bytes;
+    for (int t = 0; t < r->outs; t++) {
+        int64_t out = of->first_item[of->first_touch[r->out + t]].bytes;
+
+        bytes += is_as_large(of, run, out) ? 0 : out;
+    }
+    return bytes;
+}
+
+bool
+moment_reads(const Moment *m, int u)
+{
+    return reads_item(m->of, m->run, u);
+}
+
+bool
+moment_made(const Moment *m, int u)
+{
+    int maker = m->of->first_item[u].maker;
+
+    return maker < 0 || m->before[maker];
+}
+
+/* ---- one moment ---------------------------------------------------------- */
+
+static void
+find_needed(const Press *p, Moment *m)
+{
+    const CourseOf *of = p->of;
+    bool *behind = NEWN(p->a, bool, of->runs + 1);
+
+    mark_behind(p, m->run, behind);
+    for (int r = 0; r < of->runs; r++)
+        for (int t = 0; behind[r] && t < of->first_run[r].ins; t++)
+            m->needed[of->first_touch[of->first_run[r].in + t]] = true;
+    for (int u = 0; u < of->items; u++)
+        m->needed[u] = (m->needed[u] || of->first_item[u].to_end) &&
+                       moment_made(m, u);
+}
+
+static Moment
+moment_of(const Press *p, int run)
+{
+    Moment m = {.of = p->of, .run = run, .least = p->least};
+
+    m.before = NEWN(p->a, bool, p->of->runs + 1);
+    m.needed = NEWN(p->a, bool, p->of->items + 1);
+    mark_before(p, run, m.before);
+    find_needed(p, &m);
+    m.left = p->budget - p->of->stores - bytes_beside(p->of, run);
+    return m;
+}
+
+/* ---- where --------------------------------------------------------------- */
+
+static int
+by_rate(const void *a, const void *b)
+{
+    const Priced *x = a, *y = b;
+
+    if (x->rate < y->rate || x->rate > y->rate)
+        return x->rate < y->rate ? -1 : 1;
+    return x->item < y->item ? -1 : x->item > y->item;
+}
+
+static void
+find_prices(Press *p)
+{
+    const CourseOf *of = p->of;
+
+    for (int u = 0; u < of->items; u++) {
+        const int *way = of->recipes[u];
+        Priced x = {.item = u};
+
+        if (!way || of->first_item[u].bytes == 0)
+            continue;
+        for (size_t i = 0; i < vec_len(way); i++) {
+            double seconds = of->recipe[way[i]].seconds;
+
+            if (i == 0 || seconds < x.seconds)
+                x.seconds = seconds;
+        }
+        x.rate = x.seconds / (double)of->first_item[u].bytes;
+        vec_push(p->a, p->priced, x);
+    }
+    if (p->priced)
+        qsort(p->priced, vec_len(p->priced), sizeof *p->priced, by_rate);
+}
+
+/* Seconds to make again the cheapest bytes of what is needed, as far as they
+   do not fit, all else being there. */
+static double
+guess(const Press *p, const Moment *m)
+{
+    double over = -(double)m->left, seconds = 0;
+
+    for (int u = 0; u < p->of->items; u++)
+        if (m->needed[u] && !moment_reads(m, u))
+            over += (double)p->of->first_item[u].bytes;
+    for (size_t i = 0; i < vec_len(p->priced) && over > 0; i++) {
+        const Priced *x = &p->priced[i];
+        double bytes = (double)p->of->first_item[x->item].bytes;
+
+        if (!m->needed[x->item] || moment_reads(m, x->item))
+            continue;
+        seconds += x->seconds * (over < bytes ? over / bytes : 1);
+        over -= bytes;
+    }
+    return seconds;
+}
+
+/* Keeps the best, sorted. */
+static void
+add_moment(Arena *a, Moment **list, const Moment *m, size_t most)
+{
+    size_t i;
+
+    if (vec_len(*list) < most)
+        vec_push(a, *list, *m);
+    else if (vec_last(*list).guess >= m->guess)
+        return;
+    else
+        vec_last(*list) = *m;
+    for (i = vec_len(*list) - 1; i > 0 && (*list)[i - 1].guess < m->guess; i--)
+        (*list)[i] = (*list)[i - 1];
+    (*list)[i] = *m;
+}
+
+Moment *
+moments_choose(Arena *a, const CourseOf *of, int64_t budget, size_t most)
+{
+    Press p = {.of = of, .a = a, .budget = budget};
+    Moment *found = NULL, *list = NULL;
+
+    p.needs = find_needs(a, of);
+    find_prices(&p);
+    for (int u = 0; u < of->items; u++)
+        if (of->first_item[u].bytes / SMALL > p.least)
+            p.least = of->first_item[u].bytes / SMALL;
+    for (int r = 0; r < of->runs; r++) {
+        Press q = p;
+        Moment m;
+
+        q.a = arena_new();
+        m = moment_of(&q, r);
+        m.guess = guess(&q, &m);
+        arena_free(q.a);
+        if (m.guess > 0)
+            add_moment(a, &found, &m, most);
+    }
+    for (size_t i = 0; i < vec_len(found); i++) {
+        Moment m = moment_of(&p, found[i].run);
+
+        vec_push(a, list, m);
+    }
+    return list;
+}
