@@ -55,13 +55,15 @@ take_statement(Arena *a, const char *s, size_t n, const char ***set)
         word++;
     if (word == 5 && strncmp(s, "codec", 5) == 0 && n > 6)
         add_setting(a, set, "codec.as", s + 6, n - 6);
+    else if (n > 12 && strncmp(s, "chunk parts=", 12) == 0)
+        add_setting(a, set, "chunk.parts", s + 12, n - 12);
     else if (word == 4 && strncmp(s, "rule", 4) == 0 && n > 5)
         take_rule(a, s + 5, n - 5, set);
     else
         raise_status(ST_USAGE, NOWHERE,
                      "--method: no method or mechanism '%.*s' is available\n"
-                     "there are `codec SELECTOR=CODEC ...`, `rule NAME "
-                     "HYPER=V ...` and the names of `snug help methods`",
+                     "there are `codec SELECTOR=CODEC ...`, `chunk parts=N`, "
+                     "`rule NAME HYPER=V ...` and the names of `snug help methods`",
                      (int)word, s);
 }
 
