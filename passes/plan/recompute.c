@@ -158,11 +158,12 @@ fit_entry(PassRun *r, Entry *e)
     for (int k = 0; k < ROUNDS; k++) {
         bool fits = recompute_fit(r->scratch, c, goal, b);
         int64_t bytes = placed_bytes(r, e->g, e->of, c);
+        int64_t peak = course_peak(r->scratch, c);
 
         log_line("recompute",
                  "%s: goal %" PRId64 " peak %" PRId64 " placed %" PRId64
                  " again %d, %.9f s",
-                 e->g->name, goal, course_peak(r->scratch, c), bytes,
+                 e->g->name, goal, peak, bytes,
                  c->length - first, course_seconds(r->scratch, c));
         if (bytes < e->least)
             e->least = bytes;
@@ -174,9 +175,17 @@ fit_entry(PassRun *r, Entry *e)
         }
         if (!fits)
             return false;
-        goal -= bytes - r->budget;
+        goal = (peak < goal ? peak : goal) - (bytes - r->budget);
     }
     return false;
+}
+
+static bool
+may_fit(const PassRun *r, const Entry *e)
+{
+    NodeId at;
+
+    return least_bound(e->of, course_new(r->scratch, e->of), &at) <= r->budget;
 }
 
 /* The least that is found for a refusal to name. */
@@ -208,6 +217,8 @@ refuse_module(PassRun *r)
 {
     Entry worst = {.least = -1};
 
+    if (r->trial)
+        raise_status(ST_NO_FIT, (Loc){.file = r->m->file}, "no plan fits");
     for (size_t i = 0; i < vec_len(r->m->entry); i++) {
         Entry e;
 
@@ -235,7 +246,7 @@ pass_recompute(PassRun *r)
         if (!vec_len(r->m->entry[i]->order))
             continue;
         e = entry_new(r, r->m->entry[i]);
-        if (e.least > r->budget && !fit_entry(r, &e))
+        if (e.least > r->budget && (!may_fit(r, &e) || !fit_entry(r, &e)))
             refuse_module(r);
     }
 }
