@@ -293,6 +293,7 @@ static const Case cases[] = {
     {3, 20, 7, 7, 35, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, 2},
     {2, 20, 8, 8, 18, 1, 1, {2, 2}, {0, 0, 0, 0}, {1, 1}, 1, 1},
     {2, 8, 9, 7, 20, 3, 3, {2, 2}, {1, 1, 1, 1}, {2, 2}, 1, 1},
+    {1, 1, 2, 1, 3, 1, 2, {2, 2}, {0, 1, 0, 1}, {2, 1}, 1, 1},
     {1, 6, 12, 11, 18, 6, 5, {5, 3}, {1, 2, 0, 1}, {1, 1}, 1, 1},
     {2, 3, 1, 5, 16, 1, 3, {4, 2}, {0, 1, 0, 1}, {1, 1}, 1, 1},
     {1, 24, 13, 9, 24, 3, 3, {3, 4}, {1, 1, 1, 1}, {2, 3}, 24, 1},
@@ -335,9 +336,10 @@ add_conv(Source *s, const Case *c, bool nhwc)
               "f %%y = map %%c, %%b \"max(a+b,0)\" : %s\noutput %%y\n",
               x, w, bias, list, last, y, y);
     add_graph(s,
-              "input %%g : %s\ninput %%w : %s\n"
-              "b %%x = conv_grad_input %%g, %%w %s%s : %s\noutput %%x\n",
-              y, w, list, last, x);
+              "input %%g : %s\ninput %%w : %s\ninput %%p : %s\n"
+              "b %%x = conv_grad_input %%g, %%w %s%s : %s\n"
+              "b %%y = add %%p, %%x : %s\noutput %%y\n",
+              y, w, x, list, last, x, x);
     add_graph(s,
               "input %%x : %s\ninput %%g : %s\ninput %%i : %s\n"
               "f %%o = slice %%i starts=[0,0,0,0] steps=[1,1,1,1] : %s\n"

@@ -24,6 +24,8 @@ all_zero(const Contraction *c, int class)
 {
     const Axis *lists[] = {c->batch, c->row.axis, c->lane.axis};
 
+    if (c->start[class])
+        return false;
     for (int i = 0; i < 3; i++)
         for (size_t x = 0; x < vec_len(lists[i]); x++)
             if (lists[i][x].at[class] && lists[i][x].size > 1)
