@@ -584,6 +584,14 @@ Test(rows, column_parts)
     add_graph(&s, "input %%x : f64[2,1030,80]\n"
                   "f %%s = reduce %%x op=\"sum\" axes=[1] : f64[2,1,80]\n"
                   "output %%s\n");
+    add_graph(&s, "input %%x : f32[770,1000]\ninput %%g : f32[770,1000]\n"
+                  "f %%p = mul %%x, %%g : f32[770,1000]\n"
+                  "f %%s = reduce %%g op=\"sum\" axes=[0] : f32[1,1000]\n"
+                  "f %%t = reduce %%p op=\"min\" axes=[0] : f32[1,1000]\n"
+                  "output %%s\noutput %%t\n");
+    add_graph(&s, "input %%x : f64[3,513,2,301]\n"
+                  "f %%s = reduce %%x op=\"sum\" axes=[1] : f64[3,1,2,301]\n"
+                  "output %%s\n");
     add_graph(&s, "input %%x : f32[3,20,90,4]\n"
                   "f %%s = reduce %%x op=\"sum\" axes=[0,1,2] : f32[1,1,1,4]\n"
                   "output %%s\n");

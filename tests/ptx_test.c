@@ -131,7 +131,7 @@ static const char rows[] =
     "f %v = reduce %q op=sum axes=[1] : f32[300,1]\n"
     "f %y = map %c, %v, %g \"a/sqrt(b/768+1e-5)*c\" : f32[300,768]\n"
     "output %y\n}\n"
-    "graph columns {\ninput %x : f32[1000,77]\n"
+    "graph columns {\ninput %x : f32[500,77]\n"
     "f %y = reduce %x op=sum axes=[0] : f32[1,77]\noutput %y\n}\n"
     "graph parts {\ninput %x : f32[4096,77]\n"
     "f %y = reduce %x op=sum axes=[0] : f32[1,77]\noutput %y\n}\n"
@@ -237,7 +237,7 @@ Test(ptx, threads_meet_as_often_as_they_must)
                     "axes=[1] : f32[99,1]\noutput %y\n", 4, 0, 3);
     expect_meetings("input %x : f32[99,9999]\nf %y = reduce %x op=sum "
                     "axes=[1] : f32[99,1]\noutput %y\n", 8, 0, 3);
-    expect_meetings("input %x : f32[999,40]\nf %y = reduce %x op=sum axes=[0] "
+    expect_meetings("input %x : f32[499,40]\nf %y = reduce %x op=sum axes=[0] "
                     ": f32[1,40]\noutput %y\n", 0, 0, 2);
 }
 

@@ -289,29 +289,45 @@ map_vector(Rows *r, LLVMValueRef i, LLVMValueRef count, int lanes)
     rows_store_outputs(r, &at, r->length > 1);
 }
 
+/* Whole vectors of [from, to); the first element behind them. */
+static LLVMValueRef
+map_whole(Rows *r, LLVMValueRef from, LLVMValueRef to, int lanes)
+{
+    LLVMBuilderRef b = r->u->b;
+    LLVMValueRef end = LLVMBuildSub(b, to, from, "");
+    Loop l;
+
+    end = LLVMBuildAnd(b, end, const_i64(r->u, -lanes), "");
+    end = LLVMBuildAdd(b, from, end, "");
+    map_vector(r, loop_begin(r->u, &l, from, end, lanes, 0, NULL), NULL,
+               lanes);
+    loop_end(r->u, &l);
+    return end;
+}
+
 /* Elements [from, to) of a run. */
 static void
 map_span(Rows *r, LLVMValueRef from, LLVMValueRef to)
 {
     LLVMBuilderRef b = r->u->b;
-    LLVMValueRef count = LLVMBuildSub(b, to, from, ""), whole, rest, some;
+    LLVMValueRef rest, some;
     LLVMBasicBlockRef tail, done;
-    Loop l;
+    int lanes = rows_lanes(r);
 
-    whole = LLVMBuildAnd(b, count, const_i64(r->u, -LANES), "");
-    whole = LLVMBuildAdd(b, from, whole, "");
-    map_vector(r, loop_begin(r->u, &l, from, whole, LANES, 0, NULL), NULL,
-               LANES);
-    loop_end(r->u, &l);
+    from = map_whole(r, from, to, lanes);
+    if (r->length % lanes == 0)
+        return;
+    if (lanes > LANES)
+        from = map_whole(r, from, to, LANES);
     if (r->length % LANES == 0)
         return;
     tail = block_new(r->u, "tail");
     done = block_new(r->u, "done");
-    rest = LLVMBuildSub(b, to, whole, "");
+    rest = LLVMBuildSub(b, to, from, "");
     some = LLVMBuildICmp(b, LLVMIntSGT, rest, const_i64(r->u, 0), "");
     LLVMBuildCondBr(b, some, tail, done);
     LLVMPositionBuilderAtEnd(b, tail);
-    map_vector(r, whole, rest, LANES);
+    map_vector(r, from, rest, LANES);
     LLVMBuildBr(b, done);
     LLVMPositionBuilderAtEnd(b, done);
 }
@@ -402,11 +418,11 @@ column_chunks(const Rows *r)
     return parts(r->length, (int64_t)rows_column_vectors(r) * LANES);
 }
 
-/* The chunk of columns that a flat index ends with; what is before it. */
+/* Which of `chunks` of columns a flat index ends with; what is before it. */
 static LLVMValueRef
-take_chunk(const Rows *r, LLVMValueRef *flat)
+take_chunk(const Rows *r, int64_t chunks, LLVMValueRef *flat)
 {
-    LLVMValueRef count = const_i64(r->u, column_chunks(r));
+    LLVMValueRef count = const_i64(r->u, chunks);
     LLVMValueRef chunk = LLVMBuildURem(r->u->b, *flat, count, "");
 
     *flat = LLVMBuildUDiv(r->u->b, *flat, count, "");
@@ -427,7 +443,7 @@ lower_columns(Rows *r, Lowered *out)
         r->width =
             rows_size(r, AX_LOOP) > COLUMN_BLOCK ? BLOCK_THREADS : GROUP;
     unit = begin_units(r, &l, per, units);
-    chunk = take_chunk(r, &unit);
+    chunk = take_chunk(r, column_chunks(r), &unit);
     rows_begin_unit(r, unit);
     rows_run_columns(r, chunk);
     end_kernel(r, &l);
@@ -441,26 +457,30 @@ lower_column_parts(Rows *r, const char *name, int64_t blocks, int scratch,
 {
     LLVMValueRef partial = kernel_pointer(r->u, r->kernel, scratch);
     LLVMValueRef count = const_i64(r->u, blocks), unit, chunk, block;
-    int64_t chunks = column_chunks(r), units = r->units * blocks * chunks;
+    int64_t piece = rows_column_piece(r, blocks), chunks = column_chunks(r);
+    int64_t pieces = piece ? parts(r->length, piece) : chunks;
     Loop l;
 
     check_columns(r);
-    unit = begin_units(r, &l, 1, units);
-    chunk = take_chunk(r, &unit);
+    unit = begin_units(r, &l, 1, r->units * blocks * pieces);
+    chunk = take_chunk(r, pieces, &unit);
     block = LLVMBuildURem(r->u->b, unit, count, "");
     unit = LLVMBuildUDiv(r->u->b, unit, count, "");
     rows_begin_unit(r, unit);
-    rows_run_column_part(r, unit, block, chunk, blocks, partial);
+    if (piece)
+        rows_run_column_piece(r, unit, block, chunk, blocks, partial);
+    else
+        rows_run_column_part(r, unit, block, chunk, blocks, partial);
     end_kernel(r, &l);
     enter_kernel(r, name);
     partial = kernel_pointer(r->u, r->kernel, scratch);
     unit = begin_units(r, &l, 1, r->units * chunks);
-    chunk = take_chunk(r, &unit);
+    chunk = take_chunk(r, column_chunks(r), &unit);
     rows_begin_unit(r, unit);
     rows_join_columns(r, unit, chunk, blocks, partial);
     end_kernel(r, &l);
     out->kernel[1] = r->kernel;
-    out->tiles[0] = tiles_of(r, units, 1);
+    out->tiles[0] = tiles_of(r, r->units * blocks * pieces, 1);
     out->tiles[1] = tiles_of(r, r->units * chunks, 1);
     out->phases = 2;
 }

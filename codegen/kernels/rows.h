@@ -118,6 +118,7 @@ void rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead);
 int64_t rows_size(const Rows *r, AxisPart part);
 
 /* rows_value.c: values at a point */
+int rows_lanes(const Rows *r); /* of a map at once */
 LLVMValueRef rows_value(Rows *r, int step, const At *at);
 void rows_make_invariant(Rows *r, int stage); /* what does not vary */
 void rows_store_outputs(Rows *r, const At *at, bool varying);
@@ -178,6 +179,11 @@ void rows_run_columns(Rows *r, LLVMValueRef chunk);
 void rows_run_column_part(Rows *r, LLVMValueRef unit, LLVMValueRef block,
                           LLVMValueRef chunk, int64_t blocks,
                           LLVMValueRef partial);
+/* The same for a piece of so many columns, row by row; 0: they are too few. */
+int64_t rows_column_piece(const Rows *r, int64_t blocks);
+void rows_run_column_piece(Rows *r, LLVMValueRef unit, LLVMValueRef block,
+                           LLVMValueRef piece, int64_t blocks,
+                           LLVMValueRef partial);
 void rows_join_columns(Rows *r, LLVMValueRef unit, LLVMValueRef chunk,
                        int64_t blocks, LLVMValueRef partial);
 

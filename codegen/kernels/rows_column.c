@@ -277,6 +277,135 @@ rows_run_column_part(Rows *r, LLVMValueRef unit, LLVMValueRef block,
         store_partial(&c, k, sum[k], partial_at(&c, partial, k, blocks, at));
 }
 
+/* ---- in parts, of wide rows: each row is read from end to end ------------
+
+   The sums are where the partial results go: few enough to stay in the nearest
+   cache meanwhile. */
+
+enum { PIECE_LEAST = 256, PIECE_BYTES = 16384, PIECES_WANTED = 32 };
+
+int64_t
+rows_column_piece(const Rows *r, int64_t blocks)
+{
+    int64_t results = (int64_t)vec_len(r->out), size = 1, wanted, piece;
+    int64_t chunk = (int64_t)rows_column_vectors(r) * LANES;
+
+    for (size_t i = 0; i < vec_len(r->out); i++)
+        if (dtype_bytes(r->step[r->out[i].step].type.dtype) > size)
+            size = dtype_bytes(r->step[r->out[i].step].type.dtype);
+    wanted = (PIECES_WANTED - 1) / (r->units * blocks) + 1;
+    piece = (r->length - 1) / wanted + 1;
+    piece = piece < PIECE_LEAST ? PIECE_LEAST : piece;
+    if (piece > PIECE_BYTES / (size * results))
+        piece = PIECE_BYTES / (size * results);
+    piece = (piece + LANES - 1) / LANES * LANES;
+    return r->u->threads || r->length <= chunk || piece < chunk ? 0 : piece;
+}
+
+typedef struct Piece {
+    Rows *r;
+    LLVMValueRef block;   /* which row of partial results */
+    LLVMValueRef first, end; /* columns */
+    LLVMValueRef partial;
+    int64_t blocks;
+} Piece;
+
+/* The sums of result `sum` from column i on. */
+static LLVMValueRef
+sums_at(const Piece *p, size_t sum, LLVMValueRef i)
+{
+    const Rows *r = p->r;
+    Unit *u = r->u;
+    LLVMValueRef index =
+        LLVMBuildMul(u->b, p->block, const_i64(u, r->length), "");
+    int64_t start = 0;
+
+    for (size_t k = 0; k < sum; k++)
+        start += p->blocks * type_bytes(&r->step[r->out[k].step].type);
+    return address(u, address(u, p->partial, const_i64(u, start), 1),
+                   LLVMBuildAdd(u->b, index, i, ""),
+                   dtype_bytes(r->step[r->out[sum].step].type.dtype));
+}
+
+/* The row at hand joins the sums at one vector of columns, or begins them. */
+static void
+add_vector(const Piece *p, const At *at, bool begins)
+{
+    Rows *r = p->r;
+    Unit *u = r->u;
+
+    r->epoch++;
+    for (size_t k = 0; k < vec_len(r->out); k++) {
+        const Step *s = &r->step[r->out[k].step];
+        const Member *m = &r->member[s->member];
+        DType d = s->type.dtype;
+        char op = reduce_letter(m->node);
+        LLVMValueRef to = sums_at(p, k, at->i), sum, v;
+        unsigned align = (unsigned)dtype_bytes(d);
+
+        if (begins)
+            sum = reduce_identity(u, d, op, LANES);
+        else if (at->count)
+            sum = load_masked(u, d, LANES, to, at->count);
+        else
+            sum = load(u, unit_vector(u, d, LANES), to, align);
+        v = rows_value(r, m->in[0], at);
+        sum = reduce_pair(u, d, op, LANES, sum, v);
+        if (at->count)
+            store_masked(u, d, LANES, sum, to, at->count);
+        else
+            store(u, sum, to, align);
+    }
+}
+
+static void
+add_row(const Piece *p, LLVMValueRef row, bool begins)
+{
+    Rows *r = p->r;
+    Unit *u = r->u;
+    LLVMValueRef *saved = NEWN(r->arena, LLVMValueRef, vec_len(r->port) + 1);
+    LLVMValueRef whole = const_i64(u, r->length / LANES * LANES);
+    At at = {.lanes = LANES};
+    Loop l;
+
+    rows_enter_loop(r, row, saved);
+    at.i = loop_begin(u, &l, p->first, least(u, p->end, whole), LANES, 0,
+                      NULL);
+    add_vector(p, &at, begins);
+    loop_end(u, &l);
+    if (r->length % LANES) {
+        at.i = loop_begin(u, &l, whole, p->end, LANES, 0, NULL);
+        at.count = const_i64(u, r->length % LANES);
+        add_vector(p, &at, begins);
+        loop_end(u, &l);
+    }
+    rows_leave_loop(r, saved);
+}
+
+void
+rows_run_column_piece(Rows *r, LLVMValueRef unit, LLVMValueRef block,
+                      LLVMValueRef piece, int64_t blocks, LLVMValueRef partial)
+{
+    Unit *u = r->u;
+    LLVMValueRef wide = const_i64(u, rows_column_piece(r, blocks)), from, to;
+    Piece p = {.r = r, .partial = partial, .blocks = blocks};
+    Loop l;
+
+    p.block = block_index(r, unit, block, blocks);
+    p.first = LLVMBuildMul(u->b, piece, wide, "");
+    p.end = least(u, LLVMBuildAdd(u->b, p.first, wide, ""),
+                  const_i64(u, r->length));
+    from = LLVMBuildMul(u->b, block, const_i64(u, COLUMN_BLOCK), "");
+    to = LLVMBuildAdd(u->b, from, const_i64(u, COLUMN_BLOCK), "");
+    to = least(u, to, const_i64(u, rows_size(r, AX_LOOP)));
+    add_row(&p, from, true);
+    from = LLVMBuildAdd(u->b, from, const_i64(u, 1), "");
+    add_row(&p, loop_begin(u, &l, from, to, 1, 0, NULL), false);
+    loop_end(u, &l);
+}
+
+/* ---- the trees over the blocks ------------------------------------------ */
+
 static LLVMValueRef
 load_partial(const Columns *c, int sum, LLVMValueRef from)
 {
