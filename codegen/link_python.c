@@ -43,8 +43,8 @@ link_python_allowed(Arena *a, const char *path)
         fclose(f);
     if (got && strcmp(start, MARK) != 0)
         raise_at((Loc){.file = module},
-                 "is not a module that snug made, which --emit so would "
-                 "replace\nname another library with -o");
+                 E(E0204) "is not a module that snug made, which --emit so "
+                          "would replace\nname another library with -o");
 }
 
 static void

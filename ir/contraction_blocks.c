@@ -205,7 +205,9 @@ pack_cost(const Chooser *h, const Choice *t)
     if (is_unit(&lane[0], t->lane_side))
         each = 0.2 + 1.0 / (double)t->lane_inner;
     else if (sum && vec_last(sum).in[t->lane_side] == 1)
-        each = h->c->leader->op == OP_contract ? 0.3 : 0.8;
+        each = h->c->leader->op == OP_contract ? 0.3
+               : t->lane_inner < t->lanes      ? 2 /* element by element */
+                                               : 0.8;
     return each;
 }
 
@@ -316,7 +318,8 @@ try_lanes(Chooser *h, Choice t)
 {
     const Axis *lane = h->list[t.lane_side];
     int64_t whole = (lane[0].size + t.lanes - 1) / t.lanes;
-    int64_t registers = h->m->registers;
+    int64_t registers =
+        h->c->both && h->c->outside ? h->m->registers / 2 : h->m->registers;
 
     for (int64_t v = 1; v <= 4 && v <= whole; v++) {
         t.lane_inner = v * t.lanes;
@@ -390,13 +393,15 @@ contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
 {
     Chooser h = {.arena = a, .c = c, .m = m};
     const Choice *t = &h.best;
+    bool long_sum, panels;
 
     h.full = (int)(m->vector_bytes / c->bytes);
     if (h.full < 2)
         h.full = 2;
-    h.blocks = c->product && vec_len(c->sum) == 1 &&
-               c->split == 1 && c->k > BLOCK_TERMS * 3 / 2 &&
-               axes_size(left, 0) >= 96 && axes_size(right, 0) >= 96;
+    long_sum = c->product && vec_len(c->sum) == 1 &&
+               c->split == 1 && c->k > BLOCK_TERMS * 3 / 2;
+    h.blocks =
+        long_sum && axes_size(left, 0) >= 96 && axes_size(right, 0) >= 96;
     try_side(&h, left, right, 1);
     try_side(&h, left, right, 0);
     h.list[0] = innermost_first(&h, left, t->lane_side == 0 ? 0 : -1);
@@ -409,6 +414,9 @@ contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
     c->vectors = vectors_of(t);
     c->walk = walk_of(c->row.axis, c->lane.axis);
     c->inside = axes_size(c->sum, c->outside ? 1 : 0);
-    lay_tiles(a, c, wants_panels(&h, t), h.blocks, t->cost, m);
+    panels = wants_panels(&h, t);
+    if (panels && c->row.blocks == 1) /* one use: it should be a near one */
+        h.blocks = long_sum;
+    lay_tiles(a, c, panels, h.blocks, t->cost, m);
     log_choice(c, t->cost);
 }

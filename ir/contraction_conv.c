@@ -5,11 +5,13 @@
 #include "ir/ops/geometry.h"
 
 enum {
-    COPY_MOST = 1 << 17,  /* bytes of an image's copy */
+    COPY_MOST = 1 << 18,  /* bytes of an image's copy */
+    NEAR_WEIGHTS = 1 << 19, /* bytes that are soon read again for each copy */
     SHARE_MOST = 1 << 19, /* of several images' */
     TERMS_MOST = 1 << 18, /* of those that a weight gradient takes at once */
     BAND_MOST = 1 << 18,  /* of what a weight gradient reads at once */
     CHANNELS_MOST = 64,   /* of a copy, depthwise or for a weight gradient */
+    WIDE_LEAST = 48,      /* columns of depthwise images that come from afar */
     COPIES_LEAST = 6,     /* of depthwise images, so that threads share them */
     OUTS_MOST = 128,      /* that a weight gradient takes at once, about */
     NEAR_MOST = 256       /* the same of channels and of pixels in place */
@@ -177,20 +179,21 @@ gradient_image(const Conv *v, const Class *y, const Class *x)
     return m;
 }
 
-/* Cuts `rows` so that a worker's copy stays small: rows of a band. */
+/* Cuts `rows` so that a worker's copy has at most so many bytes: rows of a
+   band. */
 static int64_t
 band_rows(const Image *m, int64_t rows, int64_t stride, int64_t reach,
-          int64_t bytes)
+          int64_t bytes, int64_t most)
 {
     int64_t best = rows;
 
-    for (int64_t cut = rows; m->on && cut >= 1; cut--) {
+    for (int64_t cut = rows; m->on && m->images == 1 && cut >= 1; cut--) {
         int64_t high = (cut - 1) * stride + reach;
 
         if (rows % cut)
             continue;
         best = cut;
-        if (m->channels * high * m->columns * bytes <= COPY_MOST)
+        if (m->channels * high * m->columns * bytes <= most)
             break;
     }
     return best;
@@ -246,18 +249,22 @@ is_depthwise(const Conv *v)
     return v->nhwc && v->groups > 1 && v->in == 1 && v->out == 1;
 }
 
-/* Channels that a copy for a depthwise product holds: the most that divide them
-   and leave tiles enough, each of them being done `times`. */
+/* Channels that a copy for a depthwise product holds: the most that divide
+   them, let some rows stay near and leave tiles enough, each of them being done
+   `times`. Wide images come from afar, where long runs are fast. */
 static int64_t
-depthwise_channels(const Conv *v, const Image *m, int64_t times)
+depthwise_channels(const Reading *r, const Conv *v, const Image *m,
+                   int64_t times)
 {
-    int64_t best = v->groups;
+    int64_t best = v->groups, row = m->columns * r->c->bytes;
+    int64_t most = m->columns < WIDE_LEAST ? CHANNELS_MOST : v->groups;
 
-    for (int64_t i = CHANNELS_MOST; m->on && i >= 16; i -= 16) {
-        if (v->groups % i)
+    for (int64_t i = most; m->on && i >= 16; i--) {
+        if (i % 16 || v->groups % i)
             continue;
         best = i;
-        if (v->groups / i * times >= COPIES_LEAST)
+        if (v->groups / i * times >= COPIES_LEAST &&
+            i * row * (v->tall + 1) <= COPY_MOST)
             break;
     }
     return best;
@@ -331,13 +338,17 @@ read_imaging(Reading *r, const Conv *v, Image *m, const Imaging *p)
 {
     int64_t far = p->tap[0] < 0 ? -p->tap[0] : p->tap[0];
     int64_t reach = (p->taps[0] - 1) * far + 1, cut, terms = m->channels;
+    int64_t weights = p->taps[0] * p->taps[1] * terms * p->channels;
+    int64_t most = COPY_MOST;
     Steps x;
 
     r->c->both = is_depthwise(v);
     if (r->c->both)
-        m->channels = depthwise_channels(v, m, v->batch);
+        m->channels = depthwise_channels(r, v, m, v->batch);
     share_copy(r, v, m, v->batch, SHARE_MOST);
-    cut = band_rows(m, p->rows, p->stride[0], reach, r->c->bytes);
+    if (v->nhwc && weights * r->c->bytes > NEAR_WEIGHTS)
+        most = SHARE_MOST;
+    cut = band_rows(m, p->rows, p->stride[0], reach, r->c->bytes, most);
     add_images(r, v, m, p);
     add_band(r, m, v->axis[2], p->rows / cut, cut, cut * p->apart[0],
              p->stride[0], reach);
@@ -488,7 +499,7 @@ read_conv_grad_weight(Reading *r, const Conv *v)
     *m = forward_image(v);
     c->both = is_depthwise(v);
     c->split = node_int(c->leader, "split");
-    m->channels = c->both ? depthwise_channels(v, m, c->split)
+    m->channels = c->both ? depthwise_channels(r, v, m, c->split)
                           : weight_channels(v, m);
     share_copy(r, v, m, v->batch % c->split ? 1 : v->batch / c->split,
                TERMS_MOST);

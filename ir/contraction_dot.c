@@ -234,7 +234,11 @@ cut_tiles(Contraction *c, double cycles)
     int64_t parts = ((int64_t)want + around - 1) / (around > 0 ? around : 1);
     int64_t rows;
 
-    if (c->row_packing == PACK_TILE) {
+    if (c->row_packing == PACK_TILE && c->packing == PACK_TILE) {
+        rows = ROWS_BYTES / word_panel_bytes(c, &c->row, PACK_TILE);
+        cut(&c->row, (c->row.blocks + rows - 1) / rows);
+        cut(&c->lane, (parts + c->row.chunks - 1) / c->row.chunks);
+    } else if (c->row_packing == PACK_TILE) {
         rows = ROWS_BYTES / word_panel_bytes(c, &c->row, PACK_TILE);
         cut(&c->row, parts);
         if (c->row.chunk > rows)

@@ -100,6 +100,13 @@ Test(contract, blocks)
     }
     set_sizes(size, 97, 98, 16411);
     add_product(&s, "f32", "mk,kn->mn", 1, size);
+    for (int i = 0; i < 4; i++) { /* so few rows that a panel serves once */
+        set_sizes(size, i % 2 ? 1 + 9 * (i / 2) : 200, i % 2 ? 200 : 1,
+                  i < 2 ? 1024 : 411);
+        add_product(&s, "f32", i % 2 ? "mk,nk->mn" : "mk,kn->mn", 1, size);
+    }
+    set_sizes(size, 3, 100, 500);
+    add_product(&s, "f32", "bmk,bnk->bmn", 1, size);
     check_here(&s, FUSED);
     arena_free(a);
 }

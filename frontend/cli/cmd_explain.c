@@ -81,17 +81,12 @@ all_names(Arena *a, const Module *m)
 static _Noreturn void
 unknown_tensor(const Args *args, const Module *m, const char *name)
 {
-    const char *near = nearest_name(name, all_names(args->arena, m));
+    const char *near = did_you_mean(args->arena, "hint: ", name,
+                                    all_names(args->arena, m));
 
-    if (near)
-        raise_at((Loc){.file = args->operand[0]},
-                 "no tensor of the plan is named '%s'\nhint: did you mean "
-                 "'%s'?",
-                 name, near);
     raise_at((Loc){.file = args->operand[0]},
-             "no tensor of the plan is named '%s'\nhint: `snug plan --json` "
-             "lists them",
-             name);
+             E(E0404) "no tensor of the plan is named '%s'\n%s", name,
+             *near ? near : "hint: `snug plan --json` lists them");
 }
 
 /* ---- the verb ----------------------------------------------------------- */

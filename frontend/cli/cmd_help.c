@@ -2,6 +2,7 @@
 #include "codegen/target.h"
 #include "frontend/cli/commands.h"
 #include "frontend/cli/manual.h"
+#include "frontend/cli/method.h"
 #include "frontend/cli/option_table.h"
 #include "frontend/cli/terminal.h"
 #include "ir/base/embedded.h"
@@ -103,6 +104,36 @@ print_environment(void)
 }
 
 static void
+print_methods(void)
+{
+    printf("training methods; `--method NAME`, or the line behind it. All of "
+           "them change\nnumbers, but for a rule's name:\n\n");
+    method_list();
+}
+
+static void
+print_codecs(void)
+{
+    static const struct {
+        const char *name, *doc;
+    } rows[] = {
+#define CODEC(name, type, pack, p, q, levels, value, decoded, doc) {#name, doc},
+#include "passes/codec.def"
+#undef CODEC
+    };
+
+    printf("how activations may be kept for the backward pass; "
+           "`--method 'codec SELECTOR=CODEC ...'`,\nthe first selector that "
+           "matches counts (docs/codecs.md):\n\n");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        printf("  %-10s %s\n", rows[i].name, rows[i].doc);
+    printf("\nselectors: saved (all), op:NAME (made by this operator), "
+           "op:NAME.in (read by it),\nor a tensor's name with *\noptions of "
+           "a codec: (group=row|N|tensor,round=nearest|stochastic); keep "
+           "leaves exact\n");
+}
+
+static void
 print_targets(void)
 {
     print_names(target_names());
@@ -121,7 +152,8 @@ static const struct {
     {"options", print_options}, {"environment", print_environment},
     {"ops", print_ops},         {"passes", print_passes},
     {"rules", print_rules},     {"rewrites", print_rewrites},
-    {"targets", print_targets},
+    {"targets", print_targets}, {"methods", print_methods},
+    {"codecs", print_codecs},
 };
 
 enum { TOPICS = sizeof topics / sizeof *topics };
@@ -163,7 +195,8 @@ unknown_topic(const Args *args, const char *topic)
     raise_status(ST_USAGE, NOWHERE,
                  E(E0105) "there is no topic '%s'%s\ntopics are the verbs, "
                           "options, environment, ops, passes, rules, "
-                          "rewrites, targets and every op",
+                          "rewrites, targets, methods, codecs and every "
+                          "op",
                  topic, did_you_mean(args->arena, ", ", topic, names));
 }
 

@@ -46,8 +46,8 @@ with_notes(const Args *given)
     p = read_text(given->arena, path);
     if (strncmp(p, notes[0].start, strlen(notes[0].start)) != 0)
         raise_at((Loc){.file = path},
-                 "does not begin with `# run: PASSES`, so there is nothing to "
-                 "run again\nname the passes with --passes");
+                 E(E0604) "does not begin with `# run: PASSES`, so there is "
+                          "nothing to run again\nname them with --passes");
     while (*p == '#') {
         size_t n = strcspn(p, "\n");
 

@@ -124,7 +124,6 @@ static int
 plan_or_refuse(const Args *args)
 {
     Guard guard;
-    Status status;
 
     if (guarded(&guard)) {
         plan_model(args);
@@ -132,11 +131,10 @@ plan_or_refuse(const Args *args)
         guard_leave(&guard);
         return ST_OK;
     }
-    status = diag_print(&guard, stderr);
-    if (status == ST_NO_FIT)
-        fprintf(stderr, "hint: the same with --suggest ranks ways to fit, "
-                        "--pareto shows what each budget costs\n");
-    return (int)status;
+    raise_again(&guard, guard.status == ST_NO_FIT
+                            ? "hint: the same with --suggest ranks ways to "
+                              "fit, --pareto shows what each budget costs"
+                            : NULL);
 }
 
 int

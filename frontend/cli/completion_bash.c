@@ -63,7 +63,7 @@ add_words_of_options(Text *t, const Args *args)
     for (Option o = 0; o < OPT_COUNT; o++) {
         const char *const *words = option_words(args, o);
 
-        if (!option_takes_value(o))
+        if (!option_takes_word(o))
             continue;
         text_add(t, "    %s) echo \"", option_spelled(t->arena, o));
         if (words)

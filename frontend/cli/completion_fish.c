@@ -29,7 +29,7 @@ add_option(Text *t, const Args *args, const char *verb, Option o)
     text_add(t, " -l %s", option_spelled(t->arena, o) + 2);
     if (o == OPT_output)
         text_add(t, " -s o");
-    if (option_takes_value(o))
+    if (option_takes_word(o))
         text_add(t, option_names_file(o) ? " -r -F" : " -x");
     if (words) {
         text_add(t, " -a '");

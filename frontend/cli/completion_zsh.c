@@ -23,7 +23,7 @@ add_value(Text *t, const Args *args, Option o)
 static void
 add_option(Text *t, const Args *args, Option o)
 {
-    bool value = option_takes_value(o);
+    bool value = option_takes_word(o);
 
     text_add(t, " \\\n            '%s%s%s[", option_repeats(o) ? "*" : "",
              option_spelled(t->arena, o), value ? "=" : "");

@@ -127,18 +127,19 @@ one_text(const Reading *r, const Setting *s)
 static bool
 fits(const Reading *r, const Setting *s, Option o)
 {
-    if (!option_takes_value(o) && (s->list || s->value[0].kind != CK_FLAG))
-        complain(here(r, s), E(E0122) "%s: true or false is expected", s->key);
-    else if (!option_takes_value(o))
+    bool takes = option_takes_value(o);
+
+    if (!s->list && s->value[0].kind == CK_FLAG && !option_takes_word(o))
         return true;
-    else if (!option_repeats(o))
+    if (takes && !option_repeats(o))
         return one_text(r, s);
-    for (size_t i = 0; i < vec_len(s->value); i++)
-        if (s->value[i].kind == CK_FLAG && option_takes_value(o)) {
-            complain(here(r, s), E(E0122) "%s: texts are expected", s->key);
-            return false;
-        }
-    return option_takes_value(o);
+    for (size_t i = 0; i < vec_len(s->value) && takes; i++)
+        takes = s->value[i].kind != CK_FLAG;
+    if (!takes)
+        complain(here(r, s), E(E0122) "%s: %s expected", s->key,
+                 option_takes_value(o) ? "texts or numbers are"
+                                       : "true or false is");
+    return takes;
 }
 
 static bool

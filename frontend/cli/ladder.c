@@ -3,34 +3,96 @@
    and in seconds is no rung. */
 #include "frontend/cli/ladder.h"
 
+#include "codegen/workers.h"
+
 #include <stdlib.h>
+#include <string.h>
 
 /* Bisection ends at 1/FINE of what is above weights and state. */
 enum { FINE = 64, TRIES = 12, RUNGS = 8 };
 
-static Trial *
-try_budget(Ladder *l, int64_t budget)
-{
-    Trial *t = trial_plan(l->of, budget);
+/* ---- plans, made in children side by side ------------------------------ */
 
-    if (!t->good) {
-        if (budget > l->refused && !l->least_budget)
-            l->refused = budget;
-        return t;
+typedef struct Jobs {
+    const Trials *of;
+    const int64_t *budget;
+    bool page;
+} Jobs;
+
+/* The figures, then the data of the page. */
+static void
+plan_job(void *context, int job, Text *result)
+{
+    const Jobs *j = context;
+    Trial *r = trial_plan(j->of, j->budget[job]);
+
+    text_add_n(result, (const char *)r, sizeof *r);
+    if (j->page && r->good)
+        report_page(result, r->m, machine_of(j->of->args), NULL);
+    trial_free(r);
+}
+
+static Trial *
+take_result(const Ladder *l, const Text *result)
+{
+    Arena *a = l->of->args->arena;
+    Trial *r = NEW(a, Trial);
+
+    ASSERT(result->len >= sizeof *r);
+    memcpy(r, result->s, sizeof *r);
+    r->arena = NULL; /* these were the child's */
+    r->m = NULL;
+    r->why = NULL;
+    if (l->page && r->good) {
+        Text page = text_new(a);
+
+        text_add_n(&page, result->s + sizeof *r, result->len - sizeof *r);
+        r->page = (int)vec_len(l->page->plan);
+        vec_push(a, l->page->plan, page);
     }
-    vec_push(l->of->args->arena, l->plan, t);
-    if (l->page)
-        t->page = page_add(l->page, t->m, machine_of(l->of->args), NULL);
-    trial_free(t);
-    return t;
+    return r;
 }
 
 static void
-lower(Ladder *l, Trial *t)
+note_result(Ladder *l, Trial *r)
 {
-    if (t->good && t->peak < l->least->peak)
-        l->least = t;
+    if (!r->good) {
+        if (r->budget > l->refused && !l->least_budget)
+            l->refused = r->budget;
+        return;
+    }
+    vec_push(l->of->args->arena, l->plan, r);
+    if (!l->least || r->peak < l->least->peak)
+        l->least = r;
 }
+
+static void
+try_budgets(Ladder *l, const int64_t *budget, int count, Trial **made)
+{
+    Arena *a = l->of->args->arena;
+    Jobs jobs = {l->of, budget, l->page != NULL};
+    const char **what = NEWN(a, const char *, count);
+    Text *result = NEWN(a, Text, count);
+
+    for (int i = 0; i < count; i++)
+        what[i] = "a plan";
+    workers_run(a, count, plan_job, &jobs, what, result);
+    for (int i = 0; i < count; i++) {
+        made[i] = take_result(l, &result[i]);
+        note_result(l, made[i]);
+    }
+}
+
+static Trial *
+try_budget(Ladder *l, int64_t budget)
+{
+    Trial *made;
+
+    try_budgets(l, &budget, 1, &made);
+    return made;
+}
+
+/* ---- the least --------------------------------------------------------- */
 
 /* The least budget is said as the bytes of its plan, if that is a budget that
    is met as well. */
@@ -39,33 +101,31 @@ settle(Ladder *l)
 {
     Trial *t = l->least;
 
-    if (t->budget && t->peak < t->budget)
-        t = try_budget(l, t->peak);
-    if (t->good)
-        l->least = t;
-    l->least_budget = l->least->budget ? l->least->budget : l->least->peak;
+    if (t->budget && t->peak < t->budget) {
+        Trial *again = try_budget(l, t->peak);
+
+        t = again->good ? again : t;
+    }
+    l->least = t;
+    l->least_budget = t->budget ? t->budget : t->peak;
 }
 
 Ladder
 ladder_new(const Trials *of, Page *page)
 {
-    Ladder l = {.of = of, .page = page};
-    int64_t fine;
-    Trial *t;
+    Ladder l = {.of = of, .page = page, .refused = of->stores};
+    const int64_t first[] = {0, of->stores + 1};
+    Trial *made[2];
+    int64_t fine, hint;
 
-    l.all = l.least = try_budget(&l, 0);
-    l.refused = l.all->stores;
+    try_budgets(&l, first, 2, made);
+    l.all = made[0];
+    hint = made[1]->least;
     fine = (l.all->peak - l.all->stores) / FINE + 1;
-    t = try_budget(&l, l.refused + 1);
-    lower(&l, t);
-    if (t->least > l.refused && t->least < l.least->peak) {
-        lower(&l, try_budget(&l, t->least));
-        if (l.least->peak - fine > l.refused)
-            lower(&l, try_budget(&l, l.least->peak - fine));
-    }
+    if (hint - fine > l.refused && hint < l.least->peak)
+        try_budgets(&l, (const int64_t[]){hint, hint - fine}, 2, made);
     for (int k = 0; k < TRIES && l.least->peak - l.refused > fine; k++)
-        lower(&l, try_budget(&l,
-                             l.refused + (l.least->peak - l.refused) / 2));
+        (void)try_budget(&l, l.refused + (l.least->peak - l.refused) / 2);
     settle(&l);
     return l;
 }
@@ -109,9 +169,12 @@ drop_beaten(Ladder *l)
 void
 ladder_fill(Ladder *l)
 {
-    int64_t from = l->least->peak, to = l->all->peak;
+    int64_t from = l->least->peak, to = l->all->peak, budget[RUNGS];
+    Trial *made[RUNGS];
 
-    for (int k = 1; k < RUNGS && to > from; k++)
-        (void)try_budget(l, from + (int64_t)((double)(to - from) * k / RUNGS));
+    for (int k = 1; k < RUNGS; k++)
+        budget[k] = from + (int64_t)((double)(to - from) * k / RUNGS);
+    if (to > from)
+        try_budgets(l, budget + 1, RUNGS - 1, made);
     drop_beaten(l);
 }

@@ -94,6 +94,12 @@ option_takes_value(Option o)
 }
 
 bool
+option_takes_word(Option o)
+{
+    return option_takes_value(o) && *option_rows[o].argument != '[';
+}
+
+bool
 option_repeats(Option o)
 {
     return strstr(option_rows[o].doc, "repeat") != NULL;

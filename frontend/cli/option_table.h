@@ -25,6 +25,8 @@ Option option_named(const char *verb, const char *name, size_t n);
 /* "--print-after" for OPT_print_after. */
 const char *option_spelled(Arena *a, Option o);
 bool option_takes_value(Option o);
+/* Is the value the next word? Not if it may be left out: --print-changed. */
+bool option_takes_word(Option o);
 bool option_repeats(Option o);
 /* Does it set something by name, as --dim NAME=N does? */
 bool option_by_name(Option o);

@@ -70,7 +70,7 @@ take_option(Args *args, int argc, char **argv, int i)
 
     if (!option_takes_value(o) && value)
         raise_status(ST_USAGE, NOWHERE, E(E0103) "%s takes no value", name);
-    if (option_takes_value(o) && *option_rows[o].argument != '[' && !value) {
+    if (option_takes_word(o) && !value) {
         if (++i >= argc)
             raise_status(ST_USAGE, NOWHERE, E(E0103) "%s wants %s", name,
                          option_rows[o].argument);

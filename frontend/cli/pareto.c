@@ -95,7 +95,8 @@ plan_pareto(const Args *args)
 
     if (memory_given(args))
         raise_status(ST_USAGE, NOWHERE,
-                     "--pareto goes through the budgets: leave --memory out");
+                     E(E0108) "--pareto goes through the budgets: leave "
+                              "--memory out");
     of = trials_new(args, args->operand[0]);
     l = ladder_new(&of, path ? &page : NULL);
     ladder_fill(&l);

@@ -1,5 +1,6 @@
 /* pass_tools: the options by which pipelines are looked into. */
 #include "frontend/cli/commands.h"
+#include "frontend/cli/option_table.h"
 #include "passes/plugin.h"
 
 #include <stdlib.h>
@@ -7,21 +8,23 @@
 
 /* A comma-separated list of passes, or NULL; raised if one is none. */
 static const char *
-passes_option(const Args *args, Option which, const char *name,
-              const struct PassRow *plugged)
+passes_option(const Args *args, Option which, const struct PassRow *plugged)
 {
+    Arena *a = args->arena;
     const char *list = option(args, which, NULL);
 
     for (const char *s = list; s; s = strchr(s, ',')) {
-        size_t n;
+        Text word = text_new(a);
 
         s += *s == ',';
-        n = strcspn(s, ",");
-        if (!(n == 3 && strncmp(s, "all", 3) == 0) &&
-            !pipeline_has_pass(plugged, s, n))
+        text_add_n(&word, s, strcspn(s, ","));
+        if (strcmp(text_str(&word), "all") != 0 &&
+            !pipeline_has_pass(plugged, word.s, word.len))
             raise_status(ST_USAGE, NOWHERE,
-                         "--%s %s: there is no '%.*s'; see snug help passes",
-                         name, list, (int)n, s);
+                         E(E0105) "%s %s: there is no pass '%s'%s",
+                         option_spelled(a, which), list, word.s,
+                         did_you_mean(a, "\n", word.s,
+                                      option_words(args, which)));
     }
     return list;
 }
@@ -62,10 +65,8 @@ pass_tools(const Args *args, PipelineOptions *o)
         plugin_load(args->arena, &o->plugged, plugin[i]);
         add_note(&notes, "plugin", plugin[i]);
     }
-    o->print_before =
-        passes_option(args, OPT_print_before, "print-before", o->plugged);
-    o->print_after =
-        passes_option(args, OPT_print_after, "print-after", o->plugged);
+    o->print_before = passes_option(args, OPT_print_before, o->plugged);
+    o->print_after = passes_option(args, OPT_print_after, o->plugged);
     o->print_changed = option(args, OPT_print_changed, NULL);
     if (o->print_changed && *o->print_changed &&
         strcmp(o->print_changed, "diff") != 0)

@@ -209,7 +209,8 @@ reduce_file(const Args *args)
     before = all_nodes(&r);
     if (!interesting(&r, r.best))
         raise_at((Loc){.file = path},
-                 "is not of interest itself: '%s' does not end with status 0",
+                 E(E0604) "is not of interest itself: '%s' does not end with "
+                          "status 0",
                  option(args, OPT_reduce, ""));
     reduce(&r);
     fprintf(stderr, "%zu nodes of %zu are left, %d graphs were tried\n",

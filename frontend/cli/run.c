@@ -1,6 +1,7 @@
 /* run: the options that every verb with a pipeline shares. */
 #include "codegen/emit.h"
 #include "frontend/cli/commands.h"
+#include "frontend/cli/method.h"
 #include "ir/check.h"
 
 #include <stdio.h>
@@ -37,6 +38,8 @@ pass_settings(const Args *args)
     const char *rewrites = option(args, OPT_rules, NULL);
     Text hyper = text_new(args->arena), t;
 
+    for (size_t i = 0; i < vec_len(args->given[OPT_method]); i++)
+        method_settings(args->arena, args->given[OPT_method][i], &set);
     for (size_t i = 0; i < vec_len(args->given[OPT_set]); i++) {
         const char *s = args->given[OPT_set][i], *equals = strchr(s, '=');
 
@@ -73,14 +76,6 @@ pass_settings(const Args *args)
 }
 
 static void
-not_available(const Args *args, Option o, const char *name)
-{
-    if (option_on(args, o))
-        raise_status(ST_USAGE, NOWHERE, E(E0109) "--%s is not available yet",
-                     name);
-}
-
-static void
 read_log(const Args *args)
 {
     const char *log = option(args, OPT_log, NULL);
@@ -96,7 +91,6 @@ run_passes(const Args *args, Module *m, const char *otherwise)
     PipelineOptions o = {.machine = machine_of(args)};
     const char *memory = option(args, OPT_memory, NULL);
 
-    not_available(args, OPT_method, "method");
     if (memory && (!parse_bytes(memory, &o.budget) || o.budget <= 0))
         raise_status(
             ST_USAGE, NOWHERE,

@@ -78,8 +78,8 @@ memory_given(const Args *args)
 
     if (memory && (!parse_bytes(memory, &bytes) || bytes <= 0))
         raise_status(ST_USAGE, NOWHERE,
-                     "--memory %s: a size of at least 1 byte expected, as in "
-                     "64MiB, 1.5G or 1000000",
+                     E(E0106) "--memory %s: a size of at least 1 byte "
+                              "expected, as in 64MiB, 1.5G or 1000000",
                      memory);
     return bytes;
 }
@@ -162,8 +162,8 @@ trials_new(const Args *args, const char *path)
     t.loaded = m->stage;
     if (m->stage == ST_PLACED)
         raise_status(ST_USAGE, (Loc){.file = path},
-                     "is a plan already: its budget is decided\ngive the "
-                     "model that it was made of");
+                     E(E0403) "is a plan already: its budget is decided\n"
+                              "give the model that it was made of");
     t.passes = passes_of(args, m);
     behind = find_pass(t.passes, first, strlen(first));
     t.split = behind != NULL;
@@ -213,8 +213,8 @@ make_plan(const Trials *t, Trial *r)
     run_passes(&args, r->m, t->passes);
     if (r->m->stage != ST_PLACED)
         raise_status(ST_USAGE, NOWHERE,
-                     "the passes end before a plan is made: let them end with "
-                     "...,place");
+                     E(E0403) "the passes end before a plan is made: let them "
+                              "end with ...,place");
     require_good_plan(&args, r->m);
     take_figures(r, machine_of(&args));
 }
@@ -248,12 +248,14 @@ trial_plan(const Trials *t, int64_t budget)
         guard_leave(&guard);
         return r;
     }
+    if (guard.status != ST_NO_FIT) {
+        trial_free(r);
+        raise_again(&guard, NULL);
+    }
     r->why = problem_words(a, &guard);
     if (r->m)
         r->least = meta_number(r->m, "least");
     trial_free(r);
-    if (guard.status != ST_NO_FIT)
-        raise_status(guard.status, NOWHERE, "%s", r->why);
     return r;
 }
 

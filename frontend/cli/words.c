@@ -24,8 +24,9 @@ static const char *const precisions[] = {"f32", "bf16", NULL};
 static const char *const kinds[] = {"exe",  "lib", "so",   "obj", "asm",
                                     "llvm", "ptx", "plan", "ir",  NULL};
 static const char *const logs[] = {"contract", "fuse",      "kernels",
-                                   "place",    "recompute", "rewrite",
-                                   "schedule", "all",       NULL};
+                                   "place",    "plugin",    "recompute",
+                                   "rewrite",  "schedule",  "all",
+                                   NULL};
 
 static const char **
 joined(Arena *a, const char *const *first, const char *const *second)
@@ -64,7 +65,8 @@ option_words(const Args *args, Option o)
     case OPT_optimizer: return rules(args->arena);
     case OPT_passes: return joined(args->arena, presets, passes);
     case OPT_precision: return precisions;
-    case OPT_print_after: return joined(args->arena, passes, all);
+    case OPT_print_after:
+    case OPT_print_before: return joined(args->arena, passes, all);
     case OPT_stop_after: return passes;
     case OPT_target: return target_names();
     default: return NULL;
@@ -106,7 +108,7 @@ refuse_word(const Args *args, Option o, const char *word)
 static bool
 takes_several(Option o)
 {
-    return o == OPT_log || o == OPT_print_after;
+    return o == OPT_log;
 }
 
 void

@@ -304,8 +304,8 @@ unpacked(Builder *b, ValueId x, int pack, const Type *t)
     ValueId in[2] = {build_broadcast(b, x, 2, dim, "code.rows"),
                      build_iota(b, column, 0, "code.place")};
 
-    x = build_formula(b, "f32(where(b==0,band(i32(a),15),shr(i32(a),4)))", 2, in,
-                      DT_F32, "code.part");
+    x = build_formula(b, "f32(where(b==0,band(i32(a),15),shr(i32(a),4)))", 2,
+                      in, DT_F32, "code.part");
     return seen_as(b, x, t, "code.part");
 }
 

@@ -13,7 +13,7 @@ enum { MOST = 64, GROUP_MOST = 1 << 20 };
 static const CodecRow rows[] = {
 #define CODEC(name, type, pack, p, q, levels, value, decoded, doc) \
     {#name, DT_##type, pack, p, q, levels, value, decoded, doc},
-#include "passes/memory/codec.def"
+#include "passes/codec.def"
 #undef CODEC
 };
 

@@ -158,11 +158,12 @@ fit_entry(PassRun *r, Entry *e)
     for (int k = 0; k < ROUNDS; k++) {
         bool fits = recompute_fit(r->scratch, c, goal, b);
         int64_t bytes = placed_bytes(r, e->g, e->of, c);
+        int64_t peak = course_peak(r->scratch, c);
 
         log_line("recompute",
                  "%s: goal %" PRId64 " peak %" PRId64 " placed %" PRId64
                  " again %d, %.9f s",
-                 e->g->name, goal, course_peak(r->scratch, c), bytes,
+                 e->g->name, goal, peak, bytes,
                  c->length - first, course_seconds(r->scratch, c));
         if (bytes < e->least)
             e->least = bytes;
@@ -174,7 +175,7 @@ fit_entry(PassRun *r, Entry *e)
         }
         if (!fits)
             return false;
-        goal -= bytes - r->budget;
+        goal = (peak < goal ? peak : goal) - (bytes - r->budget);
     }
     return false;
 }

@@ -265,6 +265,7 @@ try_gap(Search *s, const Gap *gap, double before, Change *best)
         double gain, seconds;
 
         course_copy(s->trial, s->now);
+        s->work += s->now->length;
         s->price = price * factor[i];
         if (!search_drop(s, s->trial, gap->item, gap->before))
             continue;

@@ -17,6 +17,7 @@ typedef struct Search {
     int *made;       /* first version -> the version made for it, if marked */
     int *made_mark;
     int question, order_index;
+    int64_t work; /* runs looked at so far */
     int held; /* first version that is not dropped; -1: none */
 } Search;
 

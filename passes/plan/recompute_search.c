@@ -12,6 +12,9 @@
 
 /* Bounds begun with; exchanges tried, and steps in each. */
 enum { BELOW_MOST = 8, BELOW_SHARE = 24 };
+/* Runs looked at before nothing new is begun; as much again for exchanges. */
+static const int64_t work_most = 20000000;
+
 enum { BOUNDS_MOST = 3, TRIES_MOST = 200, EXCHANGE_MOST = 40 };
 
 /* ---- beginning with what the bound keeps --------------------------------- */
@@ -211,7 +214,9 @@ exchange(Search *s, Found *f)
         Again *again = find_again(s, f->course);
 
         better = false;
-        for (size_t i = 0; i < vec_len(again) && tried < TRIES_MOST; i++) {
+        for (size_t i = 0; i < vec_len(again) && tried < TRIES_MOST &&
+                           s->work < 2 * work_most;
+             i++) {
             tried++;
             better |= try_without(s, again[i].base, f);
         }
@@ -222,31 +227,46 @@ exchange(Search *s, Found *f)
 
 /* ---- all together -------------------------------------------------------- */
 
+/* What is tried first is tried in any case; the rest while there is work left.
+   A course that is begun is only tightened. */
+static void
+try_all(Search *s, const Course *c, const TimeBound *b, Found *f)
+{
+    static const int slices[] = {1, 16, 4, 64};
+    bool begun = c->runs > c->of->runs;
+    size_t bounds = begun                 ? 0
+                    : vec_len(b) < BOUNDS_MOST ? vec_len(b)
+                                          : BOUNDS_MOST;
+
+    try_descent(s, c, 1, NULL, f);
+    for (size_t i = 0; i < bounds && (i == 0 || s->work < work_most); i++)
+        try_descent(s, c, 1, &b[i], f);
+    for (int k = 1; !begun && k <= BELOW_MOST && s->work < work_most &&
+                    f->profile->peak <= f->goal;
+         k++) {
+        int64_t below = k * ((f->goal - c->of->stores) / BELOW_SHARE);
+
+        if (b)
+            try_below(s, c, below, &b[0], f);
+        if (s->work < work_most)
+            try_below(s, c, below, NULL, f);
+    }
+    for (int i = 1; i < (begun ? 2 : 4) && s->work < work_most; i++)
+        try_descent(s, c, slices[i], NULL, f);
+    for (size_t i = 0; i < bounds && s->work < work_most; i++)
+        try_descent(s, c, 16, &b[i], f);
+    exchange(s, f);
+}
+
 static bool
 descend_all(Arena *a, Course *c, int64_t goal, const TimeBound *b)
 {
-    static const int slices[] = {1, 16, 4, 64};
-    bool begun = c->runs > c->of->runs; /* what was found is only tightened */
     Search s = search_new(a, c->of);
     Found f = {course_new(a, c->of), profile_new(a, c), goal};
 
     course_copy(f.course, c);
     profile_find(s.scratch, c, f.profile);
-    for (int i = 0; i < (begun ? 2 : 4); i++)
-        try_descent(&s, c, slices[i], NULL, &f);
-    for (size_t i = 0; !begun && i < vec_len(b) && i < BOUNDS_MOST; i++) {
-        try_descent(&s, c, 1, &b[i], &f);
-        try_descent(&s, c, 16, &b[i], &f);
-    }
-    begun |= f.profile->peak > goal;
-    for (int k = 1; !begun && k <= BELOW_MOST; k++) {
-        int64_t below = k * ((f.profile->peak - c->of->stores) / BELOW_SHARE);
-
-        try_below(&s, c, below, NULL, &f);
-        if (b)
-            try_below(&s, c, below, &b[0], &f);
-    }
-    exchange(&s, &f);
+    try_all(&s, c, b, &f);
     course_copy(c, f.course);
     search_free(&s);
     return f.profile->peak <= goal;

@@ -15,7 +15,7 @@
 __extension__ typedef __int128 Wide;
 
 /* Multipliers are in picoseconds / SCALE. */
-enum { SCALE = 4096, MOMENTS = 12 };
+enum { SCALE = 4096, MOMENTS = 12, MANY_RUNS = 1024 };
 
 static const double multiplier_most = 1e18;
 
@@ -354,7 +354,8 @@ bound_at(Arena *a, const CourseOf *of, const Moment *m, TimeBound *b)
 TimeBound *
 time_bounds(Arena *a, const CourseOf *of, int64_t budget)
 {
-    Moment *m = moments_choose(a, of, budget, MOMENTS);
+    size_t most = of->runs < MANY_RUNS ? MOMENTS : MOMENTS / 4;
+    Moment *m = moments_choose(a, of, budget, most);
     TimeBound *list = NULL;
 
     for (size_t i = 0; i < vec_len(m); i++) {

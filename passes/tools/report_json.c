@@ -99,6 +99,7 @@ report_json(Text *t, Module *m, const Machine *machine)
                      ? strtod(peak, NULL) / strtod(bound, NULL) - 1
                      : 0;
     const char *order = module_get(m, "order");
+    const char *codec = module_get(m, "codec");
     Graph *train = module_entry(m, "train");
     Repeats again = repeats_of(main_entry(m), machine);
     const char *comma = "";
@@ -111,6 +112,8 @@ report_json(Text *t, Module *m, const Machine *machine)
     add_number(t, m, "bound");
     text_add(t, "\"gap\": %.17g, \"order\": ", gap);
     text_add_json(t, order ? order : "");
+    text_add(t, ", \"codec\": ");
+    text_add_json(t, codec ? codec : "");
     text_add(t, ", \"seconds_predicted\": %.9g, \"seconds_again\": %.9g, "
                 "\"seconds_again_bound\": %.9g,\n \"spaces\": [",
              train ? cost_entry(train, machine).many : 0.0, again.again,

@@ -117,6 +117,7 @@ report_page(Text *t, Module *m, const Machine *machine, const char *label)
     add_text(t, "optimizer", module_get(m, "optimizer"));
     add_text(t, "target", machine->name);
     add_text(t, "order", module_get(m, "order"));
+    add_text(t, "codec", module_get(m, "codec"));
     add_number(t, m, "budget");
     add_number(t, m, "peak");
     add_number(t, m, "bound");

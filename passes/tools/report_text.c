@@ -187,6 +187,7 @@ add_totals(Text *t, Module *m, const Graph *g, const Machine *machine)
     int64_t peak = meta_number(m, "peak"), bound = meta_number(m, "bound");
     int64_t budget = meta_number(m, "budget");
     const char *order = module_get(m, "order");
+    const char *codec = module_get(m, "codec");
     Repeats again = repeats_of(g, machine);
 
     text_add(t, "\npeak   %12s  %" PRId64 " bytes\n",
@@ -202,6 +203,8 @@ add_totals(Text *t, Module *m, const Graph *g, const Machine *machine)
         text_add(t, "       no schedule in this budget adds less than %.2f %%, "
                     "proven\n",
                  100 * again.least / again.once);
+    if (codec)
+        text_add(t, "codec  %s\n", fitted(t->arena, codec, 70));
     if (budget)
         text_add(t, "budget %12s  %" PRId64 " bytes\n",
                  format_bytes(t->arena, budget), budget);

@@ -35,6 +35,8 @@ config "of another verb" 0 "^snug 1 stage=placed" '[plan]\nmemory = "100KiB"\n'
 config "the command line wins" 0 "^snug 1 stage=placed" 'memory = "100KiB"\n' compile mlp.onnx --emit plan -o - --memory 1GiB
 config "a flag" 0 "gap" 'json = true\n' plan mlp.onnx
 config "a flag that is off" 0 "^peak\|peak  " '[plan]\njson = false\n' plan mlp.onnx
+config "a value that may be left out" 0 "^snug 1" 'print-changed = true\n' opt --passes=fold mlp.onnx -o -
+config "or given" 0 "^snug 1" 'print-changed = "diff"\n' opt --passes=fold mlp.onnx -o -
 config "a list" 0 "lr=0.5" 'set = [\n  "lr=0.5", # first\n  "wd=0.25",\n]\n' compile mlp.onnx --emit plan -o - -v
 config "names of a section" 0 "wd=0.25" '[compile.set]\nwd = 0.25\n' compile mlp.onnx --emit plan -o - -v
 config "each name by itself" 0 "says --set wd=0.25" '[compile]\nset = ["lr=0.5", "wd=0.25"]\n' compile mlp.onnx --emit plan -o - -v --set lr=2
@@ -51,7 +53,7 @@ config "no end of a text" 1 "not closed by" 'memory = "64MiB\n'
 config "no end of a list" 1 "not closed by \]" 'set = ["a=1",\n'
 config "an unknown escape" 1 "behind a backslash" 'memory = "a\\q"\n'
 config "two on a line" 1 "nothing more" 'memory = "1G" loss = "mse"\n'
-config "a text for a flag" 1 "true or false" 'no-cache = "yes"\n'
+config "a text for a flag" 1 "true or false is expected" 'no-cache = "yes"\n'
 config "a flag for a text" 1 "one text or number" 'memory = true\n'
 config "a list for a text" 1 "one text or number" 'memory = ["1G"]\n'
 config "twice" 1 "E0122: no-cache is set in line 1 already" 'no_cache = true\nno-cache = true\n'
@@ -136,6 +138,11 @@ ok "explain: each page has cause, example and remedy within 80 columns"
 sed -n 's/^\(E[0-9]\{4\}\)  .*/\1/p' codes | sort >listed
 [ -s named ] && [ -z "$(comm -23 named listed)" ] &&
     ok "codes: each that is named is listed" || bad "codes: $(comm -23 named listed)"
+(cd "$root" && grep -rhoE '\bE\(E[0-9]{4}|ERROR_E[0-9]{4}' --include='*.c' \
+    ir passes codegen frontend
+grep -E '^RAISED' "$root/ir/base/error.def") | grep -oE 'E[0-9]{4}' | sort -u >used
+[ -z "$(comm -13 used listed)" ] && ok "codes: each that is listed is used" ||
+    bad "codes: nothing has $(comm -13 used listed)"
 (cd "$root" && grep -rlE '\b(complain|raise_at|raise_status)\(' --include='*.c' \
     ir passes codegen frontend) | sort >raising
 sed -n 's/^RAISED("\([^"]*\)".*/\1/p' "$root/ir/base/error.def" >prefixes
@@ -144,6 +151,10 @@ awk 'NR == FNR { if ($0 != "") prefix[$0]; next }
     prefixes raising | grep -v '^ir/base/arena.c\|^ir/base/diag.c' >without
 [ -s raising ] && [ ! -s without ] && ok "codes: each file that raises has a row" ||
     bad "codes: no row for $(cat without)"
+for topic in $(cd "$root" && grep -rhoE 'log_(line|on)\("[a-z]+"' --include='*.c' \
+    ir passes codegen frontend | sed 's/.*"\(.*\)"/\1/' | sort -u); do
+    "$quick" plan mlp.onnx --log "$topic" >/dev/null 2>told || bad "--log $topic: $(cat told)"
+done
 refuse "code: the form of a message" 1 "^absent.onnx: error E0201: cannot be read" "$snug" plan absent.onnx
 refuse "code: without a file" 2 "^snug: error E0101: there is no verb" "$snug" complie
 refuse "code: a hint" 1 "^hint: --dim batch=64" "$snug" plan dynamic.onnx
@@ -265,6 +276,19 @@ for shell in zsh fish; do
         echo "not run: $shell is not there"
     fi
 done
+
+if command -v fish >/dev/null; then
+    "$quick" completion fish >snug.fish
+    check "completion: fish finds the words of an option" sh -c \
+        'fish --no-config -c "source snug.fish
+        complete -C \"snug compile --emit p\"" | grep -q "^ptx"'
+fi
+if command -v zsh >/dev/null; then
+    "$quick" completion zsh >snug.zsh
+    check "completion: zsh takes it" sh -c 'zsh -f -c "autoload -Uz compinit
+        compinit -D -u; source ./snug.zsh; echo \$_comps[snug]" |
+        grep -qx _snug'
+fi
 
 # ---- exit statuses: each verb
 status() { # WANTED COMMAND...

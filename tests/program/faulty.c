@@ -102,12 +102,28 @@ adds_nonsense(SnugRun *r, const SnugApi *api)
     return (int)api->add(r, api->entry(r, 0), 0, "f %y = frobnicate %x : f32");
 }
 
+/* Says nothing, but the module computes something else. */
+static int
+wrong(SnugRun *r, const SnugApi *api)
+{
+    SnugGraph *g = api->entry(r, 0);
+
+    for (size_t k = 0; k < api->nodes(g); k++) {
+        SnugNode n = api->node(g, k);
+
+        if (has_op(api, g, n, "neg"))
+            api->replace(g, api->result(g, n, 0), api->operand(g, n, 0));
+    }
+    return 0;
+}
+
 static const SnugPass passes[] = {
     {NAME, "any", "same", "", "fails on relu before tanh", planted},
     {"signalled", "any", "same", "", "reads nowhere", signalled},
     {"invalid", "any", "same", "", "leaves a cycle", invalid},
     {"index-out", "any", "same", "", "one node too many", index_out},
     {"read-dropped", "any", "same", "", "drops what is read", read_dropped},
+    {"wrong", "any", "same", "", "loses a sign", wrong},
     {"refuses", "model", "same", "", "complains of a node", refuses},
     {"adds", "any", "same", "how:text=", "adds a node", adds},
     {"adds-nonsense", "any", "same", "", "adds what is no node",

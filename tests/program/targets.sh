@@ -76,6 +76,7 @@ for target in $levels; do
 done
 for target in $levels; do
     kernels "$target" kernel_test 'maps/*'
+    kernels "$target" contract_whole_test 'contract_whole/split'
 done
 
 # ---- other architectures
@@ -95,6 +96,7 @@ for target in aarch64 riscv64; do
     fi
     compare $target qemu-$target -L "/usr/$tools"
     kernels $target kernel_test 'maps/every_row_f32'
+    kernels $target contract_whole_test 'contract_whole/split'
     for archive in "$SNUG_CACHE"/runtime-$target-*/libsnug_rt.a; do
         rm "$archive"
     done

@@ -1,5 +1,5 @@
 /* The page of a plan: charts and tables from the data in #data.
-   plan: {model, label, loss, optimizer, target, budget, peak, bound, time_bound, order, spaces: [[name, bytes, align]], entries}
+   plan: {model, label, loss, optimizer, target, budget, peak, bound, time_bound, order, codec, spaces: [[name, bytes, align]], entries}
    entry: {name, nodes: [[title, kind, phase, seconds]], buffers: [[name, type, owner, space, offset, bytes, first, last, over, node, decision]]}
    first and last are positions in the order of nodes, inclusive; over and node are indices, -1 for none; decision: why it is made again, if it is. */
 "use strict";
@@ -120,7 +120,7 @@ class Pane {
     return [make("h1", {textContent: p.label || p.model}),
       make("p", {className: "faint", textContent: [p.loss && "loss " + p.loss, p.optimizer && "optimizer " + p.optimizer, "planned for " + p.target].filter(Boolean).join(", ")}),
       make("dl", {className: "facts"}, ...fact("peak", `${bytes(p.peak)} (${p.peak} bytes)`), ...fact("lower bound", p.bound ? bytes(p.bound) : "not known"), ...fact("gap", gap),
-        ...fact("budget", p.budget ? bytes(p.budget) : "none"), ...fact("order", p.order || "as given"), ...fact("nodes", String(this.entry.nodes.length)),
+        ...fact("budget", p.budget ? bytes(p.budget) : "none"), ...fact("order", p.order || "as given"), ...(p.codec ? fact("codec", p.codec) : []), ...fact("nodes", String(this.entry.nodes.length)),
         ...fact("predicted", seconds(time)), ...this.again(time).flatMap(([k, v]) => fact(k, v)))];
   }
 

@@ -1,0 +1,18 @@
+/* method: --method LINE: a training method as mechanisms with their settings,
+   or the name of such a line (method.def). */
+#ifndef SNUG_METHOD_H
+#define SNUG_METHOD_H
+
+#include "ir/base/arena.h"
+
+/* A line: statements with ; between them, each a mechanism and its words:
+       codec SELECTOR=CODEC ...      `snug help codecs`
+       rule NAME [HYPER=V ...]       the optimizer
+   or the name of a line. Appends settings PASS.OPTION=V for each to the vector
+   `set`; raised with what there is where a mechanism is not known. */
+void method_settings(Arena *a, const char *line, const char ***set);
+
+/* What `snug help methods` prints. */
+void method_list(void);
+
+#endif
