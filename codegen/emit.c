@@ -341,6 +341,19 @@ emit_whole(Emission *e, const char *path)
                  strerror(errno));
 }
 
+/* Kernels store whole cache lines. */
+static void
+check_alignment(const Module *m)
+{
+    for (size_t i = 0; i < vec_len(m->space); i++)
+        if (m->space[i].align < CACHE_LINE)
+            raise_at((Loc){.file = m->file},
+                     "space '%s' is aligned to %lld bytes, but kernels need "
+                     "%d\nleave the places to the pass `place`",
+                     m->space[i].name, (long long)m->space[i].align,
+                     CACHE_LINE);
+}
+
 void
 emit_module(const Module *m, const EmitOptions *o, EmitKind kind,
             const char *path)
@@ -349,6 +362,7 @@ emit_module(const Module *m, const EmitOptions *o, EmitKind kind,
     Emission *e = NEW(a, Emission);
     size_t rows;
 
+    check_alignment(m);
     *e = (Emission){.m = m, .o = o, .kind = kind};
     e->kernels = kernel_table(a, m);
     rows = vec_len(e->kernels.row);

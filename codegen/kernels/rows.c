@@ -312,13 +312,8 @@ map_span(Rows *r, LLVMValueRef from, LLVMValueRef to)
     LLVMBuilderRef b = r->u->b;
     LLVMValueRef rest, some;
     LLVMBasicBlockRef tail, done;
-    int lanes = rows_lanes(r);
 
-    from = map_whole(r, from, to, lanes);
-    if (r->length % lanes == 0)
-        return;
-    if (lanes > LANES)
-        from = map_whole(r, from, to, LANES);
+    from = map_whole(r, from, to, LANES);
     if (r->length % LANES == 0)
         return;
     tail = block_new(r->u, "tail");

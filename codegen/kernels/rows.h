@@ -118,7 +118,6 @@ void rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead);
 int64_t rows_size(const Rows *r, AxisPart part);
 
 /* rows_value.c: values at a point */
-int rows_lanes(const Rows *r); /* of a map at once */
 LLVMValueRef rows_value(Rows *r, int step, const At *at);
 void rows_make_invariant(Rows *r, int stage); /* what does not vary */
 void rows_store_outputs(Rows *r, const At *at, bool varying);

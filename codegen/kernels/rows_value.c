@@ -108,24 +108,3 @@ rows_store_outputs(Rows *r, const At *at, bool varying)
         if (v[i])
             rows_store(r, &r->port[r->out[i].port], v[i], at);
 }
-
-/* Long formulas are emitted on two vectors at once: the one computes while the
-   other waits for its operands. Wide elements are in two registers already. */
-int
-rows_lanes(const Rows *r)
-{
-    enum { LONG = 24 };
-    size_t nodes = 0, wide = 0;
-
-    for (size_t i = 0; i < vec_len(r->member); i++) {
-        const Formula *f = r->member[i].typed;
-
-        for (size_t k = 0; f && k < vec_len(f->node); k++, nodes++)
-            wide += dtype_bytes(f->node[k].dtype) > 4;
-    }
-    for (size_t i = 0; i < vec_len(r->port); i++)
-        if (r->port[i].iota || r->port[i].reach == RE_RUNS)
-            return LANES;
-    return nodes < LONG || wide * 4 > nodes || r->u->threads ? LANES
-                                                             : 2 * LANES;
-}
