@@ -230,6 +230,7 @@ class_new(Arena *a, const Graph *g, NodeId n, int64_t class, const Machine *m)
     c->dtype = value_at(c->graph, c->leader->out[0])->type.dtype;
     c->bytes = dtype_bytes(c->dtype);
     read_words(c);
+    c->begins = c->leader->nin > 2;
     read_classes(&r);
     c->start = NEWN(a, int64_t, c->classes);
     read_leader(&r);

@@ -77,6 +77,7 @@ typedef struct Contraction {
     int in_word;   /* terms that dot products take at once, from 32 bits; 0:
                       one by one. contraction_dot.c */
     DType packed;  /* those terms, as they stand in panels */
+    bool begins;   /* the sums begin from a third operand */
     int classes;
     int *class_of; /* ValueId of `graph` -> class, for what maps read */
     int64_t *start; /* where index 0 of all axes stands, a class each */

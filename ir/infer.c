@@ -19,7 +19,8 @@ arity_ok(const Graph *g, NodeId n)
     const OpInfo *info = op_info(node->op);
     int own = own_results(node);
 
-    if (info->inputs >= 0 && node->nin != info->inputs)
+    if (info->inputs >= 0 && (node->nin < info->inputs ||
+                              node->nin > info->inputs + info->optional))
         return REFUSE(g, n, "%s: takes %d operands, not %d", info->name,
                       info->inputs, node->nin);
     if (node->nout != own && node->nout != own + 1)

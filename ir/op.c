@@ -30,21 +30,24 @@ typedef struct Table {
     const char *names[OP_COUNT]; /* NULL-terminated: OP_NONE has none */
 } Table;
 
-/* "x* " -> "x"; says how many there are, -1 for any number. */
+/* "x* " -> "x"; says how many there are, -1 for any number, and how many of
+   "c?" may be there beside them. */
 static const char *
-operands(Arena *a, const char *s, size_t len, int *count)
+operands(Arena *a, const char *s, size_t len, int *count, int *optional)
 {
     Text t = text_new(a);
 
-    *count = 0;
+    *count = *optional = 0;
     for (size_t i = 0; i < len; i += strspn(s + i, " ")) {
         size_t n = strcspn(s + i, " ");
-        bool many;
+        char last;
 
         n = n < len - i ? n : len - i;
-        many = n && s[i + n - 1] == '*';
-        text_add(&t, "%s%.*s", t.len ? " " : "", (int)(n - many), s + i);
-        *count = many ? -1 : *count + 1;
+        last = n ? s[i + n - 1] : 0;
+        text_add(&t, "%s%.*s", t.len ? " " : "",
+                 (int)(n - (last == '*' || last == '?')), s + i);
+        *optional += last == '?';
+        *count = last == '*' ? -1 : *count + (last != '?');
         i += n;
     }
     return text_str(&t);
@@ -72,8 +75,9 @@ signature(Arena *a, OpInfo *o, const char *s)
     const char *results = arrow + 2 + strspn(arrow + 2, " ");
     size_t to_bar = strcspn(results, "|");
 
-    o->input_names = operands(a, s, (size_t)(arrow - s), &o->inputs);
-    o->output_names = operands(a, results, to_bar, &o->outputs);
+    o->output_names = operands(a, results, to_bar, &o->outputs, &o->optional);
+    o->input_names =
+        operands(a, s, (size_t)(arrow - s), &o->inputs, &o->optional);
     attributes(a, o, results + to_bar);
 }
 
@@ -89,8 +93,8 @@ fill(Arena *a, OpInfo *o, const Row *r)
         signature(a, o, r->signature);
         return;
     }
-    o->input_names =
-        operands(a, r->signature, strlen(r->signature), &o->inputs);
+    o->input_names = operands(a, r->signature, strlen(r->signature),
+                              &o->inputs, &o->optional);
     o->output_names = "y";
     o->outputs = 1;
 }

@@ -44,6 +44,7 @@ typedef struct AttrSpec {
 typedef struct OpInfo {
     const char *name, *doc;
     int inputs, outputs; /* -1: any number, at least one */
+    int optional;        /* inputs that may stand behind those */
     const char *input_names, *output_names; /* space separated */
     AttrSpec attr[MAX_ATTRS];
     int attrs;

@@ -324,7 +324,8 @@ counts_fit(const Parser *p, const Draft *d)
                       UINT16_MAX);
         return false;
     }
-    if (info->inputs >= 0 && in != (size_t)info->inputs) {
+    if (info->inputs >= 0 && (in < (size_t)info->inputs ||
+                              in > (size_t)(info->inputs + info->optional))) {
         parse_problem(p, "%s takes %d operands (%s), not %zu", info->name,
                       info->inputs, info->input_names, in);
         return false;

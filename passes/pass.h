@@ -22,6 +22,7 @@ typedef struct PassRun {
     PassOption option[MAX_PASS_OPTIONS];
     int options;
     int64_t budget; /* of the whole pipeline (--memory), 0: none */
+    bool trial;     /* a refusal need not say what would fit */
     const void *plugged; /* of a plugin's pass: its own row; else NULL */
 } PassRun;
 

@@ -149,13 +149,14 @@ tell_seconds(const char *what, double since)
     fprintf(stderr, "%10.3f ms  %s\n", 1e3 * (seconds_now() - since), what);
 }
 
-static void
-run_step(const Pipeline *p, Module *m, const PipelineOptions *o, size_t k)
+void
+pipeline_step(const Pipeline *p, Module *m, const PipelineOptions *o, size_t k)
 {
     PassRun r = {.m = m,
                  .machine = o->machine,
                  .scratch = arena_new(),
-                 .budget = o->budget};
+                 .budget = o->budget,
+                 .trial = o->trial};
     const char *name = p->call[k].row->name;
     const char *before = print_module(r.scratch, m);
     Statistics counts = {0};
@@ -190,7 +191,7 @@ within_limit(const Pipeline *p, const PipelineOptions *o, size_t k)
 }
 
 static void
-run_calls(const Pipeline *p, Module *m, const PipelineOptions *o)
+run_calls(Pipeline *p, Module *m, const PipelineOptions *o)
 {
     const char *stop = o->stop_after;
     bool stopped = false;
@@ -201,7 +202,8 @@ run_calls(const Pipeline *p, Module *m, const PipelineOptions *o)
     for (size_t k = 0; k < vec_len(p->call) && !stopped; k++) {
         if (!within_limit(p, o, k))
             continue;
-        run_step(p, m, o, k);
+        choose_parts(p, m, o, k);
+        pipeline_step(p, m, o, k);
         stopped = stop && strcmp(stop, p->call[k].row->name) == 0;
     }
 }

@@ -14,6 +14,7 @@ typedef struct PipelineOptions {
     const char *print_changed; /* "": whole, "diff": as a diff; NULL: not */
     const char *stop_after;  /* a pass; NULL: run all */
     bool time_passes, no_verify_each;
+    bool trial;              /* only to see whether it fits */
     bool statistics;         /* a line a pass: nodes, values, live bytes */
     bool print_pipeline;     /* the passes with their options, before them */
     bool bisect;             /* run the first bisect_limit passes only, and */

@@ -42,6 +42,15 @@ void pipeline_set(Pipeline *p, const char *set);
 /* The calls from `from` on as text that reads back. */
 void pipeline_print(Text *t, const Call *call, size_t from);
 
+/* pipeline.c: runs call k, with all that is told of it. */
+void pipeline_step(const Pipeline *p, Module *m, const PipelineOptions *o,
+                   size_t k);
+
+/* pipeline_choice.c: where call k is `chunk` and leaves the number of parts
+   open under a budget, sets it. */
+void choose_parts(Pipeline *p, const Module *m, const PipelineOptions *o,
+                  size_t k);
+
 /* pipeline_tell.c: what --print-before, -after and -changed ask for. */
 void tell_before(const PipelineOptions *o, const char *pass,
                  const char *before);

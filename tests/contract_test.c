@@ -128,6 +128,79 @@ Test(contract, split)
     arena_free(a);
 }
 
+/* ---- sums that begin from an operand --------------------------------------
+ */
+
+static void
+add_begun(Source *s, const char *dtype, const char *labels, const int *size,
+          bool fused)
+{
+    Arena *a = s->text.arena;
+    Text t[3] = {text_new(a), text_new(a), text_new(a)};
+    const char *b = strchr(labels, ',') + 1, *c = strchr(labels, '>') + 1;
+
+    add_shape(&t[0], dtype, labels, (size_t)(b - labels - 1), size);
+    add_shape(&t[1], dtype, b, (size_t)(c - b - 2), size);
+    add_shape(&t[2], dtype, c, strlen(c), size);
+    add_graph(s,
+              "input %%a : %s\ninput %%b : %s\ninput %%i : %s\n"
+              "f %%c = tanh %%i : %s\n"
+              "f %%y = contract %%a, %%b, %%c labels=\"%s\" split=1 : %s\n"
+              "f %%z = map %%y, %%i \"a*b-1\" : %s\n"
+              "output %%%c\n",
+              text_str(&t[0]), text_str(&t[1]), text_str(&t[2]),
+              text_str(&t[2]), labels, text_str(&t[2]), text_str(&t[2]),
+              fused ? 'z' : 'y');
+}
+
+Test(contract, begun_sums)
+{
+    static const int sizes[][3] = {{1, 1, 1},   {17, 33, 5},  {64, 10, 84},
+                                   {5, 67, 23}, {31, 48, 64}, {3, 0, 2},
+                                   {3, 2, 0},   {130, 101, 401}};
+    Arena *a = arena_new();
+    Source s = source_new(a);
+    int size[26] = {0};
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        set_sizes(size, sizes[i][0], sizes[i][1], sizes[i][2]);
+        for (size_t l = 0; l < sizeof layouts / sizeof *layouts; l++)
+            if (i < 7 || l < 5)
+                add_begun(&s, i == 2 ? "f64" : "f32", layouts[l], size,
+                          (i + l) % 2);
+        check_here(&s, FUSED);
+    }
+    arena_free(a);
+}
+
+/* A sum in pieces, each from the one before, in the same bytes. */
+Test(contract, sums_in_pieces)
+{
+    Arena *a = arena_new();
+    const char *text =
+        "snug 1 stage=train\nmodule \"m\"\ngraph train {\n"
+        "input %a : f32[700,50]\ninput %b : f32[700,33]\n"
+        "f %a1 = slice %a starts=[0,0] steps=[1,1] : f32[40,50]\n"
+        "f %a2 = slice %a starts=[40,0] steps=[1,1] : f32[660,50]\n"
+        "f %b1 = slice %b starts=[0,0] steps=[1,1] : f32[40,33]\n"
+        "f %b2 = slice %b starts=[40,0] steps=[1,1] : f32[660,33]\n"
+        "f %y1 = contract %a1, %b1 labels=\"km,kn->mn\" split=1 : f32[50,33]\n"
+        "f %y2 = contract %a2, %b2, %y1 labels=\"km,kn->mn\" split=1 : "
+        "f32[50,33]\n"
+        "f %y = contract %a, %b labels=\"km,kn->mn\" split=1 : f32[50,33]\n"
+        "f %d = ne %y, %y2 : f32[50,33]\n"
+        "f %loss = reduce %d op=\"sum\" axes=[0,1] : f32[1,1]\n"
+        "output %loss\noutput %y2\noutput %y\n}\n";
+    Compiled c = compiled_new(text, FUSED, "native");
+    const RtEntry *e;
+
+    compiled_check(&c, 0, 1);
+    e = &c.program->entry[0];
+    cr_assert_eq(*(float *)(void *)(c.memory + e->output[0].offset), 0);
+    compiled_free(&c);
+    arena_free(a);
+}
+
 /* ---- epilogues --------------------------------------------------------------
  */
 

@@ -58,6 +58,10 @@ Test(gather, scatter_adds_in_order)
                  LIST(4 + 8, 5 + 9, 0, 0, 0, 1, 2 + 6, 3 + 7));
     check_values(G "f %y = scatter %h, %m op=\"add\" axis=1 : f32[2,3]\n" Y,
                  LIST(2 + 4, 0, 0 + 1 + 3, 7 + 9, 0, 5 + 6 + 8));
+    check_values(G "f %c = map \"50\" : f32[4,2]\n"
+                   "f %y = scatter %g, %i, %c op=\"add\" axis=0 : f32[4,2]\n" Y,
+                 LIST(50 + 4 + 8, 50 + 5 + 9, 50, 50, 50, 51, 50 + 2 + 6,
+                      50 + 3 + 7));
 }
 
 Test(gather, scatter_joins)
@@ -84,6 +88,12 @@ Test(gather, refuses)
                   OF("i64[4]", "scatter %x, %i op=\"add\" axis=0 : f32[9,3]"));
     small_refused("no op 'sub'",
                   OF("i64[2]", "scatter %x, %i op=\"sub\" axis=0 : f32[9,3]"));
+    small_refused("begins from f32[2,3], but the result is f32[9,3]",
+                  OF("i64[2]",
+                     "scatter %x, %i, %x op=\"add\" axis=0 : f32[9,3]"));
+    small_refused("only op=\"add\"",
+                  OF("i64[2]",
+                     "scatter %x, %i, %x op=\"max\" axis=0 : f32[2,3]"));
 }
 
 /* Random indices in [-20, 20] reach out of range on both sides. */
@@ -116,9 +126,12 @@ Test(gather, compiled)
                  "graph g%zu {\ninput %%x : %s\ninput %%i : %s\n"
                  "f %%y = gather %%x, %%i axis=%s : %s\n"
                  "b %%z = scatter %%y, %%i op=\"%s\" axis=%s : %s\n"
-                 "output %%y\noutput %%z\n}\n",
+                 "b %%c = map %%x \"a+1\" : %s\n"
+                 "b %%w = scatter %%y, %%i, %%c op=\"add\" axis=%s : %s\n"
+                 "output %%y\noutput %%z\noutput %%w\n}\n",
                  i, line[i][0], line[i][1], line[i][2], line[i][3],
-                 op[i % 4], line[i][2], line[i][4]);
+                 op[i % 4], line[i][2], line[i][4], line[i][4], line[i][2],
+                 line[i][4]);
     text_add(&t, "graph integers {\ninput %%x : i64[8,5]\n"
                  "input %%i : i64[40]\n"
                  "f %%y = gather %%x, %%i axis=0 : i64[40,5]\n"

@@ -121,23 +121,24 @@ copy_at(Maker *k, LLVMValueRef *at)
     return copy;
 }
 
-/* What follows the sums of a block, where its last terms have been added. */
+/* What comes before the sums of a block, or behind; `when` NULL: always. */
 static void
-emit_block_end(Maker *k, const Tile *t, LLVMValueRef sums, const Spot *row,
-               const Spot *lane, LLVMValueRef *at)
+emit_beside(Maker *k, bool before, LLVMValueRef when, LLVMValueRef sums,
+            const Spot *spot, LLVMValueRef *at)
 {
     Unit *u = k->u;
-    LLVMBasicBlockRef end, after;
+    LLVMBasicBlockRef now, after;
 
-    if (!t->last) {
-        emit_tile_end(k, sums, row, lane, at);
+    if (!when) {
+        (before ? emit_tile_begin : emit_tile_end)(k, sums, &spot[0], &spot[1],
+                                                   at);
         return;
     }
-    end = block_new(u, "end");
+    now = block_new(u, "now");
     after = block_new(u, "after");
-    LLVMBuildCondBr(u->b, t->last, end, after);
-    LLVMPositionBuilderAtEnd(u->b, end);
-    emit_tile_end(k, sums, row, lane, at);
+    LLVMBuildCondBr(u->b, when, now, after);
+    LLVMPositionBuilderAtEnd(u->b, now);
+    emit_beside(k, before, NULL, sums, spot, at);
     LLVMBuildBr(u->b, after);
     LLVMPositionBuilderAtEnd(u->b, after);
 }
@@ -180,10 +181,12 @@ emit_blocks(Maker *k, const Tile *t, Work work, LLVMValueRef from,
     args[5] = to;
     args[6] = truth(u, t->first);
     args[7] = truth(u, t->last);
+    if (work & WORK_SUM && c->begins)
+        emit_beside(k, true, t->first, args[2], spot, at);
     if (work & WORK_SUM)
         call_micro(k, &spot[0], &spot[1], 8, args);
     if (work & WORK_END && !stores_result(c))
-        emit_block_end(k, t, args[2], &spot[0], &spot[1], at);
+        emit_beside(k, false, t->last, args[2], spot, at);
     loop_end(u, &l[1]);
     loop_end(u, &l[0]);
 }

@@ -47,6 +47,21 @@ port_new(Maker *k, LLVMValueRef kernel, ValueId v, int place)
     return p;
 }
 
+/* Of the result's shape: class 0. */
+static Port
+begin_port(Maker *k, LLVMValueRef kernel)
+{
+    const Contraction *c = k->c;
+    Port p = {.value = c->leader->in[2],
+              .dtype = c->dtype,
+              .uniform = all_zero(c, 0),
+              .base = operand_pointer(k, kernel, 2)};
+
+    if (p.uniform)
+        p.scalar = load(k->u, k->element, p.base, (unsigned)c->bytes);
+    return p;
+}
+
 static bool
 read_by_maps(const Contraction *c, ValueId v)
 {
@@ -68,6 +83,8 @@ ports_open(Maker *k, LLVMValueRef kernel)
     int nin = k->n->nin;
 
     k->in = k->out = NULL;
+    if (c->begins)
+        k->begin = begin_port(k, kernel);
     if (!c->group) {
         vec_push(k->u->arena, k->out,
                  port_new(k, kernel, c->leader->out[0], nin));
@@ -223,8 +240,21 @@ typedef struct Run {
     const Axis *axis;
     int lanes;
     bool parts;
+    bool begin; /* sums are put there, not taken */
     LLVMValueRef sums, *at, count;
 } Run;
+
+static void
+store_begin(const Point *p, LLVMValueRef sums)
+{
+    const Contraction *c = p->k->c;
+    LLVMValueRef x = port_load(p, &p->k->begin);
+
+    if (p->count && p->lanes > 1)
+        store_masked(p->k->u, c->dtype, p->lanes, x, sums, p->count);
+    else
+        store(p->k->u, x, sums, (unsigned)c->bytes);
+}
 
 static void
 run_step(Maker *k, const Run *r, LLVMValueRef i, LLVMValueRef count)
@@ -232,11 +262,15 @@ run_step(Maker *k, const Run *r, LLVMValueRef i, LLVMValueRef count)
     Unit *u = k->u;
     int classes = k->c->classes;
     Point p = {.k = k, .axis = r->axis, .lanes = r->lanes, .count = count};
+    LLVMValueRef sums = address(u, r->sums, i, k->c->bytes);
 
     p.at = NEWN(u->arena, LLVMValueRef, classes);
     for (int c = 0; c < classes; c++)
         p.at[c] = offset_add(u, r->at[c], i, r->axis->at[c]);
-    emit_point(&p, load_sum(&p, address(u, r->sums, i, k->c->bytes), r->parts));
+    if (r->begin)
+        store_begin(&p, sums);
+    else
+        emit_point(&p, load_sum(&p, sums, r->parts));
 }
 
 /* Whole vectors, then the rest. */
@@ -318,23 +352,23 @@ emit_levels(Maker *k, const Level *level, int levels, Run r)
     loop_end(u, &l);
 }
 
-/* The tile with lanes and rows exchanged, in `turned`. */
+/* A tile's rows * columns elements with lanes and rows exchanged. */
 static void
-turn_tile(Maker *k, LLVMValueRef sums)
+turn_tile(Maker *k, LLVMValueRef from, LLVMValueRef to, int64_t rows,
+          int64_t columns)
 {
     const Contraction *c = k->c;
     Unit *u = k->u;
-    int64_t width = tile_width(c) * c->bytes;
-    int64_t height = tile_height(c) * c->bytes;
+    int64_t width = columns * c->bytes, height = rows * c->bytes;
     LLVMValueRef i, j, args[4];
     Loop outer, inner;
 
-    i = loop_begin(u, &outer, const_i64(u, 0), const_i64(u, tile_height(c)),
-                   c->lanes, 0, NULL);
-    j = loop_begin(u, &inner, const_i64(u, 0), const_i64(u, tile_width(c)),
-                   c->lanes, 0, NULL);
-    args[0] = address(u, address(u, sums, i, width), j, c->bytes);
-    args[1] = address(u, address(u, k->turned, j, height), i, c->bytes);
+    i = loop_begin(u, &outer, const_i64(u, 0), const_i64(u, rows), c->lanes, 0,
+                   NULL);
+    j = loop_begin(u, &inner, const_i64(u, 0), const_i64(u, columns), c->lanes,
+                   0, NULL);
+    args[0] = address(u, address(u, from, i, width), j, c->bytes);
+    args[1] = address(u, address(u, to, j, height), i, c->bytes);
     args[2] = const_i64(u, width);
     args[3] = const_i64(u, height);
     part_call(k, k->transpose, 4, args);
@@ -355,9 +389,10 @@ side_goes_on(const Contraction *c, const Side *s)
     return true;
 }
 
-void
-emit_tile_end(Maker *k, LLVMValueRef sums, const Spot *row, const Spot *lane,
-              LLVMValueRef *at)
+/* The runs of a register tile; `begin`: into it, else out of it. */
+static void
+emit_runs(Maker *k, LLVMValueRef sums, const Spot *row, const Spot *lane,
+          LLVMValueRef *at, bool begin)
 {
     const Contraction *c = k->c;
     Unit *u = k->u;
@@ -368,6 +403,7 @@ emit_tile_end(Maker *k, LLVMValueRef sums, const Spot *row, const Spot *lane,
     Run r = {.axis = &fast->axis[0],
              .lanes = c->walk == WALK_POINTS ? 1 : c->lanes,
              .sums = turn ? k->turned : sums,
+             .begin = begin,
              .at = at,
              .count = (turn ? row : lane)->count};
     Level level[] = {
@@ -375,11 +411,31 @@ emit_tile_end(Maker *k, LLVMValueRef sums, const Spot *row, const Spot *lane,
         {&slow->axis[0], (turn ? lane : row)->count, high},
         {&fast->axis[1], const_i64(u, fast->outer), fast->inner}};
 
-    if (turn)
-        turn_tile(k, sums);
     if (side_goes_on(c, fast)) {
         level[2].count = const_i64(u, 1);
         r.count = const_i64(u, fast->outer * fast->inner);
     }
     emit_levels(k, level, 3, r);
+}
+
+void
+emit_tile_begin(Maker *k, LLVMValueRef sums, const Spot *row, const Spot *lane,
+                LLVMValueRef *at)
+{
+    const Contraction *c = k->c;
+
+    emit_runs(k, sums, row, lane, at, true);
+    if (c->walk == WALK_ROWS)
+        turn_tile(k, k->turned, sums, tile_width(c), tile_height(c));
+}
+
+void
+emit_tile_end(Maker *k, LLVMValueRef sums, const Spot *row, const Spot *lane,
+              LLVMValueRef *at)
+{
+    const Contraction *c = k->c;
+
+    if (c->walk == WALK_ROWS)
+        turn_tile(k, sums, k->turned, tile_height(c), tile_width(c));
+    emit_runs(k, sums, row, lane, at, false);
 }

@@ -305,6 +305,16 @@ sum_place(const Micro *m, LLVMValueRef sums, int i)
     return at(m, sums, row + m->sum_at[i % m->vectors]);
 }
 
+static void
+take_up_sums(Micro *m, LLVMValueRef sums)
+{
+    const Contraction *c = m->k->c;
+    unsigned align = (unsigned)(c->lanes * c->bytes);
+
+    for (int i = 0; i < m->rows * m->vectors; i++)
+        m->sum[i] = load(m->k->u, m->k->vector, sum_place(m, sums, i), align);
+}
+
 /* Zero, or what stands in sums unless `first`. */
 static void
 begin_sums(Micro *m, LLVMValueRef sums, LLVMValueRef first)
@@ -312,10 +322,13 @@ begin_sums(Micro *m, LLVMValueRef sums, LLVMValueRef first)
     const Contraction *c = m->k->c;
     Unit *u = m->k->u;
     int n = m->rows * m->vectors;
-    unsigned align = (unsigned)(c->lanes * c->bytes);
     LLVMValueRef zero = LLVMConstNull(m->k->vector), old[64];
     LLVMBasicBlockRef from[2], go_on, after;
 
+    if (c->begins) {
+        take_up_sums(m, sums);
+        return;
+    }
     for (int i = 0; i < n; i++)
         m->sum[i] = zero;
     if (!c->outside)
@@ -326,8 +339,9 @@ begin_sums(Micro *m, LLVMValueRef sums, LLVMValueRef first)
     first = LLVMBuildICmp(u->b, LLVMIntNE, first, const_i64(u, 0), "");
     LLVMBuildCondBr(u->b, first, after, go_on);
     LLVMPositionBuilderAtEnd(u->b, go_on);
+    take_up_sums(m, sums);
     for (int i = 0; i < n; i++)
-        old[i] = load(u, m->k->vector, sum_place(m, sums, i), align);
+        old[i] = m->sum[i];
     LLVMBuildBr(u->b, after);
     LLVMPositionBuilderAtEnd(u->b, after);
     for (int i = 0; i < n; i++) {

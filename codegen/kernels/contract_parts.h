@@ -27,6 +27,7 @@ typedef struct Maker {
     LLVMValueRef word_pack[2]; /* of rows, lanes; NULL: in place */
     /* Of the kernel that is being built. */
     Port *in, *out;            /* vectors */
+    Port begin;                /* what the sums begin from, if they do */
     LLVMValueRef scratch;      /* NULL: there is none */
     LLVMValueRef own;          /* the worker's or the tile's share of it */
     LLVMValueRef partial;      /* where sums of one part go; NULL: epilogue */
@@ -53,8 +54,8 @@ bool is_const(LLVMValueRef v, int64_t *x);
 /* void f(ptr rows, ptr lanes, ptr sums, ptr result, i64 from, i64 to, i64
    first, i64 last): adds the terms [from, to) of the blocks' sum to a register
    tile; from zero, unless the sum is walked outside and this is not its first
-   index, then from what stands in sums. They go back there, or to the result if
-   it stores them and this is the last index. */
+   index, or begins from an operand, then from what stands in sums. They go back
+   there, or to the result if it stores them and this is the last index. */
 LLVMValueRef make_micro(Maker *k, bool row_tail, bool lane_tail);
 bool stores_result(const Contraction *c);
 /* Element stride of sum axis i in the lanes' operand or their panel. */
@@ -69,6 +70,9 @@ LLVMValueRef make_image(Maker *k, int operand);
 LLVMValueRef make_transpose(Maker *k);
 
 void ports_open(Maker *k, LLVMValueRef kernel);
+/* What the sums of a register tile begin from, into `sums`. */
+void emit_tile_begin(Maker *k, LLVMValueRef sums, const Spot *row,
+                     const Spot *lane, LLVMValueRef *at);
 /* The epilogue of a register tile; at: offsets of the classes. */
 void emit_tile_end(Maker *k, LLVMValueRef sums, const Spot *row,
                    const Spot *lane, LLVMValueRef *at);

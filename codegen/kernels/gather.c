@@ -13,7 +13,8 @@ gather_kernel(Rows *m, const char *name)
     m->kernel = unit_kernel(m->u, name);
     m->in = kernel_pointer(m->u, m->kernel, 0);
     m->indices = kernel_pointer(m->u, m->kernel, 1);
-    m->out = kernel_pointer(m->u, m->kernel, 2);
+    m->begin = m->operands > 2 ? kernel_pointer(m->u, m->kernel, 2) : NULL;
+    m->out = kernel_pointer(m->u, m->kernel, m->operands);
 }
 
 LLVMValueRef
@@ -115,6 +116,7 @@ lower_gather(Unit *u, const Graph *g, NodeId id, const char *name, Lowered *out)
     const Node *n = &g->node[id];
     const Type *y = &g->value[n->out[0]].type;
     Rows m = {.u = u,
+              .operands = n->nin,
               .r = gather_of(g, id),
               .dtype = y->dtype,
               .index = g->value[n->in[1]].type.dtype};

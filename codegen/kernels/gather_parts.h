@@ -13,7 +13,9 @@ typedef struct Rows {
     Gather r;
     DType dtype, index;
     ScatterOp op;
+    int operands;
     LLVMValueRef kernel, in, indices, out;
+    LLVMValueRef begin; /* what scatter adds to; NULL: the identity */
 } Rows;
 
 /* A kernel on the node's operands and its result. */

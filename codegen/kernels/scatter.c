@@ -57,19 +57,20 @@ join_runs(Rows *m, LLVMValueRef old, LLVMValueRef v)
 
 /* ---- few indices: each owner looks at all -------------------------------- */
 
-/* to[i ...] = from[i ...], joined to what is there; from NULL: the identity.
-   `count` as in load_masked. */
+/* to[i ...] = from[i ...], joined to what is there where joining; from NULL:
+   the identity. `count` as in load_masked. */
 static void
 run_at(Rows *m, LLVMValueRef from, LLVMValueRef to, LLVMValueRef i,
-       LLVMValueRef count)
+       LLVMValueRef count, bool joining)
 {
     Unit *u = m->u;
     int64_t bytes = dtype_bytes(m->dtype);
     LLVMValueRef target = address(u, to, i, bytes), v = identity(m), old;
 
-    if (from) {
+    if (from)
         v = load_masked(u, m->dtype, LANES, address(u, from, i, bytes),
                         count);
+    if (joining) {
         old = load_masked(u, m->dtype, LANES, target, count);
         v = join_runs(m, old, v);
     }
@@ -78,13 +79,14 @@ run_at(Rows *m, LLVMValueRef from, LLVMValueRef to, LLVMValueRef i,
 
 /* A run of `size` elements. */
 static void
-run(Rows *m, LLVMValueRef from, LLVMValueRef to, LLVMValueRef size)
+run(Rows *m, LLVMValueRef from, LLVMValueRef to, LLVMValueRef size,
+    bool joining)
 {
     LLVMValueRef i;
     Loop l;
 
     i = loop_begin(m->u, &l, constant(m, 0), size, LANES, 0, NULL);
-    run_at(m, from, to, i, LLVMBuildSub(m->u->b, size, i, ""));
+    run_at(m, from, to, i, LLVMBuildSub(m->u->b, size, i, ""), joining);
     loop_end(m->u, &l);
 }
 
@@ -106,8 +108,29 @@ join_own(Rows *m, LLVMValueRef o, LLVMValueRef first, LLVMValueRef end)
     from = LLVMBuildMul(b, o, constant(m, m->r.count), "");
     to = LLVMBuildMul(b, o, constant(m, m->r.size), "");
     run(m, gather_row_at(m, m->in, LLVMBuildAdd(b, from, k, "")),
-        gather_row_at(m, m->out, LLVMBuildAdd(b, to, row, "")), size);
+        gather_row_at(m, m->out, LLVMBuildAdd(b, to, row, "")), size, true);
     loop_end(m->u, &l);
+}
+
+/* What is added to stands where the result is already. */
+static LLVMValueRef
+is_in_place(Rows *m)
+{
+    return LLVMBuildICmp(m->u->b, LLVMIntEQ, m->begin, m->out, "");
+}
+
+/* What `size` elements from row `row` on hold before anything is joined. */
+static void
+emit_begin(Rows *m, LLVMValueRef row, LLVMValueRef size)
+{
+    LLVMValueRef from = NULL;
+
+    if (m->begin) {
+        from = gather_row_at(m, m->begin, row);
+        size = LLVMBuildSelect(m->u->b, is_in_place(m), constant(m, 0), size,
+                               "");
+    }
+    run(m, from, gather_row_at(m, m->out, row), size, false);
 }
 
 /* A unit is an owner: `rows` rows of one part of the result. */
@@ -134,8 +157,7 @@ emit_owners(Rows *m, const char *name, Lowered *out)
     base = LLVMBuildMul(b, o, constant(m, r.size), "");
     size = LLVMBuildMul(b, LLVMBuildSub(b, end, first, ""),
                         constant(m, r.inner), "");
-    run(m, NULL, gather_row_at(m, m->out, LLVMBuildAdd(b, base, first, "")),
-        size);
+    emit_begin(m, LLVMBuildAdd(b, base, first, ""), size);
     join_own(m, o, first, end);
     loop_end(m->u, &l);
     LLVMBuildRetVoid(m->u->b);
@@ -214,6 +236,7 @@ emit_lists(Rows *m, const char *name, int scratch, Lowered *out)
    single one where it is not whole. */
 typedef struct Part {
     LLVMValueRef from, to; /* u's part, the row */
+    LLVMValueRef begin;    /* the row of what is added to; NULL: none */
     LLVMValueRef at, count;
     int vectors;
 } Part;
@@ -227,21 +250,24 @@ element(Rows *m, LLVMValueRef row, const Part *p, int vector)
     return address(m->u, row, constant(m, vector * LANES), bytes);
 }
 
+static LLVMValueRef
+load_vector(Rows *m, LLVMValueRef row, const Part *p, int vector)
+{
+    LLVMTypeRef t = unit_vector(m->u, m->dtype, LANES);
+    LLVMValueRef from = element(m, row, p, vector);
+
+    return p->count ? load_masked(m->u, m->dtype, LANES, from, p->count)
+                    : load(m->u, t, from, (unsigned)dtype_bytes(m->dtype));
+}
+
 /* Joins what index k names to sum[]. */
 static void
 join_run(Rows *m, const Part *p, LLVMValueRef k, LLVMValueRef *sum)
 {
-    LLVMTypeRef t = unit_vector(m->u, m->dtype, LANES);
     LLVMValueRef row = gather_row_at(m, p->from, k);
 
-    for (int i = 0; i < p->vectors; i++) {
-        LLVMValueRef from = element(m, row, p, i);
-        LLVMValueRef v =
-            p->count ? load_masked(m->u, m->dtype, LANES, from, p->count)
-                     : load(m->u, t, from, (unsigned)dtype_bytes(m->dtype));
-
-        sum[i] = join_runs(m, sum[i], v);
-    }
+    for (int i = 0; i < p->vectors; i++)
+        sum[i] = join_runs(m, sum[i], load_vector(m, row, p, i));
 }
 
 /* Walks a list from k on. */
@@ -295,7 +321,7 @@ make_part(Rows *m, const Lists *lists, const Part *p, LLVMValueRef first)
     LLVMValueRef sum[VECTORS];
 
     for (int i = 0; i < p->vectors; i++)
-        sum[i] = identity(m);
+        sum[i] = p->begin ? load_vector(m, p->begin, p, i) : identity(m);
     join_list(m, lists, p, first, sum);
     for (int i = 0; i < p->vectors; i++) {
         LLVMValueRef to = element(m, p->to, p, i);
@@ -341,6 +367,29 @@ make_row(Rows *m, const Lists *lists, Part p, LLVMValueRef first)
         make_part(m, lists, &p, first);
 }
 
+/* A row that no index names is there already, in place. */
+static void
+make_named_row(Rows *m, const Lists *lists, Part p, LLVMValueRef first)
+{
+    LLVMBuilderRef b = m->u->b;
+    LLVMBasicBlockRef make, after;
+    LLVMValueRef done;
+
+    if (!m->begin) {
+        make_row(m, lists, p, first);
+        return;
+    }
+    make = block_new(m->u, "make");
+    after = block_new(m->u, "after");
+    done = LLVMBuildICmp(b, LLVMIntSLT, first, constant(m, 0), "");
+    done = LLVMBuildAnd(b, done, is_in_place(m), "");
+    LLVMBuildCondBr(b, done, after, make);
+    LLVMPositionBuilderAtEnd(b, make);
+    make_row(m, lists, p, first);
+    LLVMBuildBr(b, after);
+    LLVMPositionBuilderAtEnd(b, after);
+}
+
 /* A unit is a row of the result. */
 static void
 emit_rows(Rows *m, const char *name, int scratch, Lowered *out)
@@ -363,7 +412,8 @@ emit_rows(Rows *m, const char *name, int scratch, Lowered *out)
     part = LLVMBuildMul(b, part, constant(m, r.count), "");
     p.from = gather_row_at(m, m->in, part);
     p.to = gather_row_at(m, m->out, unit);
-    make_row(m, &lists, p, read_link(m, lists.first, row));
+    p.begin = m->begin ? gather_row_at(m, m->begin, unit) : NULL;
+    make_named_row(m, &lists, p, read_link(m, lists.first, row));
     loop_end(m->u, &l);
     if (goes_past(m))
         stores_past_end(m->u);

@@ -67,8 +67,8 @@ refuse_statement(Arena *a, const char *s, size_t n)
     raise_status(ST_USAGE, NOWHERE,
                  E(E0105) "--method: no method or mechanism '%s' is "
                           "available%s\nthere are `codec SELECTOR=CODEC ...`, "
-                          "`rule NAME HYPER=V ...` and the names of `snug "
-                          "help methods`",
+                          "`chunk parts=N`, `rule NAME HYPER=V ...` and the "
+                          "names of `snug help methods`",
                  word.s, did_you_mean(a, ", ", word.s, names));
 }
 
@@ -81,6 +81,8 @@ take_statement(Arena *a, const char *s, size_t n, const char ***set)
         word++;
     if (word == 5 && strncmp(s, "codec", 5) == 0 && n > 6)
         add_setting(a, set, "codec.as", s + 6, n - 6);
+    else if (n > 12 && strncmp(s, "chunk parts=", 12) == 0)
+        add_setting(a, set, "chunk.parts", s + 12, n - 12);
     else if (word == 4 && strncmp(s, "rule", 4) == 0 && n > 5)
         take_rule(a, s + 5, n - 5, set);
     else

@@ -7,6 +7,7 @@
 
 /* A line: statements with ; between them, each a mechanism and its words:
        codec SELECTOR=CODEC ...      `snug help codecs`
+       chunk parts=N                 the largest product in N parts
        rule NAME [HYPER=V ...]       the optimizer
    or the name of a line. Appends settings PASS.OPTION=V for each to the vector
    `set`; raised with what there is where a mechanism is not known. */

@@ -19,7 +19,8 @@ passes_left(const Module *m)
 {
     switch (m->stage) {
     case ST_MODEL: return "default";
-    case ST_TRAIN: return "fuse,recompute,inplace,workspace,schedule,place";
+    case ST_TRAIN:
+        return "chunk,fuse,recompute,inplace,workspace,schedule,place";
     case ST_ORDER: return "place";
     case ST_PLACED: return "";
     }

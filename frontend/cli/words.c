@@ -24,9 +24,9 @@ static const char *const losses[] = {"cross-entropy", "mse", "bce", NULL};
 static const char *const precisions[] = {"f32", "bf16", NULL};
 static const char *const kinds[] = {"exe",  "lib", "so",   "obj", "asm",
                                     "llvm", "ptx", "plan", "ir",  NULL};
-static const char *const logs[] = {"contract", "fuse",      "kernels",
-                                   "place",    "plugin",    "recompute",
-                                   "rewrite",  "schedule",  "all",
+static const char *const logs[] = {"chunk",   "contract", "fuse",
+                                   "kernels", "place",    "plugin",
+                                   "recompute", "rewrite", "schedule", "all",
                                    NULL};
 
 static const char **

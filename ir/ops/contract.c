@@ -1,6 +1,8 @@
 /* contract: product of two tensors by index labels, as einsum. A label is of
    the batch (in a, b and y), of m (a and y), of n (b and y) or of k (a and b);
-   k runs in the order of a's labels.
+   k runs in the order of a's labels. With a third operand each sum begins from
+   its element there and goes on with the first term: a sum cut into pieces,
+   each beginning from what the one before has come to, has the whole's bits.
 
    Operands are of one type, f32 or f64; or of bf16, then the result is f32.
    Beside one of bf16 the other may be f32: its elements are rounded as they are
@@ -166,6 +168,32 @@ operands_go(const Graph *g, NodeId n, DType a, DType b)
                   dtype_name(a), dtype_name(b));
 }
 
+/* What the sums begin from, if anything. The parts of a split add in an order
+   of their own, and terms that go by twos may not be torn: neither goes on. */
+static bool
+begin_goes(const Graph *g, NodeId n, const Type *result)
+{
+    const Node *node = &g->node[n];
+
+    if (node->nin < 3)
+        return true;
+    if (node_int(node, "split") > 1)
+        return REFUSE(g, n,
+                      "contract: sums that begin from an operand have split=1, "
+                      "not %" PRId64,
+                      node_int(node, "split"));
+    for (int i = 0; i < 2; i++)
+        if (operand_type(g, n, i)->dtype != result->dtype)
+            return REFUSE(g, n, "contract: sums of %s begin from 0 only",
+                          dtype_name(operand_type(g, n, i)->dtype));
+    if (!type_equal(operand_type(g, n, 2), result))
+        return REFUSE(g, n,
+                      "contract: the sums begin from %s, but the result is %s",
+                      type_text(g->module->arena, operand_type(g, n, 2)),
+                      type_text(g->module->arena, result));
+    return true;
+}
+
 bool
 infer_contract(const Graph *g, NodeId n, const Type *given, Type *out)
 {
@@ -190,7 +218,7 @@ infer_contract(const Graph *g, NodeId n, const Type *given, Type *out)
         return false;
     if (!contract_result(&l, a, b, out))
         return REFUSE(g, n, "contract: the result is too large");
-    return needs_split(g, n, size_of_k(&l, a));
+    return needs_split(g, n, size_of_k(&l, a)) && begin_goes(g, n, out);
 }
 
 static ValueId
@@ -221,6 +249,8 @@ grad_contract(Builder *b, NodeId n, const ValueId *dy, const bool *want,
             dx[i] = build_contract(b, labels, dy[0], node.in[1 - i], NULL);
             dx[i] = in_type_of(b, dx[i], node.in[i]);
         }
+    if (node.nin > 2 && want[2])
+        dx[2] = dy[0];
 }
 
 /* The parts that hold a label of each kind: bit i for part i. */
@@ -375,6 +405,8 @@ eval_contract(Arena *a, const Graph *g, NodeId n, const Tensor *in, Tensor *out)
         p.a = x + at[0][i] * bytes;
         p.b = y + at[1][i] * bytes;
         p.c = (char *)out->data + at[2][i] * bytes;
+        if (g->node[n].nin > 2)
+            p.begin = (const char *)in[2].data + at[2][i] * bytes;
         product(a, out->type.dtype, &p);
     }
 }

@@ -1,6 +1,7 @@
 /* scatter: rows joined at indices known only when the program runs, in the
    order of the indices; gather's gradient where they are added. Indices are
-   brought into range as gather does. */
+   brought into range as gather does. Rows are added to a third operand, where
+   there is one: a gradient that has come to something already. */
 #include "ir/eval.h"
 #include "ir/ops/gather.h"
 #include "ir/ops/ops.h"
@@ -52,6 +53,22 @@ scatter_scratch(const Graph *g, NodeId n)
     return ((r.count + r.size) * BYTES + 63) / 64 * 64;
 }
 
+static bool
+begin_goes(const Graph *g, NodeId n, const Type *x)
+{
+    const Node *node = &g->node[n];
+
+    if (node->nin < 3)
+        return true;
+    if (scatter_named(node_text(node, "op")) != SCATTER_ADD)
+        return REFUSE(g, n, "scatter: only op=\"add\" begins from an operand");
+    if (!type_equal(operand_type(g, n, 2), x))
+        return REFUSE(g, n, "scatter: begins from %s, but the result is %s",
+                      type_text(g->module->arena, operand_type(g, n, 2)),
+                      type_text(g->module->arena, x));
+    return true;
+}
+
 bool
 infer_scatter(const Graph *g, NodeId n, const Type *given, Type *out)
 {
@@ -73,7 +90,7 @@ infer_scatter(const Graph *g, NodeId n, const Type *given, Type *out)
                       type_text(g->module->arena, given),
                       type_text(g->module->arena, &expected));
     *out = *given;
-    return true;
+    return begin_goes(g, n, given);
 }
 
 typedef struct Attrs {
@@ -146,6 +163,8 @@ grad_scatter(Builder *b, NodeId n, const ValueId *dy, const bool *want,
     Node node = *node_at(b->g, n);
     ScatterOp op = scatter_named(node_text(&node, "op"));
 
+    if (node.nin > 2 && want[2])
+        dx[2] = dy[0];
     if (!want[0])
         return;
     if (op == SCATTER_ADD)
@@ -204,7 +223,10 @@ eval_scatter(Arena *a, const Graph *g, NodeId n, const Tensor *in, Tensor *out)
     int64_t at = 0;
 
     (void)a;
-    for (int64_t i = 0; i < type_elements(&out->type); i++)
+    if (g->node[n].nin > 2)
+        memmove(out->data, in[2].data, (size_t)type_bytes(&out->type));
+    for (int64_t i = 0; g->node[n].nin < 3 && i < type_elements(&out->type);
+         i++)
         tensor_set(out, i, identity);
     for (int64_t o = 0; o < r.outer; o++)
         for (int64_t k = 0; k < r.count; k++) {

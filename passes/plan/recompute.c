@@ -180,6 +180,14 @@ fit_entry(PassRun *r, Entry *e)
     return false;
 }
 
+static bool
+may_fit(const PassRun *r, const Entry *e)
+{
+    NodeId at;
+
+    return least_bound(e->of, course_new(r->scratch, e->of), &at) <= r->budget;
+}
+
 /* The least that is found for a refusal to name. */
 static void
 find_least(PassRun *r, Entry *e)
@@ -209,6 +217,8 @@ refuse_module(PassRun *r)
 {
     Entry worst = {.least = -1};
 
+    if (r->trial)
+        raise_status(ST_NO_FIT, (Loc){.file = r->m->file}, "no plan fits");
     for (size_t i = 0; i < vec_len(r->m->entry); i++) {
         Entry e;
 
@@ -236,7 +246,7 @@ pass_recompute(PassRun *r)
         if (!vec_len(r->m->entry[i]->order))
             continue;
         e = entry_new(r, r->m->entry[i]);
-        if (e.least > r->budget && !fit_entry(r, &e))
+        if (e.least > r->budget && (!may_fit(r, &e) || !fit_entry(r, &e)))
             refuse_module(r);
     }
 }

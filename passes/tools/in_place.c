@@ -1,20 +1,26 @@
 /* in_place: a kernel may write over an operand that it reads element by
-   element in the places that it writes: maps, and the maps behind a
-   product. */
+   element in the places that it writes: maps, the maps behind a product, and
+   what a product's sums or a scatter begin from. */
 #include "passes/tools/in_place.h"
+
+static bool
+is_by_element(const Node *n, int operand)
+{
+    return (op_info(n->op)->flags & OF_MAP) ||
+           ((n->op == OP_contract || n->op == OP_scatter) && operand == 2);
+}
 
 /* Does node n (of a body or alone) read v only element by element, in the
    same places as it writes a result of type t? */
 static bool
 reads_by_element(const Graph *g, const Node *n, ValueId v, const Type *t)
 {
-    bool map = op_info(n->op)->flags & OF_MAP;
     Type same = *t;
 
     same.dtype = value_at(g, v)->type.dtype;
     for (int i = 0; i < n->nin; i++)
         if (n->in[i] == v &&
-            (!map || !type_equal(&value_at(g, v)->type, &same)))
+            (!is_by_element(n, i) || !type_equal(&value_at(g, v)->type, &same)))
             return false;
     return true;
 }
@@ -41,8 +47,7 @@ may_take(const Graph *g, const Node *n, ValueId operand, const Type *t)
         return false;
     if (n->op == OP_group)
         return body_reads_by_element(n->body, graph_find(n->body, v->name), t);
-    return (op_info(n->op)->flags & OF_MAP) &&
-           reads_by_element(g, n, operand, t);
+    return reads_by_element(g, n, operand, t);
 }
 
 /* Whatever n reads of v's bytes, under this name or as a view, it reads by

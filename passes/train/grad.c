@@ -45,6 +45,28 @@ name_gradient(Reverse *r, ValueId v, ValueId dx)
     rename_value(r->g, dx, name);
 }
 
+/* What is scattered goes straight into what is there: an embedding whose weight
+   is the head's too needs no second gradient of its size. */
+static ValueId
+add_up(Builder *b, ValueId old, ValueId dx, ValueId first)
+{
+    Graph *g = b->g;
+    Node *n = node_at(g, value_at(g, dx)->def);
+    ValueId *in;
+
+    if (dx < first || n->op != OP_scatter || n->nin != 2 ||
+        strcmp(node_text(n, "op"), "add") != 0 ||
+        !type_equal(&value_at(g, dx)->type, &value_at(g, old)->type))
+        return build_joined(b, old, dx);
+    in = NEWN(g->module->arena, ValueId, 3);
+    memcpy(in, n->in, 2 * sizeof *in);
+    in[2] = old;
+    n->in = in;
+    n->nin = 3;
+    graph_touch(g);
+    return dx;
+}
+
 /* Adds dx to the gradient of v. `first`: values from there on are new. */
 static void
 arrive(Reverse *r, Builder *b, ValueId v, ValueId dx, ValueId first)
@@ -63,7 +85,7 @@ arrive(Reverse *r, Builder *b, ValueId v, ValueId dx, ValueId first)
         rename_value(
             r->g, old,
             sym_format(r->g->module->syms, "%s.part", gradient_name(r->g, v)));
-    r->gradient[v] = build_joined(b, old, dx);
+    r->gradient[v] = add_up(b, old, dx, first);
     name_gradient(r, v, r->gradient[v]);
 }
 

@@ -1,0 +1,36 @@
+/* chunk_region: what hangs on one large value along its rows, so that it can
+   run for some rows after the others. */
+#ifndef SNUG_CHUNK_REGION_H
+#define SNUG_CHUNK_REGION_H
+
+#include "ir/graph.h"
+
+typedef enum ChunkKind {
+    CHUNK_NONE,   /* not in the region */
+    CHUNK_SPLIT,  /* results have the rows that operands have */
+    CHUNK_SUM,    /* a product whose sum runs over the rows */
+    CHUNK_COLUMNS /* a reduction that adds up the rows */
+} ChunkKind;
+
+/* The rows of a value are its first `lead` axes, taken as one. */
+typedef struct Region {
+    Arena *arena;
+    Graph *g;
+    ValueId seed;
+    int64_t rows;
+    ChunkKind *kind; /* NodeId -> */
+    int **need;      /* NodeId -> of each operand: lead, 0: it is read whole */
+    int *lead;       /* ValueId -> of what is cut in the region; 0: nothing */
+    bool columns;    /* there are nodes of CHUNK_COLUMNS */
+    NodeId *node;    /* vector: those of the region, in their order */
+    bool *behind;    /* NodeId -> outside, and depends on the region */
+} Region;
+
+enum { COLUMN_BLOCK = 256 }; /* rows that `reduce` adds up in one chain */
+
+/* The region of the largest product of an entry that has one: no value as large
+   as the seed leaves it, and nothing comes back that depends on it. NULL: there
+   is none. */
+Region *region_find(Arena *a, Graph *g);
+
+#endif

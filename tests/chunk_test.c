@@ -1,0 +1,278 @@
+/* chunk_test: a head and its loss in parts means the same as in one, bit for
+   bit: in the planned arena of the interpreter, and compiled. */
+#include "ir/check.h"
+#include "tests/recompute_test.h"
+
+#define TRAIN "loss{kind=%s},grad,optimizer{rule=adamw},fold,cse,dce"
+#define PLAN                                                                   \
+    "chunk{parts=%d},fuse,recompute{states=2000,nodes=20000},inplace,"         \
+    "workspace,schedule{states=2000},place{nodes=20000}"
+
+typedef struct Maker {
+    uint64_t random;
+    int batch, time, d, v;
+    bool deep; /* batch and time are two axes */
+    Text store, node;
+} Maker;
+
+static int
+below(Maker *k, int n)
+{
+    k->random = k->random * 6364136223846793005u + 1442695040888963407u;
+    return (int)((k->random >> 33) % (uint64_t)n);
+}
+
+static const char *
+shape(const Maker *k, Arena *a, int last)
+{
+    Text t = text_new(a);
+
+    if (k->deep)
+        text_add(&t, "[%d,%d,%d]", k->batch, k->time, last);
+    else
+        text_add(&t, "[%d,%d]", k->batch * k->time, last);
+    return text_str(&t);
+}
+
+/* The value that goes into the head; a tied head embeds with its weight. */
+static void
+add_input(Maker *k, Arena *a, bool tied)
+{
+    const char *s = shape(k, a, k->d);
+
+    if (tied && k->deep)
+        text_add(&k->node, "input %%i : i64[%d,%d]\n", k->batch, k->time);
+    else if (tied)
+        text_add(&k->node, "input %%i : i64[%d]\n", k->batch * k->time);
+    if (tied)
+        text_add(&k->node, "f %%x = gather %%w, %%i axis=0 : f32%s\n", s);
+    else
+        text_add(&k->node, "input %%x : f32%s\n", s);
+    text_add(&k->store, "param %%u : f32[%d,%d] = random 1 0.5\n", k->d, k->d);
+    text_add(&k->node,
+             "f %%p = contract %%x, %%u labels=\"%s\" split=1 : f32%s\n"
+             "f %%h = tanh %%p : f32%s\n",
+             k->deep ? "Amk,nk->Amn" : "mk,nk->mn", s, s);
+}
+
+/* Dropout on what the head reads. */
+static const char *
+add_dropout(Maker *k, Arena *a)
+{
+    const char *s = shape(k, a, k->d);
+
+    text_add(&k->node,
+             "f %%n = iota axis=%d : i64%s\n"
+             "f %%k = map \"7\" : i64[]\n"
+             "f %%r = uniform %%n, %%k, %%k : f32%s\n"
+             "f %%m = map %%r \"where(a<0.25,0,1.25)\" : f32%s\n"
+             "f %%dropped = mul %%h, %%m : f32%s\n",
+             k->deep ? 2 : 1, s, s, s, s);
+    return "dropped";
+}
+
+static void
+add_head(Maker *k, Arena *a, const char *from)
+{
+    const char *s = shape(k, a, k->v), *last = "l";
+    bool turned = !below(k, 3);
+
+    text_add(&k->node,
+             "f %%l = contract %%%s, %%%s labels=\"%s\" split=1 : f32%s\n",
+             from, turned ? "wt" : "w",
+             k->deep  ? (turned ? "Amk,kn->Amn" : "Amk,nk->Amn")
+             : turned ? "mk,kn->mn"
+                      : "mk,nk->mn",
+             s);
+    if (below(k, 2)) {
+        text_add(&k->store, "param %%b : f32[%d] = random 2 0.5\n", k->v);
+        text_add(&k->node, "f %%lb = add %%%s, %%b : f32%s\n", last, s);
+        last = "lb";
+    }
+    if (below(k, 2)) {
+        text_add(&k->node, "f %%lc = map %%%s \"3*tanh(a*0.3)\" : f32%s\n",
+                 last, s);
+        last = "lc";
+    }
+    text_add(&k->node, "output %%%s\n", last);
+}
+
+static const char *
+make_model(Arena *a, uint64_t seed)
+{
+    static const int times[] = {1, 5, 16, 24, 64, 100, 130};
+    Maker k = {.random = seed * 7919, .store = text_new(a),
+               .node = text_new(a)};
+    Text all = text_new(a);
+
+    k.deep = below(&k, 2);
+    k.batch = 2 + below(&k, 5);
+    k.time = times[below(&k, 7)];
+    k.d = 3 + below(&k, 14);
+    k.v = 2 * k.d + below(&k, 60);
+    text_add(&k.store, "param %%w : f32[%d,%d] = random 3 0.5\n", k.v, k.d);
+    add_input(&k, a, below(&k, 2));
+    text_add(&k.node, "f %%wt = transpose %%w perm=[1,0] : f32[%d,%d]\n", k.d,
+             k.v);
+    add_head(&k, a, below(&k, 2) ? add_dropout(&k, a) : "h");
+    text_add(&all,
+             "snug 1 stage=model\nmodule \"m\"\n%sgraph forward {\n%s}\n",
+             text_str(&k.store), text_str(&k.node));
+    return text_str(&all);
+}
+
+/* ---- what the step as written makes of inputs and stores ---------------- */
+
+typedef struct Meaning {
+    Arena *arena;
+    const char *text, *entry;
+    Stores stores;
+    Tensor *in, *out;
+} Meaning;
+
+static Module *
+read_module(Arena *a, const char *text)
+{
+    Module *m = parse_module(a, text, "random.snug");
+
+    raise_if_complained();
+    return m;
+}
+
+static Meaning
+meaning_of(Arena *a, const char *text, const char *entry, uint64_t seed)
+{
+    Meaning x = {.arena = a, .text = text, .entry = entry};
+    Module *m = read_module(a, text);
+    const Graph *g = module_entry(m, entry);
+
+    x.in = NEWN(a, Tensor, vec_len(g->input) + 1);
+    x.out = NEWN(a, Tensor, vec_len(g->output) + 1);
+    cr_assert(eval_init_stores(a, m, &x.stores));
+    for (size_t i = 0; i < vec_len(g->input); i++) {
+        x.in[i] = tensor_new(a, value_at(g, g->input[i])->type);
+        compiled_fill(&x.in[i], seed * 10 + i);
+    }
+    eval_graph(a, g, &x.stores, x.in, x.out);
+    return x;
+}
+
+static void
+expect_same(const Tensor *x, const void *y, const char *what, uint64_t seed,
+            int parts)
+{
+    int64_t at = compiled_difference(x, y);
+
+    cr_assert(at < 0, "%s differs at %lld, seed %llu, %d parts", what,
+              (long long)at, (unsigned long long)seed, parts);
+}
+
+static void
+check_meaning(const Meaning *x, Module *m, uint64_t seed, int parts)
+{
+    const Graph *g = module_entry(m, x->entry);
+    Tensor out[8];
+    Stores s;
+
+    cr_assert(eval_init_stores(x->arena, m, &s));
+    eval_placed(x->arena, g, &s, x->in, out, true);
+    for (size_t i = 0; i < vec_len(g->output); i++)
+        expect_same(&x->out[i], out[i].data, "output", seed, parts);
+    for (size_t i = 1; i < vec_len(m->store); i++)
+        expect_same(&x->stores.tensor[i], s.tensor[i].data, "store", seed,
+                    parts);
+}
+
+static void
+check_program(const Meaning *x, Module *m, uint64_t seed, int parts)
+{
+    Arena *a = arena_new();
+    Module *again = read_module(a, print_module(x->arena, m));
+    Compiled c = compiled_module(a, again, "", "x86-64-v3");
+    const RtEntry *e;
+    int k = 0;
+    Stores s;
+
+    while (module_entry(again, x->entry) != again->entry[k])
+        k++;
+    e = &c.program->entry[k];
+    cr_assert(eval_init_stores(c.arena, c.module, &s));
+    for (int i = 0; i < c.program->tensors; i++)
+        memcpy(c.memory + c.program->tensor[i].offset, s.tensor[i + 1].data,
+               (size_t)c.program->tensor[i].bytes);
+    for (int i = 0; i < e->inputs; i++)
+        memcpy(c.memory + e->input[i].offset, x->in[i].data,
+               (size_t)e->input[i].bytes);
+    compiled_run(&c, k, seed % 3);
+    for (int i = 0; i < e->outputs; i++)
+        expect_same(&x->out[i], c.memory + e->output[i].offset, "output", seed,
+                    parts);
+    for (int i = 0; i < c.program->tensors; i++)
+        expect_same(&x->stores.tensor[i + 1],
+                    c.memory + c.program->tensor[i].offset, "store", seed,
+                    parts);
+    compiled_free(&c);
+}
+
+/* ------------------------------------------------------------------------ */
+
+static const char *
+train_text(Arena *a, uint64_t seed)
+{
+    static const char *const losses[] = {"cross-entropy", "cross-entropy",
+                                         "mse", "bce"};
+    PipelineOptions p = {.machine = machine_named("x86-64-v3")};
+    Module *m = read_module(a, make_model(a, seed));
+    Text t = text_new(a);
+
+    text_add(&t, TRAIN, losses[seed % 4]);
+    pipeline_run(m, text_str(&t), &p);
+    return print_module(a, m);
+}
+
+static int
+check_parts(uint64_t seed, int parts, bool compiled)
+{
+    static const char *const entries[] = {"train", "eval"};
+    Arena *a = arena_new();
+    const char *text = train_text(a, seed);
+    Text plan = text_new(a);
+    const char *chunks;
+    Module *m;
+    int cut;
+
+    text_add(&plan, PLAN, parts);
+    m = recompute_plan(a, text, text_str(&plan), 0);
+    cr_assert(check_plan(m, NULL), "seed %llu", (unsigned long long)seed);
+    for (int i = 0; i < 2; i++) {
+        Meaning x = meaning_of(a, text, entries[i], seed);
+
+        check_meaning(&x, m, seed, parts);
+        if (compiled)
+            check_program(&x, m, seed, parts);
+    }
+    chunks = module_get(m, "chunk");
+    cut = chunks && strstr(chunks, "train ");
+    arena_free(a);
+    return cut;
+}
+
+Test(chunk, steps_mean_the_same)
+{
+    static const int parts[] = {2, 3, 4, 7, 16};
+    int cut = 0;
+
+    for (uint64_t seed = 1; seed <= 60; seed++)
+        cut += check_parts(seed, parts[seed % 5], false);
+    fprintf(stderr, "%d of 60 are cut\n", cut);
+    cr_assert_gt(cut, 40);
+}
+
+Test(chunk, programs_mean_the_same)
+{
+    int cut = 0;
+
+    for (uint64_t seed = 301; seed <= 312; seed++)
+        cut += check_parts(seed, 2 + (int)(seed % 7), true);
+    cr_assert_gt(cut, 8);
+}
