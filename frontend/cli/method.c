@@ -20,6 +20,18 @@ static const MethodRow rows[] = {
 
 enum { ROWS = sizeof rows / sizeof *rows };
 
+static const char *const names[] = {
+#define METHOD(name, line, doc) name,
+#include "frontend/cli/method.def"
+#undef METHOD
+    NULL};
+
+const char *const *
+method_names(void)
+{
+    return names;
+}
+
 static void
 add_setting(Arena *a, const char ***set, const char *name, const char *s,
             size_t n)
@@ -47,6 +59,20 @@ take_rule(Arena *a, const char *s, size_t n, const char ***set)
 }
 
 static void
+refuse_statement(Arena *a, const char *s, size_t n)
+{
+    Text word = text_new(a);
+
+    text_add_n(&word, s, n);
+    raise_status(ST_USAGE, NOWHERE,
+                 E(E0105) "--method: no method or mechanism '%s' is "
+                          "available%s\nthere are `codec SELECTOR=CODEC ...`, "
+                          "`chunk parts=N`, `rule NAME HYPER=V ...` and the "
+                          "names of `snug help methods`",
+                 word.s, did_you_mean(a, ", ", word.s, names));
+}
+
+static void
 take_statement(Arena *a, const char *s, size_t n, const char ***set)
 {
     size_t word = 0;
@@ -60,11 +86,7 @@ take_statement(Arena *a, const char *s, size_t n, const char ***set)
     else if (word == 4 && strncmp(s, "rule", 4) == 0 && n > 5)
         take_rule(a, s + 5, n - 5, set);
     else
-        raise_status(ST_USAGE, NOWHERE,
-                     "--method: no method or mechanism '%.*s' is available\n"
-                     "there are `codec SELECTOR=CODEC ...`, `chunk parts=N`, "
-                     "`rule NAME HYPER=V ...` and the names of `snug help methods`",
-                     (int)word, s);
+        refuse_statement(a, s, word);
 }
 
 static const char *

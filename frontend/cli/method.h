@@ -13,6 +13,9 @@
    `set`; raised with what there is where a mechanism is not known. */
 void method_settings(Arena *a, const char *line, const char ***set);
 
+/* NULL-ended. */
+const char *const *method_names(void);
+
 /* What `snug help methods` prints. */
 void method_list(void);
 

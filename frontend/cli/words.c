@@ -1,6 +1,7 @@
 /* words: of which words an option takes one, or some with commas between. */
 #include "codegen/target.h"
 #include "frontend/cli/commands.h"
+#include "frontend/cli/method.h"
 #include "frontend/cli/option_table.h"
 #include "ir/base/embedded.h"
 
@@ -62,6 +63,7 @@ option_words(const Args *args, Option o)
     case OPT_emit: return kinds;
     case OPT_log: return logs;
     case OPT_loss: return losses;
+    case OPT_method: return method_names();
     case OPT_optimizer: return rules(args->arena);
     case OPT_passes: return joined(args->arena, presets, passes);
     case OPT_precision: return precisions;

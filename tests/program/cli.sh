@@ -106,6 +106,7 @@ mean adamw "$snug" plan mlp.onnx --optimizer adamv
 mean mse "$snug" plan mlp.onnx --loss mze
 mean bf16 "$snug" plan mlp.onnx --precision bf17
 mean aarch64 "$snug" plan mlp.onnx --target aarch46
+mean lomo "$snug" plan mlp.onnx --method lommo
 mean lib "$snug" compile mlp.onnx --emit libb
 mean passes "$snug" help pases
 mean relu "$snug" help rellu
