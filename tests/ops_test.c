@@ -171,8 +171,8 @@ Test(contract, refuses)
                   CONTRACT("f32[2,3]", "f32[3,5]", "mk,k->m", "1", "f32[2]"));
     small_refused("f32 and f64", CONTRACT("f32[2,3]", "f64[3,5]", "mk,kn->mn",
                                           "1", "f32[2,5]"));
-    small_refused("not on i32", CONTRACT("i32[2,3]", "i32[3,5]", "mk,kn->mn",
-                                         "1", "i32[2,5]"));
+    small_refused("i32 and i32", CONTRACT("i32[2,3]", "i32[3,5]", "mk,kn->mn",
+                                          "1", "i32[2,5]"));
     small_refused("cannot be cut", CONTRACT("f32[2,3]", "f32[3,5]", "mk,kn->mn",
                                             "0", "f32[2,5]"));
     small_refused("cannot be cut", CONTRACT("f32[2,3]", "f32[3,5]", "mk,kn->mn",
