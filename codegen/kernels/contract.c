@@ -397,6 +397,18 @@ make_parts(Maker *k)
         k->pack = make_pack(k);
 }
 
+/* Zeros where the last run may reach too far: what is planned is written. */
+static void
+close_panel(Maker *k, LLVMValueRef panel)
+{
+    const Contraction *c = k->c;
+    int64_t size = c->inside * tile_width(c);
+    LLVMValueRef end = address(k->u, panel, const_i64(k->u, size), c->bytes);
+
+    LLVMSetAlignment(LLVMBuildStore(k->u->b, LLVMConstNull(k->vector), end),
+                     (unsigned)c->bytes);
+}
+
 static LLVMValueRef
 make_panels(Maker *k)
 {
@@ -428,6 +440,7 @@ make_panels(Maker *k)
     args[1] = address(u, args[1], i, panel_bytes(c));
     args[3] = const_i64(u, c->k);
     part_call(k, k->pack, 4, args);
+    close_panel(k, args[1]);
     loop_end(u, &l);
     LLVMBuildRetVoid(u->b);
     return f;
