@@ -6,6 +6,7 @@
 #include "ir/cost.h"
 #include "ir/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { PARTS_MOST = 32, VAIN_MOST = 2 };
@@ -14,6 +15,7 @@ typedef struct Outcome {
     bool fits, nothing; /* nothing: there is nothing to cut any further */
     bool again;         /* something runs again */
     double seconds;     /* predicted, of a step */
+    int64_t bound;      /* where it does not fit: no plan takes less */
 } Outcome;
 
 static bool
@@ -67,6 +69,14 @@ run_rest(const Pipeline *rest, Module *m, const PipelineOptions *o,
     return true;
 }
 
+static int64_t
+noted_bound(const Module *m)
+{
+    const char *text = module_get(m, "least_bound");
+
+    return text ? strtoll(text, NULL, 10) : INT64_MAX;
+}
+
 static Outcome
 try_parts(const Pipeline *p, const Module *m, const PipelineOptions *o,
           size_t k, int64_t parts)
@@ -86,20 +96,31 @@ try_parts(const Pipeline *p, const Module *m, const PipelineOptions *o,
         arena_free(a);
         return x;
     }
+    x = (Outcome){.bound = noted_bound(copy)};
     arena_free(a);
     if (g.status != ST_NO_FIT)
         raise_again(&g, NULL);
     diag_free(&g);
-    return (Outcome){0};
+    return x;
 }
 
-/* The parts with which a step that fits is fastest; where nothing fits, the
-   most that change anything. */
+/* Is x, of more parts, better? Where neither fits, the lower bound counts: the
+   refusal names what no plan can go below. */
+static bool
+is_better(const Outcome *x, const Outcome *best)
+{
+    if (x->fits != best->fits)
+        return x->fits;
+    return x->fits ? x->seconds < best->seconds : x->bound < best->bound;
+}
+
+/* The parts with which a step that fits is fastest; where nothing fits, those
+   with the lowest bound. */
 static int64_t
 best_parts(const Pipeline *p, const Module *m, const PipelineOptions *o,
            size_t k)
 {
-    Outcome best = {0}, x;
+    Outcome best = {.bound = INT64_MAX}, x;
     int64_t chosen = 1;
     int vain = 0; /* tries in a row that made nothing better */
 
@@ -110,8 +131,8 @@ best_parts(const Pipeline *p, const Module *m, const PipelineOptions *o,
         log_line("chunk", "%lld parts: %s, %.6g s%s", (long long)parts,
                  x.fits ? "fits" : "does not fit", x.seconds,
                  x.again ? ", some runs again" : "");
-        if (best.fits && (!x.fits || x.seconds >= best.seconds)) {
-            if (++vain == VAIN_MOST)
+        if (!is_better(&x, &best)) {
+            if (best.fits && ++vain == VAIN_MOST)
                 break;
             continue;
         }

@@ -94,12 +94,12 @@ least_bound(const CourseOf *of, const Course *c, NodeId *at)
 
 /* For who tries again with another budget. */
 static void
-note_least(Module *m, int64_t least)
+note(Module *m, const char *key, int64_t bytes)
 {
     char text[32];
 
-    snprintf(text, sizeof text, "%" PRId64, least);
-    module_set(m, "least", text);
+    snprintf(text, sizeof text, "%" PRId64, bytes);
+    module_set(m, key, text);
 }
 
 static _Noreturn void
@@ -113,7 +113,7 @@ refuse(const PassRun *r, const Entry *e, int64_t least)
                        : at      ? value_at(e->g, n->out[0])->name
                                  : "";
 
-    note_least(r->m, least);
+    note(r->m, "least", least);
     if (r->budget < bound)
         raise_status(ST_NO_FIT, (Loc){.file = r->m->file},
                      "no plan fits in %s: weights and state take %s, and what "
@@ -211,6 +211,23 @@ entry_new(PassRun *r, Graph *g)
     return e;
 }
 
+/* Of a trial only the bound is asked for. */
+static _Noreturn void
+refuse_trial(PassRun *r)
+{
+    int64_t most = 0;
+    NodeId at;
+
+    for (size_t i = 0; i < vec_len(r->m->entry); i++) {
+        CourseOf *of = course_of(r->scratch, r->m->entry[i], r->machine);
+        int64_t bound = least_bound(of, course_new(r->scratch, of), &at);
+
+        most = bound > most ? bound : most;
+    }
+    note(r->m, "least_bound", most);
+    raise_status(ST_NO_FIT, (Loc){.file = r->m->file}, "no plan fits");
+}
+
 /* Names what all entries fit in. */
 static _Noreturn void
 refuse_module(PassRun *r)
@@ -218,7 +235,7 @@ refuse_module(PassRun *r)
     Entry worst = {.least = -1};
 
     if (r->trial)
-        raise_status(ST_NO_FIT, (Loc){.file = r->m->file}, "no plan fits");
+        refuse_trial(r);
     for (size_t i = 0; i < vec_len(r->m->entry); i++) {
         Entry e;
 
