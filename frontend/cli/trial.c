@@ -149,7 +149,7 @@ free_arena(void *a)
 Trials
 trials_new(const Args *args, const char *path)
 {
-    static const char first[] = "chunk";
+    static const char first[] = "recompute";
     Arena *own = arena_new();
     Args quiet = *args;
     Trials t = {.args = args, .path = path};
