@@ -92,7 +92,7 @@ model "unknown target" 2 "pdp11" "$mlp" --target pdp11
 model "empty output name" 2 "name of the output file is empty" "$mlp" -o ""
 model "output is a folder" 1 "it is a folder" "$mlp" -o folder.onnx
 model "output is the model" 1 "is the model itself" good.onnx -o good.onnx
-model "unknown pass to print after" 2 "there is no 'foldd'" "$mlp" --print-after fold,foldd
+model "unknown pass to print after" 2 "there is no pass 'foldd'" "$mlp" --print-after fold,foldd
 model "unknown topic" 2 "there is no 'plaice'" "$mlp" --log plaice
 model "dimension past 64 bits" 2 "NAME=SIZE expected" "$mlp" --dim batch=99999999999999999999
 refuse "eval with an input of no name" 1 "has no input inptu" "$snug" eval good.onnx.snug --input inptu=x.npy
