@@ -11,7 +11,7 @@
 #include "passes/tools/order_entry.h"
 
 /* What is not worth a search: a share of the arena, in graphs of many nodes. */
-enum { WORTH = 10000, MANY_NODES = 256 };
+enum { WORTH = 1000000000, MANY_NODES = 256 };
 
 /* What is known of the order of the whole module: the largest of its
    entries counts, stores included. */

@@ -1,13 +1,17 @@
 /* order_search: is there an order whose peak is at most X? Depth first over
-   down-sets (sets of nodes already run). A node that leaves no more alive than
-   before and fits is run at once: that is never wrong. Down-sets from which no
-   completion exists are remembered. Between bound and peak X is bisected. */
+   down-sets (sets of nodes already run). Nodes that fit, one or a few in a row,
+   and leave no more alive than before run at once: that is never wrong, for
+   what they add to any larger down-set is no more. A node that needs nothing
+   runs right before its first user: earlier it only takes room. Down-sets from
+   which no completion exists are remembered. Between bound and peak X is
+   bisected. */
 #include "passes/tools/order_search.h"
 
 #include <string.h>
 
 enum {
     WORK_OF_STATE = 1000, /* nodes looked at that count as one state more */
+    ROW_MOST = 8,         /* nodes in a row that run at once */
     TABLE_BYTES = 1 << 28 /* that the failed down-sets may take, about */
 };
 
@@ -15,7 +19,9 @@ typedef struct Search {
     Arena *arena;
     const OrderProblem *p;
     uint32_t *of, *user;
-    uint32_t *missing;
+    uint32_t *missing; /* nodes that are not lazy */
+    bool *lazy;        /* needs nothing: runs right before its first user */
+    bool *late;        /* needs a lazy one */
     uint64_t *ready; /* set of the nodes that miss nothing and have not run */
     int64_t *before; /* depth -> bytes alive before its node */
     Walk walk;
@@ -99,13 +105,21 @@ flip(uint64_t *set, int n)
     set[n / 64] ^= 1ull << n % 64;
 }
 
+static bool
+has_run(const Search *s, int n)
+{
+    return s->done[n / 64] >> n % 64 & 1;
+}
+
 static void
-run(Search *s, int n)
+run_one(Search *s, int n)
 {
     s->before[s->depth] = s->walk.live;
     s->order[s->depth++] = n;
     walk_step(&s->walk, n);
     flip(s->done, n);
+    if (s->lazy[n])
+        return;
     flip(s->ready, n);
     for (uint32_t e = s->of[n]; e < s->of[n + 1]; e++)
         if (--s->missing[s->user[e]] == 0)
@@ -113,16 +127,57 @@ run(Search *s, int n)
 }
 
 static void
+run_lazy(Search *s, int n)
+{
+    const OrderProblem *p = s->p;
+
+    for (uint32_t e = p->need_of[n]; s->late[n] && e < p->need_of[n + 1]; e++)
+        if (s->lazy[p->need[e]] && !has_run(s, (int)p->need[e]))
+            run_one(s, (int)p->need[e]);
+}
+
+static void
+run(Search *s, int n)
+{
+    run_lazy(s, n);
+    run_one(s, n);
+}
+
+static void
 undo(Search *s)
 {
     int n = s->order[--s->depth];
 
+    flip(s->done, n);
+    walk_back(&s->walk, n, s->before[s->depth]);
+    if (s->lazy[n])
+        return;
     for (uint32_t e = s->of[n]; e < s->of[n + 1]; e++)
         if (s->missing[s->user[e]]++ == 0)
             flip(s->ready, (int)s->user[e]);
     flip(s->ready, n);
-    flip(s->done, n);
-    walk_back(&s->walk, n, s->before[s->depth]);
+}
+
+static void
+back_to(Search *s, int depth)
+{
+    while (s->depth > depth)
+        undo(s);
+}
+
+/* Alive behind a node, the lazy ones before it included; INT64_MAX: it does
+   not fit. */
+static int64_t
+after(Search *s, int n)
+{
+    int depth = s->depth;
+    int64_t bytes;
+
+    run_lazy(s, n);
+    bytes = walk_peak(&s->walk, n) > s->limit ? INT64_MAX
+                                              : walk_after(&s->walk, n);
+    back_to(s, depth);
+    return bytes;
 }
 
 /* The first ready node from n on; the number of nodes if there is none. */
@@ -144,18 +199,70 @@ next_ready(Search *s, int n)
     return (int)word * 64 + __builtin_ctzll(left);
 }
 
-/* Runs every node that is free to run. */
+/* Of the nodes that became ready behind `depth`, the one that leaves the least
+   alive; -1: none fits. */
+static int
+next_in_row(Search *s, int depth)
+{
+    int64_t least = INT64_MAX;
+    int best = -1;
+
+    for (int k = depth; k < s->depth; k++) {
+        int n = s->order[k];
+
+        for (uint32_t e = s->of[n]; e < s->of[n + 1]; e++) {
+            int user = (int)s->user[e];
+            int64_t bytes;
+
+            s->work++;
+            if (s->lazy[n] || s->missing[user] || has_run(s, user))
+                continue;
+            bytes = after(s, user);
+            best = bytes < least ? user : best;
+            least = bytes < least ? bytes : least;
+        }
+    }
+    return best;
+}
+
+/* Runs node n and what becomes ready by it, if that ends with no more alive
+   than before. */
+static bool
+run_row(Search *s, int n)
+{
+    int depth = s->depth;
+    int64_t live = s->walk.live;
+
+    if (after(s, n) == INT64_MAX)
+        return false;
+    for (int k = 0; k < ROW_MOST && n >= 0; k++) {
+        run(s, n);
+        if (s->walk.live <= live)
+            return true;
+        n = next_in_row(s, depth);
+    }
+    back_to(s, depth);
+    return false;
+}
+
+/* Runs every node that is free to run, alone or with those behind it. */
 static void
 run_safe(Search *s)
 {
-    for (int n = next_ready(s, 0); n < s->p->nodes; n = next_ready(s, n)) {
-        if (walk_peak(&s->walk, n) > s->limit ||
-            walk_after(&s->walk, n) > s->walk.live) {
-            n++;
-            continue;
+    for (int n = next_ready(s, 0); n < s->p->nodes;) {
+        if (after(s, n) <= s->walk.live) {
+            run(s, n);
+            n = next_ready(s, 0); /* others may have become free */
+        } else {
+            n = next_ready(s, n + 1);
         }
-        run(s, n);
-        n = 0; /* others may have become free */
+    }
+    for (int n = next_ready(s, 0); n < s->p->nodes;) {
+        if (run_row(s, n)) {
+            run_safe(s);
+            return;
+        }
+        n = next_ready(s, n + 1);
     }
 }
 
@@ -166,13 +273,6 @@ typedef struct Level {
     int tried;     /* the last node tried, -1: none yet */
     int64_t after; /* what it leaves alive: branches go by that */
 } Level;
-
-static void
-back_to(Search *s, int depth)
-{
-    while (s->depth > depth)
-        undo(s);
-}
 
 /* Enters the state reached; false if it is a dead end. */
 static bool
@@ -204,12 +304,12 @@ branch(Search *s, Level *l)
     int best = -1;
 
     for (int n = next_ready(s, 0); n < s->p->nodes; n = next_ready(s, n + 1)) {
-        int64_t after = walk_after(&s->walk, n);
+        int64_t bytes = after(s, n);
 
-        if (after < l->after || (after == l->after && n <= l->tried) ||
-            after >= least || walk_peak(&s->walk, n) > s->limit)
+        if (bytes < l->after || (bytes == l->after && n <= l->tried) ||
+            bytes >= least)
             continue;
-        least = after;
+        least = bytes;
         best = n;
     }
     if (best < 0)
@@ -231,8 +331,10 @@ begin(Search *s, int64_t limit)
     walk_begin(s->arena, s->p, &s->walk);
     memset(s->ready, 0, s->words * 8);
     for (int n = 0; n < s->p->nodes; n++) {
-        s->missing[n] = s->p->need_of[n + 1] - s->p->need_of[n];
-        if (s->missing[n] == 0)
+        s->missing[n] = 0;
+        for (uint32_t e = s->p->need_of[n]; e < s->p->need_of[n + 1]; e++)
+            s->missing[n] += !s->lazy[s->p->need[e]];
+        if (s->missing[n] == 0 && !s->lazy[n])
             flip(s->ready, n);
     }
 }
@@ -266,6 +368,54 @@ reachable(Search *s, int64_t limit, Level *level)
     }
 }
 
+/* Do all others that touch a buffer come behind node n? */
+static bool
+begins(const Search *s, int n, uint32_t buffer)
+{
+    const OrderProblem *p = s->p;
+    int others = 0;
+
+    for (uint32_t e = s->of[n]; e < s->of[n + 1]; e++) {
+        uint32_t user = s->user[e];
+
+        if (e > s->of[n] && s->user[e - 1] == user)
+            continue;
+        for (uint32_t t = p->touch_of[user]; t < p->touch_of[user + 1]; t++)
+            others += p->touch[t] == buffer;
+    }
+    return others == p->buffer[buffer].touches - 1;
+}
+
+/* Needs nothing, has users, and all that it touches is alive until they run. */
+static bool
+is_lazy(const Search *s, int n)
+{
+    const OrderProblem *p = s->p;
+
+    if (p->need_of[n] < p->need_of[n + 1] || s->of[n] == s->of[n + 1])
+        return false;
+    for (uint32_t t = p->touch_of[n]; t < p->touch_of[n + 1]; t++) {
+        const OrderBuffer *b = &p->buffer[p->touch[t]];
+
+        if (b->from_start || (b->touches == 1 && !b->to_end) ||
+            !begins(s, n, p->touch[t]))
+            return false;
+    }
+    return true;
+}
+
+static void
+find_lazy(Search *s)
+{
+    s->lazy = NEWN(s->arena, bool, s->p->nodes + 1);
+    s->late = NEWN(s->arena, bool, s->p->nodes + 1);
+    for (int n = 0; n < s->p->nodes; n++) {
+        s->lazy[n] = is_lazy(s, n);
+        for (uint32_t e = s->of[n]; s->lazy[n] && e < s->of[n + 1]; e++)
+            s->late[s->user[e]] = true;
+    }
+}
+
 static Search *
 search_new(Arena *scratch, const OrderProblem *p, int64_t states)
 {
@@ -279,6 +429,7 @@ search_new(Arena *scratch, const OrderProblem *p, int64_t states)
     room = TABLE_BYTES / ((int64_t)s->words + 1) / 8 / 4;
     s->most = states < room ? states : room;
     users_of(scratch, p, &s->of, &s->user);
+    find_lazy(s);
     s->missing = NEWN(scratch, uint32_t, p->nodes + 1);
     s->before = NEWN(scratch, int64_t, p->nodes + 1);
     s->order = NEWN(scratch, int, p->nodes + 1);
