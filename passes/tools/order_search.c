@@ -3,7 +3,9 @@
    What fits and leaves no more alive than before runs at once, a node, a
    segment or a row of nodes: that is never wrong, for what it adds to any
    larger down-set is no more. Down-sets from which no completion exists are
-   remembered. Between bound and peak X is bisected. */
+   remembered. A question is begun again after a share of the states, each time
+   with another order of the segments: an early mistake costs a turn, and what
+   failed stays remembered. Between bound and peak X is bisected. */
 #include "passes/tools/order_search.h"
 
 #include <string.h>
@@ -14,6 +16,7 @@
 enum {
     WORK_OF_STATE = 1000, /* nodes looked at that count as one state more */
     ROW_MOST = 8,         /* nodes in a row that run at once */
+    FIRST_SHARE = 500,    /* states of the first turn */
     TABLE_BYTES = 1 << 28 /* that the failed down-sets may take, about */
 };
 
@@ -24,6 +27,8 @@ typedef struct Search {
     int64_t states, most; /* visited, allowed in all */
     uint64_t *table;      /* failed down-sets: `slots` entries of 1 + words */
     size_t slots, used;
+    int64_t end; /* of the turn: states */
+    int turn;
     bool out; /* of states */
 } Search;
 
@@ -209,12 +214,39 @@ typedef struct Level {
     size_t tried;
 } Level;
 
+/* The same number for a buffer in all of a turn. */
+static uint64_t
+draw(const Search *x, uint32_t buffer)
+{
+    uint64_t h = ((uint64_t)x->turn << 32 | buffer) * 0x9e3779b97f4a7c15u;
+
+    return (h ^ h >> 29) * 0xff51afd7ed558ccdu >> 33;
+}
+
+/* In the first turn what leaves the least goes first, in the second what was
+   written first, in others as it is drawn. */
+static bool
+goes_before(const Search *x, const Segment *a, const Segment *b)
+{
+    if (x->turn == 0)
+        return a->after < b->after;
+    if (x->turn == 1)
+        return a->buffer < b->buffer;
+    return draw(x, a->buffer) < draw(x, b->buffer);
+}
+
 static void
 copy_segments(Search *x, Level *l, const Segment *list)
 {
     vec_clear(l->segment);
-    for (size_t i = 0; i < vec_len(list); i++)
+    for (size_t i = 0; i < vec_len(list); i++) {
+        size_t k = i;
+
         vec_push(x->arena, l->segment, list[i]);
+        for (; k > 0 && goes_before(x, &list[i], &l->segment[k - 1]); k--)
+            l->segment[k] = l->segment[k - 1];
+        l->segment[k] = list[i];
+    }
 }
 
 /* Enters the state reached; false if it is a dead end. */
@@ -237,20 +269,19 @@ enter_level(Search *x, Level *l)
     copy_segments(x, l, list);
     x->states += 1 + s->work / WORK_OF_STATE;
     s->work %= WORK_OF_STATE;
-    x->out = x->states > x->most;
+    x->out = x->states > x->end;
     return true;
 }
 
 /* True: the order is complete. False: there is none, or x->out. */
 static bool
-reachable(Search *x, int64_t limit, Level *level)
+walk(Search *x, int64_t limit, Level *level)
 {
     OrderState *s = x->s;
     int top = 0;
 
+    x->out = false;
     order_state_begin(s, limit);
-    x->used = 0;
-    memset(x->table, 0, x->slots * (s->words + 1) * 8);
     if (s->walk.live > limit || !enter_level(x, &level[0]))
         return false;
     for (;;) {
@@ -272,6 +303,39 @@ reachable(Search *x, int64_t limit, Level *level)
         if (top-- == 0)
             return false;
     }
+}
+
+/* In turns, each with more states. */
+static bool
+reachable(Search *x, int64_t limit, Level *level)
+{
+    int64_t share = FIRST_SHARE;
+
+    x->used = 0;
+    memset(x->table, 0, x->slots * (x->s->words + 1) * 8);
+    for (x->turn = 0;; x->turn++) {
+        bool found;
+
+        x->end = x->states + share < x->most ? x->states + share : x->most;
+        found = walk(x, limit, level);
+        if (found || !x->out || x->states > x->most)
+            return found;
+        share += share / 4;
+    }
+}
+
+/* Every peak is a multiple of it. */
+static int64_t
+unit_of(const OrderProblem *p)
+{
+    int64_t unit = 0;
+
+    for (int b = 0; b < p->buffers; b++)
+        for (int64_t y = p->buffer[b].bytes, t; y != 0; y = t) {
+            t = unit % y;
+            unit = y;
+        }
+    return unit ? unit : 1;
 }
 
 static Search *
@@ -297,20 +361,19 @@ order_search(Arena *scratch, const OrderProblem *p, int64_t goal,
 {
     Search *x = search_new(scratch, p, states);
     Level *level = NEWN(scratch, Level, p->nodes + 2);
-    int64_t low = best->bound, open = low, all = x->most;
+    int64_t low = best->bound, open = low, all = x->most, unit = unit_of(p);
 
     while (open < best->peak && best->peak > goal && x->states < all) {
         int64_t middle = open + (best->peak - open) / 2;
 
-        middle = middle > goal ? middle : goal;
+        middle = (middle > goal ? middle : goal) / unit * unit;
         x->most = x->states + (all - x->states + 1) / 2;
-        x->out = false;
         if (reachable(x, middle, level)) {
             memcpy(best->node, x->s->order,
                    (size_t)p->nodes * sizeof *x->s->order);
             best->peak = order_peak(scratch, p, best->node);
         } else {
-            open = middle + 1;
+            open = middle + unit;
             low = x->out ? low : open;
         }
     }
