@@ -151,27 +151,6 @@ find_lazy(OrderState *s)
     }
 }
 
-/* Sets of the nodes that must come before each node. */
-static void
-find_ancestors(OrderState *s)
-{
-    const OrderProblem *p = s->p;
-    size_t words = s->words;
-
-    s->ancestors = NEWN(s->arena, uint64_t, (size_t)p->nodes * words + 1);
-    for (int n = 0; n < p->nodes; n++) {
-        uint64_t *own = s->ancestors + (size_t)n * words;
-
-        for (uint32_t e = p->need_of[n]; e < p->need_of[n + 1]; e++) {
-            const uint64_t *other = s->ancestors + (size_t)p->need[e] * words;
-
-            for (size_t i = 0; i < words; i++)
-                own[i] |= other[i];
-            own[p->need[e] / 64] |= 1ull << p->need[e] % 64;
-        }
-    }
-}
-
 static void
 find_touchers(OrderState *s)
 {
@@ -196,9 +175,9 @@ order_state_new(Arena *scratch, const OrderProblem *p)
     s->arena = scratch;
     s->p = p;
     s->words = ((size_t)p->nodes + 63) / 64;
-    users_of(scratch, p, &s->of, &s->user);
+    order_users(scratch, p, &s->of, &s->user);
     find_lazy(s);
-    find_ancestors(s);
+    s->ancestors = order_ancestors(scratch, p);
     find_touchers(s);
     s->missing = NEWN(scratch, uint32_t, p->nodes + 1);
     s->before = NEWN(scratch, int64_t, p->nodes + 1);

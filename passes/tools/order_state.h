@@ -3,7 +3,7 @@
 #ifndef SNUG_ORDER_STATE_H
 #define SNUG_ORDER_STATE_H
 
-#include "passes/tools/order_search.h"
+#include "passes/tools/order_walk.h"
 
 typedef struct OrderState {
     Arena *arena;
