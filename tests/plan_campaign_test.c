@@ -6,7 +6,7 @@
 #include "ir/check.h"
 
 enum {
-    PLANS = 60,
+    PLANS = 30,
     BUDGETS = 6,   /* of a step */
     MUTANTS = 6,   /* of a plan */
     SEARCHED = 4,  /* one step of so many is bounded by the solver */
@@ -250,8 +250,8 @@ Test(plan_campaign, plans_hold_and_edited_ones_do_no_harm, .timeout = 36000)
         check_step(first + k, &t);
     fprintf(stderr,
             "%lld plans of %lld steps hold: %lld run nodes again, %lld are cut "
-            "in parts, %lld bound the time; %lld budgets refused; %lld compared "
-            "bit by bit; %lld edits: %lld refused, %lld harmless\n",
+            "in parts, %lld bound the time; %lld budgets refused; %lld "
+            "compared bit by bit; %lld edits: %lld refused, %lld harmless\n",
             (long long)t.plans, (long long)t.steps, (long long)t.again,
             (long long)t.in_parts, (long long)t.bounded, (long long)t.refused,
             (long long)t.meant,
