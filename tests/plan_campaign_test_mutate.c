@@ -114,12 +114,12 @@ edit_over(Edit *e)
     return true;
 }
 
-/* A node is put in somewhere else, near by, or left out. */
+/* A node runs later. */
 static bool
 edit_order(Edit *e)
 {
     const char *line = behind(e, "\n"), *end, *to;
-    int down = campaign_draw(e->d, 4);
+    int down = 1 + campaign_draw(e->d, 4);
 
     if (!strchr("fbur", *line) || line[1] != ' ' || !strchr(line, '\n'))
         return false;
@@ -128,8 +128,7 @@ edit_order(Edit *e)
         to = strchr(to, '\n') + 1;
     text_add_n(&e->out, e->text, (size_t)(line - e->text));
     text_add_n(&e->out, end, (size_t)(to - end));
-    if (down)
-        text_add_n(&e->out, line, (size_t)(end - line));
+    text_add_n(&e->out, line, (size_t)(end - line));
     text_add(&e->out, "%s", to);
     return true;
 }
