@@ -1,8 +1,7 @@
 /* place: an address for every value. One arena serves all entries: stores lie
    at the bottom, at one place in every entry; above them each entry places its
    own buffers. The arena is as large as the largest entry needs, which is
-   placed first; the others need only fit below it. The last ten-thousandth of
-   the arena is searched for only if the budget asks for it. */
+   placed first; the others need only fit below it. */
 #include "passes/pass.h"
 
 #include <inttypes.h>
@@ -12,9 +11,8 @@
 #include "ir/check_time.h"
 #include "passes/tools/placement_entry.h"
 
-/* Buffers whose search gets all of its nodes; what is not worth a search, a
-   share of the arena, where there are more than MOST_BUFFERS. */
-enum { MANY_BUFFERS = 64, MOST_BUFFERS = 256, WORTH = 10000 };
+/* Buffers whose search gets all of its nodes. */
+enum { MANY_BUFFERS = 64 };
 
 /* What the plan of the module comes to. */
 typedef struct Totals {
@@ -81,8 +79,6 @@ place_entry(PassRun *r, Graph *g, Sym space, Totals *t)
     Placement p;
 
     enough = placement_bound(r->scratch, x, (int)vec_len(x), &at);
-    if (vec_len(x) > MOST_BUFFERS)
-        enough += (t->stores + enough) / WORTH;
     enough = t->height > enough ? t->height : enough;
     p = placement_solve(r->scratch, x, (int)vec_len(x), enough, nodes);
     if (r->budget && t->stores + p.height > r->budget && !p.proven)

@@ -13,9 +13,9 @@ enum {
     GREEDY_MOST = 20000,    /* intervals placed in more than one order */
     SEARCH_MOST = 10000,    /* intervals searched */
     SEARCH_PAIRS = 16000000, /* pairs of them alive at once */
-    ROUNDS_LEAST = 60,
+    ROUNDS_LEAST = 240,
     ROUNDS_MOST = 1200,
-    ROUND_WORK = 1024 /* intervals looked at in rounds, for a search node */
+    ROUND_WORK = 4096 /* intervals looked at in rounds, for a search node */
 };
 
 typedef struct Event {
