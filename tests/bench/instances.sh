@@ -38,7 +38,6 @@ for name; do
     seconds=$(sed -n '2s/[ms]/ /gp' "$work/times" |
         awk '{ print 60 * $1 + $2 + 60 * $3 + $4 }')
     best=$(sed -n "s/^$name,//p" "$folder/best.csv" | cut -d, -f3)
-
     awk -F, "$check" "$work/out.csv" >"$work/facts"
     read -r buffers bound height bad <"$work/facts"
     [ "$bad" -eq 0 ] || failed=1
