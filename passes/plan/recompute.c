@@ -1,5 +1,6 @@
 /* recompute: under a budget, what does not fit is dropped and run again, late
-   before it is read. Where everything fits nothing changes.
+   before it is read. Where everything fits nothing changes. Without a budget,
+   what adds next to nothing to the step is not kept.
 
    The search works on a course (course.h); what it finds is tried out on a copy
    of the entry by the same tools that the passes behind use, and where the
@@ -10,6 +11,7 @@
 #include <stdio.h>
 
 #include "passes/plan/recompute_search.h"
+#include "passes/plan/recompute_spare.h"
 #include "passes/tools/in_place.h"
 #include "passes/tools/order_entry.h"
 #include "passes/tools/placement_entry.h"
@@ -250,13 +252,33 @@ refuse_module(PassRun *r)
     refuse(r, &worst, worst.least);
 }
 
+/* Of the training step: only it keeps values for long. */
+static void
+spare_bytes(PassRun *r)
+{
+    Graph *g = module_entry(r->m, "train");
+    double share = opt_float(r, "spare");
+    int64_t peak;
+    Course *c;
+
+    if (!g || !(share > 0))
+        return;
+    c = course_new(r->scratch, course_of(r->scratch, g, r->machine));
+    peak = course_peak(r->scratch, c);
+    if (recompute_spare(r->scratch, c, share) &&
+        course_peak(r->scratch, c) <= peak - opt_bytes(r, "worth"))
+        course_write(r->scratch, g, c);
+}
+
 void
 pass_recompute(PassRun *r)
 {
     module_unset(r->m, "time_bound");
     module_unset(r->m, "time_witness");
-    if (r->budget == 0)
+    if (r->budget == 0) {
+        spare_bytes(r);
         return;
+    }
     for (size_t i = 0; i < vec_len(r->m->entry); i++) {
         Entry e;
 
