@@ -92,7 +92,7 @@ typedef struct Taps {
     int64_t block;                   /* columns of a block */
     int64_t blocks, inner, outer;    /* [inner, outer): all taps are inside */
     int64_t chunk, chunks; /* rows of a class that a tile takes; of a weight's
-                              gradient: of the other operand, at once */
+                              gradient: not used, a tile takes them all */
 } Taps;
 
 typedef struct Contraction {

@@ -14,8 +14,8 @@ enum {
     WIDE_MOST = 7,      /* taps along a row, all in one piece of code */
     TILES_WANTED = 32,  /* for threads, if each has work enough */
     UNITS_LEAST = 8192, /* of that: vectors multiplied and added */
-    NEAR_BYTES = 1 << 14 /* of the rows of a block of channels that a weight
-                            gradient takes at once */
+    NEAR_BYTES = 1 << 15 /* of the rows that a row of the result reads and
+                            writes */
 };
 
 /* What stands along rows or columns of the result: pixels, by class. */
@@ -178,6 +178,19 @@ cut_rows(Taps *t, int64_t rows, int64_t parts)
     t->chunks = (rows + t->chunk - 1) / t->chunk;
 }
 
+/* Chunks of lanes, so that the rows that a row of the result reads stay in the
+   first cache while the next one reads them again. */
+static int64_t
+near_chunks(const Contraction *c, const Taps *t)
+{
+    double row = (double)t->tall * (double)t->from_width + (double)t->width;
+    int64_t blocks =
+        (int64_t)(NEAR_BYTES / (row * (double)(tile_width(c) * c->bytes)));
+
+    blocks = blocks < 1 ? 1 : blocks;
+    return (c->lane.blocks + blocks - 1) / blocks;
+}
+
 /* ---- the product and the input's gradient ------------------------------- */
 
 static int64_t
@@ -211,23 +224,24 @@ read_pixels(Reading *r, const Conv *v, Taps *t)
     c->packing = PACK_SHARED;
     c->split = 1;
     cut_rows(t, most_rows(t), parts);
+    side_cut(&c->lane, near_chunks(c, t));
     c->tiles = v->batch * t->chunks;
 }
 
 /* ---- the weight's gradient ----------------------------------------------- */
 
 static void
-read_terms(Reading *r, const Conv *v, Taps *t, const Machine *m)
+read_terms(Reading *r, const Conv *v, const Taps *t, const Machine *m)
 {
     Contraction *c = r->c;
-    int64_t parts = node_int(c->leader, "split"), near;
+    int64_t parts = node_int(c->leader, "split"), near, wanted;
     int64_t most = m->registers * 3 / 8 / v->wide;
 
     axis_add(r, LEFT, v->axis[3], v->wide, 0, 0);
     axis_add(r, LEFT, v->axis[2], v->tall, 0, 0);
     axis_add(r, RIGHT, 0, v->groups, 1, 1);
     axis_add(r, SUM, -1, v->batch, v->x.image, v->y.image);
-    c->vectors = vectors_of(v, c->lanes, most < 1 ? 1 : most > 4 ? 4 : most);
+    c->vectors = vectors_of(v, c->lanes, most < 2 ? 1 : 2);
     c->row = side_of(r->arena, r->list[LEFT], 0, v->wide, v->tall);
     c->lane = side_of(r->arena, r->list[RIGHT], 1, c->vectors * c->lanes, 1);
     c->walk = c->lane.axis[0].at[0] == 1  ? WALK_LANES
@@ -235,9 +249,9 @@ read_terms(Reading *r, const Conv *v, Taps *t, const Machine *m)
                                           : WALK_POINTS;
     c->outside = true;
     c->split = parts;
-    near = v->columns * c->vectors * c->lanes * c->bytes;
-    cut_rows(t, v->rows, (v->rows * near + NEAR_BYTES - 1) / NEAR_BYTES);
-    side_cut(&c->lane, (tiles_wanted(v, c) + parts - 1) / parts);
+    wanted = (tiles_wanted(v, c) + parts - 1) / parts;
+    near = near_chunks(c, t);
+    side_cut(&c->lane, wanted < near ? near : wanted);
     c->tiles = parts * c->lane.chunks;
 }
 
@@ -268,7 +282,6 @@ lay_taps(Arena *a, const Conv *v, Taps *t, const Node *leader,
          const Machine *m)
 {
     bool back = leader->op == OP_conv_grad_input;
-    bool terms = leader->op == OP_conv_grad_weight;
 
     t->from_height = back ? v->rows : v->height;
     t->from_width = back ? v->columns : v->width;
@@ -279,7 +292,7 @@ lay_taps(Arena *a, const Conv *v, Taps *t, const Node *leader,
     t->wide = v->wide;
     t->rows = runs_along(a, v, 0, back);
     t->columns = runs_along(a, v, 1, back);
-    t->block = block_of(t, terms || m->registers < 32 ? 4 : 8);
+    t->block = block_of(t, m->registers < 32 ? 4 : 8);
     return find_inner(t);
 }
 
@@ -307,10 +320,10 @@ read_taps(Reading *r, const Machine *m)
     lay_tile_scratch(c);
     log_line("contract",
              "%s: taps in place, blocks of %lld columns * %lld/%d lanes, "
-             "%lld of %lld inside, rows by %lld, %lld tiles",
+             "%lld of %lld inside, %lld tiles",
              value_at(c->graph, c->leader->out[0])->name, (long long)t->block,
              (long long)(c->vectors * c->lanes), c->lanes,
              (long long)(t->outer - t->inner), (long long)t->blocks,
-             (long long)t->chunk, (long long)c->tiles);
+             (long long)c->tiles);
     return true;
 }

@@ -3,14 +3,21 @@
    the image left out. */
 #include "codegen/kernels/contract_parts.h"
 
+enum {
+    SUMS_MOST = 32,
+    ASKS_MOST = 4 /* pixels between results, of which all are asked for */
+};
+
 typedef struct Walker {
     Maker *k;
     const Contraction *c;
     const Taps *t;
     const TapRun *row;       /* class of the row at hand */
     LLVMValueRef image;      /* of the operand that has taps */
-    LLVMValueRef other;      /* the weight gradient's other operand */
+    LLVMValueRef other, other_row; /* the weight gradient's other operand */
     LLVMValueRef source;     /* row of the image that tap `from` reads */
+    LLVMValueRef next;       /* row that the next result row reads first */
+    bool asks;               /* this class asks for it */
     LLVMValueRef from, to;   /* taps of the row, or rows, that are inside */
     LLVMValueRef panel;      /* of the first block of lanes */
     LLVMValueRef lane_from, lane_to; /* blocks of the tile */
@@ -77,15 +84,32 @@ take_vector(const Walker *w, LLVMValueRef p, int64_t elements, int64_t left)
     return load(u, w->k->vector, p, (unsigned)c->bytes);
 }
 
+/* Asks for the lines of `columns` columns from p on, of a block of lanes. */
+static void
+ask_for(const Walker *w, LLVMValueRef p, int64_t columns, int64_t apart,
+        int64_t channels)
+{
+    int64_t bytes = w->c->bytes, line = CACHE_LINE / bytes;
+    Unit *u = w->k->u;
+    LLVMValueRef args[] = {NULL, LLVMConstInt(u->i32, 0, false),
+                           LLVMConstInt(u->i32, 3, false),
+                           LLVMConstInt(u->i32, 1, false)};
+
+    for (int64_t i = 0; i < columns; i++)
+        for (int64_t at = 0; at < channels; at += line) {
+            args[0] = address(u, p, const_i64(u, i * apart + at), bytes);
+            intrinsic(u, "llvm.prefetch", u->ptr, 4, args);
+        }
+}
+
 /* ---- all blocks of a row ------------------------------------------------- */
 
 typedef void EmitBlock(Walker *w, const Block *b, LLVMValueRef lane,
                        int64_t channels);
 
-/* Blocks of lanes [from, to): whole ones, then the last one. */
+/* The tile's blocks of lanes: whole ones, then the last one. */
 static void
-emit_lanes(Walker *w, const Block *b, LLVMValueRef from, LLVMValueRef to,
-           EmitBlock *emit)
+emit_lanes(Walker *w, const Block *b, EmitBlock *emit)
 {
     const Side *s = &w->c->lane;
     Unit *u = w->k->u;
@@ -94,22 +118,17 @@ emit_lanes(Walker *w, const Block *b, LLVMValueRef from, LLVMValueRef to,
     Loop l;
 
     if (s->blocks > cut) {
-        loop_begin(u, &l, from, least(u, to, whole), 1, 0, NULL);
+        loop_begin(u, &l, w->lane_from, least(u, w->lane_to, whole), 1, 0,
+                   NULL);
         emit(w, b, l.i, s->inner);
         loop_end(u, &l);
     }
     if (cut) {
-        loop_begin(u, &l, most(u, from, whole), to, 1, 0, NULL);
+        loop_begin(u, &l, most(u, w->lane_from, whole), w->lane_to, 1, 0,
+                   NULL);
         emit(w, b, l.i, s->tail);
         loop_end(u, &l);
     }
-}
-
-static void
-emit_all_lanes(Walker *w, const Block *b, EmitBlock *emit)
-{
-    emit_lanes(w, b, const_i64(w->k->u, 0),
-               const_i64(w->k->u, w->c->lane.blocks), emit);
 }
 
 static void
@@ -118,7 +137,7 @@ emit_edges(Walker *w, int64_t from, int64_t to, EmitBlock *emit)
     for (int64_t i = from; i < to; i++) {
         Block b = {i * w->t->block, const_i64(w->k->u, 0)};
 
-        emit_all_lanes(w, &b, emit);
+        emit_lanes(w, &b, emit);
     }
 }
 
@@ -135,15 +154,13 @@ emit_columns(Walker *w, EmitBlock *emit)
 
         b.index = loop_begin(u, &l, const_i64(u, 0),
                              const_i64(u, t->outer - t->inner), 1, 0, NULL);
-        emit_all_lanes(w, &b, emit);
+        emit_lanes(w, &b, emit);
         loop_end(u, &l);
     }
     emit_edges(w, t->outer, t->blocks, emit);
 }
 
 /* ---- the product and the input's gradient ------------------------------- */
-
-enum { SUMS_MOST = 32 };
 
 /* The terms of one row of taps, for all columns of a block. */
 static void
@@ -178,6 +195,40 @@ add_row(const Walker *w, const Block *b, LLVMValueRef image,
     }
 }
 
+/* Where a block reads a row of the image. */
+static LLVMValueRef
+block_from(const Walker *w, LLVMValueRef row, const Block *b,
+           LLVMValueRef lane)
+{
+    const Taps *t = w->t;
+    int64_t advance = t->columns[0].advance * t->block /
+                      (int64_t)vec_len(t->columns) * t->from.column;
+    LLVMValueRef x;
+
+    x = address(w->k->u, row, b->index, advance * w->c->bytes);
+    return address(w->k->u, x, lane, tile_width(w->c) * w->c->bytes);
+}
+
+/* Asks for what the block of the next row will read first. */
+static void
+ask_source(const Walker *w, const Block *b, LLVMValueRef lane,
+           int64_t channels)
+{
+    const Taps *t = w->t;
+    const TapRun *r = &t->columns[0];
+    int64_t period = (int64_t)vec_len(t->columns);
+    int64_t first = r->origin + b->first / period * r->advance;
+    LLVMValueRef p = block_from(w, w->next, b, lane);
+
+    for (int64_t i = 0; w->asks && i < w->row->advance; i++)
+        ask_for(w,
+                address(w->k->u, p,
+                        const_i64(w->k->u, i * t->from.row +
+                                               first * t->from.column),
+                        w->c->bytes),
+                t->block / period * r->advance, t->from.column, channels);
+}
+
 /* The block's sums, over the rows of taps that are inside. */
 static void
 sum_block(const Walker *w, const Block *b, LLVMValueRef lane,
@@ -187,20 +238,18 @@ sum_block(const Walker *w, const Block *b, LLVMValueRef lane,
     const Taps *t = w->t;
     Unit *u = w->k->u;
     int sums = (int)(t->block * c->vectors);
-    int64_t advance = t->columns[0].advance * t->block /
-                      (int64_t)vec_len(t->columns) * t->from.column;
     int64_t tall = w->row->tap_step * t->wide * tile_width(c);
     LLVMValueRef x, weights;
     Loop l;
 
-    x = address(u, w->source, b->index, advance * c->bytes);
-    x = address(u, x, lane, tile_width(c) * c->bytes);
+    x = block_from(w, w->source, b, lane);
     weights = address(u, w->panel, lane, panel_bytes(c));
     weights = address(u, weights, w->from, tall * c->bytes);
     weights = address(u, weights,
                       const_i64(u, w->row->tap_first * t->wide *
                                        tile_width(c)),
                       c->bytes);
+    ask_source(w, b, lane, channels);
     for (int i = 0; i < sums; i++)
         sum[i] = LLVMConstNull(w->k->vector);
     sum[sums] = x;
@@ -280,44 +329,60 @@ emit_pixels(Walker *w, const Block *b, LLVMValueRef lane, int64_t channels)
     (stores_result(c) ? store_block : end_block)(w, b, channels, at, sum);
 }
 
-/* Row `index` of a class. */
+/* The last row that a result reads, behind where its first tap stands. */
+static int64_t
+newest(const TapRun *r)
+{
+    return r->delta > 0 ? (r->taps - 1) * r->delta : 0;
+}
+
+/* The taps of result row `index` of a class that are inside, and the row of the
+   image that the first of them reads. */
+static void
+enter_row(Walker *w, LLVMValueRef index)
+{
+    const TapRun *r = w->row;
+    Unit *u = w->k->u;
+    LLVMValueRef start, row;
+
+    start = LLVMBuildNSWMul(u->b, index, const_i64(u, r->advance), "");
+    start = add(u, start, r->origin);
+    inside(u, start, r->delta, w->t->from_height, r->taps, &w->from, &w->to);
+    row = LLVMBuildNSWMul(u->b, w->from, const_i64(u, r->delta), "");
+    row = LLVMBuildNSWAdd(u->b, row, start, "");
+    w->source = address(u, w->image, row, w->t->from.row * w->c->bytes);
+    row = add(u, start, newest(r) + 1);
+    w->next = address(u, w->image, row, w->t->from.row * w->c->bytes);
+    w->asks = r->advance <= ASKS_MOST && w->t->columns->advance <= ASKS_MOST;
+    for (size_t i = 0; i < vec_len(w->t->rows); i++)
+        if (newest(&w->t->rows[i]) + w->t->rows[i].origin >
+            newest(r) + r->origin)
+            w->asks = false;
+}
+
 static void
 emit_pixel_row(Walker *w, LLVMValueRef index, LLVMValueRef *at)
 {
-    const Taps *t = w->t;
     const TapRun *r = w->row;
-    Maker *k = w->k;
-    Unit *u = k->u;
-    LLVMValueRef start, row;
+    Unit *u = w->k->u;
+    LLVMValueRef row;
 
     row = LLVMBuildNSWMul(u->b, index, const_i64(u, r->stride), "");
-    w->at = copy_at(k, at);
-    move_along(k, &w->c->batch[1], add(u, row, r->first), 1, w->at);
-    start = LLVMBuildNSWMul(u->b, index, const_i64(u, r->advance), "");
-    start = add(u, start, r->origin);
-    inside(u, start, r->delta, t->from_height, r->taps, &w->from, &w->to);
-    row = LLVMBuildNSWMul(u->b, w->from, const_i64(u, r->delta), "");
-    row = LLVMBuildNSWAdd(u->b, row, start, "");
-    w->source = address(u, w->image, row, t->from.row * w->c->bytes);
+    w->at = copy_at(w->k, at);
+    move_along(w->k, &w->c->batch[1], add(u, row, r->first), 1, w->at);
+    enter_row(w, index);
     emit_columns(w, emit_pixels);
 }
 
-/* Classes take turns, so that neighbours read the same rows. */
+/* Rows [first, last) of all classes, which take turns, so that neighbours read
+   the same rows. */
 static void
-emit_pixel_tile(Walker *w, LLVMValueRef number)
+emit_pixel_rows(Walker *w, LLVMValueRef first, LLVMValueRef last,
+                LLVMValueRef *at)
 {
-    const Contraction *c = w->c;
-    Maker *k = w->k;
-    Unit *u = k->u;
-    LLVMValueRef first, last, *at = zeros(k), image = w->image;
+    Unit *u = w->k->u;
     Loop rows, one;
 
-    first = digit(u, &number, w->t->chunks);
-    first = LLVMBuildNSWMul(u->b, first, const_i64(u, w->t->chunk), "");
-    last = add(u, first, w->t->chunk);
-    move_along(k, &c->batch[0], number, 1, at);
-    w->image = address(u, image, number, c->batch[0].in[0] * c->bytes);
-    w->panel = address(u, k->scratch, const_i64(u, c->panels), 1);
     loop_begin(u, &rows, first, last, 1, 0, NULL);
     for (size_t i = 0; i < vec_len(w->t->rows); i++) {
         w->row = &w->t->rows[i];
@@ -327,6 +392,27 @@ emit_pixel_tile(Walker *w, LLVMValueRef number)
         loop_end(u, &one);
     }
     loop_end(u, &rows);
+}
+
+static void
+emit_pixel_tile(Walker *w, LLVMValueRef number)
+{
+    const Contraction *c = w->c;
+    Maker *k = w->k;
+    Unit *u = k->u;
+    LLVMValueRef first, *at = zeros(k), image = w->image;
+    Loop l;
+
+    first = digit(u, &number, w->t->chunks);
+    first = LLVMBuildNSWMul(u->b, first, const_i64(u, w->t->chunk), "");
+    move_along(k, &c->batch[0], number, 1, at);
+    w->image = address(u, image, number, c->batch[0].in[0] * c->bytes);
+    w->panel = address(u, k->scratch, const_i64(u, c->panels), 1);
+    loop_begin(u, &l, const_i64(u, 0), const_i64(u, c->lane.chunks), 1, 0,
+               NULL);
+    chunk_bounds(k, &c->lane, l.i, &w->lane_from, &w->lane_to);
+    emit_pixel_rows(w, first, add(u, first, w->t->chunk), at);
+    loop_end(u, &l);
     w->image = image;
 }
 
@@ -344,8 +430,8 @@ sums_at(const Walker *w, LLVMValueRef lane)
 
 /* The terms of a block of columns, for the taps of one row. */
 static void
-add_terms(const Walker *w, const Block *b, const LLVMValueRef *from,
-          int64_t channels, LLVMValueRef *sum)
+add_terms(const Walker *w, const Block *b, LLVMValueRef image,
+          LLVMValueRef other, int64_t channels, LLVMValueRef *sum)
 {
     const Contraction *c = w->c;
     const Taps *t = w->t;
@@ -358,107 +444,50 @@ add_terms(const Walker *w, const Block *b, const LLVMValueRef *from,
 
             if (left <= 0 || !tap_source(t, i, s / c->vectors, &source))
                 continue;
-            args[0] = take_vector(w, from[0], source * t->from.column + lane,
+            args[0] = take_vector(w, image, source * t->from.column + lane,
                                   left);
-            args[1] = take_vector(w, from[1], i * t->other.column + lane, left);
+            args[1] = take_vector(w, other, i * t->other.column + lane, left);
             args[2] = sum[s];
             sum[s] = intrinsic(w->k->u, "llvm.fma", w->k->vector, 3, args);
         }
 }
 
-/* A row of the other operand, for the taps of one row; from: of both. */
+/* A block of columns of the other operand's row. */
 static void
-add_columns(const Walker *w, const LLVMValueRef *from, int64_t channels,
-            LLVMValueRef *sum)
-{
-    const Taps *t = w->t;
-    Unit *u = w->k->u;
-    int sums = (int)(t->wide * w->c->vectors);
-    int64_t step[] = {t->block * t->columns[0].advance * t->from.column,
-                      t->block * t->other.column};
-    LLVMValueRef here[2];
-    Loop l;
-
-    for (int64_t i = 0; i < t->inner; i++)
-        add_terms(w, &(Block){.first = i * t->block}, from, channels, sum);
-    if (t->outer > t->inner) {
-        loop_begin(u, &l, const_i64(u, 0), const_i64(u, t->outer - t->inner),
-                   1, sums, sum);
-        for (int i = 0; i < sums; i++)
-            sum[i] = loop_phi(&l, i);
-        for (int i = 0; i < 2; i++)
-            here[i] = address(u, from[i], l.i, step[i] * w->c->bytes);
-        add_terms(w, &(Block){.first = t->inner * t->block}, here, channels,
-                  sum);
-        for (int i = 0; i < sums; i++)
-            loop_next(&l, i, sum[i]);
-        loop_end(u, &l);
-        for (int i = 0; i < sums; i++)
-            sum[i] = loop_phi(&l, i);
-    }
-    for (int64_t i = t->outer; i < t->blocks; i++)
-        add_terms(w, &(Block){.first = i * t->block}, from, channels, sum);
-}
-
-/* Rows [w->from, w->to) of the other operand, for the taps of row `tall`, that
-   begin in row `start` of the image. */
-static void
-add_rows(const Walker *w, LLVMValueRef lane, LLVMValueRef tall,
-         LLVMValueRef start, int64_t channels)
+emit_terms(Walker *w, const Block *b, LLVMValueRef lane, int64_t channels)
 {
     const Contraction *c = w->c;
     const Taps *t = w->t;
     Unit *u = w->k->u;
     int sums = (int)(t->wide * c->vectors);
     unsigned align = (unsigned)(c->lanes * c->bytes);
-    LLVMValueRef sum[SUMS_MOST], place[SUMS_MOST], p, from[2], row;
+    int64_t row = w->row->delta * t->from.row, far = t->wide * tile_width(c);
+    LLVMValueRef first[2], sum[SUMS_MOST], place[SUMS_MOST], other;
     Loop l;
 
-    p = address(u, sums_at(w, lane), tall,
-                t->wide * tile_width(c) * c->bytes);
+    first[0] = block_from(w, w->source, b, lane);
+    first[1] = address(u, sums_at(w, lane), w->from, far * c->bytes);
+    other = address(u, w->other_row, b->index,
+                    t->block * t->other.column * c->bytes);
+    other = address(u, other, lane, tile_width(c) * c->bytes);
+    ask_source(w, b, lane, channels);
+    ask_for(w,
+            address(u, other,
+                    const_i64(u, t->other.row + b->first * t->other.column),
+                    c->bytes),
+            t->block, t->other.column, channels);
+    loop_begin(u, &l, w->from, w->to, 1, 2, first);
     for (int i = 0; i < sums; i++) {
-        place[i] = address(u, p, const_i64(u, i * c->lanes), c->bytes);
+        place[i] = address(u, loop_phi(&l, 1), const_i64(u, i * c->lanes),
+                           c->bytes);
         sum[i] = load(u, w->k->vector, place[i], align);
     }
-    loop_begin(u, &l, w->from, w->to, 1, sums, sum);
+    add_terms(w, b, loop_phi(&l, 0), other, channels, sum);
     for (int i = 0; i < sums; i++)
-        sum[i] = loop_phi(&l, i);
-    row = LLVMBuildNSWMul(u->b, l.i, const_i64(u, w->row->advance), "");
-    row = LLVMBuildNSWAdd(u->b, row, start, "");
-    from[0] = address(u, w->image, row, t->from.row * c->bytes);
-    from[1] = address(u, w->other, l.i, t->other.row * c->bytes);
-    for (int i = 0; i < 2; i++)
-        from[i] = address(u, from[i], lane, tile_width(c) * c->bytes);
-    add_columns(w, from, channels, sum);
-    for (int i = 0; i < sums; i++)
-        loop_next(&l, i, sum[i]);
+        store(u, sum[i], place[i], align);
+    loop_next(&l, 0, address(u, loop_phi(&l, 0), const_i64(u, row), c->bytes));
+    loop_next(&l, 1, address(u, loop_phi(&l, 1), const_i64(u, far), c->bytes));
     loop_end(u, &l);
-    for (int i = 0; i < sums; i++)
-        store(u, loop_phi(&l, i), place[i], align);
-}
-
-/* A block of lanes: some rows of the other operand, for all taps. */
-static void
-emit_terms(Walker *w, const Block *b, LLVMValueRef lane, int64_t channels)
-{
-    const Taps *t = w->t;
-    const TapRun *r = w->row;
-    Unit *u = w->k->u;
-    LLVMValueRef start, from = w->from, to = w->to, least_to;
-    Loop l;
-
-    (void)b;
-    loop_begin(u, &l, const_i64(u, 0), const_i64(u, t->tall), 1, 0, NULL);
-    start = LLVMBuildNSWMul(u->b, l.i, const_i64(u, r->delta), "");
-    start = add(u, start, r->origin);
-    inside(u, start, r->advance, t->from_height, r->count, &w->from,
-           &least_to);
-    w->from = most(u, w->from, from);
-    w->to = least(u, least_to, to);
-    add_rows(w, lane, l.i, start, channels);
-    loop_end(u, &l);
-    w->from = from;
-    w->to = to;
 }
 
 /* One image. */
@@ -466,21 +495,19 @@ static void
 emit_image_terms(Walker *w, LLVMValueRef index)
 {
     const Contraction *c = w->c;
-    const Taps *t = w->t;
     Unit *u = w->k->u;
-    LLVMValueRef image = w->image, other = w->other;
+    LLVMValueRef image = w->image, other;
     Loop l;
 
     w->image = address(u, image, index, c->sum[0].in[0] * c->bytes);
-    w->other = address(u, other, index, c->sum[0].in[1] * c->bytes);
-    loop_begin(u, &l, const_i64(u, 0), const_i64(u, w->row->count), t->chunk,
-               0, NULL);
-    w->from = l.i;
-    w->to = add(u, l.i, t->chunk);
-    emit_lanes(w, NULL, w->lane_from, w->lane_to, emit_terms);
+    other = address(u, w->other, index, c->sum[0].in[1] * c->bytes);
+    loop_begin(u, &l, const_i64(u, 0), const_i64(u, w->row->count), 1, 0,
+               NULL);
+    enter_row(w, l.i);
+    w->other_row = address(u, other, l.i, w->t->other.row * c->bytes);
+    emit_columns(w, emit_terms);
     loop_end(u, &l);
     w->image = image;
-    w->other = other;
 }
 
 static void
