@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MOST_STEPS = 400, MOST_MOVES = 40, ARENA = 24 << 20, TIER = 12 << 20 };
+enum { MOST_STEPS = 400, MOST_MOVES = 30, ARENA = 16 << 20, TIER = 9 << 20 };
 
 /* A program that is made step by step. */
 typedef struct Made {
@@ -182,11 +182,14 @@ legs(Made *m, bool back, uint64_t seed)
 static void
 expect_back(const char *arena, const char *what)
 {
-    for (int k = 0; k < trips; k++)
-        for (int64_t i = 0; i < trip[k].bytes; i++)
-            cr_assert_eq(arena[trip[k].back + i], content(k, i),
-                         "%s: trip %d of %lld bytes, at %lld", what, k,
-                         (long long)trip[k].bytes, (long long)i);
+    for (int k = 0; k < trips; k++) {
+        int64_t i = 0;
+
+        while (i < trip[k].bytes && arena[trip[k].back + i] == content(k, i))
+            i++;
+        cr_assert_eq(i, trip[k].bytes, "%s: trip %d of %lld bytes, at %lld",
+                     what, k, (long long)trip[k].bytes, (long long)i);
+    }
 }
 
 static void
@@ -204,7 +207,7 @@ expect_trips(const char *io, int threads, bool own_arena, const char *what)
     cr_assert_eq(
         rt_open_spill(&model, &m->program, arena, ARENA, threads, "/tmp"),
         RT_OK, "%s: %s", what, rt_message());
-    for (round_number = 1; round_number <= 3; round_number++) {
+    for (round_number = 1; round_number <= 2; round_number++) {
         cr_assert_eq(rt_run(model, "train"), RT_OK, "%s: %s", what,
                      rt_message());
         expect_back(model->arena.base, what);
