@@ -56,12 +56,12 @@ typedef struct RtTier {
     double read_rate, write_rate; /* bytes a second that were planned for */
 } RtTier;
 
-/* Bytes that go from one tier to another while kernels run. Offsets of a file
-   that are multiples of 4096, and of the arena that are multiples of 512 (or
-   what the disk asks for), are read and written without a copy. Transfers start in
+/* Bytes that go from one tier to another while kernels run. Transfers start in
    the order of the steps and end in that order between two tiers in the same
    direction; between start and wait nobody writes the source and nobody touches
-   the target; an entry ends with nothing under way. */
+   the target; an entry ends with nothing under way. What begins at a multiple
+   of 4096 in a file and of 512 in the arena (or what the disk asks for) goes
+   past the page cache and without a copy. */
 typedef struct RtMove {
     int32_t ticket; /* < entry.tickets; one transfer at a time has it */
     int32_t wait;   /* 0: start the transfer, 1: wait until it is done */
