@@ -54,7 +54,8 @@ new_buffer(Arena *a, Facts *f, const Graph *g, ValueId root, int first)
                 .bytes = type_bytes(&v->type),
                 .first = first,
                 .last = first,
-                .persistent = v->kind == V_STORE};
+                .persistent = v->kind == V_STORE,
+                .space = graph_space(g, root)};
 
     if (b.persistent)
         b.last = (int)vec_len(g->order) - 1;
@@ -132,11 +133,15 @@ static int64_t
 idle_store_bytes(const Graph *g, int64_t align)
 {
     const Module *m = g->module;
+    Sym arena = module_arena(m);
     int64_t bytes = 0;
 
     for (size_t s = 1; s < vec_len(m->store); s++) {
         ValueId v = graph_find(g, m->store[s].name);
+        Sym home = m->store[s].place.space;
 
+        if (home && home != arena)
+            continue;
         if (!v || g->value[v].kind != V_STORE)
             bytes += round_up(type_bytes(&m->store[s].type), align);
     }
@@ -150,11 +155,12 @@ live_bytes(Arena *a, Graph *g, int64_t align)
     size_t steps = vec_len(g->order);
     int64_t *change = NEWN(a, int64_t, steps + 1), *live = NULL;
     int64_t now = idle_store_bytes(g, align);
+    Sym arena = module_arena(g->module);
 
     for (size_t b = 1; b < vec_len(f->buffer); b++) {
         const Buffer *buffer = &f->buffer[b];
 
-        if (buffer->last < buffer->first)
+        if (buffer->last < buffer->first || buffer->space != arena)
             continue;
         change[buffer->first] += round_up(buffer->bytes, align);
         change[buffer->last + 1] -= round_up(buffer->bytes, align);

@@ -17,6 +17,7 @@ typedef struct Buffer {
     int first, last;   /* positions in the order, inclusive; stores and
                           inputs: first 0, stores: last = len(order) - 1 */
     bool persistent;   /* a store: lives in every entry */
+    Sym space;         /* where the bytes lie */
 } Buffer;
 
 typedef struct Facts {
@@ -36,7 +37,7 @@ use_count(const Facts *f, ValueId v)
     return f->use_of[v + 1] - f->use_of[v];
 }
 
-/* Bytes alive at each position with every buffer rounded up to `align`;
+/* Bytes alive in the arena at each position with every buffer rounded up to `align`;
    a vector of len(order). Its maximum is the live-set bound. */
 int64_t *live_bytes(Arena *a, Graph *g, int64_t align);
 
