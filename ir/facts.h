@@ -37,8 +37,8 @@ use_count(const Facts *f, ValueId v)
     return f->use_of[v + 1] - f->use_of[v];
 }
 
-/* Bytes alive in the arena at each position with every buffer rounded up to `align`;
-   a vector of len(order). Its maximum is the live-set bound. */
+/* Bytes alive in the arena at each position with every buffer rounded up to
+   `align`; a vector of len(order). Its maximum is the live-set bound. */
 int64_t *live_bytes(Arena *a, Graph *g, int64_t align);
 
 /* Must come before: for each node, the nodes it depends on (operands, and
