@@ -24,7 +24,7 @@ _Static_assert((int)RT_PARAM == (int)SK_PARAM && (int)RT_STATE == (int)SK_STATE
                    && (int)RT_CONST == (int)SK_CONST,
                "kinds of tensors of abi.h and graph.h");
 
-enum { MOST_FIELDS = 24 };
+enum { MOST_FIELDS = 26 };
 
 typedef struct Data {
     Unit *u;
@@ -227,9 +227,10 @@ step(Data *d, const Common *c, int row, int phase, int64_t node)
                             c->kind,
                             c->sources,
                             real(d, c->seconds.many * part),
-                            wide(d, (uint64_t)node)};
+                            wide(d, (uint64_t)node),
+                            LLVMConstNull(d->u->ptr)};
 
-    return record(d, d->step, 11, field);
+    return record(d, d->step, 12, field);
 }
 
 static void
@@ -285,9 +286,10 @@ entry(Data *d, const Graph *g)
                             whole(d, (int64_t)vec_len(g->input)),
                             whole(d, (int64_t)vec_len(g->output)),
                             whole(d, (int64_t)vec_len(row)),
-                            whole(d, batch_of(g))};
+                            whole(d, batch_of(g)),
+                            whole(d, 0)};
 
-    return record(d, d->entry, 8, field);
+    return record(d, d->entry, 9, field);
 }
 
 /* ---- stores, pieces, the program ---------------------------------------- */
@@ -309,10 +311,11 @@ tensors(Data *d)
             wide(d, (uint64_t)s->place.offset),
             wide(d, (uint64_t)type_bytes(&s->type)),
             whole(d, fill ? RT_INIT_FILL : RT_INIT_FILE),
-            real(d, fill ? s->init.fill : 0)};
+            real(d, fill ? s->init.fill : 0),
+            whole(d, -1)};
 
         ASSERT(s->place.space);
-        vec_push(d->u->arena, row, record(d, d->tensor, 9, field));
+        vec_push(d->u->arena, row, record(d, d->tensor, 10, field));
     }
     return table(d, d->tensor, row);
 }
@@ -431,9 +434,11 @@ program(Data *d)
         whole(d, spans),
         text(d, d->o->weights ? d->o->weights : ""),
         real(d, d->seconds.many),
+        LLVMConstNull(d->u->ptr),
+        whole(d, 0),
         whole(d, cost_workers(d->o->machine))};
 
-    return record(d, record_type(d, "iipppllildllldppppiiipdi"), 24, field);
+    return record(d, record_type(d, "iipppllildllldppppiiipdpii"), 26, field);
 }
 
 void
@@ -443,10 +448,10 @@ emit_data(Unit *u, const Module *m, const EmitOptions *o,
     Data d = {u, m, o, kernels, tiles, 0, 0, 0, 0, 0, {0, 0}};
     LLVMValueRef value, g;
 
-    d.step = record_type(&d, "ppldpddppdl");
+    d.step = record_type(&d, "ppldpddppdlp");
     d.port = record_type(&d, "piiiDll");
-    d.entry = record_type(&d, "ppppiiii");
-    d.tensor = record_type(&d, "piiiDllid");
+    d.entry = record_type(&d, "ppppiiiii");
+    d.tensor = record_type(&d, "piiiDllidi");
     d.piece = record_type(&d, "pli");
     value = program(&d);
     g = LLVMAddGlobal(u->module, LLVMTypeOf(value), "snug_program");

@@ -163,7 +163,7 @@ static const RtPort train_output[] = {
 #define STEP(kernel, tiles, seconds, node)                             \
     {                                                                  \
         kernel, NULL, tiles, seconds, #kernel, 1e3, 2e3, "f map", "x", \
-            seconds, node                                              \
+            seconds, node, NULL                                        \
     }
 static const RtStep train_step[] = {STEP(rows, 8, 1, 0), STEP(mean, 1, 0, 1),
                                     STEP(update, 6, 1, 2),
@@ -184,30 +184,39 @@ static const RtPort forward_output[] = {
 static const RtStep forward_step[] = {STEP(forward, 8, 1, 0)};
 
 static const RtEntry entry[] = {
-    {"train", train_input, train_output, train_step, 4, 1, 4, 8},
-    {"eval", eval_input, eval_output, eval_step, 3, 2, 2, 8},
-    {"forward", train_input, forward_output, forward_step, 1, 1, 1, 8}};
+    {"train", train_input, train_output, train_step, 4, 1, 4, 8, 0},
+    {"eval", eval_input, eval_output, eval_step, 3, 2, 2, 8, 0},
+    {"forward", train_input, forward_output, forward_step, 1, 1, 1, 8, 0}};
 
-#define WEIGHT(init)                                                         \
-    {                                                                        \
-        "fc.weight", RT_PARAM, RT_F32, 2, {5, 3}, AT_WEIGHT, 60, init, 0.125 \
+#define WEIGHT(init)                                                          \
+    {                                                                         \
+        "fc.weight", RT_PARAM, RT_F32, 2, {5, 3}, AT_WEIGHT, 60, init, 0.125, \
+            -1                                                                \
     }
-#define OTHERS                                                           \
-    {"fc.bias", RT_PARAM, RT_F32, 1, {3}, AT_BIAS, 12, RT_INIT_FILL, 0}, \
-        {"fc.weight.m", RT_STATE, RT_F32,       2, {5, 3},               \
-         AT_SPEED,      60,       RT_INIT_FILL, 0},                      \
-    {                                                                    \
-        "step", RT_STATE, RT_F64, 0, {0}, AT_COUNT, 8, RT_INIT_FILL, 0   \
+#define OTHERS                                                               \
+    {"fc.bias", RT_PARAM, RT_F32, 1, {3}, AT_BIAS, 12, RT_INIT_FILL, 0, -1}, \
+        {"fc.weight.m", RT_STATE, RT_F32,       2, {5, 3},                   \
+         AT_SPEED,      60,       RT_INIT_FILL, 0, -1},                      \
+    {                                                                        \
+        "step", RT_STATE, RT_F64, 0, {0}, AT_COUNT, 8, RT_INIT_FILL, 0, -1   \
     }
 
 static const RtTensor tensor_file[] = {WEIGHT(RT_INIT_FILE), OTHERS};
 static const RtTensor tensor_fill[] = {WEIGHT(RT_INIT_FILL), OTHERS};
 static const RtTensor tensor_plain[] = {
     WEIGHT(RT_INIT_FILL),
-    {"fc.bias", RT_PARAM, RT_F32, 1, {3}, AT_BIAS, 12, RT_INIT_FILL, 0}};
-static const RtTensor tensor_wide[] = {
-    {"fc.weight", RT_PARAM, RT_F32, 2, {3, 5}, AT_WEIGHT, 60, RT_INIT_FILL, 0},
-    OTHERS};
+    {"fc.bias", RT_PARAM, RT_F32, 1, {3}, AT_BIAS, 12, RT_INIT_FILL, 0, -1}};
+static const RtTensor tensor_wide[] = {{"fc.weight",
+                                        RT_PARAM,
+                                        RT_F32,
+                                        2,
+                                        {3, 5},
+                                        AT_WEIGHT,
+                                        60,
+                                        RT_INIT_FILL,
+                                        0,
+                                        -1},
+                                       OTHERS};
 
 static const RtPiece piece[] = {
     {"head", 4, -1}, {NULL, 60, 0}, {"tail", 4, -1}};
