@@ -128,21 +128,35 @@ round_up(int64_t bytes, int64_t align)
     return (bytes + align - 1) / align * align;
 }
 
+static bool
+is_in_arena(const Module *m, const Store *s)
+{
+    return !s->place.space || s->place.space == module_arena(m);
+}
+
+int64_t
+arena_store_bytes(const Module *m, int64_t align)
+{
+    int64_t bytes = 0;
+
+    for (size_t i = 1; i < vec_len(m->store); i++)
+        if (is_in_arena(m, &m->store[i]))
+            bytes += round_up(type_bytes(&m->store[i].type), align);
+    return bytes;
+}
+
 /* Stores that this entry does not read keep their bytes all the same. */
 static int64_t
 idle_store_bytes(const Graph *g, int64_t align)
 {
     const Module *m = g->module;
-    Sym arena = module_arena(m);
     int64_t bytes = 0;
 
     for (size_t s = 1; s < vec_len(m->store); s++) {
         ValueId v = graph_find(g, m->store[s].name);
-        Sym home = m->store[s].place.space;
 
-        if (home && home != arena)
-            continue;
-        if (!v || g->value[v].kind != V_STORE)
+        if (is_in_arena(m, &m->store[s]) &&
+            (!v || g->value[v].kind != V_STORE))
             bytes += round_up(type_bytes(&m->store[s].type), align);
     }
     return bytes;

@@ -41,6 +41,9 @@ use_count(const Facts *f, ValueId v)
    `align`; a vector of len(order). Its maximum is the live-set bound. */
 int64_t *live_bytes(Arena *a, Graph *g, int64_t align);
 
+/* Bytes of the stores that lie in the arena. */
+int64_t arena_store_bytes(const Module *m, int64_t align);
+
 /* Must come before: for each node, the nodes it depends on (operands, and
    readers of the bytes that it writes over). CSR: of[n] .. of[n+1]. */
 typedef struct Depends {
