@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define PIECE       ((int64_t)1 << 20)
-#define STAGING     ((int64_t)128 << 10)
+#define STAGING     ((int64_t)512 << 10)
 #define STACK_BYTES (64 << 10)
 
 static bool
@@ -290,10 +290,27 @@ rt_carrier_stop(RtCarrier *c)
 
 /* ---- lanes --------------------------------------------------------------- */
 
+/* A large page for all slots where whole pieces are copied: the disk takes it
+   in one part, which is thrice as quick as in many. */
+static int
+open_staging(RtLane *l, RtRegion *r)
+{
+    if (l->crooked)
+        RT_TRY(rt_memory_map(&l->copies, "copies of moves",
+                             RT_LANE_SLOTS * STAGING, RT_SPILL_BLOCK));
+    for (int k = 0; k < RT_LANE_SLOTS; k++) {
+        RtSlot *s = &l->slot[k];
+        s->lane = l;
+        s->staging = l->crooked ? l->copies.base + k * STAGING : NULL;
+        if (!l->crooked)
+            RT_TRY(rt_spill_staging(r, RT_SPILL_BLOCK, &s->staging));
+    }
+    return RT_OK;
+}
+
 int
 rt_lane_open(RtLane *l, RtRegion *r, int moves)
 {
-    const RtSpill *s = spill_of(l);
     int64_t room = 1;
     while (room <= moves)
         room *= 2;
@@ -301,12 +318,13 @@ rt_lane_open(RtLane *l, RtRegion *r, int moves)
     l->most = PIECE;
     RT_TRY(rt_region_take(r, room * (int64_t)sizeof *l->move, &l->move));
     RT_TRY(rt_region_take(r, room * (int64_t)sizeof *l->left, &l->left));
-    for (int k = 0; s && k < RT_LANE_SLOTS; k++) {
-        l->slot[k].lane = l;
-        RT_TRY(rt_spill_staging(r, l->crooked ? STAGING : RT_SPILL_BLOCK,
-                                &l->slot[k].staging));
-    }
-    return RT_OK;
+    return spill_of(l) ? open_staging(l, r) : RT_OK;
+}
+
+void
+rt_lane_close(RtLane *l)
+{
+    rt_arena_unmap(&l->copies);
 }
 
 unsigned

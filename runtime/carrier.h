@@ -46,6 +46,7 @@ typedef struct RtLane {
     unsigned turn;      /* of the next piece, */
     int64_t taken;      /* which begins here */
     bool crooked;       /* memory that does not lie as the file needs it */
+    RtArena copies;     /* of such memory */
     int64_t most;       /* bytes of a piece */
     struct RtCarrier *carrier;
     RtSlot slot[RT_LANE_SLOTS];
@@ -64,6 +65,7 @@ typedef struct RtCarrier {
 
 /* Queues for so many moves at once, and what staging the lane needs. */
 int rt_lane_open(RtLane *l, RtRegion *r, int moves);
+void rt_lane_close(RtLane *l);
 /* Without a thread to be had, or `alone`: carries when told to. */
 void rt_carrier_start(RtCarrier *c, bool alone);
 void rt_carrier_stop(RtCarrier *c);

@@ -194,6 +194,8 @@ rt_tiers_close(RtTiers *t)
     for (int k = 0; k < t->carriers; k++)
         rt_carrier_stop(&t->carrier[k]);
     rt_ring_close(&t->ring);
+    for (int k = 0; k < t->lanes; k++)
+        rt_lane_close(&t->lane[k]);
     for (int k = 0; t->spill && k < t->program->tiers; k++)
         rt_spill_close(&t->spill[k]);
     for (int k = 0; t->host && k < t->program->tiers; k++)
