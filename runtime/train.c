@@ -109,7 +109,8 @@ rt_command(const RtProgram *p, int argc, char **argv)
     int status = run_command(p, name, argc, argv);
     bool stopped = status == RT_STOP_INTERRUPT || status == RT_STOP_TERMINATE;
     if (status)
-        rt_note("%s: %s%s", name, stopped ? "" : "error: ", rt_message());
+        rt_note("%s: %s%s%s%s", name, stopped ? "" : "error ",
+                rt_status_code(status), stopped ? "" : ": ", rt_message());
     if (fflush(stdout) && !status)
         return 1;
     return rt_exit_status(status);
