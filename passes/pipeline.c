@@ -202,7 +202,7 @@ run_calls(Pipeline *p, Module *m, const PipelineOptions *o)
     for (size_t k = 0; k < vec_len(p->call) && !stopped; k++) {
         if (!within_limit(p, o, k))
             continue;
-        choose_parts(p, m, o, k);
+        choose_options(p, m, o, k);
         pipeline_step(p, m, o, k);
         stopped = stop && strcmp(stop, p->call[k].row->name) == 0;
     }

@@ -47,9 +47,9 @@ void pipeline_step(const Pipeline *p, Module *m, const PipelineOptions *o,
                    size_t k);
 
 /* pipeline_choice.c: where call k is `chunk` and leaves the number of parts
-   open under a budget, sets it. */
-void choose_parts(Pipeline *p, const Module *m, const PipelineOptions *o,
-                  size_t k);
+   open under a budget, or `recompute` and what transfers will take, sets it. */
+void choose_options(Pipeline *p, const Module *m, const PipelineOptions *o,
+                    size_t k);
 
 /* pipeline_tell.c: what --print-before, -after and -changed ask for. */
 void tell_before(const PipelineOptions *o, const char *pass,

@@ -258,6 +258,8 @@ pass_recompute(PassRun *r)
     module_unset(r->m, "time_witness");
     if (r->budget == 0)
         return;
+    if (__builtin_add_overflow(r->budget, opt_bytes(r, "lent"), &r->budget))
+        r->budget = INT64_MAX; /* what transfers will take off on top */
     for (size_t i = 0; i < vec_len(r->m->entry); i++) {
         Entry e;
 

@@ -95,6 +95,9 @@ pass_schedule(PassRun *r)
     Claim c = {0};
     char bytes[32];
 
+    if (r->budget &&
+        __builtin_add_overflow(r->budget, opt_bytes(r, "lent"), &r->budget))
+        r->budget = INT64_MAX; /* what transfers will take off on top */
     for (size_t i = 0; i < entries; i++) {
         peak[i] = peak_of(r, r->m->entry[i]);
         largest = peak[i] > peak[largest] ? i : largest;
