@@ -63,7 +63,8 @@ placed_bytes(const PassRun *r, Graph *g, const CourseOf *of, const Course *c)
     take_in_place(copy, r->scratch);
     show_scratch(copy, r->machine);
     order_copy(r, copy, of->stores);
-    x = placement_intervals(copy, r->scratch, r->machine->align, &buffer);
+    x = placement_intervals(copy, r->scratch, module_arena(copy->module),
+                            r->machine->align, &buffer);
     if (vec_len(x) > MANY_BUFFERS)
         nodes = nodes / (int64_t)vec_len(x) * MANY_BUFFERS;
     p = placement_solve(r->scratch, x, (int)vec_len(x), room > 0 ? room : 1,
@@ -279,6 +280,8 @@ pass_recompute(PassRun *r)
         spare_bytes(r);
         return;
     }
+    if (__builtin_add_overflow(r->budget, opt_bytes(r, "lent"), &r->budget))
+        r->budget = INT64_MAX; /* what transfers will take off on top */
     for (size_t i = 0; i < vec_len(r->m->entry); i++) {
         Entry e;
 
