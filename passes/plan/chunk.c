@@ -3,22 +3,27 @@
    rows after the others, so that no value of all rows is ever there. No sum
    changes its order: the bits are those of the step as written.
 
-   parts=auto asks for nothing by itself: under a budget the pipeline tries
-   several numbers of parts and sets the best. */
+   blocks: the same for wide values between two products, as in the MLPs of a
+   transformer; the backward pass makes them again, some rows after the others.
+
+   auto asks for nothing by itself: under a budget the pipeline tries several
+   numbers of parts and sets the best. */
 #include "passes/pass.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/facts.h"
+#include "passes/plan/chunk_block.h"
 #include "passes/plan/chunk_write.h"
 
 enum { PARTS_MOST = 4096, ROUND = 8 };
 
 static int64_t
-parts_asked(const PassRun *r)
+parts_asked(const PassRun *r, const char *option)
 {
-    const char *text = opt_text(r, "parts");
+    const char *text = opt_text(r, option);
     char *end;
     long long parts;
 
@@ -28,8 +33,8 @@ parts_asked(const PassRun *r)
     parts = strtoll(text, &end, 10);
     if (end == text || *end || errno || parts < 1 || parts > PARTS_MOST)
         raise_status(ST_USAGE, NOWHERE,
-                     "chunk: parts=%s\nit is auto, or a number from 1 to %d",
-                     text, PARTS_MOST);
+                     "chunk: %s=%s\nit is auto, or a number from 1 to %d",
+                     option, text, PARTS_MOST);
     return parts;
 }
 
@@ -59,20 +64,61 @@ note(Text *t, const Region *region, int64_t length)
              value_at(region->g, region->seed)->name);
 }
 
+static void
+cut_region(PassRun *r, const Region *region, int64_t parts, Text *chunks)
+{
+    int64_t length = region ? part_length(region, parts) : 0;
+
+    if (!region || length >= region->rows)
+        return;
+    note(chunks, region, length);
+    chunk_write(r->scratch, region, length);
+}
+
+/* What needs nothing twice is cut as it is: the last block, with head and loss
+   in between. */
+static void
+cut_block(PassRun *r, Graph *g, ValueId seed, int64_t parts, Text *chunks)
+{
+    for (int lead = value_at(g, seed)->type.rank - 1; lead > 0; lead--) {
+        Region *back = NULL, *whole = region_of(r->scratch, g, seed, lead,
+                                                false);
+
+        if (!whole && !chunk_block_part(r->scratch, g, seed, lead, &back))
+            continue;
+        if (back) {
+            cut_region(r, back, parts, chunks);
+            whole = region_of(r->scratch, g, seed, lead, false);
+        }
+        cut_region(r, whole, parts, chunks);
+        return;
+    }
+}
+
+static void
+cut_blocks(PassRun *r, Graph *g, const ValueId *seed, int64_t parts,
+           Text *chunks)
+{
+    for (size_t i = 0; i < vec_len(seed); i++)
+        if (facts(g)->position[value_at(g, seed[i])->def] >= 0)
+            cut_block(r, g, seed[i], parts, chunks);
+}
+
 void
 pass_chunk(PassRun *r)
 {
-    int64_t parts = parts_asked(r), length;
+    int64_t parts = parts_asked(r, "parts");
+    int64_t blocks = parts_asked(r, "blocks");
     Text chunks = text_new(r->scratch);
 
-    for (size_t i = 0; parts > 1 && i < vec_len(r->m->entry); i++) {
-        Region *region = region_find(r->scratch, r->m->entry[i]);
+    for (size_t i = 0; i < vec_len(r->m->entry); i++) {
+        Graph *g = r->m->entry[i];
+        ValueId *seed = chunk_block_seeds(r->scratch, g);
 
-        length = region ? part_length(region, parts) : 0;
-        if (!region || length >= region->rows)
-            continue;
-        note(&chunks, region, length);
-        chunk_write(r->scratch, region, length);
+        if (parts > 1)
+            cut_region(r, region_find(r->scratch, g), parts, &chunks);
+        if (blocks > 1)
+            cut_blocks(r, g, seed, blocks, &chunks);
     }
     if (chunks.len)
         module_set(r->m, "chunk", text_str(&chunks));

@@ -242,8 +242,8 @@ try_op(Trial *t)
 
 /* ---- growing ------------------------------------------------------------ */
 
-static bool
-is_large(const Region *r, ValueId v)
+bool
+region_large(const Region *r, ValueId v)
 {
     return value_at(r->g, v)->kind == V_TEMP &&
            type_elements(type_of(r, v)) >=
@@ -254,10 +254,10 @@ static bool
 touches(const Region *r, const Node *n)
 {
     for (int i = 0; i < n->nin; i++)
-        if (r->lead[n->in[i]] && is_large(r, n->in[i]))
+        if (r->lead[n->in[i]] && region_large(r, n->in[i]))
             return true;
     for (int i = 0; i < n->nout; i++)
-        if (r->lead[n->out[i]] && is_large(r, n->out[i]))
+        if (r->lead[n->out[i]] && region_large(r, n->out[i]))
             return true;
     return false;
 }
@@ -268,7 +268,7 @@ is_plain(const Region *r, const Node *n)
     for (int i = 0; i < n->nout; i++)
         if (value_at(r->g, n->out[i])->over)
             return false;
-    return n->phase != 'u' && !n->body;
+    return n->phase != 'u' && (n->phase == 'f' || !r->forward) && !n->body;
 }
 
 /* Does what is known of the values fit the trial? */
@@ -305,7 +305,7 @@ add_node(Region *r, NodeId id)
     for (int i = 0; i < n->nout; i++)
         r->lead[n->out[i]] = t.lead;
     for (int i = 0; i < n->nin; i++)
-        if (t.need[i] && !r->lead[n->in[i]] && is_large(r, n->in[i]))
+        if (t.need[i] && !r->lead[n->in[i]] && region_large(r, n->in[i]))
             r->lead[n->in[i]] = t.need[i];
     return true;
 }
@@ -374,6 +374,14 @@ closes(Region *r, const Depends *before)
     return true;
 }
 
+/* The backward pass may read what it can make again. */
+static bool
+is_read_in(const Region *r, NodeId reader)
+{
+    return r->kind[reader] ||
+           (reader && r->forward && node_at(r->g, reader)->phase == 'b');
+}
+
 /* Operands made in the region are read as they are made there, and nothing
    large leaves it. */
 static bool
@@ -396,7 +404,7 @@ holds(const Region *r, const Facts *f)
             ValueId v = n->out[i];
 
             for (uint32_t u = f->use_of[v]; u < f->use_of[v + 1]; u++)
-                if (is_large(r, v) && !r->kind[f->use[u].node])
+                if (region_large(r, v) && !is_read_in(r, f->use[u].node))
                     return false;
         }
     }
@@ -405,13 +413,15 @@ holds(const Region *r, const Facts *f)
 
 /* ------------------------------------------------------------------------ */
 
-static Region *
-region_of(Arena *a, Graph *g, ValueId seed, int lead, const Depends *before)
+Region *
+region_of(Arena *a, Graph *g, ValueId seed, int lead, bool forward)
 {
     Region *r = NEW(a, Region);
     const Type *t = &value_at(g, seed)->type;
+    Depends before;
 
-    *r = (Region){.arena = a, .g = g, .seed = seed, .rows = leading(t, lead)};
+    *r = (Region){.arena = a, .g = g, .seed = seed, .rows = leading(t, lead),
+                  .forward = forward};
     if (r->rows < 2)
         return NULL;
     r->kind = NEWN(a, ChunkKind, vec_len(g->node));
@@ -419,7 +429,10 @@ region_of(Arena *a, Graph *g, ValueId seed, int lead, const Depends *before)
     r->lead = NEWN(a, int, vec_len(g->value));
     r->lead[seed] = lead;
     grow(r);
-    if (!r->kind[value_at(g, seed)->def] || !closes(r, before) ||
+    if (!r->kind[value_at(g, seed)->def])
+        return NULL;
+    before = depends(a, g);
+    if (!closes(r, &before) ||
         !holds(r, facts(g)))
         return NULL;
     for (size_t k = 0; k < vec_len(g->order); k++)
@@ -471,12 +484,11 @@ Region *
 region_find(Arena *a, Graph *g)
 {
     Seed *seed = seeds_of(a, g);
-    Depends before = depends(a, g);
 
     for (size_t i = 0; i < vec_len(seed); i++)
         for (int lead = value_at(g, seed[i].value)->type.rank - 1; lead > 0;
              lead--) {
-            Region *r = region_of(a, g, seed[i].value, lead, &before);
+            Region *r = region_of(a, g, seed[i].value, lead, false);
 
             if (r)
                 return r;

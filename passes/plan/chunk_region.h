@@ -21,6 +21,7 @@ typedef struct Region {
     ChunkKind *kind; /* NodeId -> */
     int **need;      /* NodeId -> of each operand: lead, 0: it is read whole */
     int *lead;       /* ValueId -> of what is cut in the region; 0: nothing */
+    bool forward;    /* of the forward pass only */
     bool columns;    /* there are nodes of CHUNK_COLUMNS */
     NodeId *node;    /* vector: those of the region, in their order */
     bool *behind;    /* NodeId -> outside, and depends on the region */
@@ -32,5 +33,13 @@ enum { COLUMN_BLOCK = 256 }; /* rows that `reduce` adds up in one chain */
    as the seed leaves it, and nothing comes back that depends on it. NULL: there
    is none. */
 Region *region_find(Arena *a, Graph *g);
+
+/* The region of one value, whose rows are its first `lead` axes; NULL: there is
+   none. forward: the backward pass, of which nothing belongs to the region, may
+   read what it makes. */
+Region *region_of(Arena *a, Graph *g, ValueId seed, int lead, bool forward);
+
+/* Is v as large as the seed? */
+bool region_large(const Region *r, ValueId v);
 
 #endif
