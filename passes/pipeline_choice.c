@@ -1,6 +1,6 @@
 /* pipeline_choice: into how many parts `chunk` cuts under a budget: the rest of
    the pipeline is tried on copies of the module with 1, 2, 4, ... parts, until
-   more of them cannot help. */
+   more of them cannot help; first of the largest product, then of blocks. */
 #include "passes/pipeline_parts.h"
 
 #include "ir/cost.h"
@@ -9,7 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS_MOST = 32, VAIN_MOST = 2 };
+enum { PARTS_MOST = 32 };
+
+/* What chunk is asked for. */
+typedef enum Kind { KIND_PARTS, KIND_BLOCKS, KINDS } Kind;
+
+static const char *const kind_option[KINDS] = {"parts", "blocks"};
+
+/* Tries in a row that may make nothing better: each takes the rest of the
+   planning's time. */
+static const int vain_most[KINDS] = {2, 1};
+
+typedef struct Cuts {
+    int64_t parts[KINDS];
+} Cuts;
 
 typedef struct Outcome {
     bool fits, nothing; /* nothing: there is nothing to cut any further */
@@ -40,28 +53,49 @@ outcome_of(Module *m, const Machine *machine)
     return x;
 }
 
+static bool
+is_open(const Call *c, Kind kind)
+{
+    for (int i = 0; c->row->run == pass_chunk && i < c->options; i++)
+        if (strcmp(c->option[i].name, kind_option[kind]) == 0)
+            return strcmp(c->option[i].text, "auto") == 0;
+    return false;
+}
+
+static void
+set_cuts(Pipeline *p, const Call *chunk, const Cuts *cuts)
+{
+    for (Kind kind = 0; kind < KINDS; kind++) {
+        Text t = text_new(p->arena);
+
+        text_add(&t, "chunk.%s=%lld", kind_option[kind],
+                 (long long)cuts->parts[kind]);
+        if (is_open(chunk, kind))
+            pipeline_set(p, text_str(&t));
+    }
+}
+
 /* The calls from k on, with so many parts. */
 static Pipeline
-rest_of(Arena *a, const Pipeline *p, size_t k, int64_t parts)
+rest_of(Arena *a, const Pipeline *p, size_t k, const Cuts *cuts)
 {
     Pipeline rest = {.arena = a, .plugged = p->plugged};
-    Text t = text_new(a);
+    Call chunk = p->call[k];
 
     for (; k < vec_len(p->call); k++)
         vec_push(a, rest.call, p->call[k]);
-    text_add(&t, "chunk.parts=%lld", (long long)parts);
-    pipeline_set(&rest, text_str(&t));
+    set_cuts(&rest, &chunk, cuts);
     return rest;
 }
 
 /* Runs as much as tells whether it fits; false: there is nothing to cut. */
 static bool
 run_rest(const Pipeline *rest, Module *m, const PipelineOptions *o,
-         int64_t parts)
+         bool cuts)
 {
     for (size_t k = 0; k < vec_len(rest->call); k++) {
         pipeline_step(rest, m, o, k);
-        if (parts > 1 && !module_get(m, "chunk"))
+        if (cuts && !module_get(m, "chunk"))
             return false;
         if (rest->call[k].row->run == pass_recompute)
             break; /* it places what it finds */
@@ -77,19 +111,28 @@ noted_bound(const Module *m)
     return text ? strtoll(text, NULL, 10) : INT64_MAX;
 }
 
+static bool
+cuts_something(const Cuts *cuts)
+{
+    for (Kind kind = 0; kind < KINDS; kind++)
+        if (cuts->parts[kind] > 1)
+            return true;
+    return false;
+}
+
 static Outcome
-try_parts(const Pipeline *p, const Module *m, const PipelineOptions *o,
-          size_t k, int64_t parts)
+try_cuts(const Pipeline *p, const Module *m, const PipelineOptions *o,
+         size_t k, const Cuts *cuts)
 {
     Arena *a = arena_new();
     Module *copy = parse_module(a, print_module(a, m), m->file);
-    Pipeline rest = rest_of(a, p, k, parts);
+    Pipeline rest = rest_of(a, p, k, cuts);
     Outcome x = {0};
     Guard g;
 
     ASSERT(copy);
     if (guarded(&g)) {
-        x.nothing = !run_rest(&rest, copy, o, parts);
+        x.nothing = !run_rest(&rest, copy, o, cuts_something(cuts));
         if (!x.nothing)
             x = outcome_of(copy, o->machine);
         guard_leave(&g);
@@ -114,57 +157,83 @@ is_better(const Outcome *x, const Outcome *best)
     return x->fits ? x->seconds < best->seconds : x->bound < best->bound;
 }
 
-/* The parts with which a step that fits is fastest; where nothing fits, those
-   with the lowest bound. */
-static int64_t
-best_parts(const Pipeline *p, const Module *m, const PipelineOptions *o,
-           size_t k)
-{
-    Outcome best = {.bound = INT64_MAX}, x;
-    int64_t chosen = 1;
-    int vain = 0; /* tries in a row that made nothing better */
-
-    for (int64_t parts = 1; parts <= PARTS_MOST; parts *= 2) {
-        x = try_parts(p, m, o, k, parts);
-        if (parts > 1 && x.nothing)
-            break;
-        log_line("chunk", "%lld parts: %s, %.6g s%s", (long long)parts,
-                 x.fits ? "fits" : "does not fit", x.seconds,
-                 x.again ? ", some runs again" : "");
-        if (!is_better(&x, &best)) {
-            if (best.fits && ++vain == VAIN_MOST)
-                break;
-            continue;
-        }
-        vain = 0;
-        best = x;
-        chosen = parts;
-        if (x.fits && !x.again)
-            break;
-    }
-    return chosen;
-}
+typedef struct Choice {
+    const Pipeline *p;
+    const Module *m;
+    const PipelineOptions *o;
+    size_t k;
+    Outcome best;
+    Cuts cuts;
+} Choice;
 
 static bool
-is_open(const Call *c)
+is_enough(const Choice *c)
 {
-    for (int i = 0; c->row->run == pass_chunk && i < c->options; i++)
-        if (strcmp(c->option[i].name, "parts") == 0)
-            return strcmp(c->option[i].text, "auto") == 0;
-    return false;
+    return c->best.fits && !c->best.again;
+}
+
+/* false: more parts than these cannot help. */
+static bool
+try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
+{
+    Cuts cuts = c->cuts;
+    Outcome x;
+
+    cuts.parts[kind] = parts;
+    x = try_cuts(c->p, c->m, c->o, c->k, &cuts);
+    if (x.nothing)
+        return false;
+    log_line("chunk", "%s=%lld: %s, %.6g s%s", kind_option[kind],
+             (long long)parts, x.fits ? "fits" : "does not fit", x.seconds,
+             x.again ? ", some runs again" : "");
+    if (!is_better(&x, &c->best))
+        return !c->best.fits || ++*vain < vain_most[kind];
+    *vain = 0;
+    c->best = x;
+    c->cuts = cuts;
+    return !is_enough(c);
+}
+
+/* The parts with which a step that fits is fastest; where nothing fits, those
+   with the lowest bound. vain: tries in a row that made nothing better. */
+static void
+choose_kind(Choice *c, Kind kind, int64_t from)
+{
+    int vain = 0;
+
+    for (int64_t parts = from; parts <= PARTS_MOST; parts *= 2)
+        if (!try_parts(c, kind, parts, &vain))
+            return;
+}
+
+static Cuts
+best_cuts(const Pipeline *p, const Module *m, const PipelineOptions *o,
+          size_t k)
+{
+    Choice c = {p, m, o, k, {.bound = INT64_MAX}, {{1, 1}}};
+    bool begun = false;
+
+    for (Kind kind = 0; kind < KINDS; kind++)
+        if (is_open(&p->call[k], kind) && (!begun || !is_enough(&c))) {
+            choose_kind(&c, kind, begun ? 2 : 1);
+            begun = true;
+        }
+    return c.cuts;
 }
 
 void
 choose_parts(Pipeline *p, const Module *m, const PipelineOptions *o, size_t k)
 {
     PipelineOptions quiet = *o;
-    Text t = text_new(p->arena);
+    Call chunk = p->call[k];
+    Cuts cuts;
 
-    if (!o->budget || !is_open(&p->call[k]))
+    if (!o->budget ||
+        (!is_open(&chunk, KIND_PARTS) && !is_open(&chunk, KIND_BLOCKS)))
         return;
     quiet.print_before = quiet.print_after = quiet.print_changed = NULL;
     quiet.time_passes = quiet.statistics = false;
     quiet.trial = true;
-    text_add(&t, "chunk.parts=%lld", (long long)best_parts(p, m, &quiet, k));
-    pipeline_set(p, text_str(&t));
+    cuts = best_cuts(p, m, &quiet, k);
+    set_cuts(p, &chunk, &cuts);
 }
