@@ -1,6 +1,7 @@
 /* pipeline_choice: into how many parts `chunk` cuts under a budget: the rest of
    the pipeline is tried on copies of the module with 1, 2, 4, ... parts, until
-   more of them cannot help; first of the largest product, then of blocks. */
+   more of them cannot help; first of the largest product, then of blocks, then
+   of the batch instead. */
 #include "passes/pipeline_parts.h"
 
 #include "ir/cost.h"
@@ -12,20 +13,20 @@
 enum { PARTS_MOST = 32 };
 
 /* What chunk is asked for. */
-typedef enum Kind { KIND_PARTS, KIND_BLOCKS, KINDS } Kind;
+typedef enum Kind { KIND_PARTS, KIND_BLOCKS, KIND_BATCH, KINDS } Kind;
 
-static const char *const kind_option[KINDS] = {"parts", "blocks"};
+static const char *const kind_option[KINDS] = {"parts", "blocks", "batch"};
 
 /* Tries in a row that may make nothing better: each takes the rest of the
    planning's time. */
-static const int vain_most[KINDS] = {2, 1};
+static const int vain_most[KINDS] = {2, 1, 1};
 
 typedef struct Cuts {
     int64_t parts[KINDS];
 } Cuts;
 
 typedef struct Outcome {
-    bool fits, nothing; /* nothing: there is nothing to cut any further */
+    bool fits, nothing; /* nothing: it is cut as the try before was */
     bool again;         /* something runs again */
     double seconds;     /* predicted, of a step */
     int64_t bound;      /* where it does not fit: no plan takes less */
@@ -88,16 +89,52 @@ rest_of(Arena *a, const Pipeline *p, size_t k, const Cuts *cuts)
     return rest;
 }
 
-/* Runs as much as tells whether it fits; false: there is nothing to cut. */
 static bool
-run_rest(const Pipeline *rest, Module *m, const PipelineOptions *o,
-         bool cuts)
+cuts_something(const Cuts *cuts)
+{
+    for (Kind kind = 0; kind < KINDS; kind++)
+        if (cuts->parts[kind] > 1)
+            return true;
+    return false;
+}
+
+typedef struct Choice {
+    const Pipeline *p;
+    const Module *m;
+    const PipelineOptions *o;
+    size_t k;
+    Text cut; /* what the last try has cut, as meta `chunk` tells */
+    Outcome best;
+    Cuts cuts;
+} Choice;
+
+/* Is it cut otherwise than before? */
+static bool
+cuts_anew(Choice *c, const Module *m)
+{
+    const char *cut = module_get(m, "chunk");
+    bool anew = cut && strcmp(cut, c->cut.len ? text_str(&c->cut) : "") != 0;
+
+    c->cut.len = 0;
+    text_add(&c->cut, "%s", cut ? cut : "");
+    return anew;
+}
+
+/* Runs as much as tells whether it fits; false: it is cut as before. quick:
+   what would have to run again does not fit. */
+static bool
+run_rest(Choice *c, const Pipeline *rest, Module *m, const Cuts *cuts,
+         bool quick)
 {
     for (size_t k = 0; k < vec_len(rest->call); k++) {
-        pipeline_step(rest, m, o, k);
-        if (cuts && !module_get(m, "chunk"))
+        PassFunction *run = rest->call[k].row->run;
+
+        if (quick && run == pass_recompute)
+            continue;
+        pipeline_step(rest, m, c->o, k);
+        if (k == 0 && !cuts_anew(c, m) && cuts_something(cuts))
             return false;
-        if (rest->call[k].row->run == pass_recompute)
+        if (run == pass_recompute)
             break; /* it places what it finds */
     }
     return true;
@@ -111,30 +148,20 @@ noted_bound(const Module *m)
     return text ? strtoll(text, NULL, 10) : INT64_MAX;
 }
 
-static bool
-cuts_something(const Cuts *cuts)
-{
-    for (Kind kind = 0; kind < KINDS; kind++)
-        if (cuts->parts[kind] > 1)
-            return true;
-    return false;
-}
-
 static Outcome
-try_cuts(const Pipeline *p, const Module *m, const PipelineOptions *o,
-         size_t k, const Cuts *cuts)
+try_cuts(Choice *c, const Cuts *cuts, bool quick)
 {
     Arena *a = arena_new();
-    Module *copy = parse_module(a, print_module(a, m), m->file);
-    Pipeline rest = rest_of(a, p, k, cuts);
+    Module *copy = parse_module(a, print_module(a, c->m), c->m->file);
+    Pipeline rest = rest_of(a, c->p, c->k, cuts);
     Outcome x = {0};
     Guard g;
 
     ASSERT(copy);
     if (guarded(&g)) {
-        x.nothing = !run_rest(&rest, copy, o, cuts_something(cuts));
+        x.nothing = !run_rest(c, &rest, copy, cuts, quick);
         if (!x.nothing)
-            x = outcome_of(copy, o->machine);
+            x = outcome_of(copy, c->o->machine);
         guard_leave(&g);
         arena_free(a);
         return x;
@@ -157,37 +184,31 @@ is_better(const Outcome *x, const Outcome *best)
     return x->fits ? x->seconds < best->seconds : x->bound < best->bound;
 }
 
-typedef struct Choice {
-    const Pipeline *p;
-    const Module *m;
-    const PipelineOptions *o;
-    size_t k;
-    Outcome best;
-    Cuts cuts;
-} Choice;
-
 static bool
 is_enough(const Choice *c)
 {
     return c->best.fits && !c->best.again;
 }
 
-/* false: more parts than these cannot help. */
+/* false: more parts than these cannot help. Runs of a batch in parts are many:
+   where another plan fits, nothing of them may run again. */
 static bool
 try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
 {
-    Cuts cuts = c->cuts;
+    Cuts cuts = kind == KIND_BATCH ? (Cuts){{1, 1, 1}} : c->cuts;
     Outcome x;
 
-    cuts.parts[kind] = parts;
-    x = try_cuts(c->p, c->m, c->o, c->k, &cuts);
+    cuts.parts[kind] = parts; /* what is cut of a batch is cut no further */
+    x = try_cuts(c, &cuts, kind == KIND_BATCH && c->best.fits);
     if (x.nothing)
         return false;
     log_line("chunk", "%s=%lld: %s, %.6g s%s", kind_option[kind],
              (long long)parts, x.fits ? "fits" : "does not fit", x.seconds,
              x.again ? ", some runs again" : "");
     if (!is_better(&x, &c->best))
-        return !c->best.fits || ++*vain < vain_most[kind];
+        return (!c->best.fits && kind == KIND_PARTS) ||
+               (kind == KIND_BATCH && c->best.fits) ||
+               ++*vain < vain_most[kind];
     *vain = 0;
     c->best = x;
     c->cuts = cuts;
@@ -206,19 +227,39 @@ choose_kind(Choice *c, Kind kind, int64_t from)
             return;
 }
 
+/* Parts of a batch go with nothing else that is asked for. */
+static bool
+may_try(const Call *chunk, Kind kind)
+{
+    if (kind == KIND_BATCH &&
+        (!is_open(chunk, KIND_PARTS) || !is_open(chunk, KIND_BLOCKS)))
+        return false;
+    return is_open(chunk, kind);
+}
+
 static Cuts
 best_cuts(const Pipeline *p, const Module *m, const PipelineOptions *o,
           size_t k)
 {
-    Choice c = {p, m, o, k, {.bound = INT64_MAX}, {{1, 1}}};
+    Choice c = {.p = p, .m = m, .o = o, .k = k, .cut = text_new(p->arena),
+                .best = {.bound = INT64_MAX}, .cuts = {{1, 1, 1}}};
     bool begun = false;
 
     for (Kind kind = 0; kind < KINDS; kind++)
-        if (is_open(&p->call[k], kind) && (!begun || !is_enough(&c))) {
+        if (may_try(&p->call[k], kind) && (!begun || !is_enough(&c))) {
             choose_kind(&c, kind, begun ? 2 : 1);
             begun = true;
         }
     return c.cuts;
+}
+
+static bool
+leaves_open(const Call *chunk)
+{
+    for (Kind kind = 0; kind < KINDS; kind++)
+        if (is_open(chunk, kind))
+            return true;
+    return false;
 }
 
 void
@@ -228,8 +269,7 @@ choose_parts(Pipeline *p, const Module *m, const PipelineOptions *o, size_t k)
     Call chunk = p->call[k];
     Cuts cuts;
 
-    if (!o->budget ||
-        (!is_open(&chunk, KIND_PARTS) && !is_open(&chunk, KIND_BLOCKS)))
+    if (!o->budget || !leaves_open(&chunk))
         return;
     quiet.print_before = quiet.print_after = quiet.print_changed = NULL;
     quiet.time_passes = quiet.statistics = false;

@@ -146,6 +146,39 @@ add_head(Maker *k, Arena *a, const char *from)
     text_add(&k->node, "output %%%s\n", last);
 }
 
+/* softmax(q k') v of one head, causal or not. */
+static const char *
+add_attention(Maker *k, const char *from)
+{
+    int b = k->batch, t = k->time, d = k->d;
+
+    for (int i = 0; i < 3; i++)
+        text_add(&k->store, "param %%q%d : f32[%d,%d] = random %d 0.5\n", i, d,
+                 d, 40 + i);
+    for (int i = 0; i < 3; i++)
+        text_add(&k->node,
+                 "f %%r%d = contract %%%s, %%q%d labels=\"Amk,nk->Amn\" split=1 "
+                 ": f32[%d,%d,%d]\nf %%s%d = view %%r%d : f32[%d,1,%d,%d]\n",
+                 i, from, i, b, t, d, i, i, b, t, d);
+    text_add(&k->node,
+             "f %%ay, %%as = attention %%s0, %%s1, %%s2 scale=0.25 causal=%d : "
+             "f32[%d,1,%d,%d], f32[%d,1,%d]\n"
+             "f %%az = view %%ay : f32[%d,%d,%d]\n"
+             "f %%at = add %%az, %%%s : f32[%d,%d,%d]\n",
+             below(k, 2), b, t, d, b, t, b, t, d, from, b, t, d);
+    return "at";
+}
+
+/* A transformer with batch and positions as two axes. */
+static const char *
+add_layers(Maker *k, Arena *a, const char *last)
+{
+    for (int i = 0; i < 2; i++)
+        last = add_block(k, a, i ? last : add_attention(k, last), i);
+    return last;
+}
+
+/* blocks: as many, with something in between; -1: a transformer. */
 static const char *
 make_model(Arena *a, uint64_t seed, int blocks)
 {
@@ -155,15 +188,21 @@ make_model(Arena *a, uint64_t seed, int blocks)
     Text all = text_new(a);
     const char *last = "h";
 
-    k.deep = below(&k, 2);
+    k.deep = below(&k, 2) || blocks < 0;
     k.batch = 2 + below(&k, 5);
     k.time = times[below(&k, 7)];
+    if (blocks < 0) { /* so that sums may be cut */
+        k.batch = 16 * (1 + below(&k, 2));
+        k.time = 16 << below(&k, 3);
+    }
     k.d = 3 + below(&k, 14);
     k.v = 2 * k.d + below(&k, 60);
     text_add(&k.store, "param %%w : f32[%d,%d] = random 3 0.5\n", k.v, k.d);
     add_input(&k, a, below(&k, 2));
     text_add(&k.node, "f %%wt = transpose %%w perm=[1,0] : f32[%d,%d]\n", k.d,
              k.v);
+    if (blocks < 0)
+        last = add_layers(&k, a, last);
     for (int i = 0; i < blocks; i++)
         last = add_mixed(&k, a, add_block(&k, a, last, i), i);
     add_head(&k, a, below(&k, 2) ? add_dropout(&k, a, last) : last);
@@ -231,8 +270,8 @@ check_meaning(const Meaning *x, Module *m, uint64_t seed, int parts)
     for (size_t i = 0; i < vec_len(g->output); i++)
         expect_same(&x->out[i], out[i].data, "output", seed, parts);
     for (size_t i = 1; i < vec_len(m->store); i++)
-        expect_same(&x->stores.tensor[i], s.tensor[i].data, "store", seed,
-                    parts);
+        expect_same(&x->stores.tensor[i], s.tensor[i].data,
+                    m->store[i].name, seed, parts);
 }
 
 static void
@@ -294,18 +333,24 @@ count_cut(const Module *m)
     return cut;
 }
 
+static int
+blocks_of(const char *how)
+{
+    return strcmp(how, "parts") == 0 ? 0 : strcmp(how, "blocks") == 0 ? 3 : -1;
+}
+
 /* how: "parts", or what else chunk cuts. */
 static int
 check_parts(uint64_t seed, const char *how, int parts, bool compiled)
 {
     static const char *const entries[] = {"train", "eval"};
     Arena *a = arena_new();
-    const char *text = train_text(a, seed, strcmp(how, "parts") ? 3 : 0);
+    const char *text = train_text(a, seed, blocks_of(how));
     Text plan = text_new(a), options = text_new(a);
     Module *m;
     int cut;
 
-    text_add(&options, "%s=%d", how, parts);
+    text_add(&options, "%s=%d", how, strcmp(how, "batch") ? parts : 2 + parts % 3);
     text_add(&plan, PLAN, text_str(&options));
     m = recompute_plan(a, text, text_str(&plan), 0);
     cr_assert(check_plan(m, NULL), "seed %llu", (unsigned long long)seed);
@@ -351,4 +396,14 @@ Test(chunk, blocks_mean_the_same)
 Test(chunk, programs_of_blocks_mean_the_same)
 {
     cr_assert_gt(count_parts(501, 6, "blocks", true), 12);
+}
+
+Test(chunk, batches_mean_the_same)
+{
+    cr_assert_gt(count_parts(601, 30, "batch", false), 20);
+}
+
+Test(chunk, programs_of_batches_mean_the_same)
+{
+    cr_assert_gt(count_parts(701, 6, "batch", true), 3);
 }

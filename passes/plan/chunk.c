@@ -6,6 +6,9 @@
    blocks: the same for wide values between two products, as in the MLPs of a
    transformer; the backward pass makes them again, some rows after the others.
 
+   batch: all that each sample goes through by itself, forward and backward, for
+   some samples after the others; gradients go on from part to part.
+
    auto asks for nothing by itself: under a budget the pipeline tries several
    numbers of parts and sets the best. */
 #include "passes/pass.h"
@@ -15,6 +18,7 @@
 #include <string.h>
 
 #include "ir/facts.h"
+#include "ir/tiling_attention.h"
 #include "passes/plan/chunk_block.h"
 #include "passes/plan/chunk_write.h"
 
@@ -53,15 +57,17 @@ part_length(const Region *region, int64_t parts)
     return length > ROUND ? (length + ROUND - 1) / ROUND * ROUND : length;
 }
 
-/* What a report can read: "ENTRY PARTS ROWS VALUE;..." */
+/* What a report can read: "ENTRY PARTS ROWS VALUE;...", the value of the samples
+   being the first input. */
 static void
 note(Text *t, const Region *region, int64_t length)
 {
     int64_t parts = (region->rows + length - 1) / length;
+    ValueId v = region->samples ? region->g->input[0] : region->seed;
 
     text_add(t, "%s%s %lld %lld %s", t->len ? ";" : "", region->g->name,
              (long long)parts, (long long)length,
-             value_at(region->g, region->seed)->name);
+             value_at(region->g, v)->name);
 }
 
 static void
@@ -104,22 +110,97 @@ cut_blocks(PassRun *r, Graph *g, const ValueId *seed, int64_t parts,
             cut_block(r, g, seed[i], parts, chunks);
 }
 
+/* ---- samples ------------------------------------------------------------ */
+
+/* Does every sum of parts of so many samples, and what is left, go on as it
+   is? */
+static bool
+keeps_sums(const Region *region, int64_t length, NodeId *torn)
+{
+    int64_t last = region->rows % length;
+
+    for (size_t k = 0; k < vec_len(region->node); k++) {
+        NodeId id = region->node[k];
+        int64_t part;
+
+        *torn = id;
+        if (node_at(region->g, id)->op == OP_attention_grad &&
+            (!attention_keeps_sums(region->g, id, length) ||
+             (last && !attention_keeps_sums(region->g, id, last))))
+            return false;
+        if (region->kind[id] != CHUNK_COLUMNS)
+            continue;
+        part = length * region_columns_each(region, id);
+        if (part % COLUMN_BLOCK && COLUMN_BLOCK % part)
+            return false;
+    }
+    return true;
+}
+
+static void
+refuse_samples(PassRun *r, const Graph *g, NodeId id, const char *why)
+{
+    if (!r->trial)
+        raise_status(ST_INPUT, id ? graph_loc(g, id) : NOWHERE,
+                     E(E0600) "chunk: the batch of entry %s cannot be run "
+                              "part after part: %s\nleave chunk.batch at 1; "
+                              "--memory and chunk.blocks need no such parts",
+                     g->name, why);
+}
+
+static void
+cut_samples(PassRun *r, Graph *g, int64_t parts, Text *chunks)
+{
+    NodeId blame, torn = 0;
+    Region *region = region_samples(r->scratch, g, &blame);
+    int64_t length = region ? (region->rows + parts - 1) / parts : 0;
+
+    if (!region) {
+        refuse_samples(r, g, blame,
+                       blame ? "this takes the samples together"
+                             : "it has one sample");
+        return;
+    }
+    while (length < region->rows && !keeps_sums(region, length, &torn))
+        length++;
+    if (length == region->rows) {
+        refuse_samples(r, g, torn,
+                       "this adds up in blocks that parts would tear");
+        return;
+    }
+    note(chunks, region, length);
+    chunk_write(r->scratch, region, length);
+}
+
+/* ------------------------------------------------------------------------ */
+
+static void
+cut_entry(PassRun *r, Graph *g, int64_t parts, int64_t blocks, Text *chunks)
+{
+    ValueId *seed = chunk_block_seeds(r->scratch, g);
+
+    if (parts > 1)
+        cut_region(r, region_find(r->scratch, g), parts, chunks);
+    if (blocks > 1)
+        cut_blocks(r, g, seed, blocks, chunks);
+}
+
 void
 pass_chunk(PassRun *r)
 {
-    int64_t parts = parts_asked(r, "parts");
+    int64_t parts = parts_asked(r, "parts"), batch = parts_asked(r, "batch");
     int64_t blocks = parts_asked(r, "blocks");
     Text chunks = text_new(r->scratch);
 
-    for (size_t i = 0; i < vec_len(r->m->entry); i++) {
-        Graph *g = r->m->entry[i];
-        ValueId *seed = chunk_block_seeds(r->scratch, g);
-
-        if (parts > 1)
-            cut_region(r, region_find(r->scratch, g), parts, &chunks);
-        if (blocks > 1)
-            cut_blocks(r, g, seed, blocks, &chunks);
-    }
+    if (batch > 1 && (parts > 1 || blocks > 1))
+        raise_status(ST_USAGE, NOWHERE,
+                     "chunk: parts of a batch are not cut any further\nask for "
+                     "batch, or for parts and blocks");
+    for (size_t i = 0; i < vec_len(r->m->entry); i++)
+        if (batch > 1)
+            cut_samples(r, r->m->entry[i], batch, &chunks);
+        else
+            cut_entry(r, r->m->entry[i], parts, blocks, &chunks);
     if (chunks.len)
         module_set(r->m, "chunk", text_str(&chunks));
 }
