@@ -59,7 +59,9 @@ typedef struct RtTier {
 /* Bytes that go from one tier to another while kernels run. Transfers start in
    the order of the steps and end in that order between two tiers in the same
    direction; between start and wait nobody writes the source and nobody touches
-   the target; an entry ends with nothing under way. */
+   the target; an entry ends with nothing under way. What begins at a multiple
+   of 4096 in a file and of 512 in the arena (or what the disk asks for) goes
+   past the page cache and without a copy. */
 typedef struct RtMove {
     int32_t ticket; /* < entry.tickets; one transfer at a time has it */
     int32_t wait;   /* 0: start the transfer, 1: wait until it is done */
