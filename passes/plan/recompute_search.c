@@ -7,13 +7,14 @@
 #include <stdlib.h>
 
 #include "ir/base/diag.h"
+#include "passes/plan/recompute_chain.h"
 #include "passes/plan/recompute_exact.h"
 #include "passes/plan/recompute_greedy.h"
 
 /* Bounds begun with; exchanges tried, and steps in each. */
 enum { BELOW_MOST = 8, BELOW_SHARE = 24 };
 /* Runs looked at before nothing new is begun; as much again for exchanges. */
-static const int64_t work_most = 20000000;
+static const int64_t work_most = 8000000;
 
 enum { BOUNDS_MOST = 3, TRIES_MOST = 200, EXCHANGE_MOST = 40 };
 
@@ -108,6 +109,24 @@ try_descent(Search *s, const Course *c, int slices, const TimeBound *b,
              b ? "bound" : "slices", slices, s->profile->seconds,
              s->profile->peak);
     (void)take_better(s, f);
+}
+
+/* From what the blocks say. */
+static void
+try_chain(Search *s, const Course *c, Found *f)
+{
+    Arena *a = arena_new();
+    Course *chain = course_new(a, c->of);
+
+    if (recompute_chain(a, chain, f->goal)) {
+        search_begin(s, chain);
+        s->goal = f->goal;
+        search_keep_what_fits(s);
+        log_line("recompute", "chain: %.9f s, peak %" PRId64,
+                 s->profile->seconds, s->profile->peak);
+        (void)take_better(s, f);
+    }
+    arena_free(a);
 }
 
 /* Down to a lower goal, and then up again: what is fast there may be faster
@@ -215,7 +234,7 @@ exchange(Search *s, Found *f)
 
         better = false;
         for (size_t i = 0; i < vec_len(again) && tried < TRIES_MOST &&
-                           s->work < 2 * work_most;
+                           s->work < 4 * work_most;
              i++) {
             tried++;
             better |= try_without(s, again[i].base, f);
@@ -230,7 +249,7 @@ exchange(Search *s, Found *f)
 /* What is tried first is tried in any case; the rest while there is work left.
    A course that is begun is only tightened. */
 static void
-try_all(Search *s, const Course *c, const TimeBound *b, Found *f)
+try_all(Search *s, const Course *c, const TimeBound *b, bool quick, Found *f)
 {
     static const int slices[] = {1, 16, 4, 64};
     bool begun = c->runs > c->of->runs;
@@ -238,7 +257,13 @@ try_all(Search *s, const Course *c, const TimeBound *b, Found *f)
                     : vec_len(b) < BOUNDS_MOST ? vec_len(b)
                                           : BOUNDS_MOST;
 
+    if (!begun)
+        try_chain(s, c, f);
     try_descent(s, c, 1, NULL, f);
+    if (bounds && quick)
+        try_descent(s, c, 1, &b[0], f);
+    if (quick && f->profile->peak <= f->goal)
+        return;
     for (size_t i = 0; i < bounds && (i == 0 || s->work < work_most); i++)
         try_descent(s, c, 1, &b[i], f);
     for (int k = 1; !begun && k <= BELOW_MOST && s->work < work_most &&
@@ -259,25 +284,25 @@ try_all(Search *s, const Course *c, const TimeBound *b, Found *f)
 }
 
 static bool
-descend_all(Arena *a, Course *c, int64_t goal, const TimeBound *b)
+descend_all(Arena *a, Course *c, int64_t goal, const TimeBound *b, bool quick)
 {
     Search s = search_new(a, c->of);
     Found f = {course_new(a, c->of), profile_new(a, c), goal};
 
     course_copy(f.course, c);
     profile_find(s.scratch, c, f.profile);
-    try_all(&s, c, b, &f);
+    try_all(&s, c, b, quick, &f);
     course_copy(c, f.course);
     search_free(&s);
     return f.profile->peak <= goal;
 }
 
 bool
-recompute_fit(Arena *a, Course *c, int64_t goal, const TimeBound *b)
+recompute_fit(Arena *a, Course *c, int64_t goal, const TimeBound *b, bool quick)
 {
     Arena *scratch = arena_new();
     Exact found = recompute_exact(scratch, c, goal);
 
     arena_free(scratch);
-    return found == EXACT_FOUND || descend_all(a, c, goal, b);
+    return found == EXACT_FOUND || descend_all(a, c, goal, b, quick);
 }

@@ -16,22 +16,12 @@ typedef struct Claim {
     OrderProof proof; /* of the entry with the largest bound */
 } Claim;
 
-static int64_t
-store_bytes(const Module *m, int64_t align)
-{
-    int64_t bytes = 0;
-
-    for (size_t i = 1; i < vec_len(m->store); i++)
-        bytes += (type_bytes(&m->store[i].type) + align - 1) / align * align;
-    return bytes;
-}
-
 static void
 claim_entry(PassRun *r, Graph *g, const Order *o, Claim *c)
 {
     int64_t align = r->machine->align;
     int64_t *live = live_bytes(r->scratch, g, align);
-    int64_t bound = o->bound ? o->bound + store_bytes(r->m, align) : 0;
+    int64_t bound = o->bound ? o->bound + arena_store_bytes(r->m, align) : 0;
 
     log_line("schedule", "%s: peak %" PRId64 " bound %" PRId64
                          " states %" PRId64,
@@ -60,17 +50,29 @@ claim_text(Arena *a, const Claim *c)
                                     : "optimal (forced-live bound)";
 }
 
+static bool
+runs_again(const Graph *g)
+{
+    for (size_t k = 0; k < vec_len(g->order); k++)
+        if (node_at(g, g->order[k])->phase == 'r')
+            return true;
+    return false;
+}
+
 /* One entry, for an arena in which `highest` is needed anyway. Where the budget
-   asks for less, it is searched on. */
+   asks for less, it is searched on; where nodes run again for it, as low as it
+   is enough. */
 static void
 order_entry(PassRun *r, Graph *g, int64_t highest, Claim *c)
 {
-    int64_t stores = store_bytes(r->m, r->machine->align);
+    int64_t stores = arena_store_bytes(r->m, r->machine->align);
     int64_t states = opt_int(r, "states");
     OrderProblem p = order_problem(g, r->machine->align, r->scratch);
     Order o;
 
     p.goal = highest;
+    if (r->budget > stores && runs_again(g) && r->budget - stores > highest)
+        p.goal = r->budget - stores;
     o = order_solve(r->scratch, &p, states);
     if (r->budget && p.goal && stores + o.peak > r->budget &&
         o.proof == ORDER_HEURISTIC) {
@@ -95,11 +97,14 @@ void
 pass_schedule(PassRun *r)
 {
     size_t entries = vec_len(r->m->entry), largest = 0;
-    int64_t stores = store_bytes(r->m, r->machine->align);
+    int64_t stores = arena_store_bytes(r->m, r->machine->align);
     int64_t *peak = NEWN(r->scratch, int64_t, entries + 1);
     Claim c = {0};
     char bytes[32];
 
+    if (r->budget &&
+        __builtin_add_overflow(r->budget, opt_bytes(r, "lent"), &r->budget))
+        r->budget = INT64_MAX; /* what transfers will take off on top */
     for (size_t i = 0; i < entries; i++) {
         peak[i] = peak_of(r, r->m->entry[i]);
         largest = peak[i] > peak[largest] ? i : largest;
