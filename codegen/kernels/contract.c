@@ -467,6 +467,8 @@ make_tiles(Maker *k)
     own_of_tile(k, l.i);
     emit_tile(k, operand, l.i);
     loop_end(u, &l);
+    if (stores_past(c))
+        stores_past_end(u);
     LLVMBuildRetVoid(u->b);
     return f;
 }

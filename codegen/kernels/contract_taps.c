@@ -91,15 +91,10 @@ ask_for(const Walker *w, LLVMValueRef p, int64_t columns, int64_t apart,
 {
     int64_t bytes = w->c->bytes, line = CACHE_LINE / bytes;
     Unit *u = w->k->u;
-    LLVMValueRef args[] = {NULL, LLVMConstInt(u->i32, 0, false),
-                           LLVMConstInt(u->i32, 3, false),
-                           LLVMConstInt(u->i32, 1, false)};
 
     for (int64_t i = 0; i < columns; i++)
-        for (int64_t at = 0; at < channels; at += line) {
-            args[0] = address(u, p, const_i64(u, i * apart + at), bytes);
-            intrinsic(u, "llvm.prefetch", u->ptr, 4, args);
-        }
+        for (int64_t at = 0; at < channels; at += line)
+            ask_line(u, address(u, p, const_i64(u, i * apart + at), bytes));
 }
 
 /* ---- all blocks of a row ------------------------------------------------- */
@@ -291,6 +286,8 @@ store_block(const Walker *w, const Block *b, int64_t channels,
         if (lane < c->lanes)
             store_masked(k->u, c->dtype, c->lanes, sum[i], p,
                          const_i64(k->u, lane));
+        else if (stores_past(c))
+            store_past(k->u, sum[i], p);
         else
             store(k->u, sum[i], p, (unsigned)c->bytes);
     }
@@ -578,6 +575,8 @@ make_taps(Maker *k)
     else
         emit_pixel_tile(&w, l.i);
     loop_end(u, &l);
+    if (stores_past(c))
+        stores_past_end(u);
     LLVMBuildRetVoid(u->b);
     return f;
 }
