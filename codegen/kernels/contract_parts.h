@@ -101,6 +101,12 @@ LLVMValueRef kernel_begin(Maker *k, const char *suffix);
 void own_of_tile(Maker *k, LLVMValueRef tile);
 LLVMValueRef own_room(Maker *k, int64_t offset);
 
+/* The tiles' kernel: `emit` makes one, by its number; room: its sums stand on
+   the stack. */
+typedef void EmitTile(Maker *k, const LLVMValueRef *operand,
+                      LLVMValueRef number);
+LLVMValueRef make_tiles(Maker *k, bool room, EmitTile *emit);
+
 /* ---- contract.c --------------------------------------------------------- */
 
 /* Calls the register tile that fits the counts. */

@@ -544,33 +544,23 @@ emit_term_tile(Walker *w, LLVMValueRef number)
 
 /* ------------------------------------------------------------------------- */
 
+static void
+emit_tile(Maker *k, const LLVMValueRef *operand, LLVMValueRef number)
+{
+    Walker w = {.k = k,
+                .c = k->c,
+                .t = k->c->taps,
+                .image = operand[0],
+                .other = operand[1]};
+
+    if (k->c->outside)
+        emit_term_tile(&w, number);
+    else
+        emit_pixel_tile(&w, number);
+}
+
 LLVMValueRef
 make_taps(Maker *k)
 {
-    const Contraction *c = k->c;
-    Unit *u = k->u;
-    LLVMValueRef f = kernel_begin(k, ".taps");
-    Walker w = {.k = k, .c = c, .t = c->taps};
-    int64_t size = tile_width(c) * tile_height(c);
-    Loop l;
-
-    w.image = operand_pointer(k, f, 0);
-    w.other = operand_pointer(k, f, 1);
-    if (c->split == 1)
-        ports_open(k, f);
-    if (!c->outside && !stores_result(c))
-        k->tile = stack_room(u, k->element, size, 64);
-    if (c->walk == WALK_ROWS)
-        k->turned = stack_room(u, k->element, size, 64);
-    loop_begin(u, &l, LLVMGetParam(f, 2), LLVMGetParam(f, 3), 1, 0, NULL);
-    own_of_tile(k, l.i);
-    if (c->outside)
-        emit_term_tile(&w, l.i);
-    else
-        emit_pixel_tile(&w, l.i);
-    loop_end(u, &l);
-    if (stores_past(c))
-        stores_past_end(u);
-    LLVMBuildRetVoid(u->b);
-    return f;
+    return make_tiles(k, !k->c->outside && !stores_result(k->c), emit_tile);
 }
