@@ -26,7 +26,8 @@ typedef struct Entry {
     int64_t least; /* the lowest peak that was placed */
 } Entry;
 
-/* As low as the budget is enough where nodes run again (`again`); -> the peak. */
+/* As low as the budget is enough where nodes run again (`again`); -> the
+   peak. */
 static int64_t
 order_copy(const PassRun *r, Graph *g, int64_t stores, bool again)
 {
