@@ -128,8 +128,8 @@ round_up(int64_t bytes, int64_t align)
     return (bytes + align - 1) / align * align;
 }
 
-static bool
-is_in_arena(const Module *m, const Store *s)
+bool
+is_arena_store(const Module *m, const Store *s)
 {
     return !s->place.space || s->place.space == module_arena(m);
 }
@@ -140,7 +140,7 @@ arena_store_bytes(const Module *m, int64_t align)
     int64_t bytes = 0;
 
     for (size_t i = 1; i < vec_len(m->store); i++)
-        if (is_in_arena(m, &m->store[i]))
+        if (is_arena_store(m, &m->store[i]))
             bytes += round_up(type_bytes(&m->store[i].type), align);
     return bytes;
 }
@@ -155,7 +155,7 @@ idle_store_bytes(const Graph *g, int64_t align)
     for (size_t s = 1; s < vec_len(m->store); s++) {
         ValueId v = graph_find(g, m->store[s].name);
 
-        if (is_in_arena(m, &m->store[s]) &&
+        if (is_arena_store(m, &m->store[s]) &&
             (!v || g->value[v].kind != V_STORE))
             bytes += round_up(type_bytes(&m->store[s].type), align);
     }

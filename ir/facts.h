@@ -41,7 +41,9 @@ use_count(const Facts *f, ValueId v)
    `align`; a vector of len(order). Its maximum is the live-set bound. */
 int64_t *live_bytes(Arena *a, Graph *g, int64_t align);
 
-/* Bytes of the stores that lie in the arena. */
+/* Does a store lie in the arena? */
+bool is_arena_store(const Module *m, const Store *s);
+/* Bytes of the stores that do. */
 int64_t arena_store_bytes(const Module *m, int64_t align);
 
 /* Must come before: for each node, the nodes it depends on (operands, and
