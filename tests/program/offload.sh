@@ -99,6 +99,18 @@ same "what was saved without goes on with them" trained
 run disk_disk 60 --export-onnx disk.onnx && run whole 60 --export-onnx whole.onnx
 check "the same ONNX file" cmp disk.onnx whole.onnx
 
+"$snug" compile "$digits/lenet.legacy.onnx" --quiet -o lenet || bad "lenet"
+"$snug" compile "$digits/lenet.legacy.onnx" --memory 3500KiB --spill spill \
+    --quiet -o lenet_less || bad "lenet with --spill"
+refuse "the budget is too small without --spill" 3 "no plan" "$snug" compile \
+    "$digits/lenet.legacy.onnx" --memory 3500KiB -o lenet_none
+for name in lenet lenet_less; do
+    ./$name --data "$digits/digits28-train.npz" --steps 20 --seed 3 --quiet \
+        --spill spill --save $name.trained
+done
+check "--spill makes room, the same bits" \
+    cmp lenet.trained lenet_less.trained
+
 # ---- what is told
 ./disk_host --data "$data" --steps 5 --log log.jsonl 2>err
 check "the last line tells the tiers" grep \
