@@ -1,8 +1,8 @@
 #!/bin/sh
-# run.sh: the ResNet of ../resnet learns digits in 16 MiB: activations go to a file while the next layers run,
-# and come back before the backward part reads them. The weights are those of
-# the program that keeps all in 34 MiB, bit for bit. Options are handed to the
-# training programs.
+# run.sh: the ResNet of ../resnet learns digits in 16 MiB: activations go to a
+# file while the next layers run, and come back before the backward part reads
+# them. The weights are those of the program that keeps all in 34 MiB, bit for
+# bit. Options are handed to the training programs.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
