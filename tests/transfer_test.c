@@ -246,6 +246,33 @@ Test(transfer, programs_mean_the_same)
     cr_assert_gt(moving, 4);
 }
 
+/* Stores that live elsewhere, under no budget. */
+static void
+check_streams(uint64_t seed, const char *options, bool compiled)
+{
+    Meaning x = meaning_of(seed);
+    Text passes = text_new(x.arena);
+    Module *m;
+
+    text_add(&passes, "%s,transfer{%s}," PLACE,
+             passes_text(x.arena, ORDER, ""), options);
+    m = recompute_plan(x.arena, x.text, text_str(&passes), 0);
+    cr_assert(moves(m));
+    check_meaning(&x, m);
+    if (compiled)
+        check_program(&x, m);
+    arena_free(x.arena);
+}
+
+Test(transfer, stores_elsewhere_mean_the_same)
+{
+    for (uint64_t seed = 401; seed <= 420; seed++) {
+        check_streams(seed, "state=disk", seed > 418);
+        check_streams(seed, "state=disk/0,param=host/2", seed > 418);
+        check_streams(seed, "param=disk/1", false);
+    }
+}
+
 /* ---- trips that nobody would plan ----------------------------------------- */
 
 static Tier *
