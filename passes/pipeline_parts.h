@@ -67,6 +67,8 @@ Statistics statistics_of(Arena *a, Module *m, int64_t align);
 void statistics_head(FILE *to);
 void statistics_tell(FILE *to, Arena *a, const char *pass, Statistics before,
                      Statistics after);
+void statistics_json(FILE *to, const char *pass, Statistics before,
+                     Statistics after);
 
 /* crash.c: what is needed to run a pass again that fails by our own fault. */
 typedef struct Crash {

@@ -411,3 +411,62 @@ Test(contract, random)
     }
     arena_free(a);
 }
+
+/* ---- depthwise
+ * --------------------------------------------------------------------- */
+
+/* Images read in place: blocks at the edges and inside, channels that fill
+   vectors or not, rows without taps, parts of a split. */
+static const Case depthwise[] = {
+    {2, 32, 14, 14, 32, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 32, 2},
+    {4, 72, 9, 31, 72, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 72, 2},
+    {2, 48, 12, 34, 48, 3, 3, {2, 2}, {1, 1, 1, 1}, {1, 1}, 48, 1},
+    {1, 130, 7, 7, 130, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 130, 1},
+    {3, 16, 11, 40, 16, 5, 5, {1, 1}, {2, 2, 2, 2}, {1, 1}, 16, 3},
+    {2, 21, 17, 29, 21, 5, 5, {2, 2}, {2, 1, 2, 3}, {1, 1}, 21, 2},
+    {2, 8, 12, 30, 8, 7, 7, {1, 1}, {3, 3, 3, 3}, {1, 1}, 8, 1},
+    {2, 64, 6, 25, 64, 1, 1, {1, 1}, {0, 0, 0, 0}, {1, 1}, 64, 2},
+    {2, 24, 9, 28, 24, 1, 3, {3, 3}, {0, 1, 0, 1}, {1, 1}, 24, 1},
+    {2, 33, 13, 30, 33, 3, 3, {1, 1}, {2, 2, 2, 2}, {2, 2}, 33, 1},
+    {1, 40, 15, 33, 40, 3, 3, {2, 2}, {0, 4, 3, 0}, {2, 3}, 40, 1},
+    {1, 17, 10, 26, 17, 2, 2, {4, 4}, {0, 0, 0, 0}, {1, 1}, 17, 1},
+    {2, 4, 20, 21, 4, 4, 9, {1, 1}, {2, 4, 2, 4}, {1, 1}, 4, 1},
+    {1, 5, 3, 60, 5, 3, 3, {1, 5}, {9, 9, 9, 9}, {1, 1}, 5, 1},
+};
+
+static void
+add_random_depthwise(Source *s, uint64_t *seed)
+{
+    int channels = 2 + below(seed, 150), parts = 1 + below(seed, 3);
+    Case c = {.n = parts * (1 + below(seed, 2)),
+              .c = channels,
+              .kh = 1 + below(seed, 5),
+              .kw = 1 + below(seed, 5),
+              .out = channels,
+              .stride = {1 + below(seed, 3), 1 + below(seed, 3)},
+              .dilation = {1 + below(seed, 2), 1 + below(seed, 2)},
+              .groups = channels,
+              .split = parts};
+
+    c.h = (c.kh - 1) * c.dilation[0] + 1 + below(seed, 10);
+    c.w = (c.kw - 1) * c.dilation[1] + 1 + below(seed, 40);
+    for (int i = 0; i < 4; i++)
+        c.pad[i] = below(seed, 4);
+    add_conv(s, &c, true);
+}
+
+Test(contract, depthwise)
+{
+    const char *rounds = getenv("CONTRACT_ROUNDS");
+    uint64_t seed = 1 << 20;
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    for (size_t i = 0; i < sizeof depthwise / sizeof *depthwise; i++)
+        add_conv(&s, &depthwise[i], true);
+    for (int i = 0; i < (rounds ? 6 * atoi(rounds) : 2); i++)
+        add_random_depthwise(&s, &seed);
+    check_here(&s, PLAIN, false, check_on);
+    check_here(&s, FUSED, false, check_on);
+    arena_free(a);
+}

@@ -57,7 +57,7 @@ find_items(Build *b)
         b->of->item_of[i] = item;
         vec_push(b->a, b->item,
                  (Item){x->space == arena ? aligned(b, x->bytes) : 0, x->root,
-                        item, -1, false});
+                        item, -1, -1, false});
     }
     for (size_t i = 0; i < vec_len(b->g->output); i++) {
         int item = b->of->item_of[f->buffer_of[b->g->output[i]]];
