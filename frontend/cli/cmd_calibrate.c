@@ -133,7 +133,7 @@ build_program(const Args *args, const Module *m, const char *folder)
 
     emit_module(m, &o, EMIT_OBJECT, object);
     link_object(a, link_tools(a, target, NULL), object, LINK_PROGRAM,
-                within(a, folder, "net"));
+                within(a, folder, "net"), "net");
     write_weights(m, within(a, folder, "net.safetensors"));
 }
 

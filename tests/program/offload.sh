@@ -169,6 +169,38 @@ for kind in TERM KILL; do
         '[ -z "$(ls -A spill)" ]'
 done
 
+# ---- calls that fail, by strace where it may
+cat >injected <<END
+#!/bin/sh
+# WAY FAULT: a run with what strace makes of a call
+fault=\$2
+[ \$1 = calls ] && export SNUG_IO=threads
+exec timeout 60 strace -f -o trace -e inject=\$fault ./disk_disk \\
+    --data '$data' --steps 30 --seed 3 --quiet --save trained
+END
+chmod +x injected
+if strace -f -o trace true 2>/dev/null; then
+    run whole 30 --save whole.trained || bad "the short run"
+    want=$(digest whole.trained)
+    for fault in io_uring_setup:error=EPERM io_uring_setup:error=ENOSYS \
+        io_uring_enter:error=EINTR:when=3+5 \
+        io_uring_enter:error=EAGAIN:when=2+7; do
+        rm -f trained
+        ./injected queue $fault
+        same "$fault is no fault" trained
+    done
+    refuse "the queue fails" 1 "step [0-9]*: .* Bad file descriptor; stopped" \
+        ./injected queue io_uring_enter:error=EBADF:when=20
+    for fault in pwrite64:error=EIO pread64:error=EIO pwrite64:retval=0; do
+        refuse "$fault" 1 "step [0-9]*: .*: Input/output error; stopped, not" \
+            ./injected calls $fault:when=40
+    done
+    refuse "no bytes to be set aside" 1 "No space left on device; --spill" \
+        ./injected queue fallocate:error=ENOSPC
+else
+    echo "not run: calls that fail: strace is missing or not allowed"
+fi
+
 # ---- no room
 refuse "no such folder" 1 "absent: cannot make the file of a tier: No such file" \
     ./disk_disk --data "$data" --steps 3 --spill absent
