@@ -1,5 +1,6 @@
 /* method: lines of mechanisms into settings of passes. */
 #include "frontend/cli/method.h"
+#include "frontend/cli/method_tier.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +74,15 @@ refuse_statement(Arena *a, const char *s, size_t n)
 }
 
 static void
+take_tier(Arena *a, const char *s, size_t n, const char ***set)
+{
+    Text line = text_new(a);
+
+    text_add_n(&line, s, n);
+    method_tier(a, line.s, set);
+}
+
+static void
 take_statement(Arena *a, const char *s, size_t n, const char ***set)
 {
     size_t word = 0;
@@ -85,6 +95,8 @@ take_statement(Arena *a, const char *s, size_t n, const char ***set)
         add_setting(a, set, "chunk.parts", s + 12, n - 12);
     else if (word == 4 && strncmp(s, "rule", 4) == 0 && n > 5)
         take_rule(a, s + 5, n - 5, set);
+    else if (word == 4 && strncmp(s, "tier", 4) == 0 && n > 5)
+        take_tier(a, s + 5, n - 5, set);
     else
         refuse_statement(a, s, word);
 }
