@@ -117,30 +117,36 @@ take_statement(Arena *a, const char *s, size_t n, const char ***set)
         refuse_statement(a, s, word);
 }
 
+/* NULL: it is no name; raised where the method is not available. */
 static const char *
-line_of(const char *name)
+line_of(const char *name, size_t n)
 {
     for (int i = 0; i < ROWS; i++) {
-        if (strcmp(rows[i].name, name) != 0)
+        if (strlen(rows[i].name) != n || strncmp(rows[i].name, name, n) != 0)
             continue;
         if (!rows[i].line)
             raise_status(ST_USAGE, NOWHERE,
-                         E(E0105) "--method %s: %s is not available\n%s", name,
-                         rows[i].doc, rows[i].why);
+                         E(E0105) "--method %s: %s is not available\n%s",
+                         rows[i].name, rows[i].doc, rows[i].why);
         return rows[i].line;
     }
-    return name;
+    return NULL;
 }
 
+/* A name among the statements stands for its line, which holds no names. */
 void
 method_settings(Arena *a, const char *line, const char ***set)
 {
-    for (line = line_of(line); *line;) {
+    while (*line) {
         size_t n = strcspn(line, ";"), end = n;
+        const char *named;
 
         while (end && line[end - 1] == ' ')
             end--;
-        if (end)
+        named = line_of(line, end);
+        if (named)
+            method_settings(a, named, set);
+        else if (end)
             take_statement(a, line, end, set);
         line += n + (line[n] == ';');
         line += strspn(line, " ");

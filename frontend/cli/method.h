@@ -10,8 +10,8 @@
        chunk [region=R] parts=N      in N parts: the largest product (head, if
                                      R is not given), blocks, or the batch
        rule NAME [HYPER=V ...]       the optimizer
-   or the name of a line; of a method that is not available the reason is
-   raised. Appends settings PASS.OPTION=V for each to the vector
+       NAME                          what that line says
+   Of a method that is not available the reason is raised. Appends settings PASS.OPTION=V for each to the vector
    `set`; raised with what there is where a mechanism is not known. */
 void method_settings(Arena *a, const char *line, const char ***set);
 

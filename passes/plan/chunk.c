@@ -157,7 +157,8 @@ cut_samples(PassRun *r, Graph *g, int64_t parts, Text *chunks)
 
     if (!region) {
         refuse_samples(r, g, blame,
-                       blame ? "this takes the samples together"
+                       blame ? "this takes the samples together, or moves "
+                               "them from the first axis"
                              : "it has one sample");
         return;
     }
