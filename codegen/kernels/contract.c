@@ -265,7 +265,7 @@ batch_offsets(Maker *k, Tile *t, LLVMValueRef index, LLVMValueRef *band)
     }
 }
 
-static void
+void
 clear_sums(Maker *k)
 {
     const Contraction *c = k->c;
@@ -376,7 +376,7 @@ make_parts(Maker *k)
 {
     const Contraction *c = k->c;
 
-    for (int r = 0; r < 2; r++)
+    for (int r = 0; !c->taps && r < 2; r++)
         for (int l = 0; l < 2; l++) {
             bool rows =
                 r ? c->row.tail != c->row.inner
@@ -492,7 +492,7 @@ lower_one(Maker *k, Lowered *out)
         out->kernel[out->phases] = make_panels(k);
         out->tiles[out->phases++] = panel_count(c);
     }
-    out->kernel[out->phases] = make_tiles(k);
+    out->kernel[out->phases] = c->taps ? make_taps(k) : make_tiles(k);
     out->tiles[out->phases++] = c->tiles;
     if (c->split > 1) {
         out->kernel[out->phases] = make_sum(k, &out->tiles[out->phases]);

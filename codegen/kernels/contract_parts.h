@@ -106,6 +106,10 @@ void call_micro(Maker *k, const Spot *row, const Spot *lane, int count,
                 LLVMValueRef *args);
 void chunk_bounds(Maker *k, const Side *s, LLVMValueRef index,
                   LLVMValueRef *from, LLVMValueRef *to);
+/* Zeros into the worker's running sums. */
+void clear_sums(Maker *k);
+/* The tiles of a depthwise product that is read in place. */
+LLVMValueRef make_taps(Maker *k);
 /* The last phase of a split. */
 LLVMValueRef make_sum(Maker *k, int64_t *tiles);
 

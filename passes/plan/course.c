@@ -21,8 +21,11 @@ course_new(Arena *a, const CourseOf *of)
     c->run = NEWN(a, Run, c->run_room);
     c->touch = NEWN(a, int, c->touch_room);
     c->order = NEWN(a, int, c->run_room);
-    for (int i = 0; i < c->items; i++)
+    c->added = NEWN(a, int, of->items + 1);
+    for (int i = 0; i < c->items; i++) {
         c->item[i] = of->first_item[i];
+        c->added[i] = -1;
+    }
     for (int t = 0; t < c->touches; t++)
         c->touch[t] = of->first_touch[t];
     for (int r = 0; r < c->runs; r++) {
@@ -44,6 +47,7 @@ course_copy(Course *to, const Course *from)
     memcpy(to->run, from->run, (size_t)from->runs * sizeof *to->run);
     memcpy(to->touch, from->touch, (size_t)from->touches * sizeof *to->touch);
     memcpy(to->order, from->order, (size_t)from->length * sizeof *to->order);
+    memcpy(to->added, from->added, (size_t)from->of->items * sizeof *to->added);
 }
 
 Profile *
@@ -275,8 +279,8 @@ course_version(const Course *c, const Profile *p, int base, int at)
     if (p->first[base] < at ||
         (c->item[base].maker < 0 && p->first[base] <= at))
         best = base;
-    for (int i = c->of->items; i < p->items; i++)
-        if (c->item[i].base == base && p->first[i] < at &&
+    for (int i = c->added[base]; i >= 0; i = c->item[i].older)
+        if (i < p->items && p->first[i] < at &&
             (best < 0 || p->first[i] > p->first[best]))
             best = i;
     return best;
@@ -311,9 +315,10 @@ course_again(Course *c, int recipe, const int *in, int k)
     if (c->items == c->item_room || c->runs == c->run_room ||
         c->touches + ins + 1 > c->touch_room)
         return -1;
-    c->item[c->items++] = (Item){c->item[r->item].bytes,
-                                 c->item[r->item].value, r->item, c->runs,
-                                 false};
+    c->item[c->items] = (Item){c->item[r->item].bytes,
+                               c->item[r->item].value, r->item,
+                               c->added[r->item], c->runs, false};
+    c->added[r->item] = c->items++;
     c->run[c->runs] = (Run){0,   recipe, c->touches, ins, c->touches + ins,
                             1,   r->seconds, r->aside};
     memcpy(c->touch + c->touches, in, (size_t)ins * sizeof *in);

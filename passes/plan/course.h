@@ -26,6 +26,7 @@ typedef struct Item {
     int64_t bytes;
     ValueId value; /* the root of the buffer */
     int base;      /* its first version */
+    int older;     /* the version added before it; -1: none */
     int maker;     /* a run; -1: there from the start */
     bool to_end;
 } Item;
@@ -65,6 +66,7 @@ typedef struct Course {
     Run *run;
     int *touch;
     int *order; /* runs that do not float */
+    int *added; /* first version -> the version added last; -1: none */
 } Course;
 
 /* What is alive when. Positions count all runs. */

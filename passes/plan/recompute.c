@@ -1,5 +1,6 @@
 /* recompute: under a budget, what does not fit is dropped and run again, late
-   before it is read. Where everything fits nothing changes.
+   before it is read. Where everything fits nothing changes. Without a budget,
+   what adds next to nothing to the step is not kept.
 
    The search works on a course (course.h); what it finds is tried out on a copy
    of the entry by the same tools that the passes behind use, and where the
@@ -10,6 +11,7 @@
 #include <stdio.h>
 
 #include "passes/plan/recompute_search.h"
+#include "passes/plan/recompute_spare.h"
 #include "passes/tools/in_place.h"
 #include "passes/tools/order_entry.h"
 #include "passes/tools/placement_entry.h"
@@ -26,8 +28,9 @@ typedef struct Entry {
     int64_t least; /* the lowest peak that was placed */
 } Entry;
 
-static void
-order_copy(const PassRun *r, Graph *g, int64_t stores)
+/* As low as the budget is enough where nodes run again (`again`); -> the peak. */
+static int64_t
+order_copy(const PassRun *r, Graph *g, int64_t stores, bool again)
 {
     int64_t states = opt_int(r, "states"), given;
     OrderProblem p = order_problem(g, r->machine->align, r->scratch);
@@ -38,30 +41,41 @@ order_copy(const PassRun *r, Graph *g, int64_t stores)
         node[k] = k;
     given = stores + order_peak(r->scratch, &p, node);
     p.slack = p.nodes > MANY_NODES ? given / WORTH : 0;
+    p.goal = again && r->budget > stores ? r->budget - stores : 0;
     o = order_solve(r->scratch, &p, states);
     if (stores + o.peak > r->budget && o.proof == ORDER_HEURISTIC) {
         p.slack = 0;
         o = order_solve(r->scratch, &p, states);
     }
     order_take(g, &o);
+    return stores + o.peak;
 }
 
-/* The bytes that the passes behind will come to. */
+/* The bytes that the passes behind will come to; without a course, of the entry
+   as it is, and then in which order. What is alive at once above `most` is
+   enough to know: it is not placed. */
 static int64_t
-placed_bytes(const PassRun *r, Graph *g, const CourseOf *of, const Course *c)
+placed_bytes(const PassRun *r, Graph *g, const CourseOf *of, const Course *c,
+             int64_t most, NodeId **order)
 {
     Graph *copy = graph_clone(g, g->name);
     int64_t room = r->budget - of->stores, nodes = opt_int(r, "nodes");
     uint32_t *buffer = NULL;
     Interval *x;
     Placement p;
+    int64_t peak;
 
     if (c)
         course_write(r->scratch, copy, c);
     take_in_place(copy, r->scratch);
     show_scratch(copy, r->machine);
-    order_copy(r, copy, of->stores);
-    x = placement_intervals(copy, r->scratch, r->machine->align, &buffer);
+    peak = order_copy(r, copy, of->stores, c);
+    if (order)
+        *order = copy->order;
+    if (peak > most)
+        return INT64_MAX;
+    x = placement_intervals(copy, r->scratch, module_arena(copy->module),
+                            r->machine->align, &buffer);
     if (vec_len(x) > MANY_BUFFERS)
         nodes = nodes / (int64_t)vec_len(x) * MANY_BUFFERS;
     p = placement_solve(r->scratch, x, (int)vec_len(x), room > 0 ? room : 1,
@@ -156,8 +170,8 @@ fit_entry(PassRun *r, Entry *e)
     int first = c->length;
 
     for (int k = 0; k < ROUNDS; k++) {
-        bool fits = recompute_fit(r->scratch, c, goal, b);
-        int64_t bytes = placed_bytes(r, e->g, e->of, c);
+        bool fits = recompute_fit(r->scratch, c, goal, b, r->trial);
+        int64_t bytes = placed_bytes(r, e->g, e->of, c, INT64_MAX, NULL);
         int64_t peak = course_peak(r->scratch, c);
 
         log_line("recompute",
@@ -195,19 +209,27 @@ find_least(PassRun *r, Entry *e)
     Course *c = course_new(r->scratch, e->of);
     int64_t bytes;
 
-    (void)recompute_fit(r->scratch, c, 0, NULL);
-    bytes = placed_bytes(r, e->g, e->of, c);
+    (void)recompute_fit(r->scratch, c, 0, NULL, false);
+    bytes = placed_bytes(r, e->g, e->of, c, INT64_MAX, NULL);
     if (bytes < e->least)
         e->least = bytes;
 }
 
+/* Where it does not fit, the search begins from the order with the least
+   peak. */
 static Entry
-entry_new(PassRun *r, Graph *g)
+entry_new(PassRun *r, Graph *g, int64_t most)
 {
     Entry e = {.r = r, .g = g};
+    NodeId *order;
 
     e.of = course_of(r->scratch, g, r->machine);
-    e.least = placed_bytes(r, g, e.of, NULL);
+    e.least = placed_bytes(r, g, e.of, NULL, most, &order);
+    if (e.least <= r->budget)
+        return e;
+    g->order = order;
+    graph_touch(g);
+    e.of = course_of(r->scratch, g, r->machine);
     return e;
 }
 
@@ -241,7 +263,7 @@ refuse_module(PassRun *r)
 
         if (!vec_len(r->m->entry[i]->order))
             continue;
-        e = entry_new(r, r->m->entry[i]);
+        e = entry_new(r, r->m->entry[i], INT64_MAX);
         if (e.least > r->budget)
             find_least(r, &e);
         if (e.least > worst.least)
@@ -250,19 +272,41 @@ refuse_module(PassRun *r)
     refuse(r, &worst, worst.least);
 }
 
+/* Of the training step: only it keeps values for long. */
+static void
+spare_bytes(PassRun *r)
+{
+    Graph *g = module_entry(r->m, "train");
+    double share = opt_float(r, "spare");
+    int64_t peak;
+    Course *c;
+
+    if (!g || !(share > 0))
+        return;
+    c = course_new(r->scratch, course_of(r->scratch, g, r->machine));
+    peak = course_peak(r->scratch, c);
+    if (recompute_spare(r->scratch, c, share) &&
+        course_peak(r->scratch, c) <= peak - opt_bytes(r, "worth"))
+        course_write(r->scratch, g, c);
+}
+
 void
 pass_recompute(PassRun *r)
 {
     module_unset(r->m, "time_bound");
     module_unset(r->m, "time_witness");
-    if (r->budget == 0)
+    if (r->budget == 0) {
+        spare_bytes(r);
         return;
+    }
+    if (__builtin_add_overflow(r->budget, opt_bytes(r, "lent"), &r->budget))
+        r->budget = INT64_MAX; /* what transfers will take off on top */
     for (size_t i = 0; i < vec_len(r->m->entry); i++) {
         Entry e;
 
         if (!vec_len(r->m->entry[i]->order))
             continue;
-        e = entry_new(r, r->m->entry[i]);
+        e = entry_new(r, r->m->entry[i], r->budget);
         if (e.least > r->budget && (!may_fit(r, &e) || !fit_entry(r, &e)))
             refuse_module(r);
     }

@@ -230,7 +230,7 @@ exchange(Search *s, Found *f)
 /* What is tried first is tried in any case; the rest while there is work left.
    A course that is begun is only tightened. */
 static void
-try_all(Search *s, const Course *c, const TimeBound *b, Found *f)
+try_all(Search *s, const Course *c, const TimeBound *b, bool quick, Found *f)
 {
     static const int slices[] = {1, 16, 4, 64};
     bool begun = c->runs > c->of->runs;
@@ -239,6 +239,10 @@ try_all(Search *s, const Course *c, const TimeBound *b, Found *f)
                                           : BOUNDS_MOST;
 
     try_descent(s, c, 1, NULL, f);
+    if (bounds && quick)
+        try_descent(s, c, 1, &b[0], f);
+    if (quick && f->profile->peak <= f->goal)
+        return;
     for (size_t i = 0; i < bounds && (i == 0 || s->work < work_most); i++)
         try_descent(s, c, 1, &b[i], f);
     for (int k = 1; !begun && k <= BELOW_MOST && s->work < work_most &&
@@ -259,25 +263,25 @@ try_all(Search *s, const Course *c, const TimeBound *b, Found *f)
 }
 
 static bool
-descend_all(Arena *a, Course *c, int64_t goal, const TimeBound *b)
+descend_all(Arena *a, Course *c, int64_t goal, const TimeBound *b, bool quick)
 {
     Search s = search_new(a, c->of);
     Found f = {course_new(a, c->of), profile_new(a, c), goal};
 
     course_copy(f.course, c);
     profile_find(s.scratch, c, f.profile);
-    try_all(&s, c, b, &f);
+    try_all(&s, c, b, quick, &f);
     course_copy(c, f.course);
     search_free(&s);
     return f.profile->peak <= goal;
 }
 
 bool
-recompute_fit(Arena *a, Course *c, int64_t goal, const TimeBound *b)
+recompute_fit(Arena *a, Course *c, int64_t goal, const TimeBound *b, bool quick)
 {
     Arena *scratch = arena_new();
     Exact found = recompute_exact(scratch, c, goal);
 
     arena_free(scratch);
-    return found == EXACT_FOUND || descend_all(a, c, goal, b);
+    return found == EXACT_FOUND || descend_all(a, c, goal, b, quick);
 }

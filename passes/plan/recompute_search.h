@@ -6,7 +6,8 @@
 
 /* Changes c until its peak is at most `goal`, at little time; false: this is
    as low as was found. What bounds keep (a vector) is one of the things begun
-   with. Deterministic. */
-bool recompute_fit(Arena *a, Course *c, int64_t goal, const TimeBound *b);
+   with. `quick`: about how fast is enough to know. Deterministic. */
+bool recompute_fit(Arena *a, Course *c, int64_t goal, const TimeBound *b,
+                   bool quick);
 
 #endif
