@@ -99,6 +99,15 @@ while read -r name; do
         plan tests/program/attention.snug --method "$name"
 done <"$work/missing"
 
+# ---- what is told
+"$sanitized/snug" plan $gpt --method mst >"$work/text" &&
+    "$sanitized/snug" plan $gpt --method mst --json >"$work/json"
+check "parts are told" grep -q 'regions in parts' "$work/text"
+check "parts are decisions" grep -q \
+    '"kind": "chunk", "entry": "train", "id": "/blocks' "$work/json"
+"$plain/snug" plan $gpt --suggest --memory 7MB >"$work/ways"
+check "parts are suggested" grep -q 'set chunk.batch=' "$work/ways"
+
 # ---- what the batch does not allow
 cat >"$work/one.snug" <<'end'
 snug 1 stage=model
