@@ -466,7 +466,7 @@ Test(contract, depthwise)
         add_conv(&s, &depthwise[i], true);
     for (int i = 0; i < (rounds ? 6 * atoi(rounds) : 2); i++)
         add_random_depthwise(&s, &seed);
-    check_here(&s, PLAIN);
-    check_here(&s, FUSED);
+    check_here(&s, PLAIN, false, check_on);
+    check_here(&s, FUSED, false, check_on);
     arena_free(a);
 }

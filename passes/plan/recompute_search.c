@@ -7,13 +7,14 @@
 #include <stdlib.h>
 
 #include "ir/base/diag.h"
+#include "passes/plan/recompute_chain.h"
 #include "passes/plan/recompute_exact.h"
 #include "passes/plan/recompute_greedy.h"
 
 /* Bounds begun with; exchanges tried, and steps in each. */
 enum { BELOW_MOST = 8, BELOW_SHARE = 24 };
 /* Runs looked at before nothing new is begun; as much again for exchanges. */
-static const int64_t work_most = 20000000;
+static const int64_t work_most = 8000000;
 
 enum { BOUNDS_MOST = 3, TRIES_MOST = 200, EXCHANGE_MOST = 40 };
 
@@ -108,6 +109,24 @@ try_descent(Search *s, const Course *c, int slices, const TimeBound *b,
              b ? "bound" : "slices", slices, s->profile->seconds,
              s->profile->peak);
     (void)take_better(s, f);
+}
+
+/* From what the blocks say. */
+static void
+try_chain(Search *s, const Course *c, Found *f)
+{
+    Arena *a = arena_new();
+    Course *chain = course_new(a, c->of);
+
+    if (recompute_chain(a, chain, f->goal)) {
+        search_begin(s, chain);
+        s->goal = f->goal;
+        search_keep_what_fits(s);
+        log_line("recompute", "chain: %.9f s, peak %" PRId64,
+                 s->profile->seconds, s->profile->peak);
+        (void)take_better(s, f);
+    }
+    arena_free(a);
 }
 
 /* Down to a lower goal, and then up again: what is fast there may be faster
@@ -215,7 +234,7 @@ exchange(Search *s, Found *f)
 
         better = false;
         for (size_t i = 0; i < vec_len(again) && tried < TRIES_MOST &&
-                           s->work < 2 * work_most;
+                           s->work < 4 * work_most;
              i++) {
             tried++;
             better |= try_without(s, again[i].base, f);
@@ -238,6 +257,8 @@ try_all(Search *s, const Course *c, const TimeBound *b, bool quick, Found *f)
                     : vec_len(b) < BOUNDS_MOST ? vec_len(b)
                                           : BOUNDS_MOST;
 
+    if (!begun)
+        try_chain(s, c, f);
     try_descent(s, c, 1, NULL, f);
     if (bounds && quick)
         try_descent(s, c, 1, &b[0], f);

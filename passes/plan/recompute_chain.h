@@ -1,0 +1,11 @@
+/* recompute_chain: dynamic programming over the blocks of an entry. */
+#ifndef SNUG_RECOMPUTE_CHAIN_H
+#define SNUG_RECOMPUTE_CHAIN_H
+
+#include "passes/plan/course.h"
+
+/* Changes c, a course in which nothing runs again, into the fastest that the
+   programming finds with a peak of at most `goal`; false: it finds none. */
+bool recompute_chain(Arena *a, Course *c, int64_t goal);
+
+#endif
