@@ -1,5 +1,6 @@
 /* method: lines of mechanisms into settings of passes. */
 #include "frontend/cli/method.h"
+#include "frontend/cli/method_tier.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -100,6 +101,15 @@ take_chunk(Arena *a, const char *s, size_t n, const char ***set)
 }
 
 static void
+take_tier(Arena *a, const char *s, size_t n, const char ***set)
+{
+    Text line = text_new(a);
+
+    text_add_n(&line, s, n);
+    method_tier(a, line.s, set);
+}
+
+static void
 take_statement(Arena *a, const char *s, size_t n, const char ***set)
 {
     size_t word = 0;
@@ -113,6 +123,8 @@ take_statement(Arena *a, const char *s, size_t n, const char ***set)
         return;
     else if (word == 4 && strncmp(s, "rule", 4) == 0 && n > 5)
         take_rule(a, s + 5, n - 5, set);
+    else if (word == 4 && strncmp(s, "tier", 4) == 0 && n > 5)
+        take_tier(a, s + 5, n - 5, set);
     else
         refuse_statement(a, s, word);
 }
