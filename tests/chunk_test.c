@@ -157,8 +157,9 @@ add_attention(Maker *k, const char *from)
                  d, 40 + i);
     for (int i = 0; i < 3; i++)
         text_add(&k->node,
-                 "f %%r%d = contract %%%s, %%q%d labels=\"Amk,nk->Amn\" split=1 "
-                 ": f32[%d,%d,%d]\nf %%s%d = view %%r%d : f32[%d,1,%d,%d]\n",
+                 "f %%r%d = contract %%%s, %%q%d labels=\"Amk,nk->Amn\" "
+                 "split=1 : f32[%d,%d,%d]\n"
+                 "f %%s%d = view %%r%d : f32[%d,1,%d,%d]\n",
                  i, from, i, b, t, d, i, i, b, t, d);
     text_add(&k->node,
              "f %%ay, %%as = attention %%s0, %%s1, %%s2 scale=0.25 causal=%d : "
@@ -350,7 +351,8 @@ check_parts(uint64_t seed, const char *how, int parts, bool compiled)
     Module *m;
     int cut;
 
-    text_add(&options, "%s=%d", how, strcmp(how, "batch") ? parts : 2 + parts % 3);
+    text_add(&options, "%s=%d", how,
+             strcmp(how, "batch") ? parts : 2 + parts % 3);
     text_add(&plan, PLAN, text_str(&options));
     m = recompute_plan(a, text, text_str(&plan), 0);
     cr_assert(check_plan(m, NULL), "seed %llu", (unsigned long long)seed);
