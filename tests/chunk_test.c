@@ -392,20 +392,20 @@ Test(chunk, programs_mean_the_same)
 
 Test(chunk, blocks_mean_the_same)
 {
-    cr_assert_gt(count_parts(401, 30, "blocks", false), 60);
+    cr_assert_gt(count_parts(401, 15, "blocks", false), 60);
 }
 
 Test(chunk, programs_of_blocks_mean_the_same)
 {
-    cr_assert_gt(count_parts(501, 6, "blocks", true), 12);
+    cr_assert_gt(count_parts(501, 4, "blocks", true), 12);
 }
 
 Test(chunk, batches_mean_the_same)
 {
-    cr_assert_gt(count_parts(601, 30, "batch", false), 20);
+    cr_assert_gt(count_parts(601, 15, "batch", false), 10);
 }
 
 Test(chunk, programs_of_batches_mean_the_same)
 {
-    cr_assert_gt(count_parts(701, 6, "batch", true), 3);
+    cr_assert_gt(count_parts(701, 4, "batch", true), 2);
 }
