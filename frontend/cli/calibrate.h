@@ -3,6 +3,7 @@
 #define SNUG_CALIBRATE_H
 
 #include "ir/cost.h"
+#include "ir/timeline.h"
 
 /* A kernel of one run of the program. */
 typedef struct MeasuredRow {
@@ -16,12 +17,15 @@ typedef struct Measured {
     MeasuredRow *row; /* vector */
 } Measured;
 
-/* Runs FOLDER/net for so many seconds. Raises if it cannot be run. */
+/* Runs FOLDER/net for so many seconds in all. Raises if it cannot be run. */
 Measured measure_program(Arena *a, const char *folder, int threads,
-                         const char *seconds);
+                         double seconds);
 
 /* A figure for each kernel of two runs of one program. */
 void add_figures(Arena *a, Figures *f, const Measured *one,
                  const Measured *many);
+
+/* The rates to a second mapping of memory and to a file in the folder. */
+void add_links(Arena *a, Figures *f, const char *folder);
 
 #endif

@@ -1,22 +1,23 @@
-/* recompute_blocks: a cut lies where at most one large value (two, where one
-   gives too few cuts) is read across it by the forward part itself. What is read
-   very far behind, as a skip over many blocks, is held in any case. The ways to
-   hold a block come from letting go of one value after the other, the most
-   bytes for a second of making again first. */
+/* recompute_blocks: a cut lies where at most one large value (two, where one is
+   too few) is read across it by the forward part itself. What is read very far
+   behind, as a skip over many blocks, is held in any case. The ways to hold a
+   block come from letting go of one value after the other, the most bytes for a
+   second of making again first. */
 #include "passes/plan/recompute_blocks.h"
 
 #include <math.h>
 
-/* What is that much smaller than the largest is not counted as crossing, or
-   always held; what spans such a share of the forward part is a skip. */
-enum { SMALL = 64, TINY = 512, FAR = 4, BLOCKS_FEW = 4, CROSSING_MOST = 2 };
+/* What is that much smaller than others is not counted as crossing, or always
+   held; what spans such a share of the forward part is a skip. */
+enum { SMALL = 8, TINY = 128, FAR = 4, BLOCKS_FEW = 4, CROSSING_MOST = 2 };
 
 typedef struct Finder {
     Arena *a;
     const CourseOf *of;
     Blocks *b;
-    int *last;  /* item -> its last reader of the forward part; -1 */
-    bool *back; /* item -> it is read behind the forward part */
+    bool *way;  /* run of the forward part -> the loss hangs on it */
+    int *last;  /* item -> its last reader on that way; -1 */
+    bool *back; /* item -> others read it */
 } Finder;
 
 /* ---- the forward part ---------------------------------------------------- */
@@ -54,6 +55,31 @@ forward_runs(const CourseOf *of)
 }
 
 static void
+mark_way(Finder *f, int run)
+{
+    const Run *r = &f->of->first_run[run];
+
+    for (int t = 0; t < r->ins; t++) {
+        int maker = f->of->first_item[f->of->first_touch[r->in + t]].maker;
+
+        if (maker >= 0 && maker < f->b->forward)
+            f->way[maker] = true;
+    }
+}
+
+/* What only the backward part asks for may run late. */
+static void
+find_way(Finder *f)
+{
+    f->way = NEWN(f->a, bool, f->of->runs + 1);
+    if (f->b->forward < f->of->runs)
+        mark_way(f, f->b->forward);
+    for (int r = f->b->forward; r-- > 0;)
+        if (f->way[r])
+            mark_way(f, r);
+}
+
+static void
 find_readers(Finder *f)
 {
     const CourseOf *of = f->of;
@@ -64,7 +90,7 @@ find_readers(Finder *f)
         for (int t = 0; t < of->first_run[r].ins; t++) {
             int i = of->first_touch[of->first_run[r].in + t];
 
-            if (r < f->b->forward)
+            if (r < f->b->forward && f->way[r])
                 f->last[i] = r;
             else
                 f->back[i] = true;
@@ -83,23 +109,28 @@ is_counted(const Finder *f, int item, int64_t least)
            (f->last[item] - x->maker) * FAR < f->b->forward;
 }
 
+/* Of the values of the forward part that others read. */
 static int64_t
-largest_bytes(const Finder *f)
+mean_bytes(const Finder *f)
 {
-    int64_t most = 0;
+    int64_t bytes = 0, count = 1;
 
-    for (int i = 0; i < f->of->items; i++)
-        if (f->of->first_item[i].maker >= 0 && f->back[i] &&
-            f->of->first_item[i].bytes > most)
-            most = f->of->first_item[i].bytes;
-    return most;
+    for (int i = 0; i < f->of->items; i++) {
+        const Item *x = &f->of->first_item[i];
+
+        if (x->maker < 0 || x->maker >= f->b->forward || !f->back[i])
+            continue;
+        bytes += x->bytes;
+        count++;
+    }
+    return bytes / count;
 }
 
 /* Run -> how many values are read across the cut behind it. */
 static int *
 find_crossing(const Finder *f)
 {
-    int64_t least = largest_bytes(f) / SMALL;
+    int64_t least = mean_bytes(f) / SMALL;
     int *crossing = NEWN(f->a, int, f->b->forward + 2);
 
     for (int i = 0; i < f->of->items; i++)
@@ -176,19 +207,35 @@ add_item(Finder *f, int *block_of, int item)
     }
 }
 
+/* The last block that a run reads. */
+static int
+block_fed(const Finder *f, const int *block_of, int run)
+{
+    const Run *r = &f->of->first_run[run];
+    int block = 0;
+
+    for (int t = 0; t < r->ins; t++) {
+        int maker = f->of->first_item[f->of->first_touch[r->in + t]].maker;
+
+        if (maker >= 0 && maker < run && block_of[maker] > block)
+            block = block_of[maker];
+    }
+    return block;
+}
+
 static void
 fill_blocks(Finder *f, const int *cut)
 {
     const CourseOf *of = f->of;
     int *block_of = NEWN(f->a, int, of->runs + 1), k = 0;
-    int64_t least = largest_bytes(f) / TINY;
+    int64_t least = mean_bytes(f) / TINY;
 
     f->b->count = (int)vec_len(cut);
     f->b->block = NEWN(f->a, Block, f->b->count + 1);
     for (int r = 0; r < f->b->forward; r++) {
         int64_t bytes = run_bytes(of, r);
 
-        block_of[r] = k;
+        block_of[r] = f->way[r] ? k : block_fed(f, block_of, r);
         if (bytes > f->b->block[k].work)
             f->b->block[k].work = bytes;
         k += r == cut[k];
@@ -297,6 +344,7 @@ blocks_find(Arena *a, const CourseOf *of, int join)
     b->used_in = NEWN(a, int, of->items + 1);
     f.last = NEWN(a, int, of->items + 1);
     f.back = NEWN(a, bool, of->items + 1);
+    find_way(&f);
     find_readers(&f);
     fill_blocks(&f, join_blocks(a, find_cuts(&f), join));
     find_peaks(a, b);
@@ -375,7 +423,8 @@ push_way(Ways *w, const bool *kept, double seconds)
     vec_push(w->a, block->way, way);
 }
 
-/* The value to let go of next: the most bytes for a second; -1: none is left. */
+/* The value to let go of next: the most bytes for a second; -1: none is
+   left. */
 static int
 next_to_go(Ways *w, bool *kept, double now, double *seconds)
 {

@@ -1,5 +1,5 @@
-/* recompute_blocks: the forward part of an entry as a chain of blocks, cut
-   where few values cross, and the ways to hold a block for its backward part. */
+/* recompute_blocks: the forward part of an entry as a chain of blocks, and the
+   ways to hold a block for its backward part. */
 #ifndef SNUG_RECOMPUTE_BLOCKS_H
 #define SNUG_RECOMPUTE_BLOCKS_H
 

@@ -1,24 +1,22 @@
 /* recompute_chain: the recurrence of O. Beaumont, L. Eyraud-Dubois,
-   J. Herrmann, A. Joly and A. Shilova, "Optimal checkpointing for heterogeneous chains",
-   2019, with several ways to hold a block. The seconds added for blocks i..j-1
+   J. Herrmann, A. Joly and A. Shilova, "Optimal checkpointing for
+   heterogeneous chains", 2019, with several ways to hold a block. The seconds added for blocks i..j-1
    in m slots of memory are the least of
 
      way o of block i:  o + best(i+1, j, m - bytes of o - edges of i)
      edges in front of k:  forward(i..k-1) + best(k, j, m - edges)
                            + best(i, k, m)
 
-   where what is alive while the backward part of a block runs fits in m. That is
-   about what a course takes: for how many slots it fits is found by halving, on
-   courses written out. */
+   where what is alive while the backward part of a block runs fits in m. That
+   is about what a course takes: for how many slots it fits is found by halving,
+   on courses written out. */
 #include "passes/plan/recompute_chain.h"
 
-#include <inttypes.h>
 #include <math.h>
 
-#include "ir/base/diag.h"
 #include "passes/plan/recompute_tree.h"
 
-enum { BLOCKS_MOST = 64, JOINED_MOST = 4 };
+enum { BLOCKS_MOST = 64 };
 enum { SLOTS = 500, HALVINGS = 9 };
 
 typedef struct Chain {
@@ -72,6 +70,7 @@ try_ways(Chain *c, int from, int to)
     int least =
         slots_of(c, block->work > block->peak ? block->work : block->peak);
 
+    least = least < SLOTS / 2 ? least : SLOTS / 2; /* nothing else will do */
     for (size_t o = 0; o < vec_len(block->way) && o < INT16_MAX; o++) {
         const BlockWay *way = &block->way[o];
         int64_t bytes = way->bytes + (from + 1 < to ? block->edge_bytes : 0);
@@ -155,83 +154,62 @@ write_slots(const Chain *chain, Course *c, int slots)
     return written;
 }
 
-/* More slots are faster: the most that fit. */
+/* More slots are faster: the most that fit; where none do, those with the
+   lowest peak that was seen. */
 static bool
 search_slots(const Chain *chain, Course *c, int64_t goal)
 {
     Course *trial = course_new(chain->a, c->of);
     const Course *whole = course_new(chain->a, c->of);
     int low = 0, high = SLOTS + 1;
-    bool found = false;
+    int64_t lowest = INT64_MAX;
 
     for (int k = 0; k < HALVINGS && high - low > 1; k++) {
         int slots = (low + high) / 2;
+        int64_t peak;
 
         course_copy(trial, whole);
-        if (write_slots(chain, trial, slots)) {
-            if (course_peak(chain->a, trial) > goal) {
-                high = slots;
-                continue;
-            }
-            course_copy(c, trial);
-            found = true;
+        if (!write_slots(chain, trial, slots)) {
+            low = slots;
+            continue;
         }
-        low = slots;
+        peak = course_peak(chain->a, trial);
+        *(peak > goal ? &high : &low) = slots;
+        if (peak > goal && peak >= lowest)
+            continue;
+        lowest = peak > goal ? peak : goal;
+        course_copy(c, trial);
     }
-    return found;
+    return lowest < INT64_MAX;
 }
 
-static bool
-chain_solve(Arena *a, Course *c, int64_t goal, const Blocks *b)
+int
+chain_joins(Arena *a, const CourseOf *of, int *join)
 {
-    Chain chain = {.a = a, .b = b, .count = b->count};
+    int count = blocks_find(a, of, 1)->count, joins = 0;
+    int least = (count + BLOCKS_MOST - 1) / BLOCKS_MOST;
+
+    for (int k = least; joins < JOINS_MOST && k > 0 && count / k >= 2; k++)
+        join[joins++] = k;
+    return joins;
+}
+
+bool
+recompute_chain(Arena *a, Course *c, int64_t goal, int join)
+{
+    Chain chain = {.a = a};
+    Blocks *b = blocks_find(a, c->of, join);
     int64_t room = goal - c->of->stores;
 
-    chain.slot = (double)(2 * room) / SLOTS;
+    if (room <= 0)
+        return false;
+    blocks_find_ways(a, b);
+    chain.b = b;
+    chain.count = b->count;
+    chain.slot = 2 * (double)room / SLOTS;
     chain.forward = NEWN(a, double, b->count + 1);
     for (int i = 0; i < b->count; i++)
         chain.forward[i + 1] = chain.forward[i] + b->block[i].seconds;
     fill(&chain);
     return search_slots(&chain, c, goal);
-}
-
-/* With `join` neighbours as one block; what is found counts if it is faster. */
-static bool
-try_joined(Course *c, int64_t goal, int join, double *seconds)
-{
-    Arena *a = arena_new();
-    Course *trial = course_new(a, c->of);
-    Blocks *b = blocks_find(a, c->of, join);
-    bool found;
-
-    blocks_find_ways(a, b);
-    found = chain_solve(a, trial, goal, b);
-    if (found) {
-        double x = course_seconds(a, trial);
-
-        log_line("recompute", "chain of %d blocks: %.9f s, peak %" PRId64,
-                 b->count, x, course_peak(a, trial));
-        found = x < *seconds;
-        if (found) {
-            *seconds = x;
-            course_copy(c, trial);
-        }
-    }
-    arena_free(a);
-    return found;
-}
-
-bool
-recompute_chain(Arena *a, Course *c, int64_t goal)
-{
-    int count = blocks_find(a, c->of, 1)->count;
-    int least = (count + BLOCKS_MOST - 1) / BLOCKS_MOST;
-    double seconds = HUGE_VAL;
-    bool found = false;
-
-    if (goal <= c->of->stores)
-        return false;
-    for (int k = least; k < least + JOINED_MOST && count / k >= 2; k++)
-        found |= try_joined(c, goal, k, &seconds);
-    return found;
 }
