@@ -10,10 +10,10 @@
 #include "ir/ops/geometry.h"
 
 enum {
-    EDGES_MOST = 6,     /* blocks of columns that are pieces of code */
-    WIDE_MOST = 7,      /* taps along a row, all in one piece of code */
-    TILES_WANTED = 32,  /* for threads, if each has work enough */
-    UNITS_LEAST = 8192, /* of that: vectors multiplied and added */
+    EDGES_MOST = 6,      /* blocks of columns that are pieces of code */
+    WIDE_MOST = 7,       /* taps along a row, all in one piece of code */
+    TILES_WANTED = 32,   /* for threads, if each has work enough */
+    UNITS_LEAST = 8192,  /* of that: vectors multiplied and added */
     NEAR_BYTES = 1 << 15 /* of the rows that a row of the result reads and
                             writes */
 };
@@ -278,8 +278,7 @@ goes_in_place(const Contraction *c, const Conv *v)
 
 /* How the taps stand; false: too many columns have some outside. */
 static bool
-lay_taps(Arena *a, const Conv *v, Taps *t, const Node *leader,
-         const Machine *m)
+lay_taps(Arena *a, const Conv *v, Taps *t, const Node *leader, const Machine *m)
 {
     bool back = leader->op == OP_conv_grad_input;
 

@@ -470,3 +470,21 @@ Test(contract, depthwise)
     check_here(&s, FUSED, false, check_on);
     arena_free(a);
 }
+
+/* Results that are stored past the caches, by both kinds of tiles. */
+Test(contract, past_caches)
+{
+    static const int channels[] = {1, 32};
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    for (int i = 0; i < 2; i++)
+        add_graph(&s,
+                  "input %%x : f32[1,257,256,%d]\ninput %%w : f32[32,1,1,1]\n"
+                  "f %%y = conv %%x, %%w strides=[1,1] pads=[0,0,0,0] "
+                  "dilations=[1,1] groups=%d nhwc : f32[1,257,256,32]\n"
+                  "output %%y\n",
+                  channels[i], channels[i]);
+    check_on(&s, PLAIN, "native");
+    arena_free(a);
+}

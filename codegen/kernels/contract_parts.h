@@ -58,6 +58,8 @@ bool is_const(LLVMValueRef v, int64_t *x);
    there, or to the result if it stores them and this is the last index. */
 LLVMValueRef make_micro(Maker *k, bool row_tail, bool lane_tail);
 bool stores_result(const Contraction *c);
+/* ... past the caches, being too large for them and of whole lines. */
+bool stores_past(const Contraction *c);
 /* Element stride of sum axis i in the lanes' operand or their panel. */
 int64_t lane_stride(const Contraction *c, size_t i);
 
@@ -98,6 +100,12 @@ LLVMValueRef kernel_begin(Maker *k, const char *suffix);
 /* From here on k->own is the tile's, where each tile has a share. */
 void own_of_tile(Maker *k, LLVMValueRef tile);
 LLVMValueRef own_room(Maker *k, int64_t offset);
+
+/* The tiles' kernel: `emit` makes one, by its number; room: its sums stand on
+   the stack. */
+typedef void EmitTile(Maker *k, const LLVMValueRef *operand,
+                      LLVMValueRef number);
+LLVMValueRef make_tiles(Maker *k, bool room, EmitTile *emit);
 
 /* ---- contract.c --------------------------------------------------------- */
 

@@ -12,16 +12,16 @@ typedef struct Walker {
     Maker *k;
     const Contraction *c;
     const Taps *t;
-    const TapRun *row;       /* class of the row at hand */
-    LLVMValueRef image;      /* of the operand that has taps */
+    const TapRun *row;             /* class of the row at hand */
+    LLVMValueRef image;            /* of the operand that has taps */
     LLVMValueRef other, other_row; /* the weight gradient's other operand */
-    LLVMValueRef source;     /* row of the image that tap `from` reads */
-    LLVMValueRef next;       /* row that the next result row reads first */
-    bool asks;               /* this class asks for it */
-    LLVMValueRef from, to;   /* taps of the row, or rows, that are inside */
-    LLVMValueRef panel;      /* of the first block of lanes */
+    LLVMValueRef source;           /* row of the image that tap `from` reads */
+    LLVMValueRef next;     /* row that the next result row reads first */
+    bool asks;             /* this class asks for it */
+    LLVMValueRef from, to; /* taps of the row, or rows, that are inside */
+    LLVMValueRef panel;    /* of the first block of lanes */
     LLVMValueRef lane_from, lane_to; /* blocks of the tile */
-    LLVMValueRef *at;        /* of the row's first result, a class each */
+    LLVMValueRef *at; /* of the row's first result, a class each */
 } Walker;
 
 /* A block of columns; of the inner ones `index` is the loop's. */
@@ -91,15 +91,10 @@ ask_for(const Walker *w, LLVMValueRef p, int64_t columns, int64_t apart,
 {
     int64_t bytes = w->c->bytes, line = CACHE_LINE / bytes;
     Unit *u = w->k->u;
-    LLVMValueRef args[] = {NULL, LLVMConstInt(u->i32, 0, false),
-                           LLVMConstInt(u->i32, 3, false),
-                           LLVMConstInt(u->i32, 1, false)};
 
     for (int64_t i = 0; i < columns; i++)
-        for (int64_t at = 0; at < channels; at += line) {
-            args[0] = address(u, p, const_i64(u, i * apart + at), bytes);
-            intrinsic(u, "llvm.prefetch", u->ptr, 4, args);
-        }
+        for (int64_t at = 0; at < channels; at += line)
+            ask_line(u, address(u, p, const_i64(u, i * apart + at), bytes));
 }
 
 /* ---- all blocks of a row ------------------------------------------------- */
@@ -124,8 +119,7 @@ emit_lanes(Walker *w, const Block *b, EmitBlock *emit)
         loop_end(u, &l);
     }
     if (cut) {
-        loop_begin(u, &l, most(u, w->lane_from, whole), w->lane_to, 1, 0,
-                   NULL);
+        loop_begin(u, &l, most(u, w->lane_from, whole), w->lane_to, 1, 0, NULL);
         emit(w, b, l.i, s->tail);
         loop_end(u, &l);
     }
@@ -185,8 +179,8 @@ add_row(const Walker *w, const Block *b, LLVMValueRef image,
 
                 if (left <= 0)
                     continue;
-                args[0] = take_vector(w, image,
-                                      source * t->from.column + at, left);
+                args[0] =
+                    take_vector(w, image, source * t->from.column + at, left);
                 args[1] = take_vector(w, weights, tap + at, c->lanes);
                 args[2] = *s;
                 *s = intrinsic(w->k->u, "llvm.fma", w->k->vector, 3, args);
@@ -197,8 +191,7 @@ add_row(const Walker *w, const Block *b, LLVMValueRef image,
 
 /* Where a block reads a row of the image. */
 static LLVMValueRef
-block_from(const Walker *w, LLVMValueRef row, const Block *b,
-           LLVMValueRef lane)
+block_from(const Walker *w, LLVMValueRef row, const Block *b, LLVMValueRef lane)
 {
     const Taps *t = w->t;
     int64_t advance = t->columns[0].advance * t->block /
@@ -211,8 +204,7 @@ block_from(const Walker *w, LLVMValueRef row, const Block *b,
 
 /* Asks for what the block of the next row will read first. */
 static void
-ask_source(const Walker *w, const Block *b, LLVMValueRef lane,
-           int64_t channels)
+ask_source(const Walker *w, const Block *b, LLVMValueRef lane, int64_t channels)
 {
     const Taps *t = w->t;
     const TapRun *r = &t->columns[0];
@@ -223,16 +215,16 @@ ask_source(const Walker *w, const Block *b, LLVMValueRef lane,
     for (int64_t i = 0; w->asks && i < w->row->advance; i++)
         ask_for(w,
                 address(w->k->u, p,
-                        const_i64(w->k->u, i * t->from.row +
-                                               first * t->from.column),
+                        const_i64(w->k->u,
+                                  i * t->from.row + first * t->from.column),
                         w->c->bytes),
                 t->block / period * r->advance, t->from.column, channels);
 }
 
 /* The block's sums, over the rows of taps that are inside. */
 static void
-sum_block(const Walker *w, const Block *b, LLVMValueRef lane,
-          int64_t channels, LLVMValueRef *sum)
+sum_block(const Walker *w, const Block *b, LLVMValueRef lane, int64_t channels,
+          LLVMValueRef *sum)
 {
     const Contraction *c = w->c;
     const Taps *t = w->t;
@@ -246,8 +238,7 @@ sum_block(const Walker *w, const Block *b, LLVMValueRef lane,
     weights = address(u, w->panel, lane, panel_bytes(c));
     weights = address(u, weights, w->from, tall * c->bytes);
     weights = address(u, weights,
-                      const_i64(u, w->row->tap_first * t->wide *
-                                       tile_width(c)),
+                      const_i64(u, w->row->tap_first * t->wide * tile_width(c)),
                       c->bytes);
     ask_source(w, b, lane, channels);
     for (int i = 0; i < sums; i++)
@@ -262,9 +253,9 @@ sum_block(const Walker *w, const Block *b, LLVMValueRef lane,
     add_row(w, b, x, weights, channels, sum);
     for (int i = 0; i < sums; i++)
         loop_next(&l, i, sum[i]);
-    loop_next(&l, sums,
-              address(u, x, const_i64(u, w->row->delta * t->from.row),
-                      c->bytes));
+    loop_next(
+        &l, sums,
+        address(u, x, const_i64(u, w->row->delta * t->from.row), c->bytes));
     loop_next(&l, sums + 1, address(u, weights, const_i64(u, tall), c->bytes));
     loop_end(u, &l);
     for (int i = 0; i < sums; i++)
@@ -272,8 +263,8 @@ sum_block(const Walker *w, const Block *b, LLVMValueRef lane,
 }
 
 static void
-store_block(const Walker *w, const Block *b, int64_t channels,
-            LLVMValueRef *at, LLVMValueRef *sum)
+store_block(const Walker *w, const Block *b, int64_t channels, LLVMValueRef *at,
+            LLVMValueRef *sum)
 {
     const Contraction *c = w->c;
     Maker *k = w->k;
@@ -291,6 +282,8 @@ store_block(const Walker *w, const Block *b, int64_t channels,
         if (lane < c->lanes)
             store_masked(k->u, c->dtype, c->lanes, sum[i], p,
                          const_i64(k->u, lane));
+        else if (stores_past(c))
+            store_past(k->u, sum[i], p);
         else
             store(k->u, sum[i], p, (unsigned)c->bytes);
     }
@@ -424,8 +417,7 @@ sums_at(const Walker *w, LLVMValueRef lane)
 {
     LLVMValueRef far = LLVMBuildNSWSub(w->k->u->b, lane, w->lane_from, "");
 
-    return address(w->k->u, own_room(w->k, w->c->sums), far,
-                   tile_bytes(w->c));
+    return address(w->k->u, own_room(w->k, w->c->sums), far, tile_bytes(w->c));
 }
 
 /* The terms of a block of columns, for the taps of one row. */
@@ -444,8 +436,8 @@ add_terms(const Walker *w, const Block *b, LLVMValueRef image,
 
             if (left <= 0 || !tap_source(t, i, s / c->vectors, &source))
                 continue;
-            args[0] = take_vector(w, image, source * t->from.column + lane,
-                                  left);
+            args[0] =
+                take_vector(w, image, source * t->from.column + lane, left);
             args[1] = take_vector(w, other, i * t->other.column + lane, left);
             args[2] = sum[s];
             sum[s] = intrinsic(w->k->u, "llvm.fma", w->k->vector, 3, args);
@@ -478,8 +470,8 @@ emit_terms(Walker *w, const Block *b, LLVMValueRef lane, int64_t channels)
             t->block, t->other.column, channels);
     loop_begin(u, &l, w->from, w->to, 1, 2, first);
     for (int i = 0; i < sums; i++) {
-        place[i] = address(u, loop_phi(&l, 1), const_i64(u, i * c->lanes),
-                           c->bytes);
+        place[i] =
+            address(u, loop_phi(&l, 1), const_i64(u, i * c->lanes), c->bytes);
         sum[i] = load(u, w->k->vector, place[i], align);
     }
     add_terms(w, b, loop_phi(&l, 0), other, channels, sum);
@@ -501,8 +493,7 @@ emit_image_terms(Walker *w, LLVMValueRef index)
 
     w->image = address(u, image, index, c->sum[0].in[0] * c->bytes);
     other = address(u, w->other, index, c->sum[0].in[1] * c->bytes);
-    loop_begin(u, &l, const_i64(u, 0), const_i64(u, w->row->count), 1, 0,
-               NULL);
+    loop_begin(u, &l, const_i64(u, 0), const_i64(u, w->row->count), 1, 0, NULL);
     enter_row(w, l.i);
     w->other_row = address(u, other, l.i, w->t->other.row * c->bytes);
     emit_columns(w, emit_terms);
@@ -553,31 +544,23 @@ emit_term_tile(Walker *w, LLVMValueRef number)
 
 /* ------------------------------------------------------------------------- */
 
+static void
+emit_tile(Maker *k, const LLVMValueRef *operand, LLVMValueRef number)
+{
+    Walker w = {.k = k,
+                .c = k->c,
+                .t = k->c->taps,
+                .image = operand[0],
+                .other = operand[1]};
+
+    if (k->c->outside)
+        emit_term_tile(&w, number);
+    else
+        emit_pixel_tile(&w, number);
+}
+
 LLVMValueRef
 make_taps(Maker *k)
 {
-    const Contraction *c = k->c;
-    Unit *u = k->u;
-    LLVMValueRef f = kernel_begin(k, ".taps");
-    Walker w = {.k = k, .c = c, .t = c->taps};
-    int64_t size = tile_width(c) * tile_height(c);
-    Loop l;
-
-    w.image = operand_pointer(k, f, 0);
-    w.other = operand_pointer(k, f, 1);
-    if (c->split == 1)
-        ports_open(k, f);
-    if (!c->outside && !stores_result(c))
-        k->tile = stack_room(u, k->element, size, 64);
-    if (c->walk == WALK_ROWS)
-        k->turned = stack_room(u, k->element, size, 64);
-    loop_begin(u, &l, LLVMGetParam(f, 2), LLVMGetParam(f, 3), 1, 0, NULL);
-    own_of_tile(k, l.i);
-    if (c->outside)
-        emit_term_tile(&w, l.i);
-    else
-        emit_pixel_tile(&w, l.i);
-    loop_end(u, &l);
-    LLVMBuildRetVoid(u->b);
-    return f;
+    return make_tiles(k, !k->c->outside && !stores_result(k->c), emit_tile);
 }

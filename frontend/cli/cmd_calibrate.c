@@ -133,8 +133,14 @@ build_program(const Args *args, const Module *m, const char *folder)
 
     emit_module(m, &o, EMIT_OBJECT, object);
     link_object(a, link_tools(a, target, NULL), object, LINK_PROGRAM,
-                within(a, folder, "net"));
+                within(a, folder, "net"), "net");
     write_weights(m, within(a, folder, "net.safetensors"));
+}
+
+static double
+seconds_of(const Args *args)
+{
+    return strtod(option(args, OPT_seconds, "1"), NULL);
 }
 
 static void
@@ -143,7 +149,7 @@ measure_net(const Args *args, const NetRow *net, Figures *f)
     Arena *a = arena_new();
     Args own = *args;
     const char *folder = output_temporary_folder(args->arena);
-    const char *seconds = option(args, OPT_seconds, "1");
+    double seconds = seconds_of(args);
     Measured one, many;
 
     own.arena = a;

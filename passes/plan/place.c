@@ -1,9 +1,8 @@
 /* place: an address for every value. One arena serves all entries: stores lie
    at the bottom, at one place in every entry; above them each entry places its
    own buffers. The arena is as large as the largest entry needs, which is
-   placed first; the others need only fit below it. The last ten-thousandth of
-   the arena is searched for only if the budget asks for it. What lies in other
-   spaces is placed there in the same way. */
+   placed first; the others need only fit below it. What lies in other spaces is
+   placed there in the same way. */
 #include "passes/pass.h"
 
 #include <inttypes.h>
@@ -13,9 +12,8 @@
 #include "ir/check_time.h"
 #include "passes/tools/placement_entry.h"
 
-/* Buffers whose search gets all of its nodes; what is not worth a search, a
-   share of the arena, where there are more than MOST_BUFFERS. */
-enum { MANY_BUFFERS = 64, MOST_BUFFERS = 256, WORTH = 10000 };
+/* Buffers whose search gets all of its nodes. */
+enum { MANY_BUFFERS = 64 };
 
 /* Of other spaces: what direct reads and writes of files want. */
 enum { PAGE = 4096 };
@@ -92,8 +90,6 @@ place_entry(PassRun *r, Graph *g, Sym space, Totals *t)
     Placement p;
 
     enough = placement_bound(r->scratch, x, (int)vec_len(x), &at);
-    if (vec_len(x) > MOST_BUFFERS)
-        enough += (t->stores + enough) / WORTH;
     enough = t->height > enough ? t->height : enough;
     p = placement_solve(r->scratch, x, (int)vec_len(x), enough, nodes);
     if (r->budget && t->stores + p.height > r->budget && !p.proven)

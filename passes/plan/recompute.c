@@ -18,7 +18,7 @@
 #include "passes/tools/scratch.h"
 
 /* As in schedule and place. */
-enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64, ROUNDS = 6 };
+enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64, ROUNDS = 6, ROUGHLY = 20 };
 
 /* An entry that does not fit. */
 typedef struct Entry {
@@ -28,11 +28,19 @@ typedef struct Entry {
     int64_t least; /* the lowest peak that was placed */
 } Entry;
 
-/* As low as the budget is enough where nodes run again (`again`); -> the peak. */
+/* A limit; of a trial a rough answer is asked for. */
+static int64_t
+limit_of(const PassRun *r, const char *option)
+{
+    return opt_int(r, option) / (r->trial ? ROUGHLY : 1);
+}
+
+/* As low as the budget is enough where nodes run again (`again`); -> the
+   peak. */
 static int64_t
 order_copy(const PassRun *r, Graph *g, int64_t stores, bool again)
 {
-    int64_t states = opt_int(r, "states"), given;
+    int64_t states = limit_of(r, "states"), given;
     OrderProblem p = order_problem(g, r->machine->align, r->scratch);
     int *node = NEWN(r->scratch, int, p.nodes + 1);
     Order o;
@@ -59,7 +67,7 @@ placed_bytes(const PassRun *r, Graph *g, const CourseOf *of, const Course *c,
              int64_t most, NodeId **order)
 {
     Graph *copy = graph_clone(g, g->name);
-    int64_t room = r->budget - of->stores, nodes = opt_int(r, "nodes");
+    int64_t room = r->budget - of->stores, nodes = limit_of(r, "nodes");
     uint32_t *buffer = NULL;
     Interval *x;
     Placement p;

@@ -1,19 +1,20 @@
-/* recompute_search: several descents (recompute_greedy), from the course as it
-   is and from what bounds on time keep; the best of them is made better by
-   exchanges. */
+/* recompute_search: several descents (recompute_greedy), from what chains of
+   blocks say (recompute_chain), from the course as it is and from what bounds on
+   time keep; the best of them is made better by exchanges. */
 #include "passes/plan/recompute_search.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "ir/base/diag.h"
+#include "passes/plan/recompute_chain.h"
 #include "passes/plan/recompute_exact.h"
 #include "passes/plan/recompute_greedy.h"
 
 /* Bounds begun with; exchanges tried, and steps in each. */
 enum { BELOW_MOST = 8, BELOW_SHARE = 24 };
 /* Runs looked at before nothing new is begun; as much again for exchanges. */
-static const int64_t work_most = 20000000;
+static const int64_t work_most = 8000000;
 
 enum { BOUNDS_MOST = 3, TRIES_MOST = 200, EXCHANGE_MOST = 40 };
 
@@ -108,6 +109,32 @@ try_descent(Search *s, const Course *c, int slices, const TimeBound *b,
              b ? "bound" : "slices", slices, s->profile->seconds,
              s->profile->peak);
     (void)take_better(s, f);
+}
+
+/* From what a chain of blocks says. */
+static void
+try_chain(Search *s, int join, Found *f)
+{
+    Arena *a = arena_new();
+    Course *chain = course_new(a, s->of);
+
+    if (recompute_chain(a, chain, f->goal, join)) {
+        search_begin(s, chain);
+        search_descend(s, f->goal, 1);
+        log_line("recompute", "chain, %d joined: %.9f s, peak %" PRId64, join,
+                 s->profile->seconds, s->profile->peak);
+        (void)take_better(s, f);
+    }
+    arena_free(a);
+}
+
+static void
+try_chains(Search *s, Found *f)
+{
+    int join[JOINS_MOST], joins = chain_joins(s->a, s->of, join);
+
+    for (int i = 0; i < joins; i++)
+        try_chain(s, join[i], f);
 }
 
 /* Down to a lower goal, and then up again: what is fast there may be faster
@@ -215,7 +242,7 @@ exchange(Search *s, Found *f)
 
         better = false;
         for (size_t i = 0; i < vec_len(again) && tried < TRIES_MOST &&
-                           s->work < 2 * work_most;
+                           s->work < 4 * work_most;
              i++) {
             tried++;
             better |= try_without(s, again[i].base, f);
@@ -227,25 +254,16 @@ exchange(Search *s, Found *f)
 
 /* ---- all together -------------------------------------------------------- */
 
-/* What is tried first is tried in any case; the rest while there is work left.
-   A course that is begun is only tightened. */
+/* The first is tried in any case; the rest while there is work left. */
 static void
-try_all(Search *s, const Course *c, const TimeBound *b, bool quick, Found *f)
+try_descents(Search *s, const Course *c, const TimeBound *b, Found *f)
 {
-    static const int slices[] = {1, 16, 4, 64};
-    bool begun = c->runs > c->of->runs;
-    size_t bounds = begun                 ? 0
-                    : vec_len(b) < BOUNDS_MOST ? vec_len(b)
-                                          : BOUNDS_MOST;
+    static const int slices[] = {16, 4, 64};
+    size_t bounds = vec_len(b) < BOUNDS_MOST ? vec_len(b) : BOUNDS_MOST;
 
-    try_descent(s, c, 1, NULL, f);
-    if (bounds && quick)
-        try_descent(s, c, 1, &b[0], f);
-    if (quick && f->profile->peak <= f->goal)
-        return;
     for (size_t i = 0; i < bounds && (i == 0 || s->work < work_most); i++)
         try_descent(s, c, 1, &b[i], f);
-    for (int k = 1; !begun && k <= BELOW_MOST && s->work < work_most &&
+    for (int k = 1; k <= BELOW_MOST && s->work < work_most &&
                     f->profile->peak <= f->goal;
          k++) {
         int64_t below = k * ((f->goal - c->of->stores) / BELOW_SHARE);
@@ -255,10 +273,27 @@ try_all(Search *s, const Course *c, const TimeBound *b, bool quick, Found *f)
         if (s->work < work_most)
             try_below(s, c, below, NULL, f);
     }
-    for (int i = 1; i < (begun ? 2 : 4) && s->work < work_most; i++)
+    for (int i = 0; i < 3 && s->work < work_most; i++)
         try_descent(s, c, slices[i], NULL, f);
     for (size_t i = 0; i < bounds && s->work < work_most; i++)
         try_descent(s, c, 16, &b[i], f);
+}
+
+/* A course that is begun is only tightened. */
+static void
+try_all(Search *s, const Course *c, const TimeBound *b, bool quick, Found *f)
+{
+    if (c->runs > c->of->runs) {
+        try_descent(s, c, 1, NULL, f);
+        if (f->profile->peak > f->goal)
+            try_descent(s, c, 16, NULL, f);
+        return;
+    }
+    try_chains(s, f);
+    if (quick && f->profile->peak <= f->goal)
+        return;
+    try_descent(s, c, 1, NULL, f);
+    try_descents(s, c, b, f);
     exchange(s, f);
 }
 

@@ -20,6 +20,7 @@
 
 enum {
     GRACE = 2,         /* seconds to write the answer */
+    SLOW_MOST = 3,     /* questions that take half of their time */
     HEAD_MOST = 4096,  /* bytes of an answer beside its numbers */
     NUMBER_MOST = 4    /* bytes of an answer for one of the question */
 };
@@ -138,7 +139,8 @@ talk(int fd, const Text *question, Text *answer, double end)
 
 /* ---- the end of the child ------------------------------------------------ */
 
-/* Who did not end by itself is not asked again: a plan asks many times. */
+/* Who did not end by itself, or took long a few times, is not asked again: a
+   plan asks many times. */
 static char given_up[PATH_MAX];
 
 static void
@@ -146,6 +148,15 @@ give_up(const char *path)
 {
     if (strlen(path) < sizeof given_up)
         strcpy(given_up, path);
+}
+
+static bool
+is_slow(const MilpLimits *limits, double begin)
+{
+    static int slow;
+
+    slow += now() - begin > limits->seconds / 2;
+    return slow >= SLOW_MOST;
 }
 
 static bool
@@ -197,7 +208,7 @@ static const char *
 talk_and_end(Arena *a, pid_t child, int fd, const MilpLimits *limits,
              const Text *question, Text *answer)
 {
-    double end = now() + limits->seconds + GRACE;
+    double begin = now(), end = begin + limits->seconds + GRACE;
     const char *fault, *ended;
 
     (void)setpgid(child, child); /* if it has not done so itself */
@@ -212,7 +223,7 @@ talk_and_end(Arena *a, pid_t child, int fd, const MilpLimits *limits,
     (void)ends_until(child, (double)INFINITY);
     (void)kill(-child, SIGKILL);
     ended = reap(a, child);
-    if (fault && now() >= end)
+    if ((fault && now() >= end) || is_slow(limits, begin))
         give_up(find_helper(a, limits->helper));
     return fault ? fault : ended;
 }

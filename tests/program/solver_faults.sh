@@ -68,7 +68,7 @@ verify() {
         ;;
     *) wrong="status $status" ;;
     esac
-    [ "$(cat "$folder/seconds")" -le 60 ] ||
+    [ "$(cat "$folder/seconds")" -le 90 ] ||
         wrong="$(cat "$folder/seconds") seconds"
     [ -z "$(ls -A "$folder/tmp" "$folder/cwd" | grep -v :)" ] ||
         wrong="files are left"
