@@ -68,7 +68,7 @@ streams_settle(Arena *scratch, Module *m, const Stream *s)
     return count;
 }
 
-/* ------------------------------------------------------------- visits --------------------------------------------------------------- */
+/* ---- visits -------------------------------------------------------------- */
 
 typedef struct Visit {
     ValueId store;   /* as the entry reads it */
