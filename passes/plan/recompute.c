@@ -18,7 +18,7 @@
 #include "passes/tools/scratch.h"
 
 /* As in schedule and place. */
-enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64, ROUNDS = 6, ROUGHLY = 20 };
+enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64, ROUNDS = 6, ROUGHLY = 100 };
 
 /* An entry that does not fit. */
 typedef struct Entry {
