@@ -252,7 +252,7 @@ Test(codec, compiled_as_interpreted)
 
 /* ---- masks --------------------------------------------------------------- */
 
-/* What relu and a clamp make is added up only: the backward pass compares it. */
+/* What relu and a clamp make is added only: the backward pass compares it. */
 static const char *
 make_masked(Arena *a)
 {
@@ -272,8 +272,8 @@ make_masked(Arena *a)
                      i % 3 == 1 ? "min(a,0.25)" : "max(-0.5,a)", type);
         text_add(&f, "f %%h%d = add %%h%d, %%g%d : %s\n", i + 1, i, i, type);
     }
-    text_add(&t, "graph forward {\ninput %%h0 : %s\n%soutput %%h%d\n}\n", type,
-             text_str(&f), LAYERS);
+    text_add(&t, "graph forward {\ninput %%h0 : %s\n%soutput %%h%d\n}\n",
+             type, text_str(&f), LAYERS);
     return sym_format(syms_new(a), "snug 1 stage=model\nmodule \"m\"\n%s",
                       text_str(&t));
 }

@@ -11,8 +11,8 @@
                                      R is not given), blocks, or the batch
        rule NAME [HYPER=V ...]       the optimizer
        NAME                          what that line says
-   Of a method that is not available the reason is raised. Appends settings PASS.OPTION=V for each to the vector
-   `set`; raised with what there is where a mechanism is not known. */
+   Appends settings PASS.OPTION=V for each to the vector `set`. Raised: why a
+   method is not available; what there is, where a mechanism is not known. */
 void method_settings(Arena *a, const char *line, const char ***set);
 
 /* Those that are available, NULL-ended. */

@@ -316,7 +316,7 @@ rounded(Coding *c, Builder *b, const Coded *v, ValueId x)
     return build_formula(b, text, 4, in, DT_F32, "code.whole");
 }
 
-/* `pack` codes to a byte, of 8 / pack bits: element i beside element i + n/pack,
+/* `pack` codes of 8 / pack bits to a byte: element i beside element i + n/pack,
    so that both directions run along neighbours. */
 static ValueId
 packed(Builder *b, ValueId x, int pack)

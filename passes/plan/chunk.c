@@ -57,8 +57,8 @@ part_length(const Region *region, int64_t parts)
     return length > ROUND ? (length + ROUND - 1) / ROUND * ROUND : length;
 }
 
-/* What a report can read: "ENTRY PARTS ROWS BYTES VALUE;...", the value of the samples
-   being the first input. */
+/* What a report can read: "ENTRY PARTS ROWS BYTES VALUE;...", the value of the
+   samples being the first input. */
 static void
 note(Text *t, const Region *region, int64_t length)
 {

@@ -94,8 +94,8 @@ try_map(Trial *t)
     return CHUNK_SPLIT;
 }
 
-/* Sums over all rows, and over axes right behind them, which `reduce` adds up in
-   chains. */
+/* Sums over all rows, and over axes right behind them, which `reduce` adds up
+   in chains. */
 static bool
 adds_rows(const Trial *t, const int64_t *axes)
 {
