@@ -273,7 +273,7 @@ Test(transfer, stores_elsewhere_mean_the_same)
     }
 }
 
-/* ---- trips that nobody would plan ----------------------------------------- */
+/* ---- trips that nobody would plan ---------------------------------------- */
 
 static Tier *
 two_tiers(Arena *a, Module *m)
@@ -334,7 +334,7 @@ Test(transfer, any_trip_means_the_same)
     cr_assert_gt(moved, 200);
 }
 
-/* ---- planted faults -------------------------------------------------------- */
+/* ---- planted faults ------------------------------------------------------ */
 
 /* The k-th node of this op in the train entry's order; -1: there is none. */
 static int

@@ -68,7 +68,7 @@ streams_settle(Arena *scratch, Module *m, const Stream *s)
     return count;
 }
 
-/* ---- visits --------------------------------------------------------------- */
+/* ---- visits -------------------------------------------------------------- */
 
 typedef struct Visit {
     ValueId store;   /* as the entry reads it */
@@ -165,7 +165,7 @@ plan_visits(Streaming *x)
     }
 }
 
-/* ---- writing -------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------- */
 
 static void
 begin_visits(Streaming *x, StandIn *w, int k)

@@ -87,6 +87,8 @@ fit_entry(PassRun *r, Graph *g, const Tier *tier)
                  ", stalls %.6f of %.6f s",
                  g->name, goal, peak_of(t), bytes, t->stalls,
                  t->begin[t->steps]);
+        if (!fits && r->trial) /* what `place` would find out slowly */
+            raise_status(ST_NO_FIT, (Loc){.file = r->m->file}, "no plan fits");
         if (!fits)
             return false;
         if (bytes <= r->budget || k == ROUNDS - 1) {
@@ -94,7 +96,7 @@ fit_entry(PassRun *r, Graph *g, const Tier *tier)
                 trips_write(t, g);
             return anything_goes(t);
         }
-        goal -= bytes - r->budget;
+        goal = (peak_of(t) < goal ? peak_of(t) : goal) - (bytes - r->budget);
     }
     UNREACHABLE();
 }

@@ -37,7 +37,7 @@ typedef struct Trips {
     Trip *trip;       /* vector, in the order of `made` */
     int *by_next;     /* indices of trips, the latest `next` first */
     double *took;     /* position -> seconds of its node */
-    double *begin;    /* position -> when it begins, stalls included; one more */
+    double *begin;    /* position -> when it begins, with stalls; one more */
     int64_t *kept;    /* position -> bytes alive if all stays */
     int64_t *live;    /* the same with the trips */
     double stalls;
