@@ -13,6 +13,7 @@
 #include "ir/cost.h"
 #include "ir/describe.h"
 #include "ir/text.h"
+#include "ir/timeline.h"
 #include "runtime/abi.h"
 
 /* ORDER DTYPE */
@@ -24,7 +25,7 @@ _Static_assert((int)RT_PARAM == (int)SK_PARAM && (int)RT_STATE == (int)SK_STATE
                    && (int)RT_CONST == (int)SK_CONST,
                "kinds of tensors of abi.h and graph.h");
 
-enum { MOST_FIELDS = 24 };
+enum { MOST_FIELDS = 26 };
 
 typedef struct Data {
     Unit *u;
@@ -32,7 +33,7 @@ typedef struct Data {
     const EmitOptions *o;
     const KernelTable *kernels;
     const KernelTiles *tiles;
-    LLVMTypeRef step, port, entry, tensor, piece;
+    LLVMTypeRef step, port, entry, tensor, piece, move;
     Seconds seconds; /* of the entry train */
 } Data;
 
@@ -208,18 +209,29 @@ kernel_function(Data *d, int row, int phase)
 
 /* What all steps of a node have in common. */
 typedef struct Common {
-    LLVMValueRef places, name, kind, sources;
+    LLVMValueRef places, name, kind, sources, move;
     Cost cost;
     Seconds seconds;
 } Common;
 
+/* Tickets of the transfers of an entry. */
+typedef struct Tickets {
+    int *of;   /* ValueId of a transfer's result -> */
+    int *free; /* vector */
+    int count;
+} Tickets;
+
+/* A step of no row is a move. */
 static LLVMValueRef
 step(Data *d, const Common *c, int row, int phase, int64_t node)
 {
-    double part = 1.0 / d->tiles[row].phases;
-    LLVMValueRef field[] = {kernel_function(d, row, phase),
-                            c->places,
-                            wide(d, (uint64_t)d->tiles[row].tiles[phase]),
+    double part = row < 0 ? 1 : 1.0 / d->tiles[row].phases;
+    LLVMValueRef none = LLVMConstNull(d->u->ptr);
+    LLVMValueRef field[] = {row < 0 ? none : kernel_function(d, row, phase),
+                            row < 0 ? none : c->places,
+                            wide(d, row < 0 ? 0
+                                            : (uint64_t)d->tiles[row]
+                                                  .tiles[phase]),
                             real(d, c->seconds.one * part),
                             c->name,
                             real(d, c->cost.flops * part),
@@ -227,14 +239,76 @@ step(Data *d, const Common *c, int row, int phase, int64_t node)
                             c->kind,
                             c->sources,
                             real(d, c->seconds.many * part),
-                            wide(d, (uint64_t)node)};
+                            wide(d, (uint64_t)node),
+                            row < 0 ? c->move : none};
 
-    return record(d, d->step, 11, field);
+    return record(d, d->step, 12, field);
+}
+
+/* Of program.tier; the arena is none. */
+static int
+tier_of(const Module *m, Sym space)
+{
+    int i = 0;
+
+    while (m->space[i].name != space)
+        i++;
+    return i - 1;
+}
+
+static int
+take_ticket(Data *d, Tickets *t, const Node *n)
+{
+    bool starts = n->op == OP_transfer;
+    ValueId v = starts ? n->out[0] : n->in[0];
+
+    if (!starts)
+        vec_push(d->u->arena, t->free, t->of[v]);
+    else
+        t->of[v] = vec_len(t->free) ? vec_pop(t->free) : t->count++;
+    return t->of[v];
+}
+
+/* The move that a transfer starts or a wait ends. */
+static LLVMValueRef
+move_of(Data *d, const Graph *g, const Node *n, int ticket)
+{
+    bool starts = n->op == OP_transfer;
+    const Value *from = value_at(g, n->in[starts ? 0 : 1]);
+    const Value *to = value_at(g, n->out[0]);
+    LLVMValueRef field[] = {whole(d, ticket),
+                            whole(d, !starts),
+                            whole(d, tier_of(d->m, from->place.space)),
+                            whole(d, tier_of(d->m, to->place.space)),
+                            wide(d, place_of(from)),
+                            wide(d, place_of(to)),
+                            wide(d, (uint64_t)type_bytes(&to->type))};
+
+    return hidden(d, record(d, d->move, 7, field), 8);
+}
+
+static bool
+is_move(const Node *n)
+{
+    return n->op == OP_transfer || n->op == OP_wait;
 }
 
 static void
-add_steps(Data *d, const Graph *g, size_t at, LLVMValueRef **row,
-          Seconds *seconds)
+add_move(Data *d, const Graph *g, size_t at, Tickets *t, LLVMValueRef **row)
+{
+    const Node *n = node_at(g, g->order[at]);
+    Common c = {.name = text(d, value_at(g, n->out[0])->name),
+                .kind = text(d, node_kind(d->u->arena, g, g->order[at])),
+                .sources = text(d, "")};
+
+    if (!is_move(n) || !type_bytes(&value_at(g, n->out[0])->type))
+        return;
+    c.move = move_of(d, g, n, take_ticket(d, t, n));
+    vec_push(d->u->arena, *row, step(d, &c, -1, 0, (int64_t)at));
+}
+
+static void
+add_steps(Data *d, const Graph *g, size_t at, LLVMValueRef **row)
 {
     NodeId id = g->order[at];
     const Node *n = node_at(g, id);
@@ -249,8 +323,6 @@ add_steps(Data *d, const Graph *g, size_t at, LLVMValueRef **row,
     c.name = text(d, n->source ? n->source : value_at(g, n->out[0])->name);
     c.kind = text(d, node_kind(a, g, id));
     c.sources = text(d, node_sources(a, g, id));
-    seconds->one += c.seconds.one;
-    seconds->many += c.seconds.many;
     for (int i = 0; i < d->tiles[k].phases; i++)
         vec_push(a, *row, step(d, &c, k, i, (int64_t)at));
 }
@@ -272,12 +344,14 @@ static LLVMValueRef
 entry(Data *d, const Graph *g)
 {
     LLVMValueRef *row = NULL;
-    Seconds seconds = {0, 0};
+    Tickets t = {.of = NEWN(d->u->arena, int, vec_len(g->value))};
 
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        add_steps(d, g, k, &row, &seconds);
+    for (size_t k = 0; k < vec_len(g->order); k++) {
+        add_move(d, g, k, &t, &row);
+        add_steps(d, g, k, &row);
+    }
     if (strcmp(g->name, "train") == 0)
-        d->seconds = seconds;
+        d->seconds = cost_entry(g, d->o->machine);
     LLVMValueRef field[] = {text(d, g->name),
                             ports(d, g, g->input, false),
                             ports(d, g, g->output, true),
@@ -285,9 +359,10 @@ entry(Data *d, const Graph *g)
                             whole(d, (int64_t)vec_len(g->input)),
                             whole(d, (int64_t)vec_len(g->output)),
                             whole(d, (int64_t)vec_len(row)),
-                            whole(d, batch_of(g))};
+                            whole(d, batch_of(g)),
+                            whole(d, t.count)};
 
-    return record(d, d->entry, 8, field);
+    return record(d, d->entry, 9, field);
 }
 
 /* ---- stores, pieces, the program ---------------------------------------- */
@@ -309,10 +384,11 @@ tensors(Data *d)
             wide(d, (uint64_t)s->place.offset),
             wide(d, (uint64_t)type_bytes(&s->type)),
             whole(d, fill ? RT_INIT_FILL : RT_INIT_FILE),
-            real(d, fill ? s->init.fill : 0)};
+            real(d, fill ? s->init.fill : 0),
+            whole(d, tier_of(d->m, s->place.space))};
 
         ASSERT(s->place.space);
-        vec_push(d->u->arena, row, record(d, d->tensor, 9, field));
+        vec_push(d->u->arena, row, record(d, d->tensor, 10, field));
     }
     return table(d, d->tensor, row);
 }
@@ -393,6 +469,26 @@ meta_number(const Data *d, const char *key, int64_t otherwise)
     return (uint64_t)(value ? strtoll(value, NULL, 10) : otherwise);
 }
 
+static LLVMValueRef
+tiers(Data *d)
+{
+    LLVMTypeRef tier = record_type(d, "pildd");
+    LLVMValueRef *row = NULL;
+
+    for (size_t i = 1; i < vec_len(d->m->space); i++) {
+        const Space *s = &d->m->space[i];
+        bool host = strcmp(s->name, "host") == 0;
+        Link l = link_to(d->o->machine, s->name);
+        LLVMValueRef field[] = {text(d, s->name),
+                                whole(d, host ? RT_TIER_HOST : RT_TIER_FILE),
+                                wide(d, (uint64_t)s->size), real(d, l.back),
+                                real(d, l.away)};
+
+        vec_push(d->u->arena, row, record(d, tier, 5, field));
+    }
+    return table(d, tier, row);
+}
+
 /* ORDER RtProgram */
 static LLVMValueRef
 program(Data *d)
@@ -431,23 +527,26 @@ program(Data *d)
         whole(d, spans),
         text(d, d->o->weights ? d->o->weights : ""),
         real(d, d->seconds.many),
+        tiers(d),
+        whole(d, (int64_t)vec_len(m->space) - 1),
         whole(d, cost_workers(d->o->machine))};
 
-    return record(d, record_type(d, "iipppllildllldppppiiipdi"), 24, field);
+    return record(d, record_type(d, "iipppllildllldppppiiipdpii"), 26, field);
 }
 
 void
 emit_data(Unit *u, const Module *m, const EmitOptions *o,
           const KernelTable *kernels, const KernelTiles *tiles)
 {
-    Data d = {u, m, o, kernels, tiles, 0, 0, 0, 0, 0, {0, 0}};
+    Data d = {.u = u, .m = m, .o = o, .kernels = kernels, .tiles = tiles};
     LLVMValueRef value, g;
 
-    d.step = record_type(&d, "ppldpddppdl");
+    d.step = record_type(&d, "ppldpddppdlp");
     d.port = record_type(&d, "piiiDll");
-    d.entry = record_type(&d, "ppppiiii");
-    d.tensor = record_type(&d, "piiiDllid");
+    d.entry = record_type(&d, "ppppiiiii");
+    d.tensor = record_type(&d, "piiiDllidi");
     d.piece = record_type(&d, "pli");
+    d.move = record_type(&d, "iiiilll");
     value = program(&d);
     g = LLVMAddGlobal(u->module, LLVMTypeOf(value), "snug_program");
     LLVMSetInitializer(g, value);

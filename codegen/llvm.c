@@ -518,6 +518,16 @@ store_masked(Unit *u, DType d, int lanes, LLVMValueRef v, LLVMValueRef p,
 }
 
 void
+ask_line(Unit *u, LLVMValueRef p)
+{
+    LLVMValueRef args[] = {p, LLVMConstInt(u->i32, 0, false), /* to read */
+                           LLVMConstInt(u->i32, 3, false), /* all caches */
+                           LLVMConstInt(u->i32, 1, false)};
+
+    intrinsic(u, "llvm.prefetch", u->ptr, 4, args);
+}
+
+void
 memory_fence(Unit *u)
 {
     LLVMTypeRef t = LLVMFunctionType(u->void_, NULL, 0, false);

@@ -102,6 +102,8 @@ enum { CACHE_LINE = 64, PAST_CACHES = 8 << 20 /* bytes too many for them */ };
    behind stores_past_end. */
 void store_past(Unit *u, LLVMValueRef v, LLVMValueRef p);
 void stores_past_end(Unit *u);
+/* Brings the line at p to the nearest cache, if it can be read. */
+void ask_line(Unit *u, LLVMValueRef p);
 /* No load or store is moved across this place, by any pass. */
 void memory_fence(Unit *u);
 LLVMValueRef splat(Unit *u, LLVMValueRef scalar, int lanes);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/check_moves.h"
 #include "ir/check_time.h"
 
 typedef struct Checker {
@@ -417,6 +418,13 @@ sum_lives(Checker *c, const Lives *l, const Block *block, const Space *s)
 }
 
 static void
+add_faults(Checker *c, const char **text)
+{
+    for (size_t i = 0; i < vec_len(text); i++)
+        fault(c, "%s", text[i]);
+}
+
+static void
 check_entry(Checker *c, const Graph *g)
 {
     Lives l;
@@ -429,6 +437,7 @@ check_entry(Checker *c, const Graph *g)
     for (size_t i = 0; i < vec_len(c->m->space); i++)
         check_overlaps(c, &l, block, c->m->space[i].name);
     sum_lives(c, &l, block, &c->m->space[0]);
+    add_faults(c, check_moves(c->arena, g));
 }
 
 /* A number of meta; -1: not claimed. */
@@ -486,6 +495,7 @@ check_claims(Checker *c)
         fault(c, "at %s %" PRId64 " bytes are alive, not the bound %" PRId64,
               at, c->at_witness, bound);
     check_order_claim(c, bound);
+    add_faults(c, check_capacities(c->arena, c->m));
 }
 
 static void

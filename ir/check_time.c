@@ -338,6 +338,16 @@ claimed(Proof *p, const char *key)
     return number(p, number_most);
 }
 
+static bool
+moves_anything(const Module *m)
+{
+    for (size_t i = 0; i < vec_len(m->entry); i++)
+        for (size_t k = 0; k < vec_len(m->entry[i]->order); k++)
+            if (node_at(m->entry[i], m->entry[i]->order[k])->op == OP_transfer)
+                return true;
+    return false;
+}
+
 const char *
 check_time(Arena *a, const Module *m)
 {
@@ -347,6 +357,8 @@ check_time(Arena *a, const Module *m)
 
     if (!module_get(m, "time_bound") && !text)
         return NULL;
+    if (moves_anything(m))
+        return "values leave the arena, which it knows nothing of";
     p->arena = a;
     p->m = m;
     bound = claimed(p, "time_bound");

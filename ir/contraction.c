@@ -233,6 +233,8 @@ class_new(Arena *a, const Graph *g, NodeId n, int64_t class, const Machine *m)
     c->begins = c->leader->nin > 2;
     read_classes(&r);
     c->start = NEWN(a, int64_t, c->classes);
+    if (read_taps(&r, m))
+        return c;
     read_leader(&r);
     c->k = axes_size(r.list[SUM], 0);
     c->split = c->split > 1 && c->k ? c->split : 1;
@@ -246,8 +248,6 @@ class_new(Arena *a, const Graph *g, NodeId n, int64_t class, const Machine *m)
                   (vec_len(c->sum) == 1 || !c->k));
     (c->in_word ? contraction_choose_dot : contraction_choose)(
         a, c, merge(&r, r.list[LEFT]), merge(&r, r.list[RIGHT]), m);
-    if (c->tiles < m->workers)
-        c->scratch.shares = c->tiles;
     return c;
 }
 
@@ -279,10 +279,14 @@ Contraction *
 contraction_new(Arena *a, const Graph *g, NodeId n, const Machine *m)
 {
     Contraction *first = class_new(a, g, n, 0, m), *last = first;
-    int64_t classes = pixel_classes(first->graph, first->leader);
+    int64_t classes =
+        first->taps ? 1 : pixel_classes(first->graph, first->leader);
 
     for (int64_t i = 1; i < classes; i++)
         last = last->next = class_new(a, g, n, i, m);
+    for (Contraction *c = first; c; c = c->next)
+        if (c->tiles < m->workers)
+            c->scratch.shares = c->tiles;
     share_scratch(first);
     return first;
 }

@@ -66,6 +66,35 @@ typedef enum Walk {
     WALK_POINTS /* point by point */
 } Walk;
 
+/* The pixels of one class along rows or columns: result first + i * stride,
+   i < count, takes the weight's taps tap_first + t * tap_step, t < taps; they
+   meet the image at origin + i * advance + t * delta. */
+typedef struct TapRun {
+    int64_t first, stride, count;
+    int64_t taps, tap_first, tap_step;
+    int64_t origin, advance, delta;
+} TapRun;
+
+/* Strides of images or weights along (images, channels, rows, columns). */
+typedef struct Steps {
+    int64_t image, channel, row, column;
+} Steps;
+
+/* A depthwise product that reads its image where it stands. */
+typedef struct Taps {
+    TapRun *rows, *columns;          /* vectors: classes, first to last */
+    int64_t from_height, from_width; /* of the image */
+    Steps from, other;               /* strides there, and of the other operand
+                                        of a weight's gradient */
+    int64_t tall, wide;              /* the weight's taps */
+    int64_t width;                   /* columns of the result; of a weight's
+                                        gradient: of the other operand */
+    int64_t block;                   /* columns of a block */
+    int64_t blocks, inner, outer;    /* [inner, outer): all taps are inside */
+    int64_t chunk, chunks; /* rows of a class that a tile takes; of a weight's
+                              gradient: not used, a tile takes them all */
+} Taps;
+
 typedef struct Contraction {
     struct Contraction *next; /* for other elements of the result, afterwards */
     const Graph *graph; /* that holds the leader: a body, or the node's */
@@ -90,6 +119,8 @@ typedef struct Contraction {
                      whose sum is one axis */
     bool both; /* the lanes' axis runs through the rows' operand, too, which is
                   read as vectors: depthwise convolutions */
+    Taps *taps;             /* NULL: not such a one. Of the weight's gradient
+                               rows are taps, sum[0] the images */
     bool blocked;           /* sum[0] cuts one axis, its last block is short */
 
     int lanes; /* of a vector */
@@ -137,6 +168,12 @@ enum {
    the register tile is chosen; cost: of one batch index. */
 void lay_tiles(Arena *a, Contraction *c, bool panels, bool blocks, double cost,
                const Machine *m);
+/* Cuts a side's blocks into about `parts` even chunks. */
+void side_cut(Side *s, int64_t parts);
+void lay_tile_scratch(Contraction *c);
+/* Where tap `tap` of a column's class meets the image; false: outside, or
+   there is no such column. */
+bool tap_source(const Taps *t, int64_t column, int64_t tap, int64_t *source);
 /* The second half of contraction_new: choose blocks by a cost model. */
 void contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
                         const Machine *m);

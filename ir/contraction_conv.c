@@ -1,7 +1,7 @@
 /* contraction_conv: convolutions of either layout and their gradients as
    products: images in copies with zeros around, cut into bands. */
 #include "ir/base/diag.h"
-#include "ir/contraction_reading.h"
+#include "ir/contraction_conv.h"
 #include "ir/ops/geometry.h"
 
 enum {
@@ -16,21 +16,6 @@ enum {
     OUTS_MOST = 128,      /* that a weight gradient takes at once, about */
     NEAR_MOST = 256       /* the same of channels and of pixels in place */
 };
-
-/* Strides of images and weights along (images, channels, rows, columns). */
-typedef struct Steps {
-    int64_t image, channel, row, column;
-} Steps;
-
-/* Sizes of a convolution, whichever of its three products it is. */
-typedef struct Conv {
-    int64_t batch, groups, in, out; /* channels of one group */
-    int64_t height, width, rows, columns, tall, wide;
-    int64_t stride[2], dilation[2], top, left;
-    bool nhwc;
-    int axis[4];   /* where batch, channels, height, width stand in the type */
-    Steps x, w, y; /* image, weight, result of the forward product */
-} Conv;
 
 static Steps
 steps_of(const Conv *v, const Type *t)
@@ -111,24 +96,14 @@ forward_image(const Conv *v)
     return m;
 }
 
-/* The pixels of one class along rows or columns: `count` of them, `stride`
-   apart from `first`; those of the taps that count for them, and how they walk
-   the gradient, where pixel 0 has its first tap at `origin`. */
-typedef struct Class {
-    int64_t first, stride, count;
-    int64_t taps, tap_first, tap_step;
-    int64_t spread, dilation, origin;
-} Class;
-
 static int64_t
 divisor(int64_t a, int64_t b)
 {
     return b ? divisor(b, a % b) : a;
 }
 
-/* d: 0 rows, 1 columns; first: of its pixels. */
-static Class
-class_of(const Conv *v, int d, int64_t first)
+Class
+conv_class(const Conv *v, int d, int64_t first)
 {
     int64_t stride = geometry_apart(v->stride) ? v->stride[d] : 1;
     int64_t common = divisor(stride, v->dilation[d]), tap = 0;
@@ -242,8 +217,7 @@ typedef struct Imaging {
     Steps source, weight; /* weight: channel: of the sum, image: of results */
 } Imaging;
 
-/* Groups of one channel each, all at once: lanes run along them. */
-static bool
+bool
 is_depthwise(const Conv *v)
 {
     return v->nhwc && v->groups > 1 && v->in == 1 && v->out == 1;
@@ -383,9 +357,8 @@ read_conv(Reading *r, const Conv *v)
     read_imaging(r, v, m, &p);
 }
 
-/* Of the pixels that go by their places modulo the strides, or of all. */
-static int64_t
-classes_along(const Conv *v, int d)
+int64_t
+conv_classes(const Conv *v, int d)
 {
     int64_t pixels = d ? v->width : v->height;
 
@@ -398,9 +371,9 @@ static void
 read_conv_grad_input(Reading *r, const Conv *v)
 {
     Image *m = &r->c->image[0];
-    int64_t across = classes_along(v, 1);
-    Class y = class_of(v, 0, r->class / across);
-    Class x = class_of(v, 1, r->class % across);
+    int64_t across = conv_classes(v, 1);
+    Class y = conv_class(v, 0, r->class / across);
+    Class x = conv_class(v, 1, r->class % across);
     Imaging p = {.rows = y.count,
                  .columns = x.count,
                  .channels = v->in,
@@ -536,6 +509,21 @@ read_conv_grad_weight(Reading *r, const Conv *v)
     c->outside = true;
 }
 
+Conv
+conv_of(const Graph *g, const Node *leader)
+{
+    const Type *a = &value_at(g, leader->in[0])->type;
+    const Type *b = &value_at(g, leader->in[1])->type;
+    const Type *y = &value_at(g, leader->out[0])->type;
+
+    switch (leader->op) {
+    case OP_conv: return conv_sizes(leader, a, b, y);
+    case OP_conv_grad_input: return conv_sizes(leader, y, b, a);
+    case OP_conv_grad_weight: return conv_sizes(leader, a, y, b);
+    default: UNREACHABLE();
+    }
+}
+
 int64_t
 pixel_classes(const Graph *g, const Node *leader)
 {
@@ -543,35 +531,20 @@ pixel_classes(const Graph *g, const Node *leader)
 
     if (leader->op != OP_conv_grad_input)
         return 1;
-    v = conv_sizes(leader, &value_at(g, leader->out[0])->type,
-                   &value_at(g, leader->in[1])->type,
-                   &value_at(g, leader->in[0])->type);
-    return classes_along(&v, 0) * classes_along(&v, 1);
+    v = conv_of(g, leader);
+    return conv_classes(&v, 0) * conv_classes(&v, 1);
 }
 
 void
 read_convolution(Reading *r)
 {
-    const Graph *g = r->c->graph;
     const Node *n = r->c->leader;
-    const Type *a = &value_at(g, n->in[0])->type;
-    const Type *b = &value_at(g, n->in[1])->type;
-    const Type *y = &value_at(g, n->out[0])->type;
-    Conv v;
+    Conv v = conv_of(r->c->graph, n);
 
-    switch (n->op) {
-    case OP_conv:
-        v = conv_sizes(n, a, b, y);
+    if (n->op == OP_conv)
         read_conv(r, &v);
-        break;
-    case OP_conv_grad_input:
-        v = conv_sizes(n, y, b, a);
+    else if (n->op == OP_conv_grad_input)
         read_conv_grad_input(r, &v);
-        break;
-    case OP_conv_grad_weight:
-        v = conv_sizes(n, a, y, b);
+    else
         read_conv_grad_weight(r, &v);
-        break;
-    default: UNREACHABLE();
-    }
 }

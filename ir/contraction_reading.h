@@ -25,5 +25,8 @@ void axis_add(Reading *r, Role role, int d, int64_t size, int64_t left,
 int64_t pixel_classes(const Graph *g, const Node *leader);
 /* The axes of conv, conv_grad_input and conv_grad_weight. */
 void read_convolution(Reading *r);
+/* The whole of a depthwise product that is read in place; false: it is not one,
+   and nothing is read. */
+bool read_taps(Reading *r, const Machine *m);
 
 #endif

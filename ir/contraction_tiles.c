@@ -74,9 +74,8 @@ least_of(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Cuts a side's blocks into about `parts` even chunks. */
-static void
-cut(Side *s, int64_t parts)
+void
+side_cut(Side *s, int64_t parts)
 {
     parts = parts < 1 ? 1 : least_of(parts, s->blocks);
     s->chunk = (s->blocks + parts - 1) / parts;
@@ -96,7 +95,7 @@ keep_rows_near(Contraction *c, const Machine *m)
     rows = rows < ROWS_LEAST ? ROWS_LEAST : rows;
     most = rows / block ? rows / block : 1;
     if (c->row.chunk > most)
-        cut(&c->row, (c->row.blocks + most - 1) / most);
+        side_cut(&c->row, (c->row.blocks + most - 1) / most);
 }
 
 /* Terms of a block: a divisor of the sum near BLOCK_TERMS, or about as many. */
@@ -144,9 +143,9 @@ cut_block_tiles(Contraction *c, const Machine *m)
 
     rows /= height;
     lanes /= width;
-    cut(&c->row, (c->row.blocks + rows - 1) / rows);
+    side_cut(&c->row, (c->row.blocks + rows - 1) / rows);
     lanes = lanes < 1 ? 1 : lanes;
-    cut(&c->lane, (c->lane.blocks + lanes - 1) / lanes);
+    side_cut(&c->lane, (c->lane.blocks + lanes - 1) / lanes);
 }
 
 /* Tiles whose panels stay in the second cache while rows go by: the result is
@@ -157,9 +156,9 @@ cut_wide_tiles(Contraction *c, int64_t want, const Machine *m)
     int64_t near = m->l2 / 4 / panel_bytes(c);
 
     near = near < 1 ? 1 : near;
-    cut(&c->lane, (c->lane.blocks + near - 1) / near);
+    side_cut(&c->lane, (c->lane.blocks + near - 1) / near);
     want /= c->lane.chunks;
-    cut(&c->row, want < 8 ? 8 : want);
+    side_cut(&c->row, want < 8 ? 8 : want);
 }
 
 static void
@@ -186,15 +185,15 @@ cut_tiles(Contraction *c, double units, const Machine *m)
         cut_wide_tiles(c, want, m);
         return;
     }
-    cut(&c->lane, want);
-    cut(&c->row, want / c->lane.chunks);
+    side_cut(&c->lane, want);
+    side_cut(&c->row, want / c->lane.chunks);
     if (most < 1)
         most = 1;
     if (c->lane.chunk > most)
-        cut(&c->lane, (c->lane.blocks + most - 1) / most);
+        side_cut(&c->lane, (c->lane.blocks + most - 1) / most);
     most /= c->lane.chunk ? c->lane.chunk : 1;
     if (c->outside && c->row.chunk > most)
-        cut(&c->row, (c->row.blocks + most - 1) / (most < 1 ? 1 : most));
+        side_cut(&c->row, (c->row.blocks + most - 1) / (most < 1 ? 1 : most));
     keep_rows_near(c, m);
 }
 
@@ -217,8 +216,8 @@ image_bytes(const Contraction *c, const Image *m)
            c->bytes;
 }
 
-static void
-lay_scratch(Contraction *c)
+void
+lay_tile_scratch(Contraction *c)
 {
     Scratch *s = &c->scratch;
     int64_t elements = 1;
@@ -277,5 +276,5 @@ lay_tiles(Arena *a, Contraction *c, bool panels, bool blocks, double cost,
         c->packing = PACK_TILE; /* each is made once all the same */
     c->tiles =
         axes_size(c->batch, 0) * c->split * c->lane.chunks * c->row.chunks;
-    lay_scratch(c);
+    lay_tile_scratch(c);
 }

@@ -11,6 +11,7 @@
 #include "ir/base/diag.h"
 #include "ir/base/embedded.h"
 #include "ir/describe.h"
+#include "ir/timeline.h"
 
 static const double launch = 3e-7;  /* seconds of a step that does nothing */
 static const double softness = 0.05; /* of the distance of equal kernels */
@@ -50,6 +51,17 @@ int
 cost_workers(const Machine *m)
 {
     return figures_of(m)->workers;
+}
+
+const Link *
+cost_link(const Machine *m, const char *space)
+{
+    const Figures *f = figures_of(m);
+
+    for (size_t i = 0; i < vec_len(f->link); i++)
+        if (strcmp(f->link[i].space, space) == 0)
+            return f->link[i].link;
+    return NULL;
 }
 
 /* ---- sorts -------------------------------------------------------------- */
@@ -204,18 +216,4 @@ cost_seconds(const Graph *g, NodeId n, const Machine *m)
                   cost_node(g, n));
     arena_free(a);
     return s;
-}
-
-Seconds
-cost_entry(const Graph *g, const Machine *m)
-{
-    Seconds sum = {0, 0};
-
-    for (size_t k = 0; k < vec_len(g->order); k++) {
-        Seconds s = cost_seconds(g, g->order[k], m);
-
-        sum.one += s.one;
-        sum.many += s.many;
-    }
-    return sum;
 }

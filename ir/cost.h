@@ -20,10 +20,16 @@ typedef struct Figure {
     int sort; /* of sort_of_kind */
 } Figure;
 
+typedef struct LinkFigure {
+    const char *space; /* host, disk */
+    struct Link *link;
+} LinkFigure;
+
 typedef struct Figures {
     const char *target; /* a machine's name */
     int workers;        /* `many` are so many */
     Figure *row;        /* vector */
+    LinkFigure *link;   /* vector */
 } Figures;
 
 /* Of a file made by figures_print; the user's fault is raised with its line. */
@@ -37,8 +43,10 @@ void cost_use(const Figures *f);
 int sort_of_kind(const char *kind);
 /* The workers that `many` stands for. */
 int cost_workers(const Machine *m);
+/* What was measured of the link to a space (ir/timeline.h), or NULL. */
+const struct Link *cost_link(const Machine *m, const char *space);
 Seconds cost_seconds(const Graph *g, NodeId n, const Machine *m);
-/* Of a whole run of the entry. */
+/* Of a whole run of the entry, what waits for transfers included. */
 Seconds cost_entry(const Graph *g, const Machine *m);
 
 #endif

@@ -54,7 +54,8 @@ new_buffer(Arena *a, Facts *f, const Graph *g, ValueId root, int first)
                 .bytes = type_bytes(&v->type),
                 .first = first,
                 .last = first,
-                .persistent = v->kind == V_STORE};
+                .persistent = v->kind == V_STORE,
+                .space = graph_space(g, root)};
 
     if (b.persistent)
         b.last = (int)vec_len(g->order) - 1;
@@ -127,6 +128,23 @@ round_up(int64_t bytes, int64_t align)
     return (bytes + align - 1) / align * align;
 }
 
+bool
+is_arena_store(const Module *m, const Store *s)
+{
+    return !s->place.space || s->place.space == module_arena(m);
+}
+
+int64_t
+arena_store_bytes(const Module *m, int64_t align)
+{
+    int64_t bytes = 0;
+
+    for (size_t i = 1; i < vec_len(m->store); i++)
+        if (is_arena_store(m, &m->store[i]))
+            bytes += round_up(type_bytes(&m->store[i].type), align);
+    return bytes;
+}
+
 /* Stores that this entry does not read keep their bytes all the same. */
 static int64_t
 idle_store_bytes(const Graph *g, int64_t align)
@@ -137,7 +155,8 @@ idle_store_bytes(const Graph *g, int64_t align)
     for (size_t s = 1; s < vec_len(m->store); s++) {
         ValueId v = graph_find(g, m->store[s].name);
 
-        if (!v || g->value[v].kind != V_STORE)
+        if (is_arena_store(m, &m->store[s]) &&
+            (!v || g->value[v].kind != V_STORE))
             bytes += round_up(type_bytes(&m->store[s].type), align);
     }
     return bytes;
@@ -150,11 +169,12 @@ live_bytes(Arena *a, Graph *g, int64_t align)
     size_t steps = vec_len(g->order);
     int64_t *change = NEWN(a, int64_t, steps + 1), *live = NULL;
     int64_t now = idle_store_bytes(g, align);
+    Sym arena = module_arena(g->module);
 
     for (size_t b = 1; b < vec_len(f->buffer); b++) {
         const Buffer *buffer = &f->buffer[b];
 
-        if (buffer->last < buffer->first)
+        if (buffer->last < buffer->first || buffer->space != arena)
             continue;
         change[buffer->first] += round_up(buffer->bytes, align);
         change[buffer->last + 1] -= round_up(buffer->bytes, align);

@@ -17,6 +17,7 @@ typedef struct Buffer {
     int first, last;   /* positions in the order, inclusive; stores and
                           inputs: first 0, stores: last = len(order) - 1 */
     bool persistent;   /* a store: lives in every entry */
+    Sym space;         /* where the bytes lie */
 } Buffer;
 
 typedef struct Facts {
@@ -36,9 +37,14 @@ use_count(const Facts *f, ValueId v)
     return f->use_of[v + 1] - f->use_of[v];
 }
 
-/* Bytes alive at each position with every buffer rounded up to `align`;
-   a vector of len(order). Its maximum is the live-set bound. */
+/* Bytes alive in the arena at each position with every buffer rounded up to
+   `align`; a vector of len(order). Its maximum is the live-set bound. */
 int64_t *live_bytes(Arena *a, Graph *g, int64_t align);
+
+/* Does a store lie in the arena? */
+bool is_arena_store(const Module *m, const Store *s);
+/* Bytes of the stores that do. */
+int64_t arena_store_bytes(const Module *m, int64_t align);
 
 /* Must come before: for each node, the nodes it depends on (operands, and
    readers of the bytes that it writes over). CSR: of[n] .. of[n+1]. */

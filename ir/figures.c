@@ -1,11 +1,12 @@
-/* figures: the text of measured kernels: a head, then a line a kernel. */
+/* figures: the text of measured kernels: a head, lines of links, then a line a
+   kernel. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ir/base/diag.h"
 #include "ir/base/str.h"
-#include "ir/cost.h"
+#include "ir/timeline.h"
 
 enum { NUMBERS = 4, WORKERS_MOST = 4096 };
 
@@ -65,6 +66,26 @@ number(const Reader *r, char **at)
     return x;
 }
 
+/* link SPACE AWAY BACK, in bytes a second */
+static bool
+read_link(Reader *r, Figures *f, const char *line)
+{
+    LinkFigure x = {.link = NEW(r->arena, Link)};
+    char *space = NEWN(r->arena, char, strlen(line) + 1), rest;
+
+    if (strncmp(line, "link ", 5) != 0)
+        return false;
+    if (sscanf(line, "link %s %lf %lf%c", space, &x.link->away, &x.link->back,
+               &rest) != 3 ||
+        !isfinite(x.link->away) || !isfinite(x.link->back) ||
+        x.link->away <= 0 || x.link->back <= 0)
+        raise_at(here(r), "'link SPACE AWAY BACK' expected, two rates above 0 "
+                          "in bytes a second");
+    x.space = space;
+    vec_push(r->arena, f->link, x);
+    return true;
+}
+
 static void
 read_row(Reader *r, Figures *f, char *at)
 {
@@ -97,7 +118,8 @@ figures_parse(Arena *a, const char *text, const char *path)
     if (f->workers < 1 || f->workers > WORKERS_MOST)
         raise_at(here(&r), "workers are 1 to %d", WORKERS_MOST);
     while ((line = next_line(&r)))
-        read_row(&r, f, line);
+        if (!read_link(&r, f, line))
+            read_row(&r, f, line);
     return f;
 }
 

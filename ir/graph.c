@@ -241,6 +241,25 @@ graph_root(const Graph *g, ValueId v)
     return v;
 }
 
+Sym
+module_arena(const Module *m)
+{
+    return vec_len(m->space) ? m->space[0].name : sym(m->syms, "dev");
+}
+
+Sym
+graph_space(const Graph *g, ValueId v)
+{
+    const Value *root = value_at(g, graph_root(g, v));
+    Sym at = NULL;
+
+    if (root->kind == V_STORE)
+        at = g->module->store[root->store].place.space;
+    else if (root->def && node_at(g, root->def)->op == OP_transfer)
+        at = node_at(g, root->def)->attr[0].s;
+    return at ? at : module_arena(g->module);
+}
+
 void
 graph_replace(Graph *g, ValueId from, ValueId to)
 {

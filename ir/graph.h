@@ -171,6 +171,11 @@ NodeId graph_node(Graph *g, Op op, char phase, int nin, const ValueId *in,
 ValueId graph_result(Graph *g, NodeId n, int i, const char *name, Type t);
 /* The V_STORE, V_INPUT or own value at the root of v's over-chain. */
 ValueId graph_root(const Graph *g, ValueId v);
+/* The space of the arena, in which kernels work; "dev" before it is placed. */
+Sym module_arena(const Module *m);
+/* Where v's bytes lie: what a transfer makes where it says, a store at its
+   home, all else in the arena. */
+Sym graph_space(const Graph *g, ValueId v);
 /* Every use of `from` in the order and the outputs becomes `to`. */
 void graph_replace(Graph *g, ValueId from, ValueId to);
 /* Moves the nodes of phase u behind all others: what a model updates itself

@@ -3,6 +3,7 @@
    Always: each value is defined once, before its uses; operands, attributes,
    bodies and types are as the op says; a value that takes another's bytes
    (over) leaves nobody who still reads the older content.
+   What lies outside of the arena: verify_spaces.h.
    From train on: the entry `train` has the output `loss`.
    From placed on: verify_placed.h.
 
@@ -14,6 +15,7 @@
 #include "ir/infer.h"
 #include "ir/text.h"
 #include "ir/verify_placed.h"
+#include "ir/verify_spaces.h"
 
 #include <string.h>
 
@@ -332,6 +334,7 @@ static void
 verify_graph(Arena *scratch, const Graph *g, int depth)
 {
     Verifier v = {.scratch = scratch, .g = g, .depth = depth};
+    int before = complaints();
 
     if (!is_sound(&v))
         return;
@@ -339,6 +342,8 @@ verify_graph(Arena *scratch, const Graph *g, int depth)
     for (size_t k = 0; k < vec_len(g->order); k++)
         check_node(&v, g->order[k]);
     check_outputs(&v);
+    if (complaints() == before)
+        verify_spaces(scratch, g);
 }
 
 static void

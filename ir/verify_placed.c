@@ -98,6 +98,18 @@ check_shared(const Graph *g, NodeId id, ValueId v, ValueId with)
 }
 
 static void
+check_space(const Graph *g, Loc loc, ValueId v)
+{
+    const Value *x = value_at(g, v);
+    Sym space = graph_space(g, v);
+
+    if (type_bytes(&x->type) && find_space(g->module, x->place.space) &&
+        x->place.space != space)
+        complain(loc, "%%%s is in the space %s, but lies in %s", x->name,
+                 x->place.space, space);
+}
+
+static void
 check_node_places(const Graph *g, NodeId id)
 {
     const Node *n = node_at(g, id);
@@ -106,6 +118,7 @@ check_node_places(const Graph *g, NodeId id)
         const Value *x = value_at(g, n->out[i]);
 
         check_place(g->module, graph_loc(g, id), x->name, &x->type, &x->place);
+        check_space(g, graph_loc(g, id), n->out[i]);
         if (x->over)
             check_shared(g, id, n->out[i], x->over);
         else if (i == 0 && (op_info(n->op)->flags & OF_VIEW))
@@ -122,6 +135,7 @@ check_places(const Graph *g)
         const Value *x = value_at(g, g->input[i]);
 
         check_place(m, module_loc(m), x->name, &x->type, &x->place);
+        check_space(g, module_loc(m), g->input[i]);
     }
     for (size_t v = 1; v < vec_len(g->value); v++) {
         const Value *x = value_at(g, (ValueId)v);

@@ -149,6 +149,18 @@ tell_seconds(const char *what, double since)
     fprintf(stderr, "%10.3f ms  %s\n", 1e3 * (seconds_now() - since), what);
 }
 
+static void
+tell_statistics(const PipelineOptions *o, Arena *a, const char *pass,
+                Statistics before, Statistics after)
+{
+    FILE *to = o->out ? o->out : stderr;
+
+    if (o->statistics_json)
+        statistics_json(to, pass, before, after);
+    else
+        statistics_tell(to, a, pass, before, after);
+}
+
 void
 pipeline_step(const Pipeline *p, Module *m, const PipelineOptions *o, size_t k)
 {
@@ -170,7 +182,7 @@ pipeline_step(const Pipeline *p, Module *m, const PipelineOptions *o, size_t k)
     if (o->time_passes)
         tell_seconds(name, start);
     if (o->statistics)
-        statistics_tell(o->out ? o->out : stderr, r.scratch, name, counts,
+        tell_statistics(o, r.scratch, name, counts,
                         statistics_of(r.scratch, m, o->machine->align));
     tell_after(r.scratch, o, name, before, m);
     arena_free(r.scratch);
@@ -202,7 +214,7 @@ run_calls(Pipeline *p, Module *m, const PipelineOptions *o)
     for (size_t k = 0; k < vec_len(p->call) && !stopped; k++) {
         if (!within_limit(p, o, k))
             continue;
-        choose_parts(p, m, o, k);
+        choose_options(p, m, o, k);
         pipeline_step(p, m, o, k);
         stopped = stop && strcmp(stop, p->call[k].row->name) == 0;
     }
@@ -230,7 +242,7 @@ pipeline_run(Module *m, const char *text, const PipelineOptions *o)
         pipeline_print(&t, p.call, 0);
         fprintf(o->out ? o->out : stderr, "%s\n", text_str(&t));
     }
-    if (o->statistics)
+    if (o->statistics && !o->statistics_json)
         statistics_head(o->out ? o->out : stderr);
     run_calls(&p, m, o);
 }

@@ -16,6 +16,7 @@ typedef struct PipelineOptions {
     bool time_passes, no_verify_each;
     bool trial;              /* only to see whether it fits */
     bool statistics;         /* a line a pass: nodes, values, live bytes */
+    bool statistics_json;    /* an object a line instead of a table */
     bool print_pipeline;     /* the passes with their options, before them */
     bool bisect;             /* run the first bisect_limit passes only, and */
     int64_t bisect_limit;    /* tell each; below 0: all */

@@ -47,9 +47,9 @@ void pipeline_step(const Pipeline *p, Module *m, const PipelineOptions *o,
                    size_t k);
 
 /* pipeline_choice.c: where call k is `chunk` and leaves the number of parts
-   open under a budget, sets it. */
-void choose_parts(Pipeline *p, const Module *m, const PipelineOptions *o,
-                  size_t k);
+   open under a budget, or `recompute` and what transfers will take, sets it. */
+void choose_options(Pipeline *p, const Module *m, const PipelineOptions *o,
+                    size_t k);
 
 /* pipeline_tell.c: what --print-before, -after and -changed ask for. */
 void tell_before(const PipelineOptions *o, const char *pass,
@@ -66,6 +66,8 @@ typedef struct Statistics {
 Statistics statistics_of(Arena *a, Module *m, int64_t align);
 void statistics_head(FILE *to);
 void statistics_tell(FILE *to, Arena *a, const char *pass, Statistics before,
+                     Statistics after);
+void statistics_json(FILE *to, const char *pass, Statistics before,
                      Statistics after);
 
 /* crash.c: what is needed to run a pass again that fails by our own fault. */

@@ -3,6 +3,8 @@
    entry in the order as it is. */
 #include "passes/pipeline_parts.h"
 
+#include <inttypes.h>
+
 static int64_t
 largest_live_set(Arena *a, Graph *g, int64_t align)
 {
@@ -34,6 +36,18 @@ statistics_head(FILE *to)
 {
     fprintf(to, "%-16s %15s %15s %13s %29s\n", "pass", "nodes", "values",
             "stores", "largest live set, bytes");
+}
+
+/* A line of JSON; names of passes are words without quotes in them. */
+void
+statistics_json(FILE *to, const char *pass, Statistics x, Statistics y)
+{
+    fprintf(to,
+            "{\"pass\": \"%s\", \"nodes\": [%zu, %zu], \"values\": [%zu, "
+            "%zu], \"stores\": [%zu, %zu], \"live_bytes\": [%" PRId64
+            ", %" PRId64 "]}\n",
+            pass, x.nodes, y.nodes, x.values, y.values, x.stores, y.stores,
+            x.live, y.live);
 }
 
 /* "12 -> 10", or the number alone. */

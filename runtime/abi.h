@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define RT_ABI_VERSION 3
+#define RT_ABI_VERSION 4
 
 /* Element types: the order of ir/dtype.def, NONE first. ORDER DTYPE */
 typedef enum RtType {
@@ -43,27 +43,54 @@ typedef enum RtType {
 typedef void RtKernel(char *arena, const int64_t *offset, int64_t begin,
                       int64_t end, int64_t worker);
 
+typedef enum RtTierKind {
+    RT_TIER_HOST, /* a second mapping */
+    RT_TIER_FILE
+} RtTierKind;
+
+/* Where bytes lie that are not in the arena. */
+typedef struct RtTier {
+    const char *name; /* of the space in the plan: "host", "disk" */
+    RtTierKind kind;
+    int64_t bytes;
+    double read_rate, write_rate; /* bytes a second that were planned for */
+} RtTier;
+
+/* Bytes that go from one tier to another while kernels run. Transfers start in
+   the order of the steps and end in that order between two tiers in the same
+   direction; between start and wait nobody writes the source and nobody touches
+   the target; an entry ends with nothing under way. What begins at a multiple
+   of 4096 in a file and of 512 in the arena (or what the disk asks for) goes
+   past the page cache and without a copy. */
+typedef struct RtMove {
+    int32_t ticket; /* < entry.tickets; one transfer at a time has it */
+    int32_t wait;   /* 0: start the transfer, 1: wait until it is done */
+    int32_t from_tier, to_tier; /* -1: the arena, else of program.tier */
+    int64_t from, to, bytes;    /* offsets there */
+} RtMove;
+
 typedef struct RtStep {
     RtKernel *kernel;
     const int64_t *offset;
     int64_t tiles;
-    double seconds;   /* predicted, on one worker */
-    const char *name; /* the node, for messages and traces */
+    double seconds;      /* predicted, on one worker */
+    const char *name;    /* the node, for messages and traces */
     double flops, bytes; /* what it computes and must at least move */
     const char *kind;    /* phase and ops: "b contract+map" */
     const char *sources; /* the source model's nodes that it is made of */
     double seconds_many; /* predicted, on program.many workers */
     int64_t node;        /* in the entry's order: steps of one node share it */
+    const RtMove *move;  /* NULL: a kernel; else no kernel and no tiles */
 } RtStep;
 
 typedef enum RtRole {
-    RT_ROLE_DATA,    /* read from the data set, by name */
-    RT_ROLE_LABELS,  /* the target, `labels` */
-    RT_ROLE_LR,      /* f64 scalar: the scheduled learning rate */
-    RT_ROLE_STEPS,   /* f64 scalar: planned steps of the run */
-    RT_ROLE_WEIGHT,  /* f32[batch]: 1 for a sample, 0 for padding */
-    RT_ROLE_SEED,    /* i64 scalar: the run's seed, for dropout */
-    RT_ROLE_OUTPUT   /* of an entry */
+    RT_ROLE_DATA,   /* read from the data set, by name */
+    RT_ROLE_LABELS, /* the target, `labels` */
+    RT_ROLE_LR,     /* f64 scalar: the scheduled learning rate */
+    RT_ROLE_STEPS,  /* f64 scalar: planned steps of the run */
+    RT_ROLE_WEIGHT, /* f32[batch]: 1 for a sample, 0 for padding */
+    RT_ROLE_SEED,   /* i64 scalar: the run's seed, for dropout */
+    RT_ROLE_OUTPUT  /* of an entry */
 } RtRole;
 
 /* An input or output of an entry. */
@@ -83,6 +110,7 @@ typedef struct RtEntry {
     const RtStep *step;
     int32_t inputs, outputs, steps;
     int32_t batch;
+    int32_t tickets; /* transfers that may be under way at once */
 } RtEntry;
 
 typedef enum RtKind { RT_PARAM, RT_STATE, RT_CONST } RtKind;
@@ -101,6 +129,7 @@ typedef struct RtTensor {
     int64_t offset, bytes;
     RtInit init;
     double fill;
+    int32_t tier; /* -1: in the arena, else `offset` is in that tier */
 } RtTensor;
 
 /* A piece of the trained model's ONNX file: literal bytes, or (tensor >= 0) the
@@ -125,8 +154,8 @@ typedef struct RtProgram {
     uint64_t model_hash; /* of names, types, rule: a checkpoint must match it */
     uint64_t plan_hash;  /* of the placed text: told, not required */
     RtLoss loss;
-    int64_t classes;     /* cross-entropy: number of classes, else 0 */
-    double lr;           /* default */
+    int64_t classes; /* cross-entropy: number of classes, else 0 */
+    double lr;       /* default */
     int64_t arena_bytes, arena_align;
     int64_t bound_bytes; /* no plan of this order and these values is smaller */
     double seconds;      /* predicted, a training step on one worker */
@@ -137,7 +166,9 @@ typedef struct RtProgram {
     int32_t tensors, entries, pieces;
     const char *weights; /* default file of weights, beside the program */
     double seconds_many; /* predicted, a training step on `many` workers */
-    int32_t many;        /* workers of the machine that predictions are for */
+    const RtTier *tier;
+    int32_t tiers;
+    int32_t many; /* workers of the machine that predictions are for */
 } RtProgram;
 
 /* Every object file of the compiler defines this. */

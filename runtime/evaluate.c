@@ -18,7 +18,7 @@ rt_run_evaluate(RtRun *r)
         int64_t count = left < r->eval->batch ? left : r->eval->batch;
         RT_TRY(rt_feed_batch(&r->eval_feed, r->model->arena.base, NULL, first,
                              count));
-        rt_model_run(r->model, r->eval);
+        RT_TRY(rt_model_run(r->model, r->eval));
         loss_sum += loss ? rt_model_read(r->model, loss) : 0;
         hits += correct ? rt_model_read(r->model, correct) : 0;
     }

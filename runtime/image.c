@@ -160,7 +160,14 @@ rt_image_make(RtImage *i, RtRegion *r, const RtProgram *p, unsigned kinds)
     return RT_OK;
 }
 
-static void
+static int
+digest_piece(void *to, const char *from, int64_t bytes)
+{
+    rt_digest_add(to, from, bytes);
+    return RT_OK;
+}
+
+static int
 digest_image(const RtImage *i, const RtModel *m)
 {
     RtDigest d;
@@ -171,10 +178,17 @@ digest_image(const RtImage *i, const RtModel *m)
     for (int k = 0; k < i->program->tensors; k++) {
         const RtTensor *t = &i->program->tensor[k];
         if (is_part(i, t))
-            rt_digest_add(&d, m->arena.base + t->offset, t->bytes);
+            RT_TRY(rt_tensor_pass(m, t, digest_piece, &d));
     }
     rt_digest_end(&d, digits);
     memcpy(place, digits, RT_DIGEST_DIGITS);
+    return RT_OK;
+}
+
+static int
+write_piece(void *to, const char *from, int64_t bytes)
+{
+    return rt_output_write(to, from, bytes);
 }
 
 static int
@@ -184,7 +198,7 @@ write_parts(const RtImage *i, const RtModel *m, RtOutput *o)
     for (int k = 0; k < i->program->tensors; k++) {
         const RtTensor *t = &i->program->tensor[k];
         if (is_part(i, t))
-            RT_TRY(rt_output_write(o, m->arena.base + t->offset, t->bytes));
+            RT_TRY(rt_tensor_pass(m, t, write_piece, o));
     }
     return RT_OK;
 }
@@ -198,7 +212,7 @@ rt_image_write(const RtImage *i, const RtModel *m, RtOutput *o,
         return rt_fail(RT_ERROR_PROGRAM, "%s: the notes are too long", path);
     memset(i->notes, ' ', (size_t)i->notes_bytes);
     memcpy(i->notes, notes, length);
-    digest_image(i, m);
+    RT_TRY(digest_image(i, m));
     RT_TRY(rt_output_open(o, path, i->file_bytes));
     int status = write_parts(i, m, o);
     if (status) {

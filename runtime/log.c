@@ -128,8 +128,8 @@ choose_events(RtLog *l)
     if (mkdir(l->path, 0777) && (stat(l->path, &st) || !S_ISDIR(st.st_mode)))
         return rt_fail_file("create", l->path);
     if (snprintf(l->events, sizeof l->events, "%s%sevents.out.tfevents.snug",
-                 l->path, l->path[n - 1] == '/' ? "" : "/") >=
-        (int)sizeof l->events)
+                 l->path,
+                 l->path[n - 1] == '/' ? "" : "/") >= (int)sizeof l->events)
         return rt_fail(RT_ERROR_USAGE, "--log: the name of the folder is too "
                                        "long");
     l->path = l->events;
@@ -186,38 +186,41 @@ number_text(const RtLog *l, char to[40], double value)
     else
         snprintf(to, 40, "%s",
                  l->form == RT_LOG_JSON ? "null"
-                 : isnan(value) ? "nan"
-                 : value > 0    ? "inf"
-                                : "-inf");
+                 : isnan(value)         ? "nan"
+                 : value > 0            ? "inf"
+                                        : "-inf");
 }
 
 int
-rt_log_step(RtLog *l, int64_t step, int64_t epoch, double loss, double rate,
-            double seconds)
+rt_log_step(RtLog *l, const RtLogStep *s)
 {
-    char loss_text[40];
+    char loss_text[40], stalled[40] = "";
     if (!l->path)
         return RT_OK;
     if (l->used > RT_LOG_BYTES - RECORD_MOST)
         RT_TRY(rt_log_flush(l));
-    number_text(l, loss_text, loss);
+    number_text(l, loss_text, s->loss);
+    if (s->stalled >= 0)
+        snprintf(stalled, sizeof stalled, ",\"stalled\":%.9f", s->stalled);
     char *to = l->text + l->used;
     if (l->form == RT_LOG_EVENTS) {
-        RtScalar scalar[] = {{"loss", loss},
-                             {"lr", rate},
-                             {"epoch", (double)epoch},
-                             {"seconds", seconds}};
-        l->used += rt_event_scalars(to, wall_seconds(), step, 4, scalar);
+        RtScalar scalar[] = {{"loss", s->loss},
+                             {"lr", s->rate},
+                             {"epoch", (double)s->epoch},
+                             {"seconds", s->seconds},
+                             {"stalled", s->stalled}};
+        l->used += rt_event_scalars(to, wall_seconds(), s->step,
+                                    s->stalled < 0 ? 4 : 5, scalar);
     } else if (l->form == RT_LOG_JSON)
         l->used += snprintf(to, RECORD_MOST,
                             "{\"step\":%lld,\"epoch\":%lld,\"loss\":%s,"
-                            "\"lr\":%.9g,\"seconds\":%.9f}\n",
-                            (long long)step, (long long)epoch, loss_text, rate,
-                            seconds);
+                            "\"lr\":%.9g,\"seconds\":%.9f%s}\n",
+                            (long long)s->step, (long long)s->epoch, loss_text,
+                            s->rate, s->seconds, stalled);
     else
         l->used += snprintf(to, RECORD_MOST, "%lld,%lld,%s,%.9g,%.9f\n",
-                            (long long)step, (long long)epoch, loss_text, rate,
-                            seconds);
+                            (long long)s->step, (long long)s->epoch, loss_text,
+                            s->rate, s->seconds);
     return RT_OK;
 }
 
@@ -233,7 +236,7 @@ rt_log_record(RtLog *l, const char *text, int64_t length)
 int
 rt_log_end(RtLog *l, const RtSummary *s)
 {
-    char extra[120] = "";
+    char extra[120] = "", tiers[120] = "";
     if (!l->path)
         return RT_OK;
     if (l->used > RT_LOG_BYTES - RECORD_MOST)
@@ -241,6 +244,12 @@ rt_log_end(RtLog *l, const RtSummary *s)
     if (s->accuracy >= 0)
         snprintf(extra, sizeof extra, ",\"eval_loss\":%.9g,\"accuracy\":%.9g",
                  isfinite(s->loss) ? s->loss : -1, s->accuracy);
+    if (s->stalled >= 0)
+        snprintf(tiers, sizeof tiers,
+                 ",\"host_bytes\":%lld,\"disk_bytes\":%lld,"
+                 "\"stalled_seconds\":%.6f",
+                 (long long)s->host_bytes, (long long)s->disk_bytes,
+                 s->stalled);
     if (l->form == RT_LOG_EVENTS && s->accuracy >= 0) {
         RtScalar scalar[] = {{"eval/loss", s->loss},
                              {"eval/accuracy", s->accuracy}};
@@ -253,11 +262,11 @@ rt_log_end(RtLog *l, const RtSummary *s)
                             "\"arena_touched_bytes\":%lld,"
                             "\"peak_rss_bytes\":%lld,\"steps\":%lld,"
                             "\"seconds\":%.6f,"
-                            "\"predicted_seconds\":%.9g%s}\n",
+                            "\"predicted_seconds\":%.9g%s%s}\n",
                             (long long)s->arena_bytes,
                             (long long)s->arena_touched_bytes,
                             (long long)s->peak_rss_bytes, (long long)s->steps,
-                            s->seconds, s->predicted, extra);
+                            s->seconds, s->predicted, tiers, extra);
     return rt_log_flush(l);
 }
 

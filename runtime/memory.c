@@ -151,33 +151,38 @@ fill(char *at, int64_t bytes)
 }
 
 static int
-refuse(int64_t bytes, int64_t there)
+refuse(const char *what, int64_t bytes, int64_t there)
 {
     return rt_fail(RT_ERROR_MEMORY,
-                   "not enough memory: the arena needs %lld bytes, %lld are "
+                   "not enough memory: the %s needs %lld bytes, %lld are "
                    "available; free some, raise the limit, or compile again "
                    "with a smaller --memory",
-                   (long long)bytes, (long long)there);
+                   what, (long long)bytes, (long long)there);
 }
 
 int
 rt_arena_map(RtArena *a, int64_t bytes, int64_t align)
 {
+    return rt_memory_map(a, "arena", bytes, align);
+}
+
+int
+rt_memory_map(RtArena *a, const char *what, int64_t bytes, int64_t align)
+{
     int64_t page = sysconf(_SC_PAGESIZE);
     int64_t there = rt_memory_available();
     if (bytes < 0 || bytes > INT64_MAX / 4 || align > HUGE_PAGE)
         return rt_fail(RT_ERROR_PROGRAM,
-                       "the program asks for an arena of "
-                       "%lld bytes",
-                       (long long)bytes);
+                       "the program asks for %lld bytes as its %s",
+                       (long long)bytes, what);
     if (bytes > there)
-        return refuse(bytes, there);
+        return refuse(what, bytes, there);
     int64_t mapped = round_up(bytes ? bytes : 1, page);
     int64_t whole = mapped + HUGE_PAGE + page;
     char *start = mmap(NULL, (size_t)whole, PROT_NONE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED)
-        return refuse(bytes, there);
+        return refuse(what, bytes, there);
     int64_t skip = round_up((int64_t)(intptr_t)start, HUGE_PAGE) -
                    (int64_t)(intptr_t)start;
     char *base = start + skip;
@@ -187,7 +192,7 @@ rt_arena_map(RtArena *a, int64_t bytes, int64_t align)
         munmap(base + mapped + page, (size_t)(HUGE_PAGE - skip));
     if (mprotect(base, (size_t)mapped, PROT_READ | PROT_WRITE)) {
         munmap(base, (size_t)(mapped + page));
-        return refuse(bytes, there);
+        return refuse(what, bytes, there);
     }
     madvise(base, (size_t)mapped, MADV_HUGEPAGE);
     fill(base, mapped);

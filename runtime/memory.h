@@ -29,6 +29,8 @@ typedef struct RtArena {
    and those that there are, where the limits of the process or the machine
    forbid it. */
 int rt_arena_map(RtArena *a, int64_t bytes, int64_t align);
+/* The same for memory that the messages call `what`. */
+int rt_memory_map(RtArena *a, const char *what, int64_t bytes, int64_t align);
 void rt_arena_unmap(RtArena *a);
 /* The offset behind the last byte that was ever written, rounded up to `align`
    as the plan rounds. */

@@ -64,47 +64,58 @@ rt_model_write(const RtModel *m, const RtPort *p, double value)
     rt_element_write(p->type, m->arena.base + p->offset, value);
 }
 
-static void
+double
+rt_model_stalled(const RtModel *m)
+{
+    return m->tiers ? m->tiers->stalled : 0;
+}
+
+static int
 run_step(RtModel *m, const RtStep *s, int workers)
 {
+    if (s->move)
+        return rt_tiers_move(m->tiers, s->move);
     if (workers == 1 || s->tiles < 2 || s->seconds < SMALL_SECONDS * workers)
         s->kernel(m->arena.base, s->offset, 0, s->tiles, 0);
     else
         rt_pool_run(m->pool, s, m->arena.base);
+    return RT_OK;
 }
 
-static void
+static int
 run_profiled(RtModel *m, const RtEntry *e, int workers)
 {
     double began = rt_seconds();
     for (int k = 0; k < e->steps; k++) {
-        run_step(m, &e->step[k], workers);
+        RT_TRY(run_step(m, &e->step[k], workers));
         double now = rt_seconds();
         rt_profile_add(m->profile, k, now - began);
         began = now;
     }
     m->profile->runs++;
+    return RT_OK;
 }
 
-void
+int
 rt_model_run(RtModel *m, const RtEntry *e)
 {
     int workers = rt_pool_workers(m->pool);
-    if (m->profile && m->profile->entry == e) {
-        run_profiled(m, e, workers);
-        return;
-    }
+    if (m->profile && m->profile->entry == e)
+        return run_profiled(m, e, workers);
     for (int k = 0; k < e->steps; k++)
-        run_step(m, &e->step[k], workers);
+        RT_TRY(run_step(m, &e->step[k], workers));
+    return RT_OK;
 }
 
 static int
-check_place(const RtProgram *p, const char *name, int64_t offset, int64_t bytes)
+check_place(const RtProgram *p, const char *name, int tier, int64_t offset,
+            int64_t bytes)
 {
-    if (offset < 0 || bytes < 0 || offset > p->arena_bytes - bytes)
-        return rt_fail(RT_ERROR_PROGRAM, "'%s' lies outside of the arena",
-                       name);
-    return RT_OK;
+    if (tier >= -1 && tier < p->tiers && offset >= 0 && bytes >= 0 &&
+        offset <= (tier < 0 ? p->arena_bytes : p->tier[tier].bytes) - bytes)
+        return RT_OK;
+    return rt_fail(RT_ERROR_PROGRAM, "'%s' lies outside of the %s", name,
+                   tier < 0 || tier >= p->tiers ? "arena" : p->tier[tier].name);
 }
 
 static int
@@ -119,7 +130,7 @@ check_ports(const RtProgram *p, const RtPort *port, int count)
                            "needs %lld",
                            port[k].name, (long long)port[k].bytes,
                            (long long)bytes);
-        RT_TRY(check_place(p, port[k].name, port[k].offset, port[k].bytes));
+        RT_TRY(check_place(p, port[k].name, -1, port[k].offset, port[k].bytes));
     }
     return RT_OK;
 }
@@ -135,23 +146,36 @@ check_program(const RtProgram *p)
                        "%d, its runtime %d",
                        p->version, RT_ABI_VERSION);
     for (int k = 0; k < p->tensors; k++)
-        RT_TRY(check_place(p, p->tensor[k].name, p->tensor[k].offset,
-                           p->tensor[k].bytes));
+        RT_TRY(check_place(p, p->tensor[k].name, p->tensor[k].tier,
+                           p->tensor[k].offset, p->tensor[k].bytes));
     for (int k = 0; k < p->entries; k++) {
         const RtEntry *e = &p->entry[k];
         RT_TRY(check_ports(p, e->input, e->inputs));
         RT_TRY(check_ports(p, e->output, e->outputs));
     }
+    return rt_tiers_check(p);
+}
+
+static int
+fill_piece(void *from, int64_t at, char *to, int64_t bytes)
+{
+    const RtTensor *t = from;
+    int64_t size = rt_element_bytes(t->type);
+    (void)at;
+    for (int64_t k = 0; k < bytes; k += size)
+        rt_element_write(t->type, to + k, t->fill);
     return RT_OK;
 }
 
-static void
-fill_tensor(const RtModel *m, const RtTensor *t)
+static int
+fill_tensors(RtModel *m)
 {
-    char *at = m->arena.base + t->offset;
-    int64_t size = rt_element_bytes(t->type);
-    for (int64_t k = 0; k < t->bytes; k += size)
-        rt_element_write(t->type, at + k, t->fill);
+    for (int k = 0; k < m->program->tensors; k++) {
+        RtTensor t = m->program->tensor[k];
+        if (t.init == RT_INIT_FILL)
+            RT_TRY(rt_tensor_fill(m, &t, fill_piece, &t));
+    }
+    return RT_OK;
 }
 
 static int
@@ -183,9 +207,28 @@ choose_workers(const RtProgram *p, int threads)
     return wanted < most ? wanted : most;
 }
 
+static int
+open_parts(RtModel *m, void *arena, int64_t bytes, int threads,
+           const char *spill)
+{
+    const RtProgram *p = m->program;
+    RT_TRY(open_arena(m, arena, bytes));
+    RT_TRY(rt_tiers_open(&m->tiers, &m->region, p, m->arena.base, spill,
+                         arena != NULL));
+    RT_TRY(rt_pool_start(&m->pool, &m->region, choose_workers(p, threads)));
+    return fill_tensors(m);
+}
+
 int
 rt_open(RtModel **made, const RtProgram *p, void *arena, int64_t arena_bytes,
         int threads)
+{
+    return rt_open_spill(made, p, arena, arena_bytes, threads, NULL);
+}
+
+int
+rt_open_spill(RtModel **made, const RtProgram *p, void *arena,
+              int64_t arena_bytes, int threads, const char *spill)
 {
     RtRegion region = {0};
     RtModel *m;
@@ -194,17 +237,11 @@ rt_open(RtModel **made, const RtProgram *p, void *arena, int64_t arena_bytes,
     RT_TRY(rt_region_take(&region, sizeof *m, &m));
     m->program = p;
     m->region = region;
-    int status = open_arena(m, arena, arena_bytes);
-    if (!status)
-        status =
-            rt_pool_start(&m->pool, &m->region, choose_workers(p, threads));
+    int status = open_parts(m, arena, arena_bytes, threads, spill);
     if (status) {
         rt_close(m);
         return status;
     }
-    for (int k = 0; k < p->tensors; k++)
-        if (p->tensor[k].init == RT_INIT_FILL)
-            fill_tensor(m, &p->tensor[k]);
     *made = m;
     return RT_OK;
 }
@@ -216,6 +253,7 @@ rt_close(RtModel *m)
         return;
     if (m->pool)
         rt_pool_stop(m->pool);
+    rt_tiers_close(m->tiers);
     rt_arena_unmap(&m->arena);
     RtRegion region = m->region; /* it holds the model itself */
     rt_region_drop(&region);
@@ -276,8 +314,7 @@ rt_run(RtModel *m, const char *entry)
     const RtEntry *e = rt_model_entry(m->program, entry);
     if (!e)
         return rt_fail(RT_ERROR_USAGE, "no entry '%s'", entry);
-    rt_model_run(m, e);
-    return RT_OK;
+    return rt_model_run(m, e);
 }
 
 int
@@ -290,7 +327,7 @@ rt_step(RtModel *m, double rate, double *loss)
     const RtPort *out = rt_entry_output(e, "loss");
     if (lr)
         rt_model_write(m, lr, rate);
-    rt_model_run(m, e);
+    RT_TRY(rt_model_run(m, e));
     if (loss && out)
         *loss = rt_model_read(m, out);
     return RT_OK;

@@ -232,7 +232,8 @@ rt_options_help(const char *program)
            "  130 or 143 stopped by a signal, after saving if there is "
            "--checkpoint.\n"
            "Environment: TMPDIR has what npz members unpack to; TERM=dumb: no "
-           "bar.\n\n"
+           "bar;\n  SNUG_IO=uring|threads: how the file of a tier is read and "
+           "written.\n\n"
            "  %s --data digits.npz --epochs 10 --schedule cosine\n"
            "  %s --data digits.npz --epochs 10 --checkpoint run --resume\n",
            program, program);

@@ -8,17 +8,15 @@
    then asleep on a futex. */
 #include "runtime/pool.h"
 
+#include "runtime/futex.h"
 #include "runtime/status.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define SPINS       500  /* some 10 to 20 microseconds */
@@ -47,18 +45,6 @@ struct RtPool {
 };
 
 static void
-futex_wait(atomic_uint *word, unsigned seen)
-{
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
-}
-
-static void
-futex_wake(atomic_uint *word)
-{
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-}
-
-static void
 relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -84,7 +70,7 @@ await_change(atomic_uint *word, unsigned seen, atomic_int *sleepers, bool alone)
     }
     atomic_fetch_add(sleepers, 1);
     while (atomic_load(word) == seen)
-        futex_wait(word, seen);
+        rt_futex_wait(word, seen);
     atomic_fetch_sub(sleepers, 1);
 }
 
@@ -119,7 +105,7 @@ run_shares(RtPool *p, int number)
                   number);
         if (atomic_fetch_add(&p->done, 1) + 1 == shares_of(claim) &&
             atomic_load(&p->caller_sleeps))
-            futex_wake(&p->done);
+            rt_futex_wake(&p->done);
         claim = atomic_load(&p->claim);
     }
 }
@@ -132,7 +118,7 @@ work(void *argument)
     unsigned seen = 0;
     atomic_fetch_add(&p->done, 1); /* it has begun */
     if (atomic_load(&p->caller_sleeps))
-        futex_wake(&p->done);
+        rt_futex_wake(&p->done);
     for (;;) {
         await_change(&p->turn, seen, &p->sleeping, p->alone);
         seen = atomic_load(&p->turn);
@@ -147,7 +133,7 @@ next_turn(RtPool *p)
 {
     atomic_fetch_add(&p->turn, 1);
     if (atomic_load(&p->sleeping))
-        futex_wake(&p->turn);
+        rt_futex_wake(&p->turn);
 }
 
 static void

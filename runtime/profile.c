@@ -30,8 +30,8 @@ rt_profile_open(RtProfile *p, RtRegion *r, const RtProgram *program,
 {
     p->program = program;
     p->workers = workers;
-    RT_TRY(rt_region_take(r, e->steps * (int64_t)sizeof *p->seconds,
-                          &p->seconds));
+    RT_TRY(
+        rt_region_take(r, e->steps * (int64_t)sizeof *p->seconds, &p->seconds));
     RT_TRY(rt_region_take(r, e->steps * (int64_t)sizeof *p->least, &p->least));
     RT_TRY(rt_region_take(r, e->steps * (int64_t)sizeof *p->row, &p->row));
     p->entry = e;
@@ -46,7 +46,18 @@ by_kernel(const void *a, const void *b)
     uintptr_t right = (uintptr_t)y->step->kernel;
     if (left != right)
         return left < right ? -1 : 1;
+    if (x->step->move && x->step->move->wait != y->step->move->wait)
+        return x->step->move->wait ? 1 : -1;
     return (x->step > y->step) - (x->step < y->step);
+}
+
+/* All starts of moves are one row, all waits another. */
+static bool
+same_work(const RtStep *a, const RtStep *b)
+{
+    if (a->kernel != b->kernel)
+        return false;
+    return !a->move || a->move->wait == b->move->wait;
 }
 
 static int
@@ -98,7 +109,7 @@ rt_profile_sort(RtProfile *p)
     gather_nodes(p);
     qsort(p->row, (size_t)p->rows, sizeof *p->row, by_kernel);
     for (int k = 0; k < p->rows; k++)
-        if (rows && p->row[rows - 1].step->kernel == p->row[k].step->kernel)
+        if (rows && same_work(p->row[rows - 1].step, p->row[k].step))
             add(&p->row[rows - 1], &p->row[k]);
         else
             p->row[rows++] = p->row[k];

@@ -9,10 +9,10 @@
 
 /* Nodes that share a kernel are one row: for one run of the entry. */
 typedef struct RtProfileRow {
-    const RtStep *step; /* the first one */
-    int64_t places;     /* nodes that run this kernel */
-    double seconds;     /* measured, of all runs */
-    double least;       /* of one run: each step at its quickest */
+    const RtStep *step;             /* the first one */
+    int64_t places;                 /* nodes that run this kernel */
+    double seconds;                 /* measured, of all runs */
+    double least;                   /* of one run: each step at its quickest */
     double predicted, flops, bytes; /* of one run */
 } RtProfileRow;
 

@@ -50,12 +50,16 @@ static int
 one_run(RtRun *r, const RtEntry *e)
 {
     make_up_inputs(r, e); /* the last one may have written over them */
-    double began = rt_seconds();
-    rt_model_run(r->model, e);
+    double began = rt_seconds(), stalled = rt_model_stalled(r->model);
+    RT_TRY(rt_model_run(r->model, e));
     double spent = rt_seconds() - began;
+    stalled = rt_model_stalled(r->model) - stalled;
     r->seconds += spent;
+    r->stalled += stalled;
     r->at.step++;
-    return rt_log_step(&r->log, r->at.step, 1, 0, r->program->lr, spent);
+    RtLogStep log = {r->at.step,     1,     0,
+                     r->program->lr, spent, r->model->tiers ? stalled : -1};
+    return rt_log_step(&r->log, &log);
 }
 
 int
@@ -65,7 +69,7 @@ rt_run_rehearse(RtRun *r)
     RtProfile *profile = r->model->profile;
     r->model->profile = NULL;
     make_up_inputs(r, e);
-    rt_model_run(r->model, e);
+    RT_TRY(rt_model_run(r->model, e));
     r->model->profile = profile;
     double began = rt_seconds();
     while (!rt_stop_asked() &&

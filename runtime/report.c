@@ -22,6 +22,39 @@ bytes_of(const RtProgram *p, RtKind kind)
     return bytes;
 }
 
+int64_t
+rt_tier_bytes(const RtProgram *p, RtTierKind kind)
+{
+    int64_t bytes = 0;
+    for (int k = 0; k < p->tiers; k++)
+        bytes += p->tier[k].kind == kind ? p->tier[k].bytes : 0;
+    return bytes;
+}
+
+/* Where a tier lies: a mapping beside the arena, or a file in a folder. */
+static const char *
+tier_place(const RtRun *r, const RtTier *t)
+{
+    const RtOptions *o = r->options;
+    return t->kind == RT_TIER_HOST ? "memory beside the arena"
+           : o->spill.given        ? o->spill.text
+                                   : "the current folder";
+}
+
+static void
+report_tiers(const RtRun *r)
+{
+    char size[24];
+    for (int k = 0; k < r->program->tiers; k++) {
+        const RtTier *t = &r->program->tier[k];
+        rt_size_text(size, t->bytes);
+        printf("%s: %lld bytes (%s) in %s, planned for %.3g MB/s in and %.3g "
+               "MB/s out\n",
+               t->name, (long long)t->bytes, size, tier_place(r, t),
+               t->read_rate * 1e-6, t->write_rate * 1e-6);
+    }
+}
+
 double
 rt_run_predicted(const RtRun *r)
 {
@@ -39,6 +72,7 @@ rt_report_needs(const RtRun *r)
     printf("memory: arena %lld bytes (%s), bound %lld, gap %.2f %%, %s\n",
            (long long)p->arena_bytes, size, (long long)p->bound_bytes,
            gap_percent(p), p->order_proof);
+    report_tiers(r);
     printf("threads: %d of at most %d\n", rt_pool_workers(r->model->pool),
            p->workers);
     if (r->has_train)
@@ -79,9 +113,11 @@ rt_report_memory(const RtProgram *p)
     printf("%-8s %14s %14s  %s\n", "kind", "offset", "bytes", "name");
     for (int k = 0; k < p->tensors; k++) {
         const RtTensor *t = &p->tensor[k];
-        printf("%-8s %14lld %14lld  %s\n", kind_name[t->kind],
-               (long long)t->offset, (long long)t->bytes, t->name);
-        kept += t->bytes;
+        bool out = t->tier >= 0;
+        printf("%-8s %14lld %14lld  %s%s%s\n", kind_name[t->kind],
+               (long long)t->offset, (long long)t->bytes, t->name,
+               out ? " in " : "", out ? p->tier[t->tier].name : "");
+        kept += out ? 0 : t->bytes;
     }
     report_ports(p);
     for (int k = 0; k < 3; k++)
@@ -89,9 +125,31 @@ rt_report_memory(const RtProgram *p)
                (long long)bytes_of(p, (RtKind)k));
     printf("%-8s %14s %14lld  activations, gradients, scratch, batch\n",
            "shared", "", (long long)(p->arena_bytes - kept));
+    for (int k = 0; k < p->tiers; k++)
+        printf("%-8s %14s %14lld  beside the arena\n", p->tier[k].name, "",
+               (long long)p->tier[k].bytes);
     printf("%-8s %14s %14lld  bound %lld, gap %.2f %%, %s\n", "arena", "",
            (long long)p->arena_bytes, (long long)p->bound_bytes, gap_percent(p),
            p->order_proof);
+}
+
+/* "; host 12.0 MiB, disk 30.0 MiB; stalled ..." */
+static void
+note_tiers(const RtRun *r)
+{
+    char words[200] = "", size[24];
+    size_t used = 0;
+    for (int k = 0; k < r->program->tiers && used < sizeof words; k++) {
+        const RtTier *t = &r->program->tier[k];
+        rt_size_text(size, t->bytes);
+        used += (size_t)snprintf(words + used, sizeof words - used, "%s%s %s",
+                                 k ? ", " : "", t->name, size);
+    }
+    if (used)
+        rt_note("beside the arena: %s; stalled %.2f s on transfers, %.1f %% "
+                "of the steps' time",
+                words, r->stalled,
+                r->seconds > 0 ? r->stalled / r->seconds * 100 : 0);
 }
 
 static bool
@@ -123,6 +181,7 @@ rt_report_end(const RtRun *r)
                 "predicted, on %d threads",
                 (long long)steps, r->seconds, r->seconds / (double)steps * 1e3,
                 rt_run_predicted(r) * 1e3, rt_pool_workers(r->model->pool));
+    note_tiers(r);
     if (steps > 0 && !is_kept(r) && r->has_train)
         rt_note("the trained weights were not kept: --save, --checkpoint or "
                 "--export-onnx would keep them");

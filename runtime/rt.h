@@ -4,6 +4,9 @@
        rt_open(&m, &snug_program, NULL, 0, 0)          an arena of its own, or
        rt_open(&m, &snug_program, memory, bytes, 1)    yours: no mapping, no
                                                        threads beyond the caller
+                                                       (a program with tiers
+                                                       opens them all the same,
+                                                       and waits for each move)
        rt_load(m, "train.safetensors")
        rt_set(m, "train", "input", pixels, bytes), rt_set(... "labels" ...)
        rt_step(m, 1e-3, &loss)                         one training step
@@ -35,6 +38,9 @@ int64_t rt_arena_align(const struct RtProgram *p);
    for and the machine has. Parameters and states get their fill values. */
 int rt_open(RtModel **made, const struct RtProgram *p, void *arena,
             int64_t arena_bytes, int threads);
+/* The same with the folder for the file of a tier; NULL: the current one. */
+int rt_open_spill(RtModel **made, const struct RtProgram *p, void *arena,
+                  int64_t arena_bytes, int threads, const char *spill);
 void rt_close(RtModel *m);
 
 /* Tensors by name from a safetensors file: every parameter and constant that
@@ -50,6 +56,8 @@ int rt_get(const RtModel *m, const char *entry, const char *output, void *to,
            int64_t bytes);
 
 int rt_run(RtModel *m, const char *entry);
+/* Where reading or writing a tier fails, so does every call from then on: the
+   tensors are those of half a step. */
 /* Runs the entry `train` with this learning rate; *loss may be NULL. */
 int rt_step(RtModel *m, double rate, double *loss);
 

@@ -160,7 +160,7 @@ open_checkpoints(RtRun *r)
 static int
 open_profile(RtRun *r)
 {
-    const RtEntry *e = r->has_train    ? r->train
+    const RtEntry *e = r->has_train  ? r->train
                        : r->has_eval ? r->eval
                                      : rt_rehearsed(r);
     RT_TRY(rt_profile_open(&r->profile, &r->region, r->program, e,
@@ -184,7 +184,8 @@ open_all(RtRun *r)
     RT_TRY(open_data(r));
     RT_TRY(plan_run(r));
     int threads = o->threads.count > 1 << 20 ? 1 << 20 : (int)o->threads.count;
-    RT_TRY(rt_open(&r->model, r->program, NULL, 0, threads));
+    RT_TRY(rt_open_spill(&r->model, r->program, NULL, 0, threads,
+                         o->spill.given ? o->spill.text : NULL));
     if (o->pin.given)
         RT_TRY(rt_pool_pin(r->model->pool));
     RT_TRY(load_weights(r));

@@ -30,7 +30,7 @@ typedef struct RtRun {
     RtProgress progress;
     RtProfile profile;
     double loss, eval_loss, accuracy; /* the last; accuracy < 0: not known */
-    double seconds;                   /* of the steps */
+    double seconds, stalled; /* of the steps; waiting for tiers in them */
     RtRegion region;
 } RtRun;
 
@@ -56,6 +56,8 @@ double rt_run_predicted(const RtRun *r);
 void rt_report_needs(const RtRun *r);
 void rt_report_memory(const RtProgram *p);
 void rt_report_end(const RtRun *r);
+/* Bytes of all tiers of a kind. */
+int64_t rt_tier_bytes(const RtProgram *p, RtTierKind kind);
 
 /* Writes the program's ONNX pieces, which must be there, with the tensors as
    they are now. */

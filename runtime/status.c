@@ -11,9 +11,9 @@ static _Thread_local char message[1024];
 
 static const struct {
     int exit_status;
-    const char *text;
+    const char *code, *text;
 } row[] = {
-#define STATUS(name, exit_status, text) {exit_status, text},
+#define STATUS(name, exit_status, code, text) {exit_status, code, text},
 #include "runtime/status.def"
 #undef STATUS
 };
@@ -64,4 +64,10 @@ const char *
 rt_status_text(int status)
 {
     return status >= 0 && status < ROWS ? row[status].text : "unknown status";
+}
+
+const char *
+rt_status_code(int status)
+{
+    return status >= 0 && status < ROWS ? row[status].code : "";
 }

@@ -5,7 +5,7 @@
 #define SNUG_RT_STATUS_H
 
 typedef enum RtStatus {
-#define STATUS(name, exit_status, text) RT_##name,
+#define STATUS(name, exit_status, code, text) RT_##name,
 #include "runtime/status.def"
 #undef STATUS
 } RtStatus;
@@ -30,6 +30,9 @@ const char *rt_message(void);
 
 /* The exit status of a program that ends with `status`. */
 int rt_exit_status(int status);
+
+/* "E1003", or nothing where nothing went wrong. */
+const char *rt_status_code(int status);
 
 /* The row's text. */
 const char *rt_status_text(int status);

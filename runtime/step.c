@@ -30,18 +30,28 @@ save_or_warn(RtRun *r)
         rt_warn("%s; going on without this checkpoint", rt_message());
 }
 
+#define SAVED_MOST 60
+
+static void
+tell_saved(const RtRun *r, char words[SAVED_MOST])
+{
+    if (r->saved < 0)
+        snprintf(words, SAVED_MOST, "there is no checkpoint");
+    else
+        snprintf(words, SAVED_MOST, "the last checkpoint is of step %lld",
+                 (long long)r->saved);
+}
+
 static int
 nonfinite(RtRun *r)
 {
-    char saved[60] = "there is no checkpoint";
+    char saved[SAVED_MOST];
     const char *what = isnan(r->loss) ? "NaN" : "infinite";
     if (r->options->nonfinite.count) {
         rt_warn("the loss of step %lld is %s", (long long)r->at.step, what);
         return RT_OK;
     }
-    if (r->saved >= 0)
-        snprintf(saved, sizeof saved, "the last checkpoint is of step %lld",
-                 (long long)r->saved);
+    tell_saved(r, saved);
     return rt_fail(RT_ERROR_NONFINITE,
                    "the loss of step %lld (epoch %lld) is "
                    "%s; stopped. The weights in memory already have this "
@@ -50,6 +60,18 @@ nonfinite(RtRun *r)
                    (long long)r->at.step,
                    (long long)((r->at.step - 1) / r->per_epoch + 1), what,
                    saved);
+}
+
+/* What is in memory is neither the last step's nor this one's. */
+static int
+broken(const RtRun *r, int status)
+{
+    char saved[SAVED_MOST];
+    tell_saved(r, saved);
+    return rt_fail((RtStatus)status,
+                   "step %lld: %s; stopped, nothing is saved "
+                   "of it; %s",
+                   (long long)r->at.step + 1, rt_message(), saved);
 }
 
 static int
@@ -85,7 +107,10 @@ one_step(RtRun *r)
     write_scalar(r, RT_ROLE_LR, rate);
     write_scalar(r, RT_ROLE_STEPS, (double)at->steps);
     write_scalar(r, RT_ROLE_SEED, (double)(uint32_t)at->seed);
-    rt_model_run(r->model, r->train);
+    double stalled = rt_model_stalled(r->model);
+    int status = rt_model_run(r->model, r->train);
+    if (status)
+        return broken(r, status);
     r->loss = loss ? rt_model_read(r->model, loss) : 0;
     double spent = rt_seconds() - began;
     r->seconds += spent;
@@ -95,7 +120,11 @@ one_step(RtRun *r)
         at->position = 0;
         at->epoch++;
     }
-    RT_TRY(rt_log_step(&r->log, at->step, epoch + 1, r->loss, rate, spent));
+    stalled = rt_model_stalled(r->model) - stalled;
+    r->stalled += stalled;
+    RtLogStep log = {at->step, epoch + 1, r->loss,
+                     rate,     spent,     r->model->tiers ? stalled : -1};
+    RT_TRY(rt_log_step(&r->log, &log));
     return isfinite(r->loss) ? RT_OK : nonfinite(r);
 }
 

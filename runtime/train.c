@@ -18,6 +18,9 @@ end_log(RtRun *r)
                        &r->model->arena, r->program->arena_align),
                    .peak_rss_bytes = rt_memory_peak(),
                    .steps = r->at.step,
+                   .host_bytes = rt_tier_bytes(r->program, RT_TIER_HOST),
+                   .disk_bytes = rt_tier_bytes(r->program, RT_TIER_FILE),
+                   .stalled = r->model->tiers ? r->stalled : -1,
                    .seconds = r->seconds,
                    .predicted = rt_run_predicted(r),
                    .loss = r->eval_loss,
@@ -106,7 +109,8 @@ rt_command(const RtProgram *p, int argc, char **argv)
     int status = run_command(p, name, argc, argv);
     bool stopped = status == RT_STOP_INTERRUPT || status == RT_STOP_TERMINATE;
     if (status)
-        rt_note("%s: %s%s", name, stopped ? "" : "error: ", rt_message());
+        rt_note("%s: %s%s%s%s", name, stopped ? "" : "error ",
+                rt_status_code(status), stopped ? "" : ": ", rt_message());
     if (fflush(stdout) && !status)
         return 1;
     return rt_exit_status(status);

@@ -43,12 +43,23 @@ rt_weights_check(const RtSafetensors *s, const RtTensor *t)
                    s->path, t->name, has, needs);
 }
 
+typedef struct Source {
+    const RtSafetensors *file;
+    int64_t offset;
+} Source;
+
+static int
+read_piece(void *from, int64_t at, char *to, int64_t bytes)
+{
+    const Source *s = from;
+    return rt_file_read(s->file->fd, s->file->path, to, bytes, s->offset + at);
+}
+
 int
 rt_weights_read(RtModel *m, const RtSafetensors *s, const RtTensor *t)
 {
-    const RtStored *f = rt_safetensors_find(s, t->name);
-    return rt_file_read(s->fd, s->path, m->arena.base + t->offset, t->bytes,
-                        f->offset);
+    Source from = {s, rt_safetensors_find(s, t->name)->offset};
+    return rt_tensor_fill(m, t, read_piece, &from);
 }
 
 static bool

@@ -1,31 +1,7 @@
 /* contract_test: products and convolutions give the interpreter's bits, with
    every layout, tail, split and epilogue, whatever the tiles and their
    order. */
-#include "tests/compiled.h"
 #include "tests/products.h"
-
-/* Other machines have other tiles: the bits are the same. */
-static void
-check(Source *s, const char *passes, const char *target)
-{
-    Compiled c = compiled_new(text_str(&s->text), passes, target);
-
-    for (int k = 0; k < c.program->entries; k++)
-        for (uint64_t seed = 0; seed < 3; seed++)
-            compiled_check(&c, k, seed);
-    compiled_free(&c);
-}
-
-static void
-check_here(Source *s, const char *passes)
-{
-    check(s, passes, "native");
-#ifdef __x86_64__
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        check(s, passes, "x86-64-v3");
-#endif
-    *s = source_new(s->text.arena);
-}
 
 /* ---- products -------------------------------------------------------------
  */
@@ -52,7 +28,7 @@ Test(contract, layouts)
         set_sizes(size, sizes[i][0], sizes[i][1], sizes[i][2]);
         for (size_t l = 0; l < LAYOUTS; l++)
             add_product(&s, i == 2 ? "f64" : "f32", layouts[l], 1, size);
-        check_here(&s, PLAIN);
+        check_here(&s, PLAIN, false, check_on);
     }
     arena_free(a);
 }
@@ -70,7 +46,7 @@ Test(contract, sizes)
     set_sizes(size, 300, 130, 200);
     add_product(&s, "f32", "mk,nk->mn", 1, size);
     add_product(&s, "f32", "km,kn->mn", 1, size);
-    check_here(&s, PLAIN);
+    check_here(&s, PLAIN, false, check_on);
     arena_free(a);
 }
 
@@ -107,7 +83,7 @@ Test(contract, blocks)
     }
     set_sizes(size, 3, 100, 500);
     add_product(&s, "f32", "bmk,bnk->bmn", 1, size);
-    check_here(&s, FUSED);
+    check_here(&s, FUSED, false, check_on);
     arena_free(a);
 }
 
@@ -121,10 +97,10 @@ Test(contract, split)
         set_sizes(size, 10 + i, 3 * i + 1, 100 + i);
         add_product(&s, "f32", layouts[i], 2 + i % 6, size);
     }
-    set_sizes(size, 60, 70, 1000);
+    set_sizes(size, 3, 40, 50);
     size['x' - 'a'] = 2000;
-    add_product(&s, "f32", "mk,kxn->mxn", 1, (set_sizes(size, 3, 40, 50), size));
-    check_here(&s, PLAIN);
+    add_product(&s, "f32", "mk,kxn->mxn", 1, size);
+    check_here(&s, PLAIN, false, check_on);
     arena_free(a);
 }
 
@@ -168,7 +144,7 @@ Test(contract, begun_sums)
             if (i < 7 || l < 5)
                 add_begun(&s, i == 2 ? "f64" : "f32", layouts[l], size,
                           (i + l) % 2);
-        check_here(&s, FUSED);
+        check_here(&s, FUSED, false, check_on);
     }
     arena_free(a);
 }
@@ -232,7 +208,7 @@ Test(contract, epilogues)
                   left ? m : k, left ? k : m, right ? k : n, right ? n : k, n,
                   m, n, m, labels, split, m, n, m, n, m, n, m, n, m, n, m, n);
     }
-    check_here(&s, FUSED);
+    check_here(&s, FUSED, false, check_on);
     arena_free(a);
 }
 
@@ -261,7 +237,7 @@ Test(contract, updates)
                   "output %%w'\noutput %%m'\noutput %%v'\n",
                   m, n, n, m, m, n, m, n, m, n, m, n, m, n, m, n, m, n);
     }
-    check_here(&s, FUSED);
+    check_here(&s, FUSED, false, check_on);
     arena_free(a);
 }
 
@@ -357,9 +333,9 @@ Test(contract, convolutions)
         add_conv(&s, &cases[i], false);
         add_conv(&s, &cases[i], true);
         if (i % 4 == 3)
-            check_here(&s, FUSED);
+            check_here(&s, FUSED, false, check_on);
     }
-    check_here(&s, PLAIN);
+    check_here(&s, PLAIN, false, check_on);
     arena_free(a);
 }
 
@@ -431,7 +407,84 @@ Test(contract, random)
             add_random_product(&s, &seed);
         for (int k = 0; k < 6; k++)
             add_random_conv(&s, &seed);
-        check_here(&s, FUSED);
+        check_here(&s, FUSED, false, check_on);
     }
+    arena_free(a);
+}
+
+/* ---- depthwise
+ * --------------------------------------------------------------------- */
+
+/* Images read in place: blocks at the edges and inside, channels that fill
+   vectors or not, rows without taps, parts of a split. */
+static const Case depthwise[] = {
+    {2, 32, 14, 14, 32, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 32, 2},
+    {4, 72, 9, 31, 72, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 72, 2},
+    {2, 48, 12, 34, 48, 3, 3, {2, 2}, {1, 1, 1, 1}, {1, 1}, 48, 1},
+    {1, 130, 7, 7, 130, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 130, 1},
+    {3, 16, 11, 40, 16, 5, 5, {1, 1}, {2, 2, 2, 2}, {1, 1}, 16, 3},
+    {2, 21, 17, 29, 21, 5, 5, {2, 2}, {2, 1, 2, 3}, {1, 1}, 21, 2},
+    {2, 8, 12, 30, 8, 7, 7, {1, 1}, {3, 3, 3, 3}, {1, 1}, 8, 1},
+    {2, 64, 6, 25, 64, 1, 1, {1, 1}, {0, 0, 0, 0}, {1, 1}, 64, 2},
+    {2, 24, 9, 28, 24, 1, 3, {3, 3}, {0, 1, 0, 1}, {1, 1}, 24, 1},
+    {2, 33, 13, 30, 33, 3, 3, {1, 1}, {2, 2, 2, 2}, {2, 2}, 33, 1},
+    {1, 40, 15, 33, 40, 3, 3, {2, 2}, {0, 4, 3, 0}, {2, 3}, 40, 1},
+    {1, 17, 10, 26, 17, 2, 2, {4, 4}, {0, 0, 0, 0}, {1, 1}, 17, 1},
+    {2, 4, 20, 21, 4, 4, 9, {1, 1}, {2, 4, 2, 4}, {1, 1}, 4, 1},
+    {1, 5, 3, 60, 5, 3, 3, {1, 5}, {9, 9, 9, 9}, {1, 1}, 5, 1},
+};
+
+static void
+add_random_depthwise(Source *s, uint64_t *seed)
+{
+    int channels = 2 + below(seed, 150), parts = 1 + below(seed, 3);
+    Case c = {.n = parts * (1 + below(seed, 2)),
+              .c = channels,
+              .kh = 1 + below(seed, 5),
+              .kw = 1 + below(seed, 5),
+              .out = channels,
+              .stride = {1 + below(seed, 3), 1 + below(seed, 3)},
+              .dilation = {1 + below(seed, 2), 1 + below(seed, 2)},
+              .groups = channels,
+              .split = parts};
+
+    c.h = (c.kh - 1) * c.dilation[0] + 1 + below(seed, 10);
+    c.w = (c.kw - 1) * c.dilation[1] + 1 + below(seed, 40);
+    for (int i = 0; i < 4; i++)
+        c.pad[i] = below(seed, 4);
+    add_conv(s, &c, true);
+}
+
+Test(contract, depthwise)
+{
+    const char *rounds = getenv("CONTRACT_ROUNDS");
+    uint64_t seed = 1 << 20;
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    for (size_t i = 0; i < sizeof depthwise / sizeof *depthwise; i++)
+        add_conv(&s, &depthwise[i], true);
+    for (int i = 0; i < (rounds ? 6 * atoi(rounds) : 2); i++)
+        add_random_depthwise(&s, &seed);
+    check_here(&s, PLAIN, false, check_on);
+    check_here(&s, FUSED, false, check_on);
+    arena_free(a);
+}
+
+/* Results that are stored past the caches, by both kinds of tiles. */
+Test(contract, past_caches)
+{
+    static const int channels[] = {1, 32};
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    for (int i = 0; i < 2; i++)
+        add_graph(&s,
+                  "input %%x : f32[1,257,256,%d]\ninput %%w : f32[32,1,1,1]\n"
+                  "f %%y = conv %%x, %%w strides=[1,1] pads=[0,0,0,0] "
+                  "dilations=[1,1] groups=%d nhwc : f32[1,257,256,32]\n"
+                  "output %%y\n",
+                  channels[i], channels[i]);
+    check_on(&s, PLAIN, "native");
     arena_free(a);
 }

@@ -1,7 +1,6 @@
 /* contract_whole_test: products of whole numbers give the interpreter's sums
    modulo 2^32, with dot products and without them; the interpreter's are those
    of plain loops. */
-#include "tests/compiled.h"
 #include "tests/products.h"
 
 static const char *const types[] = {"i8", "u8", "i16"};
@@ -21,7 +20,7 @@ fill_bits(Tensor *t, uint64_t seed)
 }
 
 static void
-check(Source *s, const char *passes, const char *target)
+check(const Source *s, const char *passes, const char *target)
 {
     Compiled c = compiled_new(text_str(&s->text), passes, target);
 
@@ -37,21 +36,6 @@ check(Source *s, const char *passes, const char *target)
             compiled_check_on(&c, k, in, seed);
         }
     compiled_free(&c);
-}
-
-/* With the dot products that this CPU has, with those of no kind in vectors of
-   64 and of 32 bytes. */
-static void
-check_here(Source *s, const char *passes)
-{
-    check(s, passes, "native");
-#ifdef __x86_64__
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        check(s, passes, "x86-64-v3");
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
-        check(s, passes, "x86-64-v4");
-#endif
-    *s = source_new(s->text.arena);
 }
 
 /* kind: 0 to 8, the types of the operands. */
@@ -76,7 +60,7 @@ Test(contract_whole, layouts)
         set_sizes(size, sizes[i][0], sizes[i][1], sizes[i][2]);
         for (size_t l = 0; l < LAYOUTS; l++)
             add_product(&s, (int)(i + l), layouts[l], 1, size);
-        check_here(&s, PLAIN);
+        check_here(&s, PLAIN, true, check);
     }
     arena_free(a);
 }
@@ -93,7 +77,7 @@ Test(contract_whole, types)
             set_sizes(size, 20 + 5 * kind, 61 - 5 * kind, 70 + kind);
             add_product(&s, kind, layouts[l], 1, size);
         }
-    check_here(&s, PLAIN);
+    check_here(&s, PLAIN, true, check);
     arena_free(a);
 }
 
@@ -107,7 +91,7 @@ Test(contract_whole, split)
         set_sizes(size, 10 + i, 3 * i + 1, 100 + i);
         add_product(&s, i, layouts[i % 14], 2 + i % 6, size);
     }
-    check_here(&s, PLAIN);
+    check_here(&s, PLAIN, true, check);
     arena_free(a);
 }
 
@@ -150,7 +134,7 @@ Test(contract_whole, epilogues)
                   9 + 20 * i, 11 + 17 * i, 11 + 17 * i, i == 2 ? 3 : 1,
                   9 + 20 * i, 11 + 17 * i, 9 + 20 * i, 11 + 17 * i, 9 + 20 * i,
                   11 + 17 * i);
-    check_here(&s, FUSED);
+    check_here(&s, FUSED, true, check);
     arena_free(a);
 }
 

@@ -415,6 +415,8 @@ static const Pooling poolings[] = {
     {{30, 30}, {5, 5}, {3, 4}, {2, 2, 2, 2}, {1, 1}},
     {{6, 20}, {2, 1}, {2, 1}, {0, 0, 0, 0}, {1, 1}},
     {{7, 7}, {7, 7}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
+    {{15, 75}, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}},
+    {{12, 90}, {2, 3}, {1, 2}, {1, 0, 0, 3}, {3, 2}},
 };
 
 static int
@@ -548,72 +550,5 @@ Test(moves, past_the_caches)
                   "f %%y = scatter %%v, %%i op=\"add\" axis=1 : "
                   "f32[3,9,150]\noutput %%y\n");
     check(&s, PLAIN);
-    arena_free(a);
-}
-
-/* Vectors across the ends of runs. */
-Test(rows, runs_of_49)
-{
-    Arena *a = arena_new();
-    Source s = source_new(a);
-
-    add_graph(&s, "input %%x : f32[5,3,7,7]\ninput %%g : f32[5,1,1,1]\n"
-                  "input %%h : f32[1,3,7,7]\n"
-                  "f %%p = map %%x, %%g, %%h \"a*b+c\" : f32[5,3,7,7]\n"
-                  "f %%s = reduce %%p op=\"sum\" axes=[0,2,3] : "
-                  "f32[1,3,1,1]\noutput %%s\n");
-    add_graph(&s, "input %%x : f64[2,4,1,17]\n"
-                  "f %%s = reduce %%x op=\"max\" axes=[0,3] : f64[1,4,1,1]\n"
-                  "output %%s\n");
-    check(&s, FUSED);
-    arena_free(a);
-}
-
-/* Few columns of many rows: block by block, several sums in one pass. */
-Test(rows, column_parts)
-{
-    Arena *a = arena_new();
-    Source s = source_new(a);
-
-    add_graph(&s, "input %%x : f32[1300,37]\ninput %%g : f32[1300,37]\n"
-                  "f %%p = mul %%x, %%g : f32[1300,37]\n"
-                  "f %%s = reduce %%g op=\"sum\" axes=[0] : f32[1,37]\n"
-                  "f %%t = reduce %%p op=\"sum\" axes=[0] : f32[1,37]\n"
-                  "f %%m = reduce %%x op=\"max\" axes=[0] : f32[1,37]\n"
-                  "output %%s\noutput %%t\noutput %%m\n");
-    add_graph(&s, "input %%x : f64[2,1030,80]\n"
-                  "f %%s = reduce %%x op=\"sum\" axes=[1] : f64[2,1,80]\n"
-                  "output %%s\n");
-    add_graph(&s, "input %%x : f32[770,1000]\ninput %%g : f32[770,1000]\n"
-                  "f %%p = mul %%x, %%g : f32[770,1000]\n"
-                  "f %%s = reduce %%g op=\"sum\" axes=[0] : f32[1,1000]\n"
-                  "f %%t = reduce %%p op=\"min\" axes=[0] : f32[1,1000]\n"
-                  "output %%s\noutput %%t\n");
-    add_graph(&s, "input %%x : f64[3,513,2,301]\n"
-                  "f %%s = reduce %%x op=\"sum\" axes=[1] : f64[3,1,2,301]\n"
-                  "output %%s\n");
-    add_graph(&s, "input %%x : f32[3,20,90,4]\n"
-                  "f %%s = reduce %%x op=\"sum\" axes=[0,1,2] : f32[1,1,1,4]\n"
-                  "output %%s\n");
-    check(&s, FUSED);
-    arena_free(a);
-}
-
-/* A row too long for the nearest cache, and cheap values made again. */
-Test(rows, long_rows)
-{
-    Arena *a = arena_new();
-    Source s = source_new(a);
-
-    add_graph(&s, "input %%x : f32[66,8301]\ninput %%g : f32[66,8301]\n"
-                  "f %%m = reduce %%x op=\"max\" axes=[1] : f32[66,1]\n"
-                  "f %%d = sub %%x, %%m : f32[66,8301]\n"
-                  "f %%e = exp %%d : f32[66,8301]\n"
-                  "f %%s = reduce %%e op=\"sum\" axes=[1] : f32[66,1]\n"
-                  "f %%y = div %%e, %%s : f32[66,8301]\n"
-                  "f %%t = reduce %%y op=\"sum\" axes=[0] : f32[1,8301]\n"
-                  "f %%r = mul %%e, %%g : f32[66,8301]\n"
-                  "output %%t\noutput %%r\n");
-    check(&s, FUSED);
     arena_free(a);
 }

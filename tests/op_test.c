@@ -371,6 +371,7 @@ Test(op, cases_cover_the_table)
         "iota", "group", "conv_grad_input", "conv_grad_weight",
         "window_grad_max", "window_grad_mean", "attention",
         "attention_grad", /* attention_test */
+        "transfer", "wait", /* transfer_test */
     };
 
     for (Op op = OP_NONE + 1; op < OP_COUNT; op++) {

@@ -3,35 +3,10 @@
    way, and losses as near to those of f32 as PyTorch's autocast. */
 #include <jansson.h>
 
-#include "tests/compiled.h"
 #include "tests/products.h"
 #include "tests/shell.h"
 
 #define REFERENCE TEST_SOURCE_DIR "/tests/reference/"
-
-static void
-check(Source *s, const char *passes, const char *target)
-{
-    Compiled c = compiled_new(text_str(&s->text), passes, target);
-
-    for (int k = 0; k < c.program->entries; k++)
-        for (uint64_t seed = 0; seed < 3; seed++)
-            compiled_check(&c, k, seed);
-    compiled_free(&c);
-}
-
-static void
-check_here(Source *s, const char *passes)
-{
-    check(s, passes, "native");
-#ifdef __x86_64__
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        check(s, passes, "x86-64-v3");
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
-        check(s, passes, "x86-64-v4");
-#endif
-    *s = source_new(s->text.arena);
-}
 
 /* types: which of the operands is bf16, in the lowest bits. */
 static void
@@ -57,7 +32,7 @@ Test(precision, layouts)
         set_sizes(size, sizes[i][0], sizes[i][1], sizes[i][2]);
         for (size_t l = 0; l < LAYOUTS; l++)
             add_product(&s, 1 + (int)(i + l) % 3, layouts[l], 1, size);
-        check_here(&s, PLAIN);
+        check_here(&s, PLAIN, true, check_on);
     }
     arena_free(a);
 }
@@ -72,7 +47,7 @@ Test(precision, split)
         set_sizes(size, 10 + i, 3 * i + 1, 100 + i);
         add_product(&s, 1 + i % 3, layouts[i], 2 + i % 6, size);
     }
-    check_here(&s, PLAIN);
+    check_here(&s, PLAIN, true, check_on);
     arena_free(a);
 }
 
@@ -91,7 +66,7 @@ Test(precision, large)
     add_product(&s, 1, "mk,nk->mn", 1, size);
     set_sizes(size, 1100, 1200, 300);
     add_product(&s, 3, "km,kn->mn", 1, size);
-    check(&s, PLAIN, "native");
+    check_on(&s, PLAIN, "native");
     arena_free(a);
 }
 

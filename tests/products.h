@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "tests/compiled.h"
 #include "tests/source.h"
 
 /* Labels by which products differ: turned operands, batches, sums of two axes,
@@ -58,6 +59,36 @@ add_product_of(Source *s, const char *const dtype[3], const char *labels,
               "%soutput %%y\n",
               text_str(&t[0]), text_str(&t[1]), labels, split, text_str(&t[2]),
               more);
+}
+
+/* The results of every graph, three times, are the interpreter's. */
+static inline void
+check_on(const Source *s, const char *passes, const char *target)
+{
+    Compiled c = compiled_new(text_str(&s->text), passes, target);
+
+    for (int k = 0; k < c.program->entries; k++)
+        for (uint64_t seed = 0; seed < 3; seed++)
+            compiled_check(&c, k, seed);
+    compiled_free(&c);
+}
+
+/* check() for this CPU and its vectors of 32 bytes; dots: also for those of 64
+   without dot products. Then the source begins anew. */
+static inline void
+check_here(Source *s, const char *passes, bool dots,
+           void (*check)(const Source *s, const char *passes,
+                         const char *target))
+{
+    check(s, passes, "native");
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        check(s, passes, "x86-64-v3");
+    if (dots && __builtin_cpu_supports("avx512f") &&
+        __builtin_cpu_supports("avx512vl"))
+        check(s, passes, "x86-64-v4");
+#endif
+    *s = source_new(s->text.arena);
 }
 
 #endif

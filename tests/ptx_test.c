@@ -215,7 +215,8 @@ expect_meetings(const char *body, int shuffles, int of_groups, int of_blocks)
 /* Four to combine 16 lanes, one more where the order of operands counts, twice
    as many for 64 bits; a meeting before one thread writes for all. Blocks of a
    sum are taken in turn by the groups of a block of threads, which meet before
-   and after the results are read; the last, shorter block is code of its own. */
+   and after the results are read; the last, shorter block is code of its
+   own. */
 Test(ptx, threads_meet_as_often_as_they_must)
 {
     expect_meetings("input %x : f32[9,40]\nf %y = exp %x : f32[9,40]\n"

@@ -2,9 +2,12 @@
    obeyed, bit for bit: in the planned arena of the interpreter, and
    compiled. */
 #include "ir/check.h"
+#include "ir/cost.h"
 #include "tests/recompute_test.h"
 
 #define TRAIN "loss{kind=mse},grad,optimizer{rule=adamw},fold,cse,dce"
+#define SPARING(share)                                                         \
+    "fuse,recompute{spare=" share ",worth=0},inplace,workspace,schedule,place"
 #define PLAN                                                                   \
     "fuse,recompute{states=2000,nodes=20000},inplace,workspace,"               \
     "schedule{states=2000},place{nodes=20000}"
@@ -289,4 +292,29 @@ Test(recompute, programs_mean_the_same)
     for (uint64_t seed = 301; seed <= 306; seed++)
         check_budgets(seed, true, &count);
     cr_assert_gt(count.again, 4);
+}
+
+/* Without a budget: fewer bytes for at most a tenth of the predicted time. */
+Test(recompute, what_is_spared_means_the_same)
+{
+    int spared = 0;
+
+    for (uint64_t seed = 401; seed <= 430; seed++) {
+        Meaning x = meaning_of(seed);
+        Module *all = recompute_plan(x.arena, x.text, SPARING("0"), 0);
+        Module *m = recompute_plan(x.arena, x.text, SPARING("0.1"), 0);
+        double most = cost_entry(module_entry(all, "train"),
+                                 machine_named("x86-64-v3")).many;
+
+        cr_assert(!runs_again(all));
+        cr_assert_leq(number(m, "peak"), number(all, "peak"));
+        cr_assert_leq(cost_entry(module_entry(m, "train"),
+                                 machine_named("x86-64-v3")).many,
+                      most * 1.1001);
+        cr_assert(check_plan(m, NULL), "seed %llu", (unsigned long long)seed);
+        check_meaning(&x, m, seed, 0);
+        spared += runs_again(m);
+        arena_free(x.arena);
+    }
+    cr_assert_gt(spared, 10);
 }

@@ -105,8 +105,9 @@ attr_value(Maker *k, Op op, const RewriteAttr *a, int rank)
         else
             *v = (RewriteResult){
                 .kind = RK_NUMBER,
-                .number = spec->kind == 'i' || spec->kind == 'b' ? (double)draw(k, 2)
-                                            : draw_number(k)};
+                .number = spec->kind == 'i' || spec->kind == 'b'
+                              ? (double)draw(k, 2)
+                              : draw_number(k)};
     }
     return rewrite_value(&k->match, a->value);
 }

@@ -163,7 +163,7 @@ static const RtPort train_output[] = {
 #define STEP(kernel, tiles, seconds, node)                             \
     {                                                                  \
         kernel, NULL, tiles, seconds, #kernel, 1e3, 2e3, "f map", "x", \
-            seconds, node                                              \
+            seconds, node, NULL                                        \
     }
 static const RtStep train_step[] = {STEP(rows, 8, 1, 0), STEP(mean, 1, 0, 1),
                                     STEP(update, 6, 1, 2),
@@ -184,30 +184,39 @@ static const RtPort forward_output[] = {
 static const RtStep forward_step[] = {STEP(forward, 8, 1, 0)};
 
 static const RtEntry entry[] = {
-    {"train", train_input, train_output, train_step, 4, 1, 4, 8},
-    {"eval", eval_input, eval_output, eval_step, 3, 2, 2, 8},
-    {"forward", train_input, forward_output, forward_step, 1, 1, 1, 8}};
+    {"train", train_input, train_output, train_step, 4, 1, 4, 8, 0},
+    {"eval", eval_input, eval_output, eval_step, 3, 2, 2, 8, 0},
+    {"forward", train_input, forward_output, forward_step, 1, 1, 1, 8, 0}};
 
-#define WEIGHT(init)                                                         \
-    {                                                                        \
-        "fc.weight", RT_PARAM, RT_F32, 2, {5, 3}, AT_WEIGHT, 60, init, 0.125 \
+#define WEIGHT(init)                                                          \
+    {                                                                         \
+        "fc.weight", RT_PARAM, RT_F32, 2, {5, 3}, AT_WEIGHT, 60, init, 0.125, \
+            -1                                                                \
     }
-#define OTHERS                                                           \
-    {"fc.bias", RT_PARAM, RT_F32, 1, {3}, AT_BIAS, 12, RT_INIT_FILL, 0}, \
-        {"fc.weight.m", RT_STATE, RT_F32,       2, {5, 3},               \
-         AT_SPEED,      60,       RT_INIT_FILL, 0},                      \
-    {                                                                    \
-        "step", RT_STATE, RT_F64, 0, {0}, AT_COUNT, 8, RT_INIT_FILL, 0   \
+#define OTHERS                                                               \
+    {"fc.bias", RT_PARAM, RT_F32, 1, {3}, AT_BIAS, 12, RT_INIT_FILL, 0, -1}, \
+        {"fc.weight.m", RT_STATE, RT_F32,       2, {5, 3},                   \
+         AT_SPEED,      60,       RT_INIT_FILL, 0, -1},                      \
+    {                                                                        \
+        "step", RT_STATE, RT_F64, 0, {0}, AT_COUNT, 8, RT_INIT_FILL, 0, -1   \
     }
 
 static const RtTensor tensor_file[] = {WEIGHT(RT_INIT_FILE), OTHERS};
 static const RtTensor tensor_fill[] = {WEIGHT(RT_INIT_FILL), OTHERS};
 static const RtTensor tensor_plain[] = {
     WEIGHT(RT_INIT_FILL),
-    {"fc.bias", RT_PARAM, RT_F32, 1, {3}, AT_BIAS, 12, RT_INIT_FILL, 0}};
-static const RtTensor tensor_wide[] = {
-    {"fc.weight", RT_PARAM, RT_F32, 2, {3, 5}, AT_WEIGHT, 60, RT_INIT_FILL, 0},
-    OTHERS};
+    {"fc.bias", RT_PARAM, RT_F32, 1, {3}, AT_BIAS, 12, RT_INIT_FILL, 0, -1}};
+static const RtTensor tensor_wide[] = {{"fc.weight",
+                                        RT_PARAM,
+                                        RT_F32,
+                                        2,
+                                        {3, 5},
+                                        AT_WEIGHT,
+                                        60,
+                                        RT_INIT_FILL,
+                                        0,
+                                        -1},
+                                       OTHERS};
 
 static const RtPiece piece[] = {
     {"head", 4, -1}, {NULL, 60, 0}, {"tail", 4, -1}};
@@ -229,3 +238,91 @@ const RtProgram linear_filled = PROGRAM(tensor_fill, 4, "momentum", 7);
 const RtProgram linear_plain = PROGRAM(tensor_plain, 2, "sgd", 8);
 const RtProgram linear_wide = PROGRAM(tensor_wide, 4, "momentum", 9);
 const RtProgram linear_hash = PROGRAM(tensor_fill, 4, "momentum", 10);
+
+/* ---- the same with a state on disk, another in host memory, and a value that
+   leaves the arena and comes back ------------------------------------------ */
+
+static void
+spoil(char *arena, const int64_t *offset, int64_t begin, int64_t end,
+      int64_t worker)
+{
+    (void)begin, (void)end, (void)worker;
+    memset(arena + offset[0], 0xff, (size_t)offset[1]);
+}
+
+enum { HOST, DISK, SPEED_THERE = 0, PART_THERE = 4096 };
+
+static const RtTier tier[] = {{"host", RT_TIER_HOST, 64, 1e9, 1e9},
+                              {"disk", RT_TIER_FILE, 8192, 1e9, 1e9}};
+static const RtMove speed_in = {0, 0, DISK, -1, SPEED_THERE, AT_SPEED, 60},
+                    speed_out = {0, 0, -1, DISK, AT_SPEED, SPEED_THERE, 60},
+                    part_in = {1, 0, DISK, -1, PART_THERE, AT_PART, 96},
+                    part_out = {1, 0, -1, DISK, AT_PART, PART_THERE, 96},
+                    count_in = {2, 0, HOST, -1, 8, AT_COUNT, 8},
+                    count_out = {2, 0, -1, HOST, AT_COUNT, 8, 8},
+                    await[] = {{0, 1, 0, 0, 0, 0, 0},
+                               {1, 1, 0, 0, 0, 0, 0},
+                               {2, 1, 0, 0, 0, 0, 0}};
+static const int64_t spoil_speed[] = {AT_SPEED, 60},
+                     spoil_part[] = {AT_PART, 96},
+                     spoil_count[] = {AT_COUNT, 8};
+
+#define MOVE(what)                                                    \
+    {                                                                 \
+        NULL, NULL, 0, 0, #what, 0, 60, "m transfer", "", 0, 0, &what \
+    }
+#define SPOIL(what)                                             \
+    {                                                           \
+        spoil, what, 1, 0, #what, 0, 0, "f map", "", 0, 0, NULL \
+    }
+static const RtStep tiered_step[] = {
+    SPOIL(spoil_speed),    SPOIL(spoil_count),  MOVE(speed_in),
+    MOVE(count_in),        STEP(rows, 8, 1, 0), MOVE(part_out),
+    MOVE(await[1]),        SPOIL(spoil_part),   MOVE(part_in),
+    STEP(mean, 1, 0, 1),   MOVE(await[0]),      MOVE(await[1]),
+    STEP(update, 6, 1, 2), MOVE(speed_out),     MOVE(await[2]),
+    STEP(count, 1, 0, 3),  MOVE(count_out),     MOVE(await[0]),
+    MOVE(await[2])};
+static const RtEntry tiered_entry[] = {
+    {"train", train_input, train_output, tiered_step, 4, 1, 19, 8, 3},
+    {"eval", eval_input, eval_output, eval_step, 3, 2, 2, 8, 0},
+    {"forward", train_input, forward_output, forward_step, 1, 1, 1, 8, 0}};
+static const RtTensor tensor_tiered[] = {
+    WEIGHT(RT_INIT_FILL),
+    {"fc.bias", RT_PARAM, RT_F32, 1, {3}, AT_BIAS, 12, RT_INIT_FILL, 0, -1},
+    {"fc.weight.m",
+     RT_STATE,
+     RT_F32,
+     2,
+     {5, 3},
+     SPEED_THERE,
+     60,
+     RT_INIT_FILL,
+     0,
+     DISK},
+    {"step", RT_STATE, RT_F64, 0, {0}, 8, 8, RT_INIT_FILL, 0, HOST}};
+
+const RtProgram linear_tiered = {.version = RT_ABI_VERSION,
+                                 .workers = 8,
+                                 .model = "linear.onnx",
+                                 .optimizer = "momentum",
+                                 .target = "c",
+                                 .model_hash = 7,
+                                 .plan_hash = 3,
+                                 .loss = RT_LOSS_CROSS_ENTROPY,
+                                 .classes = 3,
+                                 .lr = 0.1,
+                                 .arena_bytes = ARENA,
+                                 .arena_align = 64,
+                                 .bound_bytes = ARENA,
+                                 .seconds = 1e-6,
+                                 .order_proof = "by hand",
+                                 .tensor = tensor_tiered,
+                                 .entry = tiered_entry,
+                                 .piece = piece,
+                                 .tensors = 4,
+                                 .entries = 3,
+                                 .pieces = 3,
+                                 .weights = "linear.safetensors",
+                                 .tier = tier,
+                                 .tiers = 2};

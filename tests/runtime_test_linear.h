@@ -16,6 +16,10 @@ extern const RtProgram linear_filled;
    do not fit. */
 extern const RtProgram linear_plain, linear_wide, linear_hash;
 
+/* The program linear_filled with a state on disk, another in host memory, and a
+   value that leaves the arena and comes back: the same bits. */
+extern const RtProgram linear_tiered;
+
 /* Seconds that the loss kernel sleeps, for tests that need a slow run. */
 extern double linear_delay;
 /* Called at the end of every training step, if it is there. */

@@ -265,7 +265,7 @@ batch_offsets(Maker *k, Tile *t, LLVMValueRef index, LLVMValueRef *band)
     }
 }
 
-static void
+void
 clear_sums(Maker *k)
 {
     const Contraction *c = k->c;
@@ -376,7 +376,7 @@ make_parts(Maker *k)
 {
     const Contraction *c = k->c;
 
-    for (int r = 0; r < 2; r++)
+    for (int r = 0; !c->taps && r < 2; r++)
         for (int l = 0; l < 2; l++) {
             bool rows =
                 r ? c->row.tail != c->row.inner
@@ -446,31 +446,6 @@ make_panels(Maker *k)
     return f;
 }
 
-static LLVMValueRef
-make_tiles(Maker *k)
-{
-    const Contraction *c = k->c;
-    Unit *u = k->u;
-    LLVMValueRef f = kernel_begin(k, ".tiles"), operand[2];
-    int64_t size = tile_width(c) * tile_height(c);
-    Loop l;
-
-    for (int i = 0; i < 2; i++)
-        operand[i] = operand_pointer(k, f, i);
-    if (c->split == 1)
-        ports_open(k, f);
-    if (!c->outside)
-        k->tile = stack_room(u, k->element, size, 64);
-    if (c->walk == WALK_ROWS)
-        k->turned = stack_room(u, k->element, size, 64);
-    loop_begin(u, &l, LLVMGetParam(f, 2), LLVMGetParam(f, 3), 1, 0, NULL);
-    own_of_tile(k, l.i);
-    emit_tile(k, operand, l.i);
-    loop_end(u, &l);
-    LLVMBuildRetVoid(u->b);
-    return f;
-}
-
 /* Of a result without elements. */
 static LLVMValueRef
 make_nothing(Maker *k)
@@ -492,7 +467,7 @@ lower_one(Maker *k, Lowered *out)
         out->kernel[out->phases] = make_panels(k);
         out->tiles[out->phases++] = panel_count(c);
     }
-    out->kernel[out->phases] = make_tiles(k);
+    out->kernel[out->phases] = c->taps ? make_taps(k) : make_tiles(k, !c->outside, emit_tile);
     out->tiles[out->phases++] = c->tiles;
     if (c->split > 1) {
         out->kernel[out->phases] = make_sum(k, &out->tiles[out->phases]);

@@ -227,9 +227,9 @@ batch_offsets(Maker *k, Tile *t, LLVMValueRef index)
             continue;
         t->panel[s] = address(u, k->scratch, const_i64(u, at), 1);
         if (copy[s])
-            t->panel[s] = address(u, t->panel[s], copy[s],
-                                  side->blocks *
-                                      word_panel_bytes(c, side, PACK_SHARED));
+            t->panel[s] =
+                address(u, t->panel[s], copy[s],
+                        side->blocks * word_panel_bytes(c, side, PACK_SHARED));
     }
 }
 
@@ -281,10 +281,10 @@ make_panels(Maker *k, int i)
     block = digit(u, &number, s->blocks);
     for (size_t x = vec_len(c->batch); x-- > 0;)
         if (c->batch[x].in[s->operand])
-            from = element(k, s, from,
-                           offset_add(u, NULL,
-                                      digit(u, &number, c->batch[x].size),
-                                      c->batch[x].in[s->operand]));
+            from =
+                element(k, s, from,
+                        offset_add(u, NULL, digit(u, &number, c->batch[x].size),
+                                   c->batch[x].in[s->operand]));
     t.base[s->operand] = from;
     spot = spot_of(k, s, block, zeros(k));
     to = address(u, k->scratch, const_i64(u, i ? c->panels : c->row_panels), 1);
@@ -297,31 +297,6 @@ make_panels(Maker *k, int i)
     to = address(u, to, part, word_count(c, c->part) * word_width(c, s) * 4);
     pack_block(k, &t, i, &spot, to, &(Span){.from = t.from, .to = t.to});
     loop_end(u, &parts);
-    loop_end(u, &l);
-    LLVMBuildRetVoid(u->b);
-    return f;
-}
-
-static LLVMValueRef
-make_tiles(Maker *k)
-{
-    const Contraction *c = k->c;
-    Unit *u = k->u;
-    LLVMValueRef f = kernel_begin(k, ".tiles"), operand[2];
-    int64_t size = tile_width(c) * tile_height(c);
-    Loop l;
-
-    for (int i = 0; i < 2; i++)
-        operand[i] = operand_pointer(k, f, i);
-    if (c->split == 1)
-        ports_open(k, f);
-    if (!in_chunks(c))
-        k->tile = stack_room(u, k->element, size, 64);
-    if (c->walk == WALK_ROWS)
-        k->turned = stack_room(u, k->element, size, 64);
-    loop_begin(u, &l, LLVMGetParam(f, 2), LLVMGetParam(f, 3), 1, 0, NULL);
-    own_of_tile(k, l.i);
-    emit_tile(k, operand, l.i);
     loop_end(u, &l);
     LLVMBuildRetVoid(u->b);
     return f;
@@ -354,7 +329,7 @@ lower_contract_dot(Maker *k, Lowered *out)
             out->kernel[out->phases] = make_panels(k, i);
             out->tiles[out->phases++] = word_panel_count(c, side_at(c, i));
         }
-    out->kernel[out->phases] = make_tiles(k);
+    out->kernel[out->phases] = make_tiles(k, !in_chunks(c), emit_tile);
     out->tiles[out->phases++] = c->tiles;
     if (c->split > 1) {
         out->kernel[out->phases] = make_sum(k, &out->tiles[out->phases]);

@@ -131,3 +131,30 @@ own_room(Maker *k, int64_t offset)
 {
     return address(k->u, k->own, const_i64(k->u, offset), 1);
 }
+
+LLVMValueRef
+make_tiles(Maker *k, bool room, EmitTile *emit)
+{
+    const Contraction *c = k->c;
+    Unit *u = k->u;
+    LLVMValueRef f = kernel_begin(k, ".tiles"), operand[2];
+    int64_t size = tile_width(c) * tile_height(c);
+    Loop l;
+
+    for (int i = 0; i < 2; i++)
+        operand[i] = operand_pointer(k, f, i);
+    if (c->split == 1)
+        ports_open(k, f);
+    if (room)
+        k->tile = stack_room(u, k->element, size, 64);
+    if (c->walk == WALK_ROWS)
+        k->turned = stack_room(u, k->element, size, 64);
+    loop_begin(u, &l, LLVMGetParam(f, 2), LLVMGetParam(f, 3), 1, 0, NULL);
+    own_of_tile(k, l.i);
+    emit(k, operand, l.i);
+    loop_end(u, &l);
+    if (stores_past(c))
+        stores_past_end(u);
+    LLVMBuildRetVoid(u->b);
+    return f;
+}

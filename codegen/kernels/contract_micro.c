@@ -2,7 +2,11 @@
    terms go by, in order. */
 #include "codegen/kernels/contract_parts.h"
 
-enum { UNROLL_MOST = 8, BODY_MOST = 192 };
+enum {
+    UNROLL_MOST = 8,
+    BODY_MOST = 192,
+    RUN_MOST = 512 /* bytes of a row that are asked for early */
+};
 
 typedef struct Micro {
     Maker *k;
@@ -368,6 +372,30 @@ stores_result(const Contraction *c)
            (!c->outside || c->blocked) && c->lane.inner % c->lanes == 0;
 }
 
+/* Do all indices of these axes begin lines? */
+static bool
+begin_lines(const Contraction *c, const Axis *axis, int64_t step)
+{
+    for (size_t i = 0; i < vec_len(axis); i++)
+        if (axis[i].size > 1 &&
+            axis[i].at[0] * (i ? 1 : step) * c->bytes % CACHE_LINE)
+            return false;
+    return true;
+}
+
+bool
+stores_past(const Contraction *c)
+{
+    const Type *y = &value_at(c->graph, c->leader->out[0])->type;
+
+    return stores_result(c) && !c->outside && !c->in_word &&
+           type_bytes(y) >= PAST_CACHES && c->lanes * c->bytes == CACHE_LINE &&
+           c->lane.tail % c->lanes == 0 &&
+           c->start[0] * c->bytes % CACHE_LINE == 0 &&
+           begin_lines(c, c->batch, 1) && begin_lines(c, c->row.axis, 1) &&
+           begin_lines(c, c->lane.axis, c->lanes);
+}
+
 static void
 store_result(const Micro *m, LLVMValueRef result)
 {
@@ -382,6 +410,8 @@ store_result(const Micro *m, LLVMValueRef result)
         if (m->cut[v])
             store_masked(u, c->dtype, c->lanes, m->sum[i], p,
                          const_i64(u, m->cut[v]));
+        else if (stores_past(c))
+            store_past(u, m->sum[i], p);
         else
             store(u, m->sum[i], p, (unsigned)c->bytes);
     }
@@ -411,6 +441,27 @@ end_sums(const Micro *m, LLVMValueRef sums, LLVMValueRef result,
     store_result(m, result);
 }
 
+/* Is the sum so short that the next block's rows would be waited for? They are
+   whole runs of terms. */
+static bool
+asks_rows(const Contraction *c)
+{
+    return c->rows_first && vec_len(c->sum) == 1 &&
+           c->sum[0].in[c->row.operand] == 1 && c->k * c->bytes <= RUN_MOST;
+}
+
+static void
+ask_rows(const Micro *m, LLVMValueRef rows)
+{
+    const Contraction *c = m->k->c;
+    Unit *u = m->k->u;
+    int64_t far = c->row.inner * c->row.axis[0].in[c->row.operand];
+
+    for (int r = 0; r < m->rows; r++)
+        for (int64_t i = 0; i < c->k; i += CACHE_LINE / c->bytes)
+            ask_line(u, at(m, rows, far + m->row_at[r] + i));
+}
+
 LLVMValueRef
 make_micro(Maker *k, bool row_tail, bool lane_tail)
 {
@@ -425,6 +476,8 @@ make_micro(Maker *k, bool row_tail, bool lane_tail)
     lay_rows(&m, c, row_tail);
     lay_lanes(&m, c, lane_tail);
     begin_sums(&m, LLVMGetParam(f, 2), LLVMGetParam(f, 6));
+    if (asks_rows(c))
+        ask_rows(&m, LLVMGetParam(f, 0));
     terms[0] = LLVMGetParam(f, 4);
     terms[1] = LLVMGetParam(f, 5);
     if (first == vec_len(c->sum))

@@ -58,6 +58,8 @@ bool is_const(LLVMValueRef v, int64_t *x);
    there, or to the result if it stores them and this is the last index. */
 LLVMValueRef make_micro(Maker *k, bool row_tail, bool lane_tail);
 bool stores_result(const Contraction *c);
+/* ... past the caches, being too large for them and of whole lines. */
+bool stores_past(const Contraction *c);
 /* Element stride of sum axis i in the lanes' operand or their panel. */
 int64_t lane_stride(const Contraction *c, size_t i);
 
@@ -99,6 +101,12 @@ LLVMValueRef kernel_begin(Maker *k, const char *suffix);
 void own_of_tile(Maker *k, LLVMValueRef tile);
 LLVMValueRef own_room(Maker *k, int64_t offset);
 
+/* The tiles' kernel: `emit` makes one, by its number; room: its sums stand on
+   the stack. */
+typedef void EmitTile(Maker *k, const LLVMValueRef *operand,
+                      LLVMValueRef number);
+LLVMValueRef make_tiles(Maker *k, bool room, EmitTile *emit);
+
 /* ---- contract.c --------------------------------------------------------- */
 
 /* Calls the register tile that fits the counts. */
@@ -106,6 +114,10 @@ void call_micro(Maker *k, const Spot *row, const Spot *lane, int count,
                 LLVMValueRef *args);
 void chunk_bounds(Maker *k, const Side *s, LLVMValueRef index,
                   LLVMValueRef *from, LLVMValueRef *to);
+/* Zeros into the worker's running sums. */
+void clear_sums(Maker *k);
+/* The tiles of a depthwise product that is read in place. */
+LLVMValueRef make_taps(Maker *k);
 /* The last phase of a split. */
 LLVMValueRef make_sum(Maker *k, int64_t *tiles);
 

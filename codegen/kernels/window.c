@@ -1,210 +1,23 @@
 /* window: pooling with 16 neighbouring results in a vector, and its gradients:
    windows that tile the input in vectors as well, others plane by plane. */
-#include "codegen/kernels/window_last.h"
+#include "codegen/kernels/window_parts.h"
+#include "ir/base/diag.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "ir/base/diag.h"
-
-enum { LANES = 16, TILE_WORK = 16384, UNROLLED_TAPS = 16 };
-
-static int64_t
-planes(const Pool *p)
-{
-    return p->images * p->channels;
-}
-
-static LLVMValueRef
-constant(Pool *p, int64_t x)
-{
-    return const_i64(p->u, x);
-}
-
-static LLVMValueRef
-scaled(Pool *p, LLVMValueRef i, int64_t by, int64_t plus)
-{
-    LLVMValueRef far = LLVMBuildMul(p->u->b, i, constant(p, by), "");
-
-    return LLVMBuildAdd(p->u->b, far, constant(p, plus), "");
-}
-
-static LLVMValueRef
-real(Pool *p, double x, int lanes)
-{
-    return splat(p->u, LLVMConstReal(unit_type(p->u, p->dtype), x), lanes);
-}
-
-static LLVMValueRef
-at_element(Pool *p, LLVMValueRef base, LLVMValueRef i)
-{
-    return address(p->u, base, i, dtype_bytes(p->dtype));
-}
-
-/* a <= i < b as an i1 (or a vector of them) */
-static LLVMValueRef
-between(Pool *p, LLVMValueRef i, LLVMValueRef a, LLVMValueRef b)
-{
-    LLVMValueRef low = LLVMBuildICmp(p->u->b, LLVMIntSGE, i, a, "");
-    LLVMValueRef high = LLVMBuildICmp(p->u->b, LLVMIntSLT, i, b, "");
-
-    return LLVMBuildAnd(p->u->b, low, high, "");
-}
-
-/* i, i + step, ... as a vector of i64 */
-static LLVMValueRef
-ramp(Pool *p, LLVMValueRef i, int64_t step)
-{
-    LLVMValueRef lane[LANES];
-
-    for (int k = 0; k < LANES; k++)
-        lane[k] = constant(p, k * step);
-    return LLVMBuildAdd(p->u->b, splat(p->u, i, LANES),
-                        LLVMConstVector(lane, LANES), "");
-}
-
-/* ---- 16 windows side by side -------------------------------------------- */
-
-/* A tap of 16 windows: which lanes lie inside the input, and their values. */
-typedef struct Taps {
-    LLVMValueRef inside, value;
-} Taps;
-
-/* Row h of the plane from column w on, by `stride`; lanes outside read 0. */
-static LLVMValueRef
-load_strided(Pool *p, LLVMValueRef row, LLVMValueRef w, LLVMValueRef inside,
-             LLVMValueRef live)
-{
-    LLVMBuilderRef b = p->u->b;
-    int64_t stride = p->geo.stride[1], width = p->geo.in[1];
-    LLVMValueRef part[2], even[LANES], v;
-
-    if (stride == 1)
-        return load_where(p->u, p->dtype, LANES, at_element(p, row, w),
-                          inside);
-    if (stride == 2) {
-        for (int k = 0; k < 2; k++) {
-            LLVMValueRef from = scaled(p, w, 1, (int64_t)k * LANES), mask;
-
-            mask = between(p, ramp(p, from, 1),
-                           splat(p->u, constant(p, 0), LANES),
-                           splat(p->u, constant(p, width), LANES));
-            mask = LLVMBuildAnd(b, mask, splat(p->u, live, LANES), "");
-            part[k] = load_where(p->u, p->dtype, LANES,
-                                 at_element(p, row, from), mask);
-            for (int i = 0; i < LANES; i++)
-                even[i] = LLVMConstInt(p->u->i32, (unsigned)i * 2, false);
-        }
-        return LLVMBuildShuffleVector(b, part[0], part[1],
-                                      LLVMConstVector(even, LANES), "");
-    }
-    v = LLVMConstNull(unit_vector(p->u, p->dtype, LANES));
-    for (int i = 0; i < LANES; i++) {
-        LLVMValueRef k = LLVMConstInt(p->u->i32, (unsigned)i, false), far, one;
-
-        far = LLVMBuildSelect(b, LLVMBuildExtractElement(b, inside, k, ""),
-                              at_element(p, row, scaled(p, w, 1, i * stride)),
-                              p->x, "");
-        one = load(p->u, unit_type(p->u, p->dtype), far,
-                   (unsigned)dtype_bytes(p->dtype));
-        v = LLVMBuildInsertElement(b, v, one, k, "");
-    }
-    return v;
-}
-
-/* Tap (kh, kw) of windows (oh, ow ... ow + 15); `plane` is the input's. */
-static Taps
-load_taps(Pool *p, LLVMValueRef plane, LLVMValueRef oh, LLVMValueRef ow,
-          LLVMValueRef kh, LLVMValueRef kw)
-{
-    LLVMBuilderRef b = p->u->b;
-    const Geometry *geo = &p->geo;
-    LLVMValueRef h = scaled(p, oh, geo->stride[0], -geo->before[0]);
-    LLVMValueRef w = scaled(p, ow, geo->stride[1], -geo->before[1]);
-    LLVMValueRef live, row;
-    Taps t;
-
-    h = LLVMBuildAdd(b, h, scaled(p, kh, geo->dilation[0], 0), "");
-    w = LLVMBuildAdd(b, w, scaled(p, kw, geo->dilation[1], 0), "");
-    live = between(p, h, constant(p, 0), constant(p, geo->in[0]));
-    t.inside = between(p, ramp(p, w, geo->stride[1]),
-                       splat(p->u, constant(p, 0), LANES),
-                       splat(p->u, constant(p, geo->in[1]), LANES));
-    t.inside = LLVMBuildAnd(b, t.inside, splat(p->u, live, LANES), "");
-    row = at_element(p, plane, scaled(p, h, geo->in[1], 0));
-    t.value = load_strided(p, row, w, t.inside, live);
-    return t;
-}
-
-/* What one more tap makes of the state: {y, count of taps or winner}. */
-static void
-take_tap(Pool *p, const Taps *t, LLVMValueRef tap, LLVMValueRef *state)
-{
-    LLVMBuilderRef b = p->u->b;
-    LLVMValueRef take, number;
-
-    if (p->max) {
-        take = LLVMBuildFCmp(b, LLVMRealOGT, t->value, state[0], "");
-        take = LLVMBuildAnd(b, take, t->inside, "");
-        number = LLVMBuildTrunc(b, tap, p->u->i32, "");
-        state[0] = LLVMBuildSelect(b, take, t->value, state[0], "");
-        state[1] = LLVMBuildSelect(b, take, splat(p->u, number, LANES),
-                                   state[1], "");
-        return;
-    }
-    number = LLVMBuildZExt(b, t->inside, LLVMTypeOf(state[1]), "");
-    state[0] = LLVMBuildSelect(
-        b, t->inside, LLVMBuildFAdd(b, state[0], t->value, ""), state[0], "");
-    state[1] = LLVMBuildAdd(b, state[1], number, "");
-}
-
-/* All taps of 16 windows in the order (kh, kw). */
-static void
-run_taps(Pool *p, LLVMValueRef plane, LLVMValueRef oh, LLVMValueRef ow,
-         LLVMValueRef *state)
-{
-    int64_t wide = p->geo.kernel[1];
-    LLVMValueRef tap, kh, kw;
-    Taps t;
-    Loop l;
-
-    state[0] = real(p, p->max ? -(double)INFINITY : 0, LANES);
-    state[1] = splat(p->u, LLVMConstInt(p->u->i32, p->max ? ~0u : 0, false),
-                     LANES);
-    if (p->taps <= UNROLLED_TAPS) {
-        for (int64_t k = 0; k < p->taps; k++) {
-            t = load_taps(p, plane, oh, ow, constant(p, k / wide),
-                          constant(p, k % wide));
-            take_tap(p, &t, constant(p, k), state);
-        }
-        return;
-    }
-    tap = loop_begin(p->u, &l, constant(p, 0), constant(p, p->taps), 1, 2,
-                     state);
-    kh = LLVMBuildUDiv(p->u->b, tap, constant(p, wide), "");
-    kw = LLVMBuildURem(p->u->b, tap, constant(p, wide), "");
-    state[0] = loop_phi(&l, 0);
-    state[1] = loop_phi(&l, 1);
-    t = load_taps(p, plane, oh, ow, kh, kw);
-    take_tap(p, &t, tap, state);
-    loop_next(&l, 0, state[0]);
-    loop_next(&l, 1, state[1]);
-    loop_end(p->u, &l);
-    state[0] = loop_phi(&l, 0);
-    state[1] = loop_phi(&l, 1);
-}
+enum { TILE_WORK = 16384 };
 
 /* What a mean divides by, as a vector. */
 static LLVMValueRef
 divisors(Pool *p, LLVMValueRef count)
 {
     LLVMBuilderRef b = p->u->b;
-    LLVMValueRef one =
-        splat(p->u, LLVMConstInt(p->u->i32, 1, false), LANES);
+    LLVMValueRef one = splat(p->u, LLVMConstInt(p->u->i32, 1, false), LANES);
     LLVMValueRef none = LLVMBuildICmp(b, LLVMIntSLT, count, one, "");
 
     if (p->count_pad || !p->padded)
-        return real(p, (double)p->taps, LANES);
+        return pool_real(p, (double)p->taps, LANES);
     return LLVMBuildSIToFP(b, LLVMBuildSelect(b, none, one, count, ""),
                            unit_vector(p->u, p->dtype, LANES), "");
 }
@@ -227,13 +40,14 @@ begin_units(Pool *p, Loop *l, int64_t units, int64_t work, Lowered *out)
     LLVMBuilderRef b = p->u->b;
     LLVMValueRef from, to;
 
-    from = LLVMBuildMul(b, LLVMGetParam(p->kernel, 2), constant(p, per), "");
-    to = LLVMBuildMul(b, LLVMGetParam(p->kernel, 3), constant(p, per), "");
+    from =
+        LLVMBuildMul(b, LLVMGetParam(p->kernel, 2), pool_constant(p, per), "");
+    to = LLVMBuildMul(b, LLVMGetParam(p->kernel, 3), pool_constant(p, per), "");
     *out = (Lowered){.phases = 1};
     out->kernel[0] = p->kernel;
     out->tiles[0] = (units + per - 1) / per;
-    return loop_begin(p->u, l, from, least(p->u, to, constant(p, units)), 1, 0,
-                      NULL);
+    return loop_begin(p->u, l, from, least(p->u, to, pool_constant(p, units)),
+                      1, 0, NULL);
 }
 
 static void
@@ -246,7 +60,7 @@ end_units(Pool *p, Loop *l)
 static LLVMValueRef
 plane_at(Pool *p, LLVMValueRef base, LLVMValueRef plane, const int64_t *size)
 {
-    return at_element(p, base, scaled(p, plane, size[0] * size[1], 0));
+    return pool_element(p, base, pool_scaled(p, plane, size[0] * size[1], 0));
 }
 
 static void
@@ -257,19 +71,19 @@ lower_forward(Pool *p, const char *name, Lowered *out)
     Loop l, across;
 
     begin_kernel(p, name, 1);
-    unit = begin_units(p, &l, planes(p) * size[0], size[1] * p->taps, out);
-    rows = constant(p, size[0]);
+    unit = begin_units(p, &l, pool_planes(p) * size[0], size[1] * p->taps, out);
+    rows = pool_constant(p, size[0]);
     plane = LLVMBuildUDiv(p->u->b, unit, rows, "");
     oh = LLVMBuildURem(p->u->b, unit, rows, "");
     plane = plane_at(p, p->x, plane, p->geo.in);
-    ow = loop_begin(p->u, &across, constant(p, 0), constant(p, size[1]), LANES,
-                    0, NULL);
-    run_taps(p, plane, oh, ow, state);
+    ow = loop_begin(p->u, &across, pool_constant(p, 0),
+                    pool_constant(p, size[1]), LANES, 0, NULL);
+    pool_run_taps(p, plane, oh, ow, state);
     y = p->max ? state[0]
                : LLVMBuildFDiv(p->u->b, state[0], divisors(p, state[1]), "");
-    to = LLVMBuildAdd(p->u->b, scaled(p, unit, size[1], 0), ow, "");
-    left = LLVMBuildSub(p->u->b, constant(p, size[1]), ow, "");
-    store_masked(p->u, p->dtype, LANES, y, at_element(p, p->y, to), left);
+    to = LLVMBuildAdd(p->u->b, pool_scaled(p, unit, size[1], 0), ow, "");
+    left = LLVMBuildSub(p->u->b, pool_constant(p, size[1]), ow, "");
+    store_masked(p->u, p->dtype, LANES, y, pool_element(p, p->y, to), left);
     loop_end(p->u, &across);
     end_units(p, &l);
 }
@@ -298,9 +112,8 @@ share(Pool *p, LLVMValueRef g, LLVMValueRef winner, int64_t k)
 
     if (!p->max)
         return g;
-    is = LLVMBuildICmp(p->u->b, LLVMIntEQ, winner, splat(p->u, tap, LANES),
-                       "");
-    return LLVMBuildSelect(p->u->b, is, g, real(p, 0, LANES), "");
+    is = LLVMBuildICmp(p->u->b, LLVMIntEQ, winner, splat(p->u, tap, LANES), "");
+    return LLVMBuildSelect(p->u->b, is, g, pool_real(p, 0, LANES), "");
 }
 
 /* One or two columns of shares into row h from column w on. */
@@ -312,7 +125,7 @@ store_shares(Pool *p, LLVMValueRef row, LLVMValueRef w, LLVMValueRef *part,
     int64_t wide = p->geo.kernel[1];
 
     if (wide == 1) {
-        store_masked(p->u, p->dtype, LANES, part[0], at_element(p, row, w),
+        store_masked(p->u, p->dtype, LANES, part[0], pool_element(p, row, w),
                      left);
         return;
     }
@@ -321,8 +134,8 @@ store_shares(Pool *p, LLVMValueRef row, LLVMValueRef w, LLVMValueRef *part,
             LLVMConstInt(p->u->i32, (unsigned)(i / 2 + i % 2 * LANES), false);
     both = LLVMBuildShuffleVector(p->u->b, part[0], part[1],
                                   LLVMConstVector(order, 2 * LANES), "");
-    twice = LLVMBuildMul(p->u->b, left, constant(p, 2), "");
-    store_masked(p->u, p->dtype, 2 * LANES, both, at_element(p, row, w),
+    twice = LLVMBuildMul(p->u->b, left, pool_constant(p, 2), "");
+    store_masked(p->u, p->dtype, 2 * LANES, both, pool_element(p, row, w),
                  twice);
 }
 
@@ -331,17 +144,18 @@ spread_shares(Pool *p, LLVMValueRef plane, LLVMValueRef oh, LLVMValueRef ow,
               LLVMValueRef g, LLVMValueRef winner)
 {
     const Geometry *geo = &p->geo;
-    LLVMValueRef w = scaled(p, ow, geo->kernel[1], 0), part[2];
+    LLVMValueRef w = pool_scaled(p, ow, geo->kernel[1], 0), part[2];
     LLVMValueRef left =
-        LLVMBuildSub(p->u->b, constant(p, geo->out[1]), ow, "");
+        LLVMBuildSub(p->u->b, pool_constant(p, geo->out[1]), ow, "");
 
     for (int64_t kh = 0; kh < geo->kernel[0]; kh++) {
-        LLVMValueRef h = scaled(p, oh, geo->kernel[0], kh);
+        LLVMValueRef h = pool_scaled(p, oh, geo->kernel[0], kh);
 
         for (int64_t kw = 0; kw < geo->kernel[1]; kw++)
             part[kw] = share(p, g, winner, kh * geo->kernel[1] + kw);
-        store_shares(p, at_element(p, plane, scaled(p, h, geo->in[1], 0)), w,
-                     part, left);
+        store_shares(p,
+                     pool_element(p, plane, pool_scaled(p, h, geo->in[1], 0)),
+                     w, part, left);
     }
 }
 
@@ -353,21 +167,21 @@ lower_tiling(Pool *p, const char *name, Lowered *out)
     Loop l, across;
 
     begin_kernel(p, name, p->max ? 2 : 1);
-    unit = begin_units(p, &l, planes(p) * size[0], size[1] * p->taps, out);
-    rows = constant(p, size[0]);
+    unit = begin_units(p, &l, pool_planes(p) * size[0], size[1] * p->taps, out);
+    rows = pool_constant(p, size[0]);
     plane = LLVMBuildUDiv(p->u->b, unit, rows, "");
     oh = LLVMBuildURem(p->u->b, unit, rows, "");
-    ow = loop_begin(p->u, &across, constant(p, 0), constant(p, size[1]), LANES,
-                    0, NULL);
-    from = LLVMBuildAdd(p->u->b, scaled(p, unit, size[1], 0), ow, "");
-    left = LLVMBuildSub(p->u->b, constant(p, size[1]), ow, "");
-    g = load_masked(p->u, p->dtype, LANES, at_element(p, p->g, from), left);
+    ow = loop_begin(p->u, &across, pool_constant(p, 0),
+                    pool_constant(p, size[1]), LANES, 0, NULL);
+    from = LLVMBuildAdd(p->u->b, pool_scaled(p, unit, size[1], 0), ow, "");
+    left = LLVMBuildSub(p->u->b, pool_constant(p, size[1]), ow, "");
+    g = load_masked(p->u, p->dtype, LANES, pool_element(p, p->g, from), left);
     if (p->max)
-        run_taps(p, plane_at(p, p->x, plane, p->geo.in), oh, ow, state);
+        pool_run_taps(p, plane_at(p, p->x, plane, p->geo.in), oh, ow, state);
     else
-        g = LLVMBuildFDiv(p->u->b, g, real(p, (double)p->taps, LANES), "");
+        g = LLVMBuildFDiv(p->u->b, g, pool_real(p, (double)p->taps, LANES), "");
     /* the sum begins at +0: a -0 becomes +0 */
-    g = LLVMBuildFAdd(p->u->b, real(p, 0, LANES), g, "");
+    g = LLVMBuildFAdd(p->u->b, pool_real(p, 0, LANES), g, "");
     spread_shares(p, plane_at(p, p->y, plane, p->geo.in), oh, ow, g, state[1]);
     loop_end(p->u, &across);
     end_units(p, &l);
@@ -380,12 +194,12 @@ clear_plane(Pool *p, LLVMValueRef plane)
 {
     int64_t n = p->geo.in[0] * p->geo.in[1];
     Loop l;
-    LLVMValueRef i = loop_begin(p->u, &l, constant(p, 0), constant(p, n),
-                                LANES, 0, NULL);
+    LLVMValueRef i = loop_begin(p->u, &l, pool_constant(p, 0),
+                                pool_constant(p, n), LANES, 0, NULL);
 
-    store_masked(p->u, p->dtype, LANES, real(p, 0, LANES),
-                 at_element(p, plane, i),
-                 LLVMBuildSub(p->u->b, constant(p, n), i, ""));
+    store_masked(p->u, p->dtype, LANES, pool_real(p, 0, LANES),
+                 pool_element(p, plane, i),
+                 LLVMBuildSub(p->u->b, pool_constant(p, n), i, ""));
     loop_end(p->u, &l);
 }
 
@@ -396,24 +210,26 @@ tap_place(Pool *p, LLVMValueRef oh, LLVMValueRef ow, LLVMValueRef k,
 {
     LLVMBuilderRef b = p->u->b;
     const Geometry *geo = &p->geo;
-    LLVMValueRef wide = constant(p, geo->kernel[1]);
-    LLVMValueRef h = scaled(p, oh, geo->stride[0], -geo->before[0]);
-    LLVMValueRef w = scaled(p, ow, geo->stride[1], -geo->before[1]);
+    LLVMValueRef wide = pool_constant(p, geo->kernel[1]);
+    LLVMValueRef h = pool_scaled(p, oh, geo->stride[0], -geo->before[0]);
+    LLVMValueRef w = pool_scaled(p, ow, geo->stride[1], -geo->before[1]);
     LLVMValueRef kh = LLVMBuildUDiv(b, k, wide, "");
     LLVMValueRef kw = LLVMBuildURem(b, k, wide, "");
 
-    h = LLVMBuildAdd(b, h, scaled(p, kh, geo->dilation[0], 0), "");
-    w = LLVMBuildAdd(b, w, scaled(p, kw, geo->dilation[1], 0), "");
+    h = LLVMBuildAdd(b, h, pool_scaled(p, kh, geo->dilation[0], 0), "");
+    w = LLVMBuildAdd(b, w, pool_scaled(p, kw, geo->dilation[1], 0), "");
     *inside = LLVMBuildAnd(
-        b, between(p, h, constant(p, 0), constant(p, geo->in[0])),
-        between(p, w, constant(p, 0), constant(p, geo->in[1])), "");
-    return LLVMBuildAdd(b, scaled(p, h, geo->in[1], 0), w, "");
+        b,
+        pool_between(p, h, pool_constant(p, 0), pool_constant(p, geo->in[0])),
+        pool_between(p, w, pool_constant(p, 0), pool_constant(p, geo->in[1])),
+        "");
+    return LLVMBuildAdd(b, pool_scaled(p, h, geo->in[1], 0), w, "");
 }
 
 /* if (condition) plane[at] += g */
 static void
-add_where(Pool *p, LLVMValueRef condition, LLVMValueRef plane,
-          LLVMValueRef at, LLVMValueRef g)
+add_where(Pool *p, LLVMValueRef condition, LLVMValueRef plane, LLVMValueRef at,
+          LLVMValueRef g)
 {
     LLVMBuilderRef b = p->u->b;
     LLVMBasicBlockRef add = block_new(p->u, "add");
@@ -423,7 +239,7 @@ add_where(Pool *p, LLVMValueRef condition, LLVMValueRef plane,
 
     LLVMBuildCondBr(b, condition, add, done);
     LLVMPositionBuilderAtEnd(b, add);
-    to = at_element(p, plane, at);
+    to = pool_element(p, plane, at);
     sum = LLVMBuildFAdd(b, load(p->u, unit_type(p->u, p->dtype), to, size), g,
                         "");
     store(p->u, sum, to, size);
@@ -431,45 +247,63 @@ add_where(Pool *p, LLVMValueRef condition, LLVMValueRef plane,
     LLVMPositionBuilderAtEnd(b, done);
 }
 
-/* plane_x[at] where inside, else its first element: always readable */
+/* Where in their plane the winners of 16 windows lie; < 0: there is none. */
 static LLVMValueRef
-read_inside(Pool *p, LLVMValueRef plane, LLVMValueRef at, LLVMValueRef inside)
-{
-    at = LLVMBuildSelect(p->u->b, inside, at, constant(p, 0), "");
-    return load(p->u, unit_type(p->u, p->dtype), at_element(p, plane, at),
-                (unsigned)dtype_bytes(p->dtype));
-}
-
-static void
-give_to_winner(Pool *p, LLVMValueRef x, LLVMValueRef dx, LLVMValueRef oh,
-               LLVMValueRef ow, LLVMValueRef g)
+winner_places(Pool *p, LLVMValueRef oh, LLVMValueRef ow, LLVMValueRef winner)
 {
     LLVMBuilderRef b = p->u->b;
-    LLVMValueRef start[] = {real(p, -(double)INFINITY, 1), constant(p, -1)};
-    LLVMValueRef k, at, inside, value, take;
-    Loop l;
+    const Geometry *geo = &p->geo;
+    LLVMTypeRef i64s = LLVMVectorType(p->u->i64, LANES);
+    LLVMValueRef wide = splat(p->u, pool_constant(p, geo->kernel[1]), LANES);
+    LLVMValueRef k = LLVMBuildSExt(b, winner, i64s, ""), h, w, there;
+    LLVMValueRef down, across;
 
-    k = loop_begin(p->u, &l, constant(p, 0), constant(p, p->taps), 1, 2,
-                   start);
-    at = tap_place(p, oh, ow, k, &inside);
-    value = read_inside(p, x, at, inside);
-    take = LLVMBuildFCmp(b, LLVMRealOGT, value, loop_phi(&l, 0), "");
-    take = LLVMBuildAnd(b, take, inside, "");
-    loop_next(&l, 0, LLVMBuildSelect(b, take, value, loop_phi(&l, 0), ""));
-    loop_next(&l, 1, LLVMBuildSelect(b, take, at, loop_phi(&l, 1), ""));
-    loop_end(p->u, &l);
-    at = loop_phi(&l, 1);
-    add_where(p, LLVMBuildICmp(b, LLVMIntSGE, at, constant(p, 0), ""), dx, at,
-              g);
+    there = LLVMBuildICmp(b, LLVMIntSGE, k, LLVMConstNull(i64s), "");
+    h = pool_scaled(p, oh, geo->stride[0], -geo->before[0]);
+    w = pool_scaled(p, ow, geo->stride[1], -geo->before[1]);
+    down = splat(p->u, pool_constant(p, geo->dilation[0] * geo->in[1]), LANES);
+    down = LLVMBuildMul(b, LLVMBuildUDiv(b, k, wide, ""), down, "");
+    across = splat(p->u, pool_constant(p, geo->dilation[1]), LANES);
+    across = LLVMBuildMul(b, LLVMBuildURem(b, k, wide, ""), across, "");
+    w = LLVMBuildAdd(b, pool_scaled(p, h, geo->in[1], 0), w, "");
+    w = LLVMBuildAdd(b, pool_ramp(p, w, geo->stride[1]), across, "");
+    return LLVMBuildSelect(b, there, LLVMBuildAdd(b, w, down, ""),
+                           splat(p->u, pool_constant(p, -1), LANES), "");
+}
+
+/* A row of windows: the places of 16 winners at once, then one after another.
+   from: where the row's gradient stands. */
+static void
+give_to_winners(Pool *p, LLVMValueRef x, LLVMValueRef dx, LLVMValueRef oh,
+                LLVMValueRef from)
+{
+    Unit *u = p->u;
+    LLVMValueRef room = stack_room(u, u->i64, LANES, CACHE_LINE), ow, at, g;
+    LLVMValueRef state[2], left = pool_constant(p, p->geo.out[1]);
+    Loop across, one;
+
+    ow = loop_begin(u, &across, pool_constant(p, 0), left, LANES, 0, NULL);
+    pool_run_taps(p, x, oh, ow, state);
+    store(u, winner_places(p, oh, ow, state[1]), room, CACHE_LINE);
+    left = LLVMBuildSub(u->b, left, ow, "");
+    left = least(u, left, pool_constant(p, LANES));
+    loop_begin(u, &one, pool_constant(p, 0), left, 1, 0, NULL);
+    at = load(u, u->i64, address(u, room, one.i, 8), 8);
+    g = pool_element(p, from, LLVMBuildAdd(u->b, ow, one.i, ""));
+    g = load(u, unit_type(u, p->dtype), g, (unsigned)dtype_bytes(p->dtype));
+    add_where(p, LLVMBuildICmp(u->b, LLVMIntSGE, at, pool_constant(p, 0), ""),
+              dx, at, g);
+    loop_end(u, &one);
+    loop_end(u, &across);
 }
 
 static LLVMValueRef
 count_inside(Pool *p, LLVMValueRef oh, LLVMValueRef ow)
 {
-    LLVMValueRef zero = constant(p, 0), k, inside, more;
+    LLVMValueRef zero = pool_constant(p, 0), k, inside, more;
     Loop l;
 
-    k = loop_begin(p->u, &l, zero, constant(p, p->taps), 1, 1, &zero);
+    k = loop_begin(p->u, &l, zero, pool_constant(p, p->taps), 1, 1, &zero);
     tap_place(p, oh, ow, k, &inside);
     more = LLVMBuildZExt(p->u->b, inside, p->u->i64, "");
     loop_next(&l, 0, LLVMBuildAdd(p->u->b, loop_phi(&l, 0), more, ""));
@@ -482,51 +316,61 @@ give_to_all(Pool *p, LLVMValueRef dx, LLVMValueRef oh, LLVMValueRef ow,
             LLVMValueRef g)
 {
     LLVMBuilderRef b = p->u->b;
-    LLVMValueRef divisor = real(p, (double)p->taps, 1), k, at, inside;
+    LLVMValueRef divisor = pool_real(p, (double)p->taps, 1), k, at, inside;
     Loop l;
 
     if (!p->count_pad && p->padded)
         divisor = LLVMBuildSIToFP(b, count_inside(p, oh, ow),
                                   unit_type(p->u, p->dtype), "");
     g = LLVMBuildFDiv(b, g, divisor, "");
-    k = loop_begin(p->u, &l, constant(p, 0), constant(p, p->taps), 1, 0, NULL);
+    k = loop_begin(p->u, &l, pool_constant(p, 0), pool_constant(p, p->taps), 1,
+                   0, NULL);
     at = tap_place(p, oh, ow, k, &inside);
     add_where(p, inside, dx, at, g);
     loop_end(p->u, &l);
 }
 
 static void
+give_row(Pool *p, LLVMValueRef dx, LLVMValueRef oh, LLVMValueRef from)
+{
+    Loop across;
+    LLVMValueRef ow = loop_begin(p->u, &across, pool_constant(p, 0),
+                                 pool_constant(p, p->geo.out[1]), 1, 0, NULL);
+    LLVMValueRef g =
+        load(p->u, unit_type(p->u, p->dtype), pool_element(p, from, ow),
+             (unsigned)dtype_bytes(p->dtype));
+
+    give_to_all(p, dx, oh, ow, g);
+    loop_end(p->u, &across);
+}
+
+static void
 lower_any(Pool *p, const char *name, Lowered *out)
 {
     const int64_t *size = p->geo.out;
-    LLVMValueRef plane, x, dx, window, oh, ow, g, wide, from;
-    int64_t windows = size[0] * size[1];
-    Loop l, inner;
+    LLVMValueRef plane, x, dx, oh, from;
+    Loop l, rows;
 
     begin_kernel(p, name, p->max ? 2 : 1);
-    plane = begin_units(p, &l, planes(p), windows * p->taps, out);
+    plane =
+        begin_units(p, &l, pool_planes(p), size[0] * size[1] * p->taps, out);
     x = plane_at(p, p->x, plane, p->geo.in);
     dx = plane_at(p, p->y, plane, p->geo.in);
     from = plane_at(p, p->g, plane, size);
     clear_plane(p, dx);
-    window = loop_begin(p->u, &inner, constant(p, 0), constant(p, windows), 1,
-                        0, NULL);
-    wide = constant(p, size[1]);
-    oh = LLVMBuildUDiv(p->u->b, window, wide, "");
-    ow = LLVMBuildURem(p->u->b, window, wide, "");
-    g = load(p->u, unit_type(p->u, p->dtype), at_element(p, from, window),
-             (unsigned)dtype_bytes(p->dtype));
+    oh = loop_begin(p->u, &rows, pool_constant(p, 0), pool_constant(p, size[0]),
+                    1, 0, NULL);
+    from = pool_element(p, from, pool_scaled(p, oh, size[1], 0));
     if (p->max)
-        give_to_winner(p, x, dx, oh, ow, g);
+        give_to_winners(p, x, dx, oh, from);
     else
-        give_to_all(p, dx, oh, ow, g);
-    loop_end(p->u, &inner);
+        give_row(p, dx, oh, from);
+    loop_end(p->u, &rows);
     end_units(p, &l);
 }
 
 void
-lower_window(Unit *u, const Graph *g, NodeId id, const char *name,
-             Lowered *out)
+lower_window(Unit *u, const Graph *g, NodeId id, const char *name, Lowered *out)
 {
     const Node *n = &g->node[id];
     bool forward = n->op == OP_window, nhwc = node_int(n, "nhwc");

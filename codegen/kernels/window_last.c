@@ -5,12 +5,18 @@
 
 #include <math.h>
 
-enum { LANES = 16, TILE_WORK = 16384 };
+enum {
+    LANES = 16,
+    TILE_WORK = 16384,
+    UNROLLED_TAPS = 16,
+    UNITS_WANTED = 16, /* of a gradient, for threads */
+};
 
 /* The taps of one window: [first, last) of each axis lie inside; the row and
    column of tap 0. */
 typedef struct Inside {
     LLVMValueRef first[2], last[2], at[2];
+    LLVMValueRef whole; /* i1: all taps */
 } Inside;
 
 static LLVMValueRef
@@ -45,6 +51,22 @@ ceiling(Pool *p, LLVMValueRef x, int64_t by)
     return LLVMBuildUDiv(b, scaled(p, x, 1, by - 1), number(p, by), "");
 }
 
+static LLVMValueRef
+is_whole(Pool *p, const Inside *in)
+{
+    LLVMBuilderRef b = p->u->b;
+    LLVMValueRef whole = LLVMConstInt(p->u->i1, 1, false), is;
+
+    for (int i = 0; i < 2; i++) {
+        is = LLVMBuildICmp(b, LLVMIntEQ, in->first[i], number(p, 0), "");
+        whole = LLVMBuildAnd(b, whole, is, "");
+        is = LLVMBuildICmp(b, LLVMIntEQ, in->last[i],
+                           number(p, p->geo.kernel[i]), "");
+        whole = LLVMBuildAnd(b, whole, is, "");
+    }
+    return whole;
+}
+
 static Inside
 taps_inside(Pool *p, LLVMValueRef oh, LLVMValueRef ow)
 {
@@ -62,6 +84,7 @@ taps_inside(Pool *p, LLVMValueRef oh, LLVMValueRef ow)
         in.last[i] = least(p->u, ceiling(p, left, geo->dilation[i]),
                            number(p, geo->kernel[i]));
     }
+    in.whole = is_whole(p, &in);
     return in;
 }
 
@@ -87,10 +110,9 @@ walk_begin(Pool *p, Walk *w, const Inside *in, int carried,
     kw = loop_begin(p->u, &w->wide, in->first[1], in->last[1], 1, carried,
                     w->high.phi);
     w->tap = LLVMBuildNSWAdd(b, scaled(p, kh, geo->kernel[1], 0), kw, "");
-    row = LLVMBuildNSWAdd(b, in->at[0], scaled(p, kh, geo->dilation[0], 0),
-                          "");
-    column = LLVMBuildNSWAdd(b, in->at[1],
-                             scaled(p, kw, geo->dilation[1], 0), "");
+    row = LLVMBuildNSWAdd(b, in->at[0], scaled(p, kh, geo->dilation[0], 0), "");
+    column =
+        LLVMBuildNSWAdd(b, in->at[1], scaled(p, kw, geo->dilation[1], 0), "");
     w->at = LLVMBuildNSWAdd(b, scaled(p, row, geo->in[1], 0), column, "");
 }
 
@@ -111,11 +133,17 @@ typedef struct Lanes {
     LLVMValueRef first, count;
 } Lanes;
 
+/* What a window gives to its taps. */
+typedef struct Share {
+    Lanes lanes;
+    LLVMValueRef g, winner;
+} Share;
+
 static LLVMValueRef
 pixel_at(Pool *p, LLVMValueRef base, LLVMValueRef pixel, const Lanes *l)
 {
-    LLVMValueRef i = LLVMBuildNSWAdd(
-        p->u->b, scaled(p, pixel, p->channels, 0), l->first, "");
+    LLVMValueRef i = LLVMBuildNSWAdd(p->u->b, scaled(p, pixel, p->channels, 0),
+                                     l->first, "");
 
     return address(p->u, base, i, dtype_bytes(p->dtype));
 }
@@ -141,8 +169,8 @@ give(Pool *p, LLVMValueRef v, LLVMValueRef to, const Lanes *l)
 static Lanes
 lanes_from(Pool *p, LLVMValueRef first)
 {
-    return (Lanes){first, LLVMBuildNSWSub(p->u->b, number(p, p->channels),
-                                          first, "")};
+    return (Lanes){first,
+                   LLVMBuildNSWSub(p->u->b, number(p, p->channels), first, "")};
 }
 
 /* What a mean divides by. */
@@ -163,9 +191,66 @@ divisor(Pool *p, const Inside *in)
         some = LLVMBuildICmp(b, LLVMIntSGT, count, zero, "");
         count = LLVMBuildSelect(b, some, count, number(p, 1), "");
     }
-    return splat(p->u,
-                 LLVMBuildSIToFP(b, count, unit_type(p->u, p->dtype), ""),
+    return splat(p->u, LLVMBuildSIToFP(b, count, unit_type(p->u, p->dtype), ""),
                  LANES);
+}
+
+/* One more tap, at pixel `at`. */
+static void
+take_tap(Pool *p, LLVMValueRef image, LLVMValueRef at, LLVMValueRef tap,
+         const Lanes *l, LLVMValueRef state[2])
+{
+    LLVMBuilderRef b = p->u->b;
+    LLVMValueRef x = take(p, pixel_at(p, image, at, l), l), more;
+
+    if (!p->max) {
+        state[0] = LLVMBuildFAdd(b, state[0], x, "");
+        return;
+    }
+    more = LLVMBuildFCmp(b, LLVMRealOGT, x, state[0], "");
+    tap = LLVMBuildTrunc(b, tap, p->u->i32, "");
+    state[0] = LLVMBuildSelect(b, more, x, state[0], "");
+    state[1] = LLVMBuildSelect(b, more, splat(p->u, tap, LANES), state[1], "");
+}
+
+/* The taps inside. */
+static void
+walk_taps(Pool *p, const Inside *in, LLVMValueRef image, const Lanes *l,
+          LLVMValueRef state[2])
+{
+    Walk w;
+
+    walk_begin(p, &w, in, 2, state);
+    for (int i = 0; i < 2; i++)
+        state[i] = loop_phi(&w.wide, i);
+    take_tap(p, image, w.at, w.tap, l, state);
+    for (int i = 0; i < 2; i++)
+        loop_next(&w.wide, i, state[i]);
+    walk_end(p, &w);
+    for (int i = 0; i < 2; i++)
+        state[i] = loop_phi(&w.high, i);
+}
+
+/* The pixel of tap k of a window that is whole. */
+static LLVMValueRef
+tap_at(Pool *p, const Inside *in, int64_t k)
+{
+    const Geometry *geo = &p->geo;
+    int64_t row = k / geo->kernel[1] * geo->dilation[0];
+    int64_t column = k % geo->kernel[1] * geo->dilation[1];
+    LLVMValueRef at = scaled(p, in->at[0], geo->in[1], 0);
+
+    at = LLVMBuildNSWAdd(p->u->b, at, in->at[1], "");
+    return scaled(p, at, 1, row * geo->in[1] + column);
+}
+
+/* All taps, none being outside. */
+static void
+take_all_taps(Pool *p, const Inside *in, LLVMValueRef image, const Lanes *l,
+              LLVMValueRef state[2])
+{
+    for (int64_t k = 0; k < p->taps; k++)
+        take_tap(p, image, tap_at(p, in, k), number(p, k), l, state);
 }
 
 /* The largest of a window and the tap that holds it (-1: none is above -inf),
@@ -175,29 +260,34 @@ run_window(Pool *p, const Inside *in, LLVMValueRef image, const Lanes *l,
            LLVMValueRef state[2])
 {
     LLVMBuilderRef b = p->u->b;
-    LLVMValueRef x, more, tap;
-    Walk w;
+    LLVMBasicBlockRef way[2], after;
+    LLVMValueRef made[2][2];
 
     state[0] = real(p, p->max ? -(double)INFINITY : 0);
     state[1] = splat(p->u, LLVMConstInt(p->u->i32, ~0u, false), LANES);
-    walk_begin(p, &w, in, 2, state);
-    x = take(p, pixel_at(p, image, w.at, l), l);
-    for (int i = 0; i < 2; i++)
-        state[i] = loop_phi(&w.wide, i);
-    if (p->max) {
-        more = LLVMBuildFCmp(b, LLVMRealOGT, x, state[0], "");
-        tap = LLVMBuildTrunc(b, w.tap, p->u->i32, "");
-        state[0] = LLVMBuildSelect(b, more, x, state[0], "");
-        state[1] = LLVMBuildSelect(b, more, splat(p->u, tap, LANES), state[1],
-                                   "");
-    } else {
-        state[0] = LLVMBuildFAdd(b, state[0], x, "");
+    if (p->taps > UNROLLED_TAPS) {
+        walk_taps(p, in, image, l, state);
+        return;
     }
-    for (int i = 0; i < 2; i++)
-        loop_next(&w.wide, i, state[i]);
-    walk_end(p, &w);
-    for (int i = 0; i < 2; i++)
-        state[i] = loop_phi(&w.high, i);
+    way[0] = block_new(p->u, "whole");
+    way[1] = block_new(p->u, "edge");
+    after = block_new(p->u, "after");
+    LLVMBuildCondBr(b, in->whole, way[0], way[1]);
+    for (int i = 0; i < 2; i++) {
+        LLVMPositionBuilderAtEnd(b, way[i]);
+        made[i][0] = state[0];
+        made[i][1] = state[1];
+        (i ? walk_taps : take_all_taps)(p, in, image, l, made[i]);
+        way[i] = LLVMGetInsertBlock(b);
+        LLVMBuildBr(b, after);
+    }
+    LLVMPositionBuilderAtEnd(b, after);
+    for (int i = 0; i < 2; i++) {
+        LLVMValueRef either[] = {made[0][i], made[1][i]};
+
+        state[i] = LLVMBuildPhi(b, LLVMTypeOf(either[0]), "");
+        LLVMAddIncoming(state[i], either, way, 2);
+    }
 }
 
 /* ---- kernels ------------------------------------------------------------- */
@@ -246,11 +336,11 @@ lower_forward(Pool *p, const char *name, Lowered *out)
     image = LLVMBuildUDiv(p->u->b, unit, rows, "");
     oh = LLVMBuildURem(p->u->b, unit, rows, "");
     image = image_at(p, p->x, image, p->geo.in);
-    ow = loop_begin(p->u, &across, number(p, 0), number(p, size[1]), 1, 0,
-                    NULL);
+    ow =
+        loop_begin(p->u, &across, number(p, 0), number(p, size[1]), 1, 0, NULL);
     in = taps_inside(p, oh, ow);
-    c = loop_begin(p->u, &channels, number(p, 0), number(p, p->channels),
-                   LANES, 0, NULL);
+    c = loop_begin(p->u, &channels, number(p, 0), number(p, p->channels), LANES,
+                   0, NULL);
     lanes = lanes_from(p, c);
     run_window(p, &in, image, &lanes, state);
     y = p->max ? state[0]
@@ -263,73 +353,142 @@ lower_forward(Pool *p, const char *name, Lowered *out)
     LLVMBuildRetVoid(p->u->b);
 }
 
-static void
-clear(Pool *p, LLVMValueRef image, const Lanes *lanes)
+/* The row behind the last one that row `oh` of windows reaches. */
+static LLVMValueRef
+reached(Pool *p, LLVMValueRef oh)
 {
-    Loop l;
-    LLVMValueRef i =
-        loop_begin(p->u, &l, number(p, 0),
-                   number(p, p->geo.in[0] * p->geo.in[1]), 1, 0, NULL);
+    const Geometry *geo = &p->geo;
+    int64_t reach = (geo->kernel[0] - 1) * geo->dilation[0] + 1;
 
-    give(p, real(p, 0), pixel_at(p, image, i, lanes), lanes);
+    oh = scaled(p, oh, geo->stride[0], reach - geo->before[0]);
+    return least(p->u, ceiling(p, oh, 1), number(p, geo->in[0]));
+}
+
+/* The rows of the result that row `oh` of windows reaches first; behind the
+   last windows all others. */
+static void
+clear(Pool *p, LLVMValueRef image, LLVMValueRef oh, LLVMValueRef from,
+      LLVMValueRef to)
+{
+    LLVMBuilderRef b = p->u->b;
+    LLVMValueRef first, last, is, zero = number(p, 0);
+    Loop pixels, channels;
+    Lanes lanes;
+
+    is = LLVMBuildICmp(b, LLVMIntEQ, oh, zero, "");
+    first = LLVMBuildSelect(b, is, zero, reached(p, scaled(p, oh, 1, -1)), "");
+    is = LLVMBuildICmp(b, LLVMIntEQ, oh, number(p, p->geo.out[0] - 1), "");
+    last = LLVMBuildSelect(b, is, number(p, p->geo.in[0]), reached(p, oh), "");
+    loop_begin(p->u, &pixels, scaled(p, first, p->geo.in[1], 0),
+               scaled(p, last, p->geo.in[1], 0), 1, 0, NULL);
+    loop_begin(p->u, &channels, from, to, LANES, 0, NULL);
+    lanes = lanes_from(p, channels.i);
+    give(p, real(p, 0), pixel_at(p, image, pixels.i, &lanes), &lanes);
+    loop_end(p->u, &channels);
+    loop_end(p->u, &pixels);
+}
+
+/* Tap `tap` of a window, at pixel `at`, gets its share: all, or where it is the
+   winner. */
+static void
+add_tap(Pool *p, LLVMValueRef image, LLVMValueRef at, LLVMValueRef tap,
+        const Share *s)
+{
+    LLVMBuilderRef b = p->u->b;
+    LLVMValueRef to = pixel_at(p, image, at, &s->lanes);
+    LLVMValueRef old = take(p, to, &s->lanes), is;
+    LLVMValueRef sum = LLVMBuildFAdd(b, old, s->g, "");
+
+    if (p->max) {
+        is = LLVMBuildTrunc(b, tap, p->u->i32, "");
+        is = LLVMBuildICmp(b, LLVMIntEQ, s->winner, splat(p->u, is, LANES), "");
+        sum = LLVMBuildSelect(b, is, sum, old, "");
+    }
+    give(p, sum, to, &s->lanes);
+}
+
+/* One window's gradient, added to the taps that get it. */
+static void
+add_window(Pool *p, const Inside *in, LLVMValueRef image, const Share *s)
+{
+    LLVMBuilderRef b = p->u->b;
+    LLVMBasicBlockRef whole = block_new(p->u, "whole");
+    LLVMBasicBlockRef edge = block_new(p->u, "edge");
+    LLVMBasicBlockRef after = block_new(p->u, "after");
+    Walk w;
+
+    if (p->taps <= UNROLLED_TAPS)
+        LLVMBuildCondBr(b, in->whole, whole, edge);
+    else
+        LLVMBuildBr(b, edge);
+    LLVMPositionBuilderAtEnd(b, whole);
+    for (int64_t k = 0; p->taps <= UNROLLED_TAPS && k < p->taps; k++)
+        add_tap(p, image, tap_at(p, in, k), number(p, k), s);
+    LLVMBuildBr(b, after);
+    LLVMPositionBuilderAtEnd(b, edge);
+    walk_begin(p, &w, in, 0, NULL);
+    add_tap(p, image, w.at, w.tap, s);
+    walk_end(p, &w);
+    LLVMBuildBr(b, after);
+    LLVMPositionBuilderAtEnd(b, after);
+}
+
+/* Channels of a unit: whole vectors, all of them if there are images enough. */
+static int64_t
+unit_channels(const Pool *p)
+{
+    int64_t vectors = (p->channels + LANES - 1) / LANES;
+    int64_t parts = (UNITS_WANTED + p->images - 1) / p->images;
+
+    parts = parts < vectors ? parts : vectors;
+    return (vectors + parts - 1) / parts * LANES;
+}
+
+/* One window, channels [from, to). */
+static void
+give_window(Pool *p, LLVMValueRef oh, LLVMValueRef ow, LLVMValueRef image[3],
+            LLVMValueRef from, LLVMValueRef to)
+{
+    Inside in = taps_inside(p, oh, ow);
+    LLVMValueRef pixel, state[2] = {0};
+    Share s;
+    Loop l;
+
+    pixel = LLVMBuildNSWAdd(p->u->b, scaled(p, oh, p->geo.out[1], 0), ow, "");
+    loop_begin(p->u, &l, from, to, LANES, 0, NULL);
+    s.lanes = lanes_from(p, l.i);
+    s.g = take(p, pixel_at(p, image[1], pixel, &s.lanes), &s.lanes);
+    if (p->max)
+        run_window(p, &in, image[0], &s.lanes, state);
+    else
+        s.g = LLVMBuildFDiv(p->u->b, s.g, divisor(p, &in), "");
+    s.winner = state[1];
+    add_window(p, &in, image[2], &s);
     loop_end(p->u, &l);
 }
 
-/* One window's gradient, added to the taps that get it: all, or each lane's
-   winner. */
-static void
-add_window(Pool *p, const Inside *in, LLVMValueRef image, LLVMValueRef g,
-           LLVMValueRef winner, const Lanes *lanes)
-{
-    LLVMBuilderRef b = p->u->b;
-    LLVMValueRef to, old, sum, is;
-    Walk w;
-
-    walk_begin(p, &w, in, 0, NULL);
-    to = pixel_at(p, image, w.at, lanes);
-    old = take(p, to, lanes);
-    sum = LLVMBuildFAdd(b, old, g, "");
-    if (p->max) {
-        is = LLVMBuildTrunc(b, w.tap, p->u->i32, "");
-        is = LLVMBuildICmp(b, LLVMIntEQ, winner, splat(p->u, is, LANES), "");
-        sum = LLVMBuildSelect(b, is, sum, old, "");
-    }
-    give(p, sum, to, lanes);
-    walk_end(p, &w);
-}
-
-/* A unit is one vector of channels of one image. */
+/* A unit is some channels of one image. */
 static void
 lower_gradient(Pool *p, const char *name, Lowered *out)
 {
     const int64_t *size = p->geo.out;
-    int64_t vectors = (p->channels + LANES - 1) / LANES;
-    LLVMValueRef unit, x, dx, from, oh, ow, g, pixel, state[2] = {0};
+    int64_t some = unit_channels(p), units = (p->channels + some - 1) / some;
+    LLVMValueRef unit, from, to, image[3];
     Loop l, rows, columns;
-    Inside in;
-    Lanes lanes;
 
-    unit = begin(p, name, &l, p->images * vectors,
-                 size[0] * size[1] * p->taps * LANES, out);
-    lanes = lanes_from(
-        p, scaled(p, LLVMBuildURem(p->u->b, unit, number(p, vectors), ""),
-                  LANES, 0));
-    unit = LLVMBuildUDiv(p->u->b, unit, number(p, vectors), "");
-    x = image_at(p, p->x, unit, p->geo.in);
-    dx = image_at(p, p->y, unit, p->geo.in);
-    from = image_at(p, p->g, unit, size);
-    clear(p, dx, &lanes);
-    oh = loop_begin(p->u, &rows, number(p, 0), number(p, size[0]), 1, 0, NULL);
-    ow = loop_begin(p->u, &columns, number(p, 0), number(p, size[1]), 1, 0,
-                    NULL);
-    in = taps_inside(p, oh, ow);
-    pixel = LLVMBuildNSWAdd(p->u->b, scaled(p, oh, size[1], 0), ow, "");
-    g = take(p, pixel_at(p, from, pixel, &lanes), &lanes);
-    if (p->max)
-        run_window(p, &in, x, &lanes, state);
-    else
-        g = LLVMBuildFDiv(p->u->b, g, divisor(p, &in), "");
-    add_window(p, &in, dx, g, state[1], &lanes);
+    unit = begin(p, name, &l, p->images * units,
+                 size[0] * size[1] * p->taps * some, out);
+    from = LLVMBuildURem(p->u->b, unit, number(p, units), "");
+    from = scaled(p, from, some, 0);
+    to = least(p->u, scaled(p, from, 1, some), number(p, p->channels));
+    unit = LLVMBuildUDiv(p->u->b, unit, number(p, units), "");
+    image[0] = image_at(p, p->x, unit, p->geo.in);
+    image[1] = image_at(p, p->g, unit, size);
+    image[2] = image_at(p, p->y, unit, p->geo.in);
+    loop_begin(p->u, &rows, number(p, 0), number(p, size[0]), 1, 0, NULL);
+    clear(p, image[2], rows.i, from, to);
+    loop_begin(p->u, &columns, number(p, 0), number(p, size[1]), 1, 0, NULL);
+    give_window(p, rows.i, columns.i, image, from, to);
     loop_end(p->u, &columns);
     loop_end(p->u, &rows);
     loop_end(p->u, &l);

@@ -12,6 +12,7 @@ typedef struct Pool {
     DType dtype;
     bool forward, max, count_pad, padded;
     int64_t images, channels, taps;
+    bool whole; /* no tap of the windows at hand is outside */
     LLVMValueRef kernel, x, g, y; /* input, gradient, result */
 } Pool;
 

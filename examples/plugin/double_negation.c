@@ -1,6 +1,7 @@
 /* double_negation: a pass outside of Snug: -(-x) becomes x.
 
-       cc -shared -fPIC -I PREFIX/include -o double_negation.so double_negation.c
+       cc -shared -fPIC -I PREFIX/include -o double_negation.so \
+           double_negation.c
        snug opt --load-pass-plugin ./double_negation.so \
            --passes=double-negation,dce --log=plugin model.onnx            */
 #include <snug/plugin.h>

@@ -16,9 +16,9 @@ typedef struct Measured {
     MeasuredRow *row; /* vector */
 } Measured;
 
-/* Runs FOLDER/net for so many seconds. Raises if it cannot be run. */
+/* Runs FOLDER/net for so many seconds in all. Raises if it cannot be run. */
 Measured measure_program(Arena *a, const char *folder, int threads,
-                         const char *seconds);
+                         double seconds);
 
 /* A figure for each kernel of two runs of one program. */
 void add_figures(Arena *a, Figures *f, const Measured *one,

@@ -137,13 +137,19 @@ build_program(const Args *args, const Module *m, const char *folder)
     write_weights(m, within(a, folder, "net.safetensors"));
 }
 
+static double
+seconds_of(const Args *args)
+{
+    return strtod(option(args, OPT_seconds, "1"), NULL);
+}
+
 static void
 measure_net(const Args *args, const NetRow *net, Figures *f)
 {
     Arena *a = arena_new();
     Args own = *args;
     const char *folder = output_temporary_folder(args->arena);
-    const char *seconds = option(args, OPT_seconds, "1");
+    double seconds = seconds_of(args);
     Measured one, many;
 
     own.arena = a;

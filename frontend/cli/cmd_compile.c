@@ -279,6 +279,24 @@ require_target(const Args *args, Kind kind)
             name);
 }
 
+/* A refusal names the way out. */
+static void
+plan_or_refuse(const Args *args, Module *m, Kind kind)
+{
+    Guard guard;
+
+    if (guarded(&guard)) {
+        run_passes(args, m, kind == K_IR ? "" : passes_left(m));
+        raise_if_complained();
+        guard_leave(&guard);
+        return;
+    }
+    raise_again(&guard, guard.status == ST_NO_FIT
+                            ? "hint: `snug plan` with the same model, options "
+                              "and --suggest ranks ways to fit"
+                            : NULL);
+}
+
 int
 cmd_compile(const Args *args)
 {
@@ -294,7 +312,7 @@ cmd_compile(const Args *args)
     require_name(kind, path.s);
     require_target(args, kind);
     m = load_model(args, args->operand[0]);
-    run_passes(args, m, kind == K_IR ? "" : passes_left(m));
+    plan_or_refuse(args, m, kind);
     if (m->stage == ST_PLACED)
         require_good_plan(args, m);
     page_report(args, m);

@@ -46,6 +46,18 @@ read_limit(const Args *args, PipelineOptions *o)
                      text);
 }
 
+static void
+read_statistics(const Args *args, PipelineOptions *o)
+{
+    const char *form = option(args, OPT_pass_statistics, "");
+
+    o->statistics = option_on(args, OPT_pass_statistics);
+    o->statistics_json = strcmp(form, "json") == 0;
+    if (*form && !o->statistics_json)
+        raise_status(ST_USAGE, NOWHERE,
+                     "--pass-statistics=%s: nothing or json expected", form);
+}
+
 /* A line of the crash file, which --run-reproducer reads. */
 static void
 add_note(Text *t, const char *key, const char *value)
@@ -73,7 +85,7 @@ pass_tools(const Args *args, PipelineOptions *o)
         raise_status(ST_USAGE, NOWHERE,
                      "--print-changed=%s: nothing or diff expected",
                      o->print_changed);
-    o->statistics = option_on(args, OPT_pass_statistics);
+    read_statistics(args, o);
     o->print_pipeline = option_on(args, OPT_print_pipeline_passes);
     read_limit(args, o);
     o->crash_folder = option(args, OPT_crash_dir, NULL);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 const Machine *
 machine_of(const Args *args)
@@ -20,11 +21,66 @@ passes_left(const Module *m)
     switch (m->stage) {
     case ST_MODEL: return "default";
     case ST_TRAIN:
-        return "chunk,fuse,recompute,inplace,workspace,schedule,place";
-    case ST_ORDER: return "place";
+        return "chunk,fuse,recompute,inplace,workspace,schedule,transfer,place";
+    case ST_ORDER: return "transfer,place";
     case ST_PLACED: return "";
     }
     UNREACHABLE();
+}
+
+static void
+add_tier(const Args *args, const char *name, const char *size,
+         const char ***set)
+{
+    Text t = text_new(args->arena);
+
+    text_add(&t, "transfer.%s=%s", name, size);
+    vec_push(args->arena, *set, text_str(&t));
+}
+
+static bool
+is_size(const char *text)
+{
+    int64_t bytes;
+
+    return parse_bytes(text, &bytes) && bytes > 0;
+}
+
+/* DIR or DIR:SIZE; the program names the folder that it runs with. */
+static const char *
+spill_size(const Args *args, const char *spill)
+{
+    const char *colon = strrchr(spill, ':');
+    Text folder = text_new(args->arena);
+    struct stat s;
+
+    if (colon && !is_size(colon + 1))
+        colon = NULL;
+    text_add_n(&folder, spill, colon ? (size_t)(colon - spill) : strlen(spill));
+    if (stat(text_str(&folder), &s) != 0 || !S_ISDIR(s.st_mode))
+        raise_status(ST_USAGE, NOWHERE,
+                     E(E0105) "--spill %s: there is no such folder\nthe form "
+                              "is DIR, or DIR:SIZE as in /fast:20GiB",
+                     spill);
+    return colon ? colon + 1 : "1TiB";
+}
+
+/* Where values may go that do not fit into --memory. */
+static void
+add_tiers(const Args *args, const char ***set)
+{
+    const char *host = option(args, OPT_host_memory, NULL);
+    const char *spill = option(args, OPT_spill, NULL);
+
+    if (host && !is_size(host))
+        raise_status(ST_USAGE, NOWHERE,
+                     E(E0106) "--host-memory %s: a size of at least 1 byte "
+                              "expected, as in 64MiB, 1.5G or 1000000",
+                     host);
+    if (host)
+        add_tier(args, "host", host, set);
+    if (spill)
+        add_tier(args, "disk", spill_size(args, spill), set);
 }
 
 /* Options of passes: --set PASS.OPTION=V as they are; the rest of the command
@@ -72,6 +128,7 @@ pass_settings(const Args *args)
     text_add(&t, "rewrite.rules=%s", rewrites ? rewrites : "");
     if (rewrites)
         vec_push(args->arena, set, t.s);
+    add_tiers(args, &set);
     vec_push(args->arena, set, NULL);
     return set;
 }

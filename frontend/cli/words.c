@@ -26,8 +26,8 @@ static const char *const kinds[] = {"exe",  "lib", "so",   "obj", "asm",
                                     "llvm", "ptx", "plan", "ir",  NULL};
 static const char *const logs[] = {"chunk",   "contract", "fuse",
                                    "kernels", "place",    "plugin",
-                                   "recompute", "rewrite", "schedule", "all",
-                                   NULL};
+                                   "recompute", "rewrite", "schedule",
+                                   "transfer", "all", NULL};
 
 static const char **
 joined(Arena *a, const char *const *first, const char *const *second)

@@ -89,6 +89,16 @@ attention_of(const Graph *g, NodeId n)
     return a;
 }
 
+bool
+attention_keeps_sums(const Graph *g, NodeId n, int64_t batch)
+{
+    Attention whole = attention_of(g, n), part = whole;
+
+    part.batch = batch;
+    lay_parts(&part);
+    return !whole.back || whole.part == part.part;
+}
+
 static bool
 heads_fit(const Graph *g, NodeId n, const Type *q, const Type *k)
 {

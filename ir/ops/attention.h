@@ -26,5 +26,7 @@ typedef struct Attention {
 
 Attention attention_of(const Graph *g, NodeId n);
 
+/* Has every sum for a batch of this size the parts that it has for the whole? */
+bool attention_keeps_sums(const Graph *g, NodeId n, int64_t batch);
 
 #endif

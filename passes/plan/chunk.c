@@ -3,22 +3,31 @@
    rows after the others, so that no value of all rows is ever there. No sum
    changes its order: the bits are those of the step as written.
 
-   parts=auto asks for nothing by itself: under a budget the pipeline tries
-   several numbers of parts and sets the best. */
+   blocks: the same for wide values between two products, as in the MLPs of a
+   transformer; the backward pass makes them again, some rows after the others.
+
+   batch: all that each sample goes through by itself, forward and backward, for
+   some samples after the others; gradients go on from part to part.
+
+   auto asks for nothing by itself: under a budget the pipeline tries several
+   numbers of parts and sets the best. */
 #include "passes/pass.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/facts.h"
+#include "ir/tiling_attention.h"
+#include "passes/plan/chunk_block.h"
 #include "passes/plan/chunk_write.h"
 
 enum { PARTS_MOST = 4096, ROUND = 8 };
 
 static int64_t
-parts_asked(const PassRun *r)
+parts_asked(const PassRun *r, const char *option)
 {
-    const char *text = opt_text(r, "parts");
+    const char *text = opt_text(r, option);
     char *end;
     long long parts;
 
@@ -28,8 +37,8 @@ parts_asked(const PassRun *r)
     parts = strtoll(text, &end, 10);
     if (end == text || *end || errno || parts < 1 || parts > PARTS_MOST)
         raise_status(ST_USAGE, NOWHERE,
-                     "chunk: parts=%s\nit is auto, or a number from 1 to %d",
-                     text, PARTS_MOST);
+                     "chunk: %s=%s\nit is auto, or a number from 1 to %d",
+                     option, text, PARTS_MOST);
     return parts;
 }
 
@@ -48,32 +57,150 @@ part_length(const Region *region, int64_t parts)
     return length > ROUND ? (length + ROUND - 1) / ROUND * ROUND : length;
 }
 
-/* What a report can read: "ENTRY PARTS ROWS VALUE;..." */
+/* What a report can read: "ENTRY PARTS ROWS VALUE;...", the value of the samples
+   being the first input. */
 static void
 note(Text *t, const Region *region, int64_t length)
 {
     int64_t parts = (region->rows + length - 1) / length;
+    ValueId v = region->samples ? region->g->input[0] : region->seed;
 
     text_add(t, "%s%s %lld %lld %s", t->len ? ";" : "", region->g->name,
              (long long)parts, (long long)length,
-             value_at(region->g, region->seed)->name);
+             value_at(region->g, v)->name);
+}
+
+static void
+cut_region(PassRun *r, const Region *region, int64_t parts, Text *chunks)
+{
+    int64_t length = region ? part_length(region, parts) : 0;
+
+    if (!region || length >= region->rows)
+        return;
+    note(chunks, region, length);
+    chunk_write(r->scratch, region, length);
+}
+
+/* What needs nothing twice is cut as it is: the last block, with head and loss
+   in between. */
+static void
+cut_block(PassRun *r, Graph *g, ValueId seed, int64_t parts, Text *chunks)
+{
+    for (int lead = value_at(g, seed)->type.rank - 1; lead > 0; lead--) {
+        Region *back = NULL, *whole = region_of(r->scratch, g, seed, lead,
+                                                false);
+
+        if (!whole && !chunk_block_part(r->scratch, g, seed, lead, &back))
+            continue;
+        if (back) {
+            cut_region(r, back, parts, chunks);
+            whole = region_of(r->scratch, g, seed, lead, false);
+        }
+        cut_region(r, whole, parts, chunks);
+        return;
+    }
+}
+
+static void
+cut_blocks(PassRun *r, Graph *g, const ValueId *seed, int64_t parts,
+           Text *chunks)
+{
+    for (size_t i = 0; i < vec_len(seed); i++)
+        if (facts(g)->position[value_at(g, seed[i])->def] >= 0)
+            cut_block(r, g, seed[i], parts, chunks);
+}
+
+/* ---- samples ------------------------------------------------------------ */
+
+/* Does every sum of parts of so many samples, and what is left, go on as it
+   is? */
+static bool
+keeps_sums(const Region *region, int64_t length, NodeId *torn)
+{
+    int64_t last = region->rows % length;
+
+    for (size_t k = 0; k < vec_len(region->node); k++) {
+        NodeId id = region->node[k];
+        int64_t part;
+
+        *torn = id;
+        if (node_at(region->g, id)->op == OP_attention_grad &&
+            (!attention_keeps_sums(region->g, id, length) ||
+             (last && !attention_keeps_sums(region->g, id, last))))
+            return false;
+        if (region->kind[id] != CHUNK_COLUMNS)
+            continue;
+        part = length * region_columns_each(region, id);
+        if (part % COLUMN_BLOCK && COLUMN_BLOCK % part)
+            return false;
+    }
+    return true;
+}
+
+static void
+refuse_samples(PassRun *r, const Graph *g, NodeId id, const char *why)
+{
+    if (!r->trial)
+        raise_status(ST_INPUT, id ? graph_loc(g, id) : NOWHERE,
+                     E(E0600) "chunk: the batch of entry %s cannot be run "
+                              "part after part: %s\nleave chunk.batch at 1; "
+                              "--memory and chunk.blocks need no such parts",
+                     g->name, why);
+}
+
+static void
+cut_samples(PassRun *r, Graph *g, int64_t parts, Text *chunks)
+{
+    NodeId blame, torn = 0;
+    Region *region = region_samples(r->scratch, g, &blame);
+    int64_t length = region ? (region->rows + parts - 1) / parts : 0;
+
+    if (!region) {
+        refuse_samples(r, g, blame,
+                       blame ? "this takes the samples together"
+                             : "it has one sample");
+        return;
+    }
+    while (length < region->rows && !keeps_sums(region, length, &torn))
+        length++;
+    if (length == region->rows) {
+        refuse_samples(r, g, torn,
+                       "this adds up in blocks that parts would tear");
+        return;
+    }
+    note(chunks, region, length);
+    chunk_write(r->scratch, region, length);
+}
+
+/* ------------------------------------------------------------------------ */
+
+static void
+cut_entry(PassRun *r, Graph *g, int64_t parts, int64_t blocks, Text *chunks)
+{
+    ValueId *seed = chunk_block_seeds(r->scratch, g);
+
+    if (parts > 1)
+        cut_region(r, region_find(r->scratch, g), parts, chunks);
+    if (blocks > 1)
+        cut_blocks(r, g, seed, blocks, chunks);
 }
 
 void
 pass_chunk(PassRun *r)
 {
-    int64_t parts = parts_asked(r), length;
+    int64_t parts = parts_asked(r, "parts"), batch = parts_asked(r, "batch");
+    int64_t blocks = parts_asked(r, "blocks");
     Text chunks = text_new(r->scratch);
 
-    for (size_t i = 0; parts > 1 && i < vec_len(r->m->entry); i++) {
-        Region *region = region_find(r->scratch, r->m->entry[i]);
-
-        length = region ? part_length(region, parts) : 0;
-        if (!region || length >= region->rows)
-            continue;
-        note(&chunks, region, length);
-        chunk_write(r->scratch, region, length);
-    }
+    if (batch > 1 && (parts > 1 || blocks > 1))
+        raise_status(ST_USAGE, NOWHERE,
+                     "chunk: parts of a batch are not cut any further\nask for "
+                     "batch, or for parts and blocks");
+    for (size_t i = 0; i < vec_len(r->m->entry); i++)
+        if (batch > 1)
+            cut_samples(r, r->m->entry[i], batch, &chunks);
+        else
+            cut_entry(r, r->m->entry[i], parts, blocks, &chunks);
     if (chunks.len)
         module_set(r->m, "chunk", text_str(&chunks));
 }

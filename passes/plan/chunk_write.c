@@ -20,7 +20,7 @@ typedef struct Writer {
     Map *bare;           /* value from outside, axes -> its last axes */
     ValueId **piece;     /* ValueId -> vector: of results that leave */
     ValueId *sum;        /* ValueId -> what a sum has come to; 0: nothing */
-    ValueId ones;        /* a vector of the part's rows */
+    Map *ones;           /* dtype, rows -> a vector of ones */
 } Writer;
 
 static ValueId
@@ -43,12 +43,13 @@ name_of(const Writer *w, ValueId v)
     return value_at(w->g, v)->name;
 }
 
-/* [rows] and the axes behind them. */
+/* The axes behind the rows, and in front of them as many as the value has for
+   so many rows of the region. */
 static Type
 rows_type(const Writer *w, ValueId v, int lead, int64_t rows)
 {
     const Type *whole = &value_at(w->g, v)->type;
-    int64_t dim[MAXRANK] = {rows};
+    int64_t dim[MAXRANK] = {rows * region_rows_each(w->r, v, lead)};
     int rank = 1 + whole->rank - lead;
     Type t;
 
@@ -100,7 +101,8 @@ cut_value(Writer *w, ValueId v, int lead)
 {
     ValueId cut = known(w->cut, key_of(v, lead)), flat;
     Type t = rows_type(w, v, lead, w->count);
-    Cut c = {.rank = t.rank, .from = w->from};
+    Cut c = {.rank = t.rank,
+             .from = w->from * region_rows_each(w->r, v, lead)};
     NodeId n;
 
     if (cut)
@@ -138,7 +140,7 @@ operand(Writer *w, NodeId id, const Node *n, int i)
         return known(w->part, v);
     if (need)
         return cut_value(w, v, need);
-    if (n->op == OP_contract)
+    if (!(op_info(n->op)->flags & OF_MAP) && n->op != OP_broadcast)
         return v;
     return bare_value(w, v, value_at(w->g, y)->type.rank - w->r->lead[y]);
 }
@@ -211,6 +213,20 @@ begin_node(Writer *w, const Node *n)
     w->b.source_op = n->source_op;
 }
 
+/* An index along the rows goes on from the part before. */
+static ValueId
+from_here(Writer *w, ValueId v, const Node *n, int lead)
+{
+    int64_t from = w->from * region_rows_each(w->r, n->out[0], lead);
+    const Value *x = value_at(w->g, v);
+    Text t = text_new(w->arena);
+
+    if (n->op != OP_iota || node_int(n, "axis") >= lead || !from)
+        return v;
+    text_add(&t, "a+%lld", (long long)from);
+    return build_formula(&w->b, text_str(&t), 1, &v, x->type.dtype, x->name);
+}
+
 static void
 write_split(Writer *w, NodeId id, const Node *n)
 {
@@ -229,7 +245,8 @@ write_split(Writer *w, NodeId id, const Node *n)
     made = build_node(&w->b, n->op, n->nin, in, n->nout, type, set_like, &m,
                       name_of(w, n->out[0]));
     for (int i = 0; i < n->nout; i++)
-        map_put(w->part, n->out[i], node_at(w->g, made)->out[i]);
+        map_put(w->part, n->out[i],
+                from_here(w, node_at(w->g, made)->out[i], n, m.lead));
 }
 
 static void
@@ -249,15 +266,17 @@ write_sum(Writer *w, NodeId id, const Node *n)
 /* ---- sums of columns ---------------------------------------------------- */
 
 static ValueId
-part_ones(Writer *w, DType d)
+part_ones(Writer *w, DType d, int64_t rows)
 {
-    ValueId one;
+    uint64_t key = (uint64_t)d << 32 | (uint64_t)rows; /* a block at most */
+    ValueId ones = known(w->ones, key);
 
-    if (!w->ones || value_at(w->g, w->ones)->type.dtype != d) {
-        one = build_number(&w->b, 1, d, NULL);
-        w->ones = build_broadcast(&w->b, one, 1, &w->count, "ones");
+    if (!ones) {
+        ones = build_broadcast(&w->b, build_number(&w->b, 1, d, NULL), 1,
+                               &rows, "ones");
+        map_put(w->ones, key, ones);
     }
-    return w->ones;
+    return ones;
 }
 
 /* "abc,a->bc" */
@@ -278,36 +297,81 @@ set_column(Node *n, const void *from, Builder *b)
     node_attr_set(n, "split")->i = 1;
 }
 
+/* The rows that a reduction adds up, as one axis. */
+static ValueId
+as_column(Writer *w, ValueId x, int axes)
+{
+    const Type t = value_at(w->g, x)->type;
+    int64_t dim[MAXRANK] = {1};
+
+    for (int i = 0; i < axes; i++)
+        dim[0] *= t.dim[i];
+    for (int i = axes; i < t.rank; i++)
+        dim[i - axes + 1] = t.dim[i];
+    if (axes == 1)
+        return x;
+    return build_view(&w->b, x, t.rank - axes + 1, dim, NULL);
+}
+
 /* What fills no block is added as a product with ones, which goes on from the
    part before in the same block: x + 1 * y is x + y. */
 static void
-write_chain(Writer *w, const Node *n, ValueId x)
+write_chain(Writer *w, const Node *n, ValueId x, int64_t each)
 {
-    ValueId y = n->out[0], in[3] = {x};
-    Sym labels = column_labels(w, value_at(w->g, x)->type.rank);
+    const Type t = value_at(w->g, x)->type;
+    int64_t from = w->from * each, to = from + t.dim[0];
+    ValueId y = n->out[0], in[3] = {x, part_ones(w, t.dtype, t.dim[0])};
+    Sym labels = column_labels(w, t.rank);
     NodeId made;
 
-    in[1] = part_ones(w, value_at(w->g, x)->type.dtype);
-    in[2] = w->from % COLUMN_BLOCK ? w->sum[y] : 0;
+    in[2] = from % COLUMN_BLOCK ? w->sum[y] : 0;
     made = build_node(&w->b, OP_contract, in[2] ? 3 : 2, in, 1, NULL,
                       set_column, &labels, name_of(w, y));
     w->sum[y] = node_at(w->g, made)->out[0];
-    if ((w->from + w->count) % COLUMN_BLOCK == 0 ||
-        w->from + w->count == w->r->rows)
+    if (to % COLUMN_BLOCK == 0 || to == w->r->rows * each)
         vec_push(w->arena, w->piece[y], w->sum[y]);
+}
+
+/* Whole blocks: as many at once as stand below one node of the tree in which
+   `reduce` joins them. */
+static void
+write_blocks(Writer *w, const Node *n, ValueId x, int64_t part)
+{
+    static const int64_t axis = 0;
+    const Type t = value_at(w->g, x)->type;
+    int64_t step = COLUMN_BLOCK;
+    ValueId y = n->out[0];
+
+    while (part % (2 * step) == 0)
+        step *= 2;
+    for (int64_t from = 0; from < t.dim[0]; from += step) {
+        Cut c = {.rank = t.rank, .from = from};
+        Type some = t;
+        NodeId cut = 0;
+
+        some.dim[0] = t.dim[0] - from < step ? t.dim[0] - from : step;
+        if (some.dim[0] < t.dim[0])
+            cut = build_node(&w->b, OP_slice, 1, &x, 1, &some, set_cut, &c,
+                             NULL);
+        vec_push(w->arena, w->piece[y],
+                 build_reduce(&w->b, "sum",
+                              cut ? node_at(w->g, cut)->out[0] : x, 1, &axis,
+                              name_of(w, y)));
+    }
 }
 
 static void
 write_columns(Writer *w, NodeId id, const Node *n, int64_t length)
 {
-    static const int64_t axis = 0;
-    ValueId x = operand(w, id, n, 0), y = n->out[0];
+    int lead = w->r->need[id][0];
+    int axes = (int)vec_len(node_list(n, "axes")) - lead + 1;
+    int64_t each = region_columns_each(w->r, id);
+    ValueId x = as_column(w, operand(w, id, n, 0), axes);
 
-    if (length < COLUMN_BLOCK)
-        write_chain(w, n, x);
+    if (length * each < COLUMN_BLOCK)
+        write_chain(w, n, x, each);
     else
-        vec_push(w->arena, w->piece[y],
-                 build_reduce(&w->b, "sum", x, 1, &axis, name_of(w, y)));
+        write_blocks(w, n, x, length * each);
 }
 
 /* Neighbours join level by level, as in `reduce`. */
@@ -337,7 +401,7 @@ write_part(Writer *w, int64_t length)
 
     w->part = map_new(w->arena);
     w->cut = map_new(w->arena);
-    w->ones = 0;
+    w->ones = map_new(w->arena);
     for (size_t k = 0; k < vec_len(r->node); k++) {
         NodeId id = r->node[k];
         Node n = *node_at(w->g, id); /* building moves nodes */

@@ -43,6 +43,7 @@ static void
 find_items(Build *b)
 {
     const Facts *f = b->f;
+    Sym arena = module_arena(b->g->module);
 
     b->of->buffers = (uint32_t)vec_len(f->buffer);
     b->of->item_of = NEWN(b->a, int, vec_len(f->buffer) + 1);
@@ -55,7 +56,8 @@ find_items(Build *b)
             continue;
         b->of->item_of[i] = item;
         vec_push(b->a, b->item,
-                 (Item){aligned(b, x->bytes), x->root, item, -1, -1, false});
+                 (Item){x->space == arena ? aligned(b, x->bytes) : 0, x->root,
+                        item, -1, -1, false});
     }
     for (size_t i = 0; i < vec_len(b->g->output); i++) {
         int item = b->of->item_of[f->buffer_of[b->g->output[i]]];
@@ -312,17 +314,6 @@ find_recipes(Build *b)
     }
 }
 
-static int64_t
-store_bytes(const Build *b)
-{
-    const Module *m = b->g->module;
-    int64_t bytes = 0;
-
-    for (size_t i = 1; i < vec_len(m->store); i++)
-        bytes += aligned(b, type_bytes(&m->store[i].type));
-    return bytes;
-}
-
 CourseOf *
 course_of(Arena *a, Graph *g, const Machine *machine)
 {
@@ -330,7 +321,7 @@ course_of(Arena *a, Graph *g, const Machine *machine)
 
     b.of = NEW(a, CourseOf);
     b.of->g = g;
-    b.of->stores = store_bytes(&b);
+    b.of->stores = arena_store_bytes(g->module, machine->align);
     find_items(&b);
     find_runs(&b);
     find_floating(&b);

@@ -1,8 +1,8 @@
 /* place: an address for every value. One arena serves all entries: stores lie
    at the bottom, at one place in every entry; above them each entry places its
    own buffers. The arena is as large as the largest entry needs, which is
-   placed first; the others need only fit below it. The last ten-thousandth of
-   the arena is searched for only if the budget asks for it. */
+   placed first; the others need only fit below it. What lies in other spaces is
+   placed there in the same way. */
 #include "passes/pass.h"
 
 #include <inttypes.h>
@@ -12,9 +12,11 @@
 #include "ir/check_time.h"
 #include "passes/tools/placement_entry.h"
 
-/* Buffers whose search gets all of its nodes; what is not worth a search, a
-   share of the arena, where there are more than MOST_BUFFERS. */
-enum { MANY_BUFFERS = 64, MOST_BUFFERS = 256, WORTH = 10000 };
+/* Buffers whose search gets all of its nodes. */
+enum { MANY_BUFFERS = 64 };
+
+/* Of other spaces: what direct reads and writes of files want. */
+enum { PAGE = 4096 };
 
 /* What the plan of the module comes to. */
 typedef struct Totals {
@@ -33,9 +35,14 @@ aligned(int64_t bytes, int64_t align)
 static int64_t
 place_stores(Module *m, Sym space, int64_t align)
 {
+    Sym arena = sym(m->syms, "dev");
     int64_t at = 0;
 
     for (size_t i = 1; i < vec_len(m->store); i++) {
+        Sym home = m->store[i].place.space;
+
+        if ((home ? home : arena) != space)
+            continue;
         m->store[i].place = (Place){space, at};
         at += aligned(type_bytes(&m->store[i].type), align);
     }
@@ -56,6 +63,8 @@ write_places(Graph *g, Sym space, int64_t base, const Interval *x,
         const Buffer *b = &f->buffer[f->buffer_of[v]];
         const Value *root = value_at(g, b->root);
 
+        if (b->space != space)
+            continue;
         g->value[v].place = (Place){
             space, b->persistent ? g->module->store[root->store].place.offset
                                  : offset[f->buffer_of[v]]};
@@ -76,13 +85,11 @@ place_entry(PassRun *r, Graph *g, Sym space, Totals *t)
 {
     int64_t align = r->machine->align, at = 0;
     uint32_t *buffer = NULL;
-    Interval *x = placement_intervals(g, r->scratch, align, &buffer);
+    Interval *x = placement_intervals(g, r->scratch, space, align, &buffer);
     int64_t nodes = search_nodes(opt_int(r, "nodes"), vec_len(x)), enough;
     Placement p;
 
     enough = placement_bound(r->scratch, x, (int)vec_len(x), &at);
-    if (vec_len(x) > MOST_BUFFERS)
-        enough += (t->stores + enough) / WORTH;
     enough = t->height > enough ? t->height : enough;
     p = placement_solve(r->scratch, x, (int)vec_len(x), enough, nodes);
     if (r->budget && t->stores + p.height > r->budget && !p.proven)
@@ -216,6 +223,72 @@ largest_entry(PassRun *r)
     return largest;
 }
 
+/* ---- other spaces -------------------------------------------------------- */
+
+static void
+add_space(Module *m, Sym name)
+{
+    for (size_t i = 0; i < vec_len(m->space); i++)
+        if (m->space[i].name == name)
+            return;
+    vec_push(m->arena, m->space, (Space){name, 0, PAGE});
+}
+
+/* In the order in which they are met, behind the arena. */
+static void
+find_spaces(Module *m)
+{
+    Sym arena = sym(m->syms, "dev");
+
+    for (size_t i = 1; i < vec_len(m->store); i++)
+        if (m->store[i].place.space)
+            add_space(m, m->store[i].place.space);
+    for (size_t i = 0; i < vec_len(m->entry); i++) {
+        const Facts *f = facts(m->entry[i]);
+
+        for (size_t b = 1; b < vec_len(f->buffer); b++)
+            if (f->buffer[b].space != arena)
+                add_space(m, f->buffer[b].space);
+    }
+}
+
+static void
+require_room(const PassRun *r, const Space *s)
+{
+    Text key = text_new(r->scratch);
+    const char *room;
+
+    text_add(&key, "budget.%s", s->name);
+    room = module_get(r->m, text_str(&key));
+    if (room && strtoll(room, NULL, 10) < s->size)
+        raise_status(ST_NO_FIT, (Loc){.file = r->m->file},
+                     "no plan was found in the %s bytes of space %s: what "
+                     "lies there takes %" PRId64 " bytes at once\nhint: give "
+                     "it as much, or a larger --memory",
+                     room, s->name, s->size);
+}
+
+static void
+place_space(PassRun *r, Space *s)
+{
+    int64_t stores = place_stores(r->m, s->name, s->align), height = 0;
+
+    for (size_t i = 0; i < vec_len(r->m->entry); i++) {
+        Graph *g = r->m->entry[i];
+        uint32_t *buffer = NULL;
+        Interval *x =
+            placement_intervals(g, r->scratch, s->name, s->align, &buffer);
+        int64_t nodes = search_nodes(opt_int(r, "nodes"), vec_len(x));
+        Placement p = placement_solve(r->scratch, x, (int)vec_len(x), height,
+                                      nodes);
+
+        height = p.height > height ? p.height : height;
+        write_places(g, s->name, stores, x, buffer, r->scratch);
+    }
+    s->size = stores + height;
+    require_room(r, s);
+}
+
 void
 pass_place(PassRun *r)
 {
@@ -224,14 +297,17 @@ pass_place(PassRun *r)
     Totals t = {.bound_entry = "", .bound = -1};
     size_t largest;
 
+    vec_clear(m->space);
     t.stores = place_stores(m, space, r->machine->align);
     largest = largest_entry(r);
     for (size_t i = 0; i < vec_len(m->entry); i++)
         place_entry(r, m->entry[(largest + i) % vec_len(m->entry)], space, &t);
     if (r->budget && t.stores + t.height > r->budget)
         refuse(r, &t);
-    vec_clear(m->space);
     vec_push(m->arena, m->space,
              (Space){space, t.stores + t.height, r->machine->align});
+    find_spaces(m);
+    for (size_t i = 1; i < vec_len(m->space); i++)
+        place_space(r, &m->space[i]);
     tell(r, &t);
 }

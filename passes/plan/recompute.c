@@ -1,5 +1,6 @@
 /* recompute: under a budget, what does not fit is dropped and run again, late
-   before it is read. Where everything fits nothing changes.
+   before it is read. Where everything fits nothing changes. Without a budget,
+   what adds next to nothing to the step is not kept.
 
    The search works on a course (course.h); what it finds is tried out on a copy
    of the entry by the same tools that the passes behind use, and where the
@@ -10,13 +11,17 @@
 #include <stdio.h>
 
 #include "passes/plan/recompute_search.h"
+#include "passes/plan/recompute_spare.h"
 #include "passes/tools/in_place.h"
 #include "passes/tools/order_entry.h"
 #include "passes/tools/placement_entry.h"
 #include "passes/tools/scratch.h"
 
 /* As in schedule and place. */
-enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64, ROUNDS = 6 };
+enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64, ROUGHLY = 20 };
+/* Goals tried; each is that share of the budget lower than the one before, and
+   twice that the next time. */
+enum { ROUNDS = 6, LOWER = 512 };
 
 /* An entry that does not fit. */
 typedef struct Entry {
@@ -26,12 +31,19 @@ typedef struct Entry {
     int64_t least; /* the lowest peak that was placed */
 } Entry;
 
+/* A limit; of a trial a rough answer is asked for. */
+static int64_t
+limit_of(const PassRun *r, const char *option)
+{
+    return opt_int(r, option) / (r->trial ? ROUGHLY : 1);
+}
+
 /* As low as the budget is enough where nodes run again (`again`); -> the
    peak. */
 static int64_t
 order_copy(const PassRun *r, Graph *g, int64_t stores, bool again)
 {
-    int64_t states = opt_int(r, "states"), given;
+    int64_t states = limit_of(r, "states"), given;
     OrderProblem p = order_problem(g, r->machine->align, r->scratch);
     int *node = NEWN(r->scratch, int, p.nodes + 1);
     Order o;
@@ -58,7 +70,7 @@ placed_bytes(const PassRun *r, Graph *g, const CourseOf *of, const Course *c,
              int64_t most, NodeId **order)
 {
     Graph *copy = graph_clone(g, g->name);
-    int64_t room = r->budget - of->stores, nodes = opt_int(r, "nodes");
+    int64_t room = r->budget - of->stores, nodes = limit_of(r, "nodes");
     uint32_t *buffer = NULL;
     Interval *x;
     Placement p;
@@ -73,7 +85,8 @@ placed_bytes(const PassRun *r, Graph *g, const CourseOf *of, const Course *c,
         *order = copy->order;
     if (peak > most)
         return INT64_MAX;
-    x = placement_intervals(copy, r->scratch, r->machine->align, &buffer);
+    x = placement_intervals(copy, r->scratch, module_arena(copy->module),
+                            r->machine->align, &buffer);
     if (vec_len(x) > MANY_BUFFERS)
         nodes = nodes / (int64_t)vec_len(x) * MANY_BUFFERS;
     p = placement_solve(r->scratch, x, (int)vec_len(x), room > 0 ? room : 1,
@@ -162,7 +175,7 @@ claim_time(PassRun *r, const Entry *e, const TimeBound *b)
 static bool
 fit_entry(PassRun *r, Entry *e)
 {
-    int64_t goal = r->budget;
+    int64_t goal = r->budget, step;
     Course *c = course_new(r->scratch, e->of);
     TimeBound *b = time_bounds(r->scratch, e->of, r->budget);
     int first = c->length;
@@ -187,7 +200,9 @@ fit_entry(PassRun *r, Entry *e)
         }
         if (!fits)
             return false;
-        goal = (peak < goal ? peak : goal) - (bytes - r->budget);
+        step = ((r->budget - e->of->stores) / LOWER) << k;
+        step = bytes - r->budget > step ? bytes - r->budget : step;
+        goal = (peak < goal ? peak : goal) - (k > 0 ? step : bytes - r->budget);
     }
     return false;
 }
@@ -270,13 +285,35 @@ refuse_module(PassRun *r)
     refuse(r, &worst, worst.least);
 }
 
+/* Of the training step: only it keeps values for long. */
+static void
+spare_bytes(PassRun *r)
+{
+    Graph *g = module_entry(r->m, "train");
+    double share = opt_float(r, "spare");
+    int64_t peak;
+    Course *c;
+
+    if (!g || !(share > 0))
+        return;
+    c = course_new(r->scratch, course_of(r->scratch, g, r->machine));
+    peak = course_peak(r->scratch, c);
+    if (recompute_spare(r->scratch, c, share) &&
+        course_peak(r->scratch, c) <= peak - opt_bytes(r, "worth"))
+        course_write(r->scratch, g, c);
+}
+
 void
 pass_recompute(PassRun *r)
 {
     module_unset(r->m, "time_bound");
     module_unset(r->m, "time_witness");
-    if (r->budget == 0)
+    if (r->budget == 0) {
+        spare_bytes(r);
         return;
+    }
+    if (__builtin_add_overflow(r->budget, opt_bytes(r, "lent"), &r->budget))
+        r->budget = INT64_MAX; /* what transfers will take off on top */
     for (size_t i = 0; i < vec_len(r->m->entry); i++) {
         Entry e;
 

@@ -2,16 +2,12 @@
    schedules, the forced-live bound, and an exact search over down-sets on what
    they leave open (passes/tools/order). The order stays as it is written
    where that is not beaten. The arena is as large as the largest entry: the
-   others are searched only until they fit below it, and all only until no more
-   than a ten-thousandth of the arena is to be won. */
+   others are searched only until they fit below it. */
 #include "passes/pass.h"
 
 #include <inttypes.h>
 
 #include "passes/tools/order_entry.h"
-
-/* What is not worth a search: a share of the arena, in graphs of many nodes. */
-enum { WORTH = 10000, MANY_NODES = 256 };
 
 /* What is known of the order of the whole module: the largest of its
    entries counts, stores included. */
@@ -20,22 +16,12 @@ typedef struct Claim {
     OrderProof proof; /* of the entry with the largest bound */
 } Claim;
 
-static int64_t
-store_bytes(const Module *m, int64_t align)
-{
-    int64_t bytes = 0;
-
-    for (size_t i = 1; i < vec_len(m->store); i++)
-        bytes += (type_bytes(&m->store[i].type) + align - 1) / align * align;
-    return bytes;
-}
-
 static void
 claim_entry(PassRun *r, Graph *g, const Order *o, Claim *c)
 {
     int64_t align = r->machine->align;
     int64_t *live = live_bytes(r->scratch, g, align);
-    int64_t bound = o->bound ? o->bound + store_bytes(r->m, align) : 0;
+    int64_t bound = o->bound ? o->bound + arena_store_bytes(r->m, align) : 0;
 
     log_line("schedule", "%s: peak %" PRId64 " bound %" PRId64
                          " states %" PRId64,
@@ -74,12 +60,12 @@ runs_again(const Graph *g)
 }
 
 /* One entry, for an arena in which `highest` is needed anyway. Where the budget
-   asks for more than was worth it, it is searched on; where nodes run again
-   for it, it is enough. */
+   asks for less, it is searched on; where nodes run again for it, as low as it
+   is enough. */
 static void
-order_entry(PassRun *r, Graph *g, int64_t given, int64_t highest, Claim *c)
+order_entry(PassRun *r, Graph *g, int64_t highest, Claim *c)
 {
-    int64_t stores = store_bytes(r->m, r->machine->align);
+    int64_t stores = arena_store_bytes(r->m, r->machine->align);
     int64_t states = opt_int(r, "states");
     OrderProblem p = order_problem(g, r->machine->align, r->scratch);
     Order o;
@@ -87,11 +73,10 @@ order_entry(PassRun *r, Graph *g, int64_t given, int64_t highest, Claim *c)
     p.goal = highest;
     if (r->budget > stores && runs_again(g) && r->budget - stores > highest)
         p.goal = r->budget - stores;
-    p.slack = p.nodes > MANY_NODES ? given / WORTH : 0;
     o = order_solve(r->scratch, &p, states);
-    if (r->budget && stores + o.peak > r->budget &&
+    if (r->budget && p.goal && stores + o.peak > r->budget &&
         o.proof == ORDER_HEURISTIC) {
-        p.goal = p.slack = 0;
+        p.goal = 0;
         o = order_solve(r->scratch, &p, states);
     }
     order_take(g, &o);
@@ -112,20 +97,23 @@ void
 pass_schedule(PassRun *r)
 {
     size_t entries = vec_len(r->m->entry), largest = 0;
-    int64_t stores = store_bytes(r->m, r->machine->align);
+    int64_t stores = arena_store_bytes(r->m, r->machine->align);
     int64_t *peak = NEWN(r->scratch, int64_t, entries + 1);
     Claim c = {0};
     char bytes[32];
 
+    if (r->budget &&
+        __builtin_add_overflow(r->budget, opt_bytes(r, "lent"), &r->budget))
+        r->budget = INT64_MAX; /* what transfers will take off on top */
     for (size_t i = 0; i < entries; i++) {
         peak[i] = peak_of(r, r->m->entry[i]);
         largest = peak[i] > peak[largest] ? i : largest;
     }
     if (entries)
-        order_entry(r, r->m->entry[largest], peak[largest], 0, &c);
+        order_entry(r, r->m->entry[largest], 0, &c);
     for (size_t i = 0; i < entries; i++)
         if (i != largest)
-            order_entry(r, r->m->entry[i], peak[i], c.peak - stores, &c);
+            order_entry(r, r->m->entry[i], c.peak - stores, &c);
     snprintf(bytes, sizeof bytes, "%" PRId64, c.bound);
     module_set(r->m, "order", claim_text(r->scratch, &c));
     module_set(r->m, "order_bound", bytes);

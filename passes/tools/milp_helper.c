@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,7 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ANSWER_MOST = 1 << 28, GRACE = 2 /* seconds to write the answer */ };
+enum {
+    GRACE = 2,         /* seconds to write the answer */
+    SLOW_MOST = 3,     /* questions that take half of their time */
+    HEAD_MOST = 4096,  /* bytes of an answer beside its numbers */
+    NUMBER_MOST = 4    /* bytes of an answer for one of the question */
+};
 
 static double
 now(void)
@@ -66,6 +72,7 @@ become_helper(const char *path, const MilpLimits *limits, int fd)
     struct rlimit time = {seconds, seconds}, core = {0, 0};
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
+    (void)setpgid(0, 0); /* with whom it starts */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (dup2(fd, 0) < 0 || dup2(fd, 1) < 0 || null < 0 || dup2(null, 2) < 0 ||
         setrlimit(RLIMIT_AS, &memory) || setrlimit(RLIMIT_CPU, &time) ||
@@ -92,7 +99,7 @@ send_some(int fd, const Text *question, size_t *sent)
 
 /* 1: go on; 0: the answer is whole; -1: broken. */
 static int
-receive_some(int fd, Text *answer)
+receive_some(int fd, Text *answer, size_t most)
 {
     char part[65536];
     ssize_t n = recv(fd, part, sizeof part, MSG_DONTWAIT);
@@ -102,13 +109,13 @@ receive_some(int fd, Text *answer)
     if (n == 0)
         return 0;
     text_add_n(answer, part, (size_t)n);
-    return answer->len > ANSWER_MOST ? -1 : 1;
+    return answer->len > most ? -1 : 1;
 }
 
 static const char *
 talk(int fd, const Text *question, Text *answer, double end)
 {
-    size_t sent = 0;
+    size_t sent = 0, most = HEAD_MOST + NUMBER_MOST * question->len;
 
     for (;;) {
         bool sending = sent < question->len;
@@ -124,15 +131,62 @@ talk(int fd, const Text *question, Text *answer, double end)
             return "the solver does not listen";
         if (!(p.revents & (POLLIN | POLLHUP | POLLERR)))
             continue;
-        heard = receive_some(fd, answer);
+        heard = receive_some(fd, answer, most);
         if (heard <= 0)
             return heard ? "the solver cannot be heard" : NULL;
     }
 }
 
+/* ---- the end of the child ------------------------------------------------ */
+
+/* Who did not end by itself, or took long a few times, is not asked again: a
+   plan asks many times. */
+static char given_up[PATH_MAX];
+
+static void
+give_up(const char *path)
+{
+    if (strlen(path) < sizeof given_up)
+        strcpy(given_up, path);
+}
+
+static bool
+is_slow(const MilpLimits *limits, double begin)
+{
+    static int slow;
+
+    slow += now() - begin > limits->seconds / 2;
+    return slow >= SLOW_MOST;
+}
+
+static bool
+has_ended(pid_t child)
+{
+    siginfo_t what = {0};
+
+    return waitid(P_PID, (id_t)child, &what, WEXITED | WNOHANG | WNOWAIT) ||
+           what.si_pid == child;
+}
+
+/* False: it has not ended by then. */
+static bool
+ends_until(pid_t child, double end)
+{
+    struct timespec pause = {.tv_nsec = 100000};
+
+    while (!has_ended(child)) {
+        if (now() >= end)
+            return false;
+        nanosleep(&pause, NULL);
+        if (pause.tv_nsec < 20000000)
+            pause.tv_nsec *= 2;
+    }
+    return true;
+}
+
 /* What became of the child; NULL: it ended well. */
 static const char *
-await(Arena *a, pid_t child)
+reap(Arena *a, pid_t child)
 {
     Text t = text_new(a);
     int status = 0;
@@ -149,16 +203,43 @@ await(Arena *a, pid_t child)
     return text_str(&t);
 }
 
+/* NULL, or why there is no answer. What the child has started ends with it. */
+static const char *
+talk_and_end(Arena *a, pid_t child, int fd, const MilpLimits *limits,
+             const Text *question, Text *answer)
+{
+    double begin = now(), end = begin + limits->seconds + GRACE;
+    const char *fault, *ended;
+
+    (void)setpgid(child, child); /* if it has not done so itself */
+    fault = talk(fd, question, answer, end);
+    if (!fault && !ends_until(child, now() + GRACE)) {
+        fault = "the solver has answered and does not end";
+        end = now();
+    }
+    if (fault)
+        kill(child, SIGKILL);
+    close(fd);
+    (void)ends_until(child, (double)INFINITY);
+    (void)kill(-child, SIGKILL);
+    ended = reap(a, child);
+    if ((fault && now() >= end) || is_slow(limits, begin))
+        give_up(find_helper(a, limits->helper));
+    return fault ? fault : ended;
+}
+
 const char *
 helper_ask(Arena *a, const MilpLimits *limits, const Text *question,
            Text *answer)
 {
-    const char *path = find_helper(a, limits->helper), *fault, *end;
+    const char *path = find_helper(a, limits->helper);
     int fd[2];
     pid_t child;
 
     if (!path)
         return "the solver snug-milp is not installed";
+    if (strcmp(path, given_up) == 0)
+        return "the solver did not end before, and is not asked again";
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
         return "no socket to the solver";
     child = fork();
@@ -169,10 +250,5 @@ helper_ask(Arena *a, const MilpLimits *limits, const Text *question,
         close(fd[0]);
         return "the solver cannot be started";
     }
-    fault = talk(fd[0], question, answer, now() + limits->seconds + GRACE);
-    if (fault)
-        kill(child, SIGKILL);
-    close(fd[0]);
-    end = await(a, child);
-    return fault ? fault : end;
+    return talk_and_end(a, child, fd[0], limits, question, answer);
 }

@@ -50,7 +50,7 @@ collect_needs(Graph *g, const Facts *f, OrderProblem *p, Arena *scratch)
 }
 
 /* The entry as a problem of order; stores are not in it: they are always
-   there. */
+   there; what lies outside of the arena has no bytes. */
 OrderProblem
 order_problem(Graph *g, int64_t align, Arena *scratch)
 {
@@ -63,6 +63,8 @@ order_problem(Graph *g, int64_t align, Arena *scratch)
         const Buffer *x = &f->buffer[b];
         OrderBuffer y = {.bytes = (x->bytes + align - 1) / align * align};
 
+        if (x->space != module_arena(g->module))
+            y.bytes = 0;
         number[b] = x->persistent ? -1 : (int)vec_len(buffer);
         y.from_start = value_at(g, x->root)->kind == V_INPUT;
         if (!x->persistent)

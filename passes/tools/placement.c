@@ -1,8 +1,9 @@
-/* placement: greedy placements in a few orders first; then "does it fit below
-   X?" is asked at the bound, and between it and the best found. Deciding is far
-   easier than descending. */
+/* placement: greedy placements in a few orders first, and in rounds that learn
+   (placement_rounds); then "does it fit below X?" is asked at the bound, and
+   between it and the best found. Deciding is far easier than descending. */
 #include "passes/tools/placement.h"
 
+#include "passes/tools/placement_rounds.h"
 #include "passes/tools/placement_search.h"
 
 #include <stdlib.h>
@@ -11,7 +12,10 @@
 enum {
     GREEDY_MOST = 20000,    /* intervals placed in more than one order */
     SEARCH_MOST = 10000,    /* intervals searched */
-    SEARCH_PAIRS = 16000000 /* pairs of them alive at once */
+    SEARCH_PAIRS = 16000000, /* pairs of them alive at once */
+    ROUNDS_LEAST = 240,
+    ROUNDS_MOST = 1200,
+    ROUND_WORK = 4096 /* intervals looked at in rounds, for a search node */
 };
 
 typedef struct Event {
@@ -204,6 +208,18 @@ try_greedy(Arena *scratch, Best *b, int64_t goal)
     }
 }
 
+static void
+try_rounds(Arena *scratch, Best *b, int64_t goal, int64_t nodes)
+{
+    int64_t most = nodes < INT64_MAX / ROUND_WORK ? nodes * ROUND_WORK : nodes;
+    Rounds *r = rounds_new(scratch, b->x, b->count, goal);
+
+    for (int k = 0; b->height > goal && k < ROUNDS_MOST &&
+                    (k < ROUNDS_LEAST || rounds_work(r) < most);
+         k++)
+        keep_lower(b, rounds_next(r));
+}
+
 /* ---- the search --------------------------------------------------------- */
 
 /* How many pairs are alive at once. */
@@ -286,6 +302,8 @@ placement_solve(Arena *scratch, Interval *x, int count, int64_t capacity,
     p.bound = least = placement_bound(scratch, x, count, &at);
     goal = capacity > p.bound ? capacity : p.bound;
     try_greedy(scratch, &b, goal);
+    if (b.height > goal && nodes > 0 && count <= SEARCH_MOST)
+        try_rounds(scratch, &b, goal, nodes);
     if (b.height > goal && nodes > 0 && count <= SEARCH_MOST &&
         pairs(scratch, x, count) <= SEARCH_PAIRS)
         least = search(scratch, &b, goal, p.bound, &left);

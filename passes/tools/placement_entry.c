@@ -3,9 +3,9 @@
 
 #include "ir/facts.h"
 
-/* The buffers of an entry that are not stores, as intervals. */
 Interval *
-placement_intervals(Graph *g, Arena *scratch, int64_t align, uint32_t **buffer)
+placement_intervals(Graph *g, Arena *scratch, Sym space, int64_t align,
+                    uint32_t **buffer)
 {
     const Facts *f = facts(g);
     Interval *x = NULL;
@@ -13,7 +13,7 @@ placement_intervals(Graph *g, Arena *scratch, int64_t align, uint32_t **buffer)
     for (size_t b = 0; b < vec_len(f->buffer); b++) {
         const Buffer *p = &f->buffer[b];
 
-        if (p->persistent || p->bytes == 0)
+        if (p->persistent || p->bytes == 0 || p->space != space)
             continue;
         vec_push(scratch, x,
                  (Interval){p->first, p->last < p->first ? p->first + 1

@@ -139,15 +139,17 @@ find_peak(Arena *a, Graph *g, int64_t align)
     for (size_t i = 0; i < vec_len(p.facts->buffer); i++) {
         const Buffer *b = &p.facts->buffer[i];
 
-        if (!b->persistent && b->first <= p.at && p.at <= b->last)
+        if (!b->persistent && b->space == module_arena(g->module) &&
+            b->first <= p.at && p.at <= b->last)
             p.bytes[buffer_owner(g, b)] += (b->bytes + align - 1) / align *
                                            align;
     }
     for (size_t i = 1; i < vec_len(g->module->store); i++) {
         const Store *s = &g->module->store[i];
 
-        p.bytes[store_owner(s)] +=
-            (type_bytes(&s->type) + align - 1) / align * align;
+        if (is_arena_store(g->module, s))
+            p.bytes[store_owner(s)] +=
+                (type_bytes(&s->type) + align - 1) / align * align;
     }
     for (Owner o = 0; o < OWNERS; o++)
         p.sum += p.bytes[o];

@@ -47,10 +47,10 @@ typedef struct Repeats {
 
 Repeats repeats_of(const Graph *g, const Machine *machine);
 
-/* What the planner decided about a value: it was dropped and is made again, or
-   it took the bytes of another. */
+/* What the planner decided about a value: it was dropped and is made again, it
+   took the bytes of another, or it leaves the arena for some time. */
 typedef struct Decision {
-    const char *kind; /* recompute, in_place */
+    const char *kind; /* recompute, in_place, transfer */
     ValueId value;
     ValueId of;       /* as it was first made; whose bytes. 0: not known */
     int64_t bytes;

@@ -3,6 +3,7 @@
 #include "passes/tools/report.h"
 
 #include "passes/tools/again.h"
+#include "passes/tools/moves.h"
 
 static const char *
 title_at(const Graph *g, int position)
@@ -56,7 +57,8 @@ in_place(const Graph *g, ValueId v)
 {
     const Value *p = value_at(g, v);
 
-    return p->over && value_at(g, graph_root(g, v))->kind == V_TEMP;
+    return p->over && value_at(g, graph_root(g, v))->kind == V_TEMP &&
+           node_at(g, p->def)->op != OP_wait;
 }
 
 static Decision
@@ -87,6 +89,36 @@ add_in_place(Arena *a, Decision **all, const Graph *g, const Node *n)
     }
 }
 
+/* Where a value that has left the arena is until it is needed again. */
+static const char *
+reason_away(Arena *a, const Graph *g, const Moved *x)
+{
+    Text t = text_new(a);
+
+    text_add(&t,
+             "leaves the arena for %s behind node %d '%s'; its %s are free "
+             "from node %d on",
+             x->to, x->starts, title_at(g, x->starts),
+             format_bytes(a, x->bytes), x->waits);
+    return t.s;
+}
+
+static void
+add_moves(Arena *a, Decision **all, const Graph *g, const Machine *machine)
+{
+    const Moved *m = moves_of(a, g, machine);
+
+    for (size_t i = 0; i < vec_len(m); i++)
+        if (m[i].from == module_arena(g->module))
+            vec_push(a, *all,
+                     (Decision){.kind = "transfer",
+                                .value = m[i].result,
+                                .of = m[i].value,
+                                .bytes = m[i].bytes,
+                                .seconds = m[i].stalled,
+                                .reason = reason_away(a, g, &m[i])});
+}
+
 Decision *
 decisions(Arena *a, Graph *g, const Machine *machine)
 {
@@ -102,5 +134,6 @@ decisions(Arena *a, Graph *g, const Machine *machine)
         if (!(op_info(n->op)->flags & OF_VIEW))
             add_in_place(a, &all, g, n);
     }
+    add_moves(a, &all, g, machine);
     return all;
 }

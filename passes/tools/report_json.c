@@ -6,11 +6,21 @@
 #include "passes/tools/report.h"
 
 #include "ir/cost.h"
+#include "passes/tools/moves.h"
 
 static void
 add_number(Text *t, const Module *m, const char *key)
 {
     text_add(t, "\"%s\": %s, ", key, meta_json(m, key));
+}
+
+static int64_t
+alignment(const Module *m, Sym space)
+{
+    for (size_t i = 0; i < vec_len(m->space); i++)
+        if (m->space[i].name == space)
+            return m->space[i].align;
+    return 1;
 }
 
 static void
@@ -33,7 +43,7 @@ add_buffer(Text *t, Graph *g, const Facts *f, ValueId v)
     text_add(t, ", \"address\": %" PRId64 ", \"align\": %" PRId64
                 ", \"first\": %d, \"last\": %d, \"phase\": \"%c\", \"over\": ",
              p->place.offset,
-             vec_len(g->module->space) ? g->module->space[0].align : 1,
+             alignment(g->module, p->place.space),
              life.first, life.last, p->def ? n->phase : '-');
     if (p->over)
         text_add_json(t, value_at(g, p->over)->name);
@@ -91,6 +101,30 @@ add_decisions(Text *t, Graph *g, const Machine *machine, const char **comma)
     }
 }
 
+static void
+add_transfers(Text *t, const Graph *g, const Machine *machine,
+              const char **comma)
+{
+    const Moved *m = moves_of(t->arena, g, machine);
+
+    for (size_t i = 0; i < vec_len(m); i++) {
+        text_add(t, "%s\n  {\"entry\": ", *comma);
+        text_add_json(t, g->name);
+        text_add(t, ", \"id\": ");
+        text_add_json(t, value_at(g, m[i].value)->name);
+        text_add(t, ", \"as\": ");
+        text_add_json(t, value_at(g, m[i].result)->name);
+        text_add(t, ", \"from\": ");
+        text_add_json(t, m[i].from);
+        text_add(t, ", \"to\": ");
+        text_add_json(t, m[i].to);
+        text_add(t, ", \"bytes\": %" PRId64 ", \"starts\": %d, "
+                    "\"waits\": %d, \"stalled\": %.9g}",
+                 m[i].bytes, m[i].starts, m[i].waits, m[i].stalled);
+        *comma = ",";
+    }
+}
+
 void
 report_json(Text *t, Module *m, const Machine *machine)
 {
@@ -115,9 +149,10 @@ report_json(Text *t, Module *m, const Machine *machine)
     text_add(t, ", \"codec\": ");
     text_add_json(t, codec ? codec : "");
     text_add(t, ", \"seconds_predicted\": %.9g, \"seconds_again\": %.9g, "
-                "\"seconds_again_bound\": %.9g,\n \"spaces\": [",
+                "\"seconds_again_bound\": %.9g, \"seconds_stalled\": %.9g,\n "
+                "\"spaces\": [",
              train ? cost_entry(train, machine).many : 0.0, again.again,
-             again.least);
+             again.least, train ? stalls_of(train, machine).stalled : 0.0);
     for (size_t i = 0; i < vec_len(m->space); i++) {
         text_add(t, "%s{\"name\": ", i ? ", " : "");
         text_add_json(t, m->space[i].name);
@@ -131,5 +166,9 @@ report_json(Text *t, Module *m, const Machine *machine)
     comma = "";
     for (size_t i = 0; i < vec_len(m->entry); i++)
         add_decisions(t, m->entry[i], machine, &comma);
+    text_add(t, "],\n \"transfers\": [");
+    comma = "";
+    for (size_t i = 0; i < vec_len(m->entry); i++)
+        add_transfers(t, m->entry[i], machine, &comma);
     text_add(t, "]}\n");
 }

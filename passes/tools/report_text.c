@@ -1,6 +1,7 @@
 /* report_text: the plan for people: entries, the line of memory over the step,
    bytes by owner and the largest tensors at the peak, bounds. 80 columns. */
 #include "passes/tools/report.h"
+#include "passes/tools/moves.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -129,7 +130,8 @@ add_largest(Text *t, const Peak *p)
     for (size_t i = 1; i < vec_len(p->facts->buffer); i++) {
         const Buffer *x = &p->facts->buffer[i];
 
-        if (x->persistent || (x->first <= p->at && p->at <= x->last))
+        if (x->space == module_arena(p->g->module) &&
+            (x->persistent || (x->first <= p->at && p->at <= x->last)))
             vec_push(t->arena, b, x);
     }
     if (!b)
@@ -181,6 +183,32 @@ add_entries(Text *t, Module *m, const Machine *machine)
     }
 }
 
+/* What lies beside the arena, and the waiting that it costs. */
+static void
+add_spaces(Text *t, const Module *m, const Graph *g, const Machine *machine)
+{
+    Moved *moved = moves_of(t->arena, g, machine);
+    Stalls s = stalls_of(g, machine);
+
+    for (size_t i = 1; i < vec_len(m->space); i++) {
+        const Space *space = &m->space[i];
+        int64_t away = 0, back = 0;
+
+        for (size_t k = 0; k < vec_len(moved); k++) {
+            away += moved[k].to == space->name ? moved[k].bytes : 0;
+            back += moved[k].from == space->name ? moved[k].bytes : 0;
+        }
+        text_add(t, "%-6s %12s  ", space->name,
+                 format_bytes(t->arena, space->size));
+        text_add(t, "%s out and %s back a step\n",
+                 format_bytes(t->arena, away), format_bytes(t->arena, back));
+    }
+    if (moved)
+        text_add(t, "stalls %11.2f %%  of the predicted time; no bound on it "
+                    "is claimed\n",
+                 100 * s.stalled / s.all);
+}
+
 static void
 add_totals(Text *t, Module *m, const Graph *g, const Machine *machine)
 {
@@ -203,6 +231,7 @@ add_totals(Text *t, Module *m, const Graph *g, const Machine *machine)
         text_add(t, "       no schedule in this budget adds less than %.2f %%, "
                     "proven\n",
                  100 * again.least / again.once);
+    add_spaces(t, m, g, machine);
     if (codec)
         text_add(t, "codec  %s\n", fitted(t->arena, codec, 70));
     if (budget)

@@ -63,7 +63,8 @@ levels(Arena *a, Graph *g, int64_t align)
         int64_t bytes = (b->bytes + align - 1) / align * align;
         Owner o;
 
-        if (b->persistent || b->first > b->last)
+        if (b->persistent || b->first > b->last ||
+            b->space != module_arena(g->module))
             continue;
         o = buffer_owner(g, b);
         level[(size_t)b->first * OWNERS + o] += bytes;

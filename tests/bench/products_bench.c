@@ -8,51 +8,50 @@
 #include "tests/bench/products_ours.h"
 #include "tests/bench/products_peers.h"
 
-#include <dirent.h>
-#include <sched.h>
-
-enum { THREADS = 2 };
-
 typedef struct Row {
     double ours[PAIRS_MOST], theirs[PEERS][PAIRS_MOST], ratio[PAIRS_MOST];
 } Row;
 
-static double
-now(void)
-{
-    struct timespec t;
+/* What one product of a peer needs. */
+typedef struct Turn {
+    const Peer *peer; /* NULL: ours */
+    const ProductShape *shape;
+} Turn;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+static float *
+operand(const Ours *o, int i)
+{
+    return (float *)(void *)(o->memory.base + o->entry->input[i].offset);
+}
+
+static float *
+result(const Ours *o)
+{
+    return (float *)(void *)(o->memory.base + o->entry->output[0].offset);
 }
 
 static void
-run(const Ours *o, const Peer *p, const ProductShape *s)
+run(const Ours *o, const void *of)
 {
-    if (p)
-        p->run(p, s, o->in[0], o->in[1], o->out);
+    const Turn *t = of;
+
+    if (t->peer)
+        t->peer->run(t->peer, t->shape, operand(o, 0), operand(o, 1),
+                     result(o));
     else
         ours_run(o);
 }
 
-/* Seconds of one product: the mean over `seconds` once all threads are awake;
-   p NULL: ours. */
+/* Of one product, once all threads are awake; p NULL: ours. */
 static double
 time_of(const Ours *o, const Peer *p, const ProductShape *s, double seconds)
 {
-    double from, to;
-    int64_t count = 0;
+    Turn t = {p, s};
 
     usleep(1500);
-    run(o, p, s);
-    run(o, p, s);
-    from = now();
-    do {
-        run(o, p, s);
-        count++;
-        to = now();
-    } while (to - from < seconds);
-    return (to - from) / (double)count;
+    run(o, &t);
+    run(o, &t);
+    return mean_time(run, o, &t, seconds);
 }
 
 /* The largest difference of our results from the first library's. */
@@ -61,14 +60,15 @@ difference(const Ours *o, const Peer *p, const ProductShape *s)
 {
     int64_t count = s->batch * s->m * s->n;
     float *first = malloc((size_t)count * sizeof *first);
+    float *out = result(o);
     double most = 0;
 
-    p->run(p, s, o->in[0], o->in[1], o->out);
-    memcpy(first, o->out, (size_t)count * sizeof *first);
-    memset(o->out, 0xff, (size_t)count * sizeof *first);
+    run(o, &(Turn){p, s});
+    memcpy(first, out, (size_t)count * sizeof *first);
+    memset(out, 0xff, (size_t)count * sizeof *first);
     ours_run(o);
     for (int64_t i = 0; i < count; i++) {
-        double far = fabs((double)first[i] - (double)o->out[i]);
+        double far = fabs((double)first[i] - (double)out[i]);
 
         most = far <= most ? most : far;
     }
@@ -80,20 +80,16 @@ static void
 report(const ProductShape *s, const Peer *peer, Row *r, int pairs,
        const Ours *o)
 {
-    double flops = 2e-9 * (double)(s->batch * s->m * s->n) * (double)s->k;
     int best = -1;
 
-    printf("| %-14s | %s%lld x %lld x %lld %c%c | %.1f |", s->name,
-           s->batch > 1 ? "12 * " : "", (long long)s->m, (long long)s->n,
-           (long long)s->k, s->turned[0] ? 'T' : 'N', s->turned[1] ? 'T' : 'N',
-           flops / quantile(r->ours, pairs, 0.5));
+    print_shape(s, quantile(r->ours, pairs, 0.5));
     for (int i = 0; i < PEERS; i++) {
         double time;
 
         if (!peer[i].there)
             continue;
         time = quantile(r->theirs[i], pairs, 0.5);
-        printf(" %.1f |", flops / time);
+        printf(" %.1f |", giga_flops(s) / time);
         if (best < 0 || time < quantile(r->theirs[best], pairs, 0.5))
             best = i;
     }
@@ -115,9 +111,9 @@ bench(const ProductShape *s, Peer *peer, RtPool *pool, int pairs,
       double seconds)
 {
     static Row r;
-    Ours o = ours_new(s, pool, (const char *const[]){"f32", "f32", "f32"});
+    Ours o = product_new(s, pool, (const char *const[]){"f32", "f32", "f32"});
 
-    peers_prepare(peer, s, o.in[0], o.in[1], o.out);
+    peers_prepare(peer, s, operand(&o, 0), operand(&o, 1), result(&o));
     for (int i = 0; i < pairs; i++) {
         r.ours[i] = time_of(&o, NULL, s, seconds);
         for (int p = 0; p < PEERS; p++)
@@ -125,30 +121,7 @@ bench(const ProductShape *s, Peer *peer, RtPool *pool, int pairs,
                 r.theirs[p][i] = time_of(&o, &peer[p], s, seconds);
     }
     report(s, peer, &r, pairs, &o);
-    rt_arena_unmap(&o.memory);
-    arena_free(o.arena);
-}
-
-/* The caller on one processor, every team's other thread on the next: what the
-   scheduler makes of sleeping teams is not what is measured. */
-static void
-pin_threads(void)
-{
-    DIR *tasks = opendir("/proc/self/task");
-    struct dirent *e;
-    cpu_set_t set;
-
-    while (tasks && (e = readdir(tasks))) {
-        pid_t id = (pid_t)atoi(e->d_name);
-
-        if (id <= 0)
-            continue;
-        CPU_ZERO(&set);
-        CPU_SET(id == getpid() ? 0 : 1, &set);
-        sched_setaffinity(id, sizeof set, &set);
-    }
-    if (tasks)
-        closedir(tasks);
+    ours_drop(&o);
 }
 
 /* Every library makes its threads. */
@@ -189,7 +162,7 @@ bench_all(int pairs, double seconds, const char *only)
     RtPool *pool;
 
     peers_load(peer);
-    if (rt_pool_start(&pool, &region, THREADS))
+    if (rt_pool_start(&pool, &region, thread_count()))
         exit(1);
     wake_teams(peer);
     pin_threads();
@@ -204,14 +177,5 @@ bench_all(int pairs, double seconds, const char *only)
 int
 main(int argc, char **argv)
 {
-    Guard guard;
-
-    if (argc > 4)
-        log_topics(argv[4]);
-    if (!guarded(&guard))
-        return (int)diag_print(&guard, stderr);
-    bench_all(argc > 1 ? pairs_of(argv[1]) : 15,
-              argc > 2 ? atof(argv[2]) / 1e3 : 5e-3, argc > 3 ? argv[3] : "");
-    guard_leave(&guard);
-    return 0;
+    return products_main(argc, argv, bench_all);
 }

@@ -21,42 +21,27 @@ static const Kind kinds[] = {
 
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-static double
-used(void)
+static void
+run(const Ours *o, const void *of)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    (void)of;
+    ours_run(o);
 }
 
-/* Seconds of one product: the mean over `seconds`, once operands are near. */
+/* Of one product, once operands are near. */
 static double
 time_of(const Ours *o, double seconds)
 {
-    double from, to;
-    int64_t count = 0;
-
     ours_run(o);
-    from = used();
-    do {
-        ours_run(o);
-        count++;
-        to = used();
-    } while (to - from < seconds);
-    return (to - from) / (double)count;
+    return mean_time(run, o, NULL, seconds);
 }
 
 static void
 report(const ProductShape *s, double time[KINDS][PAIRS_MOST], int pairs)
 {
-    double flops = 2e-9 * (double)(s->batch * s->m * s->n) * (double)s->k;
     double ratio[PAIRS_MOST];
 
-    printf("| %-14s | %s%lld x %lld x %lld %c%c | %.1f |", s->name,
-           s->batch > 1 ? "12 * " : "", (long long)s->m, (long long)s->n,
-           (long long)s->k, s->turned[0] ? 'T' : 'N', s->turned[1] ? 'T' : 'N',
-           flops / quantile(time[0], pairs, 0.5));
+    print_shape(s, quantile(time[0], pairs, 0.5));
     for (int k = 1; k < KINDS; k++) {
         for (int i = 0; i < pairs; i++)
             ratio[i] = time[0][i] / time[k][i];
@@ -74,15 +59,13 @@ bench(const ProductShape *s, RtPool *pool, int pairs, double seconds)
     Ours o[KINDS];
 
     for (int k = 0; k < KINDS; k++)
-        o[k] = ours_new(s, pool, kinds[k].dtype);
+        o[k] = product_new(s, pool, kinds[k].dtype);
     for (int i = 0; i < pairs; i++)
         for (int k = 0; k < KINDS; k++)
             time[k][i] = time_of(&o[k], seconds);
     report(s, time, pairs);
-    for (int k = 0; k < KINDS; k++) {
-        rt_arena_unmap(&o[k].memory);
-        arena_free(o[k].arena);
-    }
+    for (int k = 0; k < KINDS; k++)
+        ours_drop(&o[k]);
 }
 
 static void
@@ -107,14 +90,6 @@ bench_all(int pairs, double seconds, const char *only)
 int
 main(int argc, char **argv)
 {
-    Guard guard;
-
-    if (argc > 4)
-        log_topics(argv[4]);
-    if (!guarded(&guard))
-        return (int)diag_print(&guard, stderr);
-    bench_all(argc > 1 ? pairs_of(argv[1]) : 15,
-              argc > 2 ? atof(argv[2]) / 1e3 : 5e-3, argc > 3 ? argv[3] : "");
-    guard_leave(&guard);
-    return 0;
+    setenv("THREADS", "1", 1);
+    return products_main(argc, argv, bench_all);
 }

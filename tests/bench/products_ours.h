@@ -1,36 +1,15 @@
-/* products_ours: a generated product in this process, and quantiles of times. */
+/* products_ours: a generated product in this process, and what the benchmarks
+   of products have in common. */
 #ifndef SNUG_BENCH_PRODUCTS_OURS_H
 #define SNUG_BENCH_PRODUCTS_OURS_H
 
-#include "codegen/emit.h"
-#include "codegen/target.h"
-#include "ir/base/diag.h"
-#include "ir/infer.h"
-#include "ir/text.h"
-#include "passes/pipeline.h"
-#include "runtime/pool.h"
 #include "tests/bench/products_shapes.h"
+#include "tests/bench/turns.h"
 
-#include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { PAIRS_MOST = 101 };
-
-typedef struct Ours {
-    Arena *arena;
-    RtArena memory;
-    RtPool *pool;
-    const RtEntry *entry;
-    float *in[2], *out;
-    int64_t bytes; /* beside operands and result */
-} Ours;
-
-static void
+static inline void
 add_matrix(Text *t, const char *dtype, const ProductShape *s, int64_t rows,
            int64_t columns, bool turned)
 {
@@ -41,7 +20,7 @@ add_matrix(Text *t, const char *dtype, const ProductShape *s, int64_t rows,
              (long long)(turned ? rows : columns));
 }
 
-static const char *
+static inline const char *
 source_of(Arena *a, const ProductShape *s, const char *const dtype[3])
 {
     Text t = text_new(a);
@@ -61,94 +40,64 @@ source_of(Arena *a, const ProductShape *s, const char *const dtype[3])
     return text_str(&t);
 }
 
-static const RtProgram *
-program_of(Arena *a, const ProductShape *s, const char *const dtype[3])
+/* Any element type takes the bits of the operands; as f32 they are small. */
+static inline Ours
+product_new(const ProductShape *s, RtPool *pool, const char *const dtype[3])
 {
-    const Machine *m = target_machine(a, "native");
-    EmitOptions o = {.machine = m, .target = "native", .weights = ""};
-    Module *module = parse_module(a, source_of(a, s, dtype), s->name);
-    char object[] = "/tmp/products-XXXXXX", library[64], command[200];
-    const RtProgram *p;
-    void *lib;
+    Arena *a = arena_new();
+    Ours o = ours_new(source_of(a, s, dtype), s->name, pool);
 
-    raise_if_complained();
-    pipeline_run(module, "workspace,schedule,place",
-                 &(PipelineOptions){.machine = m});
-    close(mkstemp(object));
-    emit_module(module, &o, EMIT_OBJECT, object);
-    snprintf(library, sizeof library, "%s.so", object);
-    snprintf(command, sizeof command, "cc -shared -o %s %s -lm", library,
-             object);
-    if (system(command) != 0)
-        exit(1);
-    lib = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-    p = lib ? dlsym(lib, "snug_program") : NULL;
-    unlink(object);
-    unlink(library);
-    if (!p)
-        exit(1);
-    return p;
-}
-
-/* Any element type takes these bits; as f32 they are small numbers. */
-static void
-fill(float *x, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++)
-        x[i] = (float)(i * 7 % 23 - 11) / 16;
-}
-
-static Ours
-ours_new(const ProductShape *s, RtPool *pool, const char *const dtype[3])
-{
-    Ours o = {.arena = arena_new(), .pool = pool};
-    const RtProgram *p = program_of(o.arena, s, dtype);
-
-    o.entry = &p->entry[1];
-    if (rt_arena_map(&o.memory, p->arena_bytes, p->arena_align))
-        exit(1);
-    o.bytes = p->arena_bytes;
-    for (int i = 0; i < 2; i++) {
-        o.in[i] = (float *)(void *)(o.memory.base + o.entry->input[i].offset);
-        fill(o.in[i], o.entry->input[i].bytes / 4);
-        o.bytes -= o.entry->input[i].bytes;
-    }
-    o.out = (float *)(void *)(o.memory.base + o.entry->output[0].offset);
-    o.bytes -= o.entry->output[0].bytes;
+    arena_free(a);
     return o;
 }
 
-static void
-ours_run(const Ours *o)
+/* Seconds of one product: the mean over `seconds` of run(o, of), which has run
+   already. */
+static inline double
+mean_time(void (*run)(const Ours *o, const void *of), const Ours *o,
+          const void *of, double seconds)
 {
-    for (int i = 0; i < o->entry->steps; i++)
-        rt_pool_run(o->pool, &o->entry->step[i], o->memory.base);
+    double from = now(), to;
+    int64_t count = 0;
+
+    do {
+        run(o, of);
+        count++;
+        to = now();
+    } while (to - from < seconds);
+    return (to - from) / (double)count;
 }
 
-static int
-pairs_of(const char *text)
+static inline double
+giga_flops(const ProductShape *s)
 {
-    int pairs = atoi(text);
-
-    return pairs < 1 ? 1 : pairs > PAIRS_MOST ? PAIRS_MOST : pairs;
+    return 2e-9 * (double)(s->batch * s->m * s->n) * (double)s->k;
 }
 
-static int
-ascending(const void *a, const void *b)
+static inline void
+print_shape(const ProductShape *s, double seconds)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
+    printf("| %-14s | %s%lld x %lld x %lld %c%c | %.1f |", s->name,
+           s->batch > 1 ? "12 * " : "", (long long)s->m, (long long)s->n,
+           (long long)s->k, s->turned[0] ? 'T' : 'N', s->turned[1] ? 'T' : 'N',
+           giga_flops(s) / seconds);
 }
 
-static double
-quantile(const double *x, int count, double at)
+/* PAIRS, MILLISECONDS, PART OF NAME, LOG TOPICS of the command line. */
+static inline int
+products_main(int argc, char **argv,
+              void (*bench_all)(int pairs, double seconds, const char *only))
 {
-    double sorted[PAIRS_MOST];
+    Guard guard;
 
-    memcpy(sorted, x, (size_t)count * sizeof *x);
-    qsort(sorted, (size_t)count, sizeof *sorted, ascending);
-    return sorted[(int)(at * (count - 1) + 0.5)];
+    if (argc > 4)
+        log_topics(argv[4]);
+    if (!guarded(&guard))
+        return (int)diag_print(&guard, stderr);
+    bench_all(argc > 1 ? pairs_of(argv[1]) : 15,
+              argc > 2 ? atof(argv[2]) / 1e3 : 5e-3, argc > 3 ? argv[3] : "");
+    guard_leave(&guard);
+    return 0;
 }
 
 #endif

@@ -2,8 +2,9 @@
    of as many bytes and the arithmetic of the same formulas on data that stays
    in the nearest cache, both measured in the same run.
 
-   rows_bench [TARGET [SECONDS [PART OF NAME [THREADS [LOG TOPICS]]]]] prints a row a
-   shape: the bytes are those of the graph's inputs and outputs, each once. */
+   rows_bench [TARGET [SECONDS [PART OF NAME [THREADS [LOG TOPICS]]]]] prints a
+   row a shape: the bytes are those of the graph's inputs and outputs, each
+   once. */
 #include "codegen/emit.h"
 #include "codegen/llvm.h"
 #include "codegen/target.h"
@@ -146,7 +147,7 @@ copy_speed(int threads, int64_t bytes, double seconds)
     return (double)(2 * bytes) / time;
 }
 
-/* ---- a shape -------------------------------------------------------------- */
+/* ---- a shape ------------------------------------------------------------- */
 
 typedef struct Work {
     double arithmetic; /* seconds of it on one thread */

@@ -60,6 +60,14 @@ peak=$(sed -n 's/^meta peak="\(.*\)"/\1/p' plan.snug)
 check "the last live set is the peak" sh -c \
     "tail -n 1 counts.txt | grep -q '^place .* $peak\$'"
 
+"$snug" opt --passes=default "$model" --pass-statistics=json -o plan2.snug \
+    2>counts.json
+check "statistics as JSON: a line a pass, and the peak" sh -c \
+    "[ \$(grep -cE '^\{\"pass\": \"[a-z]+\", \"nodes\": \[[0-9]+, [0-9]+\], \"values\": \[[0-9]+, [0-9]+\], \"stores\": \[[0-9]+, [0-9]+\], \"live_bytes\": \[[0-9]+, [0-9]+\]\}\$' counts.json) -eq $((commas + 1)) ] &&
+     tail -n 1 counts.json | grep -q ', $peak\]}\$'"
+refuse "statistics in another way" 2 "nothing or json" \
+    "$snug" opt --pass-statistics=xml start.snug
+
 # ---- the passes
 "$snug" opt --list-passes >passes.txt || bad "list-passes"
 check "every pass is listed" sh -c "sed -n 's/^PASS(\([a-z]*\),.*/\1/p' \

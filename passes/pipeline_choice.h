@@ -1,0 +1,44 @@
+/* pipeline_choice: what passes leave open under a budget is tried out. */
+#ifndef SNUG_PIPELINE_CHOICE_H
+#define SNUG_PIPELINE_CHOICE_H
+
+#include "passes/pipeline_parts.h"
+
+/* What a try came to. */
+typedef struct Outcome {
+    bool fits, nothing; /* nothing: it is cut as the try before was */
+    bool extra;         /* something runs again, or waits for transfers */
+    double seconds;     /* predicted, of a step */
+    int64_t bound;      /* where it does not fit: no plan takes less */
+    int64_t peak;       /* bytes alive in front of `transfer` */
+} Outcome;
+
+/* The rest of a pipeline, from call k on, on a copy of the module. */
+typedef struct Trial {
+    const Pipeline *p;
+    const Module *m;
+    const PipelineOptions *o; /* quiet_options() */
+    size_t k;
+    const char **set; /* vector: "PASS.OPTION=V" */
+    bool quick;       /* what would have to run again does not fit */
+    Text *cut; /* what the last try has cut (meta `chunk`); NULL: not asked */
+} Trial;
+
+Outcome try_options(const Trial *t);
+
+/* Where neither fits, the lower bound counts: the refusal names what no plan
+   can go below. */
+bool outcome_is_better(const Outcome *x, const Outcome *best);
+
+/* The text of an option of a call that has it, and whether it was given. */
+const char *option_text(const Call *c, const char *name, bool *given);
+
+/* What chunk (pipeline_choice_chunk.c) and what recompute, with somewhere to go
+   for what does not fit (pipeline_choice_transfer.c), leave open in call k is
+   tried and set. roughly: with fewer tries. */
+void choose_cuts(Pipeline *p, const Module *m, const PipelineOptions *o,
+                 size_t k);
+void choose_lent(Pipeline *p, const Module *m, const PipelineOptions *o,
+                 size_t k, bool roughly);
+
+#endif

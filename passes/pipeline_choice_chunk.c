@@ -1,0 +1,146 @@
+/* pipeline_choice_chunk: into how many parts `chunk` cuts under a budget: 1, 2,
+   4, ..., until more of them cannot help; first of the largest product, then of
+   blocks, then of the batch instead. */
+#include "passes/pipeline_choice.h"
+
+#include <string.h>
+
+enum { PARTS_MOST = 32 };
+
+/* What chunk is asked for. */
+typedef enum Kind { KIND_PARTS, KIND_BLOCKS, KIND_BATCH, KINDS } Kind;
+
+static const char *const kind_option[KINDS] = {"parts", "blocks", "batch"};
+
+/* Tries in a row that may make nothing better: each takes the rest of the
+   planning's time. */
+static const int vain_most[KINDS] = {2, 1, 1};
+
+typedef struct Cuts {
+    int64_t parts[KINDS];
+} Cuts;
+
+static bool
+is_open(const Call *c, Kind kind)
+{
+    bool given;
+
+    return strcmp(option_text(c, kind_option[kind], &given), "auto") == 0;
+}
+
+/* Options as text (a vector), for what is open. */
+static const char **
+set_of(Arena *a, const Call *chunk, const Cuts *cuts)
+{
+    const char **set = NULL;
+
+    for (Kind kind = 0; kind < KINDS; kind++) {
+        Text t = text_new(a);
+
+        text_add(&t, "chunk.%s=%lld", kind_option[kind],
+                 (long long)cuts->parts[kind]);
+        if (is_open(chunk, kind))
+            vec_push(a, set, text_str(&t));
+    }
+    return set;
+}
+
+static bool
+cuts_something(const Cuts *cuts)
+{
+    for (Kind kind = 0; kind < KINDS; kind++)
+        if (cuts->parts[kind] > 1)
+            return true;
+    return false;
+}
+
+typedef struct Choice {
+    Trial trial;
+    Text cut; /* what the last try has cut */
+    Outcome best;
+    Cuts cuts;
+} Choice;
+
+static bool
+is_enough(const Choice *c)
+{
+    return c->best.fits && !c->best.extra;
+}
+
+static Outcome
+try_cuts(Choice *c, const Cuts *cuts, bool quick)
+{
+    Trial t = c->trial;
+
+    t.set = set_of(t.p->arena, &t.p->call[t.k], cuts);
+    t.quick = quick;
+    t.cut = cuts_something(cuts) ? &c->cut : NULL;
+    return try_options(&t);
+}
+
+/* false: more parts than these cannot help. Runs of a batch in parts are many:
+   where another plan fits, nothing of them may run again. */
+static bool
+try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
+{
+    Cuts cuts = kind == KIND_BATCH ? (Cuts){{1, 1, 1}} : c->cuts;
+    Outcome x;
+
+    cuts.parts[kind] = parts; /* what is cut of a batch is cut no further */
+    x = try_cuts(c, &cuts, kind == KIND_BATCH && c->best.fits);
+    if (x.nothing)
+        return false;
+    log_line("chunk", "%s=%lld: %s, %.6g s%s", kind_option[kind],
+             (long long)parts, x.fits ? "fits" : "does not fit", x.seconds,
+             x.extra ? ", some of it extra" : "");
+    if (!outcome_is_better(&x, &c->best))
+        return (!c->best.fits && kind == KIND_PARTS) ||
+               (kind == KIND_BATCH && c->best.fits) ||
+               ++*vain < vain_most[kind];
+    *vain = 0;
+    c->best = x;
+    c->cuts = cuts;
+    return !is_enough(c);
+}
+
+/* The parts with which a step that fits is fastest; where nothing fits, those
+   with the lowest bound. */
+static void
+choose_kind(Choice *c, Kind kind, int64_t from)
+{
+    int vain = 0;
+
+    for (int64_t parts = from; parts <= PARTS_MOST; parts *= 2)
+        if (!try_parts(c, kind, parts, &vain))
+            return;
+}
+
+/* Parts of a batch go with nothing else that is asked for. */
+static bool
+may_try(const Call *chunk, Kind kind)
+{
+    if (kind == KIND_BATCH &&
+        (!is_open(chunk, KIND_PARTS) || !is_open(chunk, KIND_BLOCKS)))
+        return false;
+    return is_open(chunk, kind);
+}
+
+void
+choose_cuts(Pipeline *p, const Module *m, const PipelineOptions *o, size_t k)
+{
+    Choice c = {.trial = {.p = p, .m = m, .o = o, .k = k},
+                .cut = text_new(p->arena),
+                .best = {.bound = INT64_MAX},
+                .cuts = {{1, 1, 1}}};
+    const char **set;
+    bool begun = false;
+
+    for (Kind kind = 0; kind < KINDS; kind++)
+        if (may_try(&p->call[k], kind) && (!begun || !is_enough(&c))) {
+            choose_kind(&c, kind, begun ? 2 : 1);
+            begun = true;
+        }
+    set = set_of(p->arena, &p->call[k], &c.cuts);
+    for (size_t i = 0; i < vec_len(set); i++)
+        pipeline_set(p, set[i]);
+}

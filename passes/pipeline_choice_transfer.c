@@ -1,0 +1,103 @@
+/* pipeline_choice_transfer: how much of what does not fit `recompute` leaves to
+   transfers. */
+#include "passes/pipeline_choice.h"
+
+#include "ir/text.h"
+
+static const int64_t everything = INT64_C(1) << 60;
+
+/* Where `chunk` asks, only all or nothing: it is asked for each number of
+   parts. */
+typedef struct Lending {
+    Trial trial;
+    int64_t excess; /* bytes that do not fit, if nothing runs again */
+    int64_t chosen;
+    Outcome best;
+} Lending;
+
+/* Options as text (a vector): recompute and schedule are told. */
+static const char **
+set_of(Arena *a, const Pipeline *p, size_t k, int64_t lent)
+{
+    const char **set = NULL;
+
+    for (; k < vec_len(p->call); k++) {
+        const PassRow *row = p->call[k].row;
+        Text t = text_new(a);
+
+        text_add(&t, "%s.lent=%lld", row->name, (long long)lent);
+        if (row->run == pass_recompute || row->run == pass_schedule)
+            vec_push(a, set, text_str(&t));
+    }
+    return set;
+}
+
+static void
+try_lending(Lending *l, int64_t lent)
+{
+    Trial t = l->trial;
+    Outcome x;
+
+    t.set = set_of(t.p->arena, t.p, t.k, lent);
+    x = try_options(&t);
+    log_line("transfer", "%lld bytes of %lld: %s, %.6g s", (long long)lent,
+             (long long)l->excess, x.fits ? "fits" : "does not fit",
+             x.seconds);
+    if (lent == everything)
+        l->excess = x.peak - t.o->budget;
+    if (lent != everything && !outcome_is_better(&x, &l->best))
+        return;
+    l->best = x;
+    l->chosen = lent;
+}
+
+/* All, none, or the better one of the quarters beside the best half. */
+static void
+find_best(Lending *l, bool roughly)
+{
+    try_lending(l, everything);
+    if (l->excess <= 0 || (l->best.fits && !l->best.extra))
+        return;
+    try_lending(l, 0);
+    if (roughly)
+        return;
+    try_lending(l, l->excess / 2);
+    if (l->chosen != everything)
+        try_lending(l, l->excess / 4);
+    if (l->chosen != 0)
+        try_lending(l, l->excess / 4 * 3);
+}
+
+/* Is there somewhere to go for what does not fit? */
+static bool
+may_move(const Pipeline *p, size_t k)
+{
+    for (; k < vec_len(p->call); k++) {
+        const Call *c = &p->call[k];
+        int64_t host, disk;
+        bool given;
+
+        if (c->row->run == pass_transfer &&
+            parse_bytes(option_text(c, "host", &given), &host) &&
+            parse_bytes(option_text(c, "disk", &given), &disk))
+            return host > 0 || disk > 0;
+    }
+    return false;
+}
+
+void
+choose_lent(Pipeline *p, const Module *m, const PipelineOptions *o, size_t k,
+            bool roughly)
+{
+    Lending l = {.trial = {.p = p, .m = m, .o = o, .k = k}};
+    const char **set;
+    bool given;
+
+    (void)option_text(&p->call[k], "lent", &given);
+    if (given || !may_move(p, k))
+        return;
+    find_best(&l, roughly);
+    set = set_of(p->arena, p, k, l.chosen);
+    for (size_t i = 0; i < vec_len(set); i++)
+        pipeline_set(p, set[i]);
+}
