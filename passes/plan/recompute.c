@@ -9,7 +9,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "passes/plan/recompute_policy.h"
 #include "passes/plan/recompute_search.h"
 #include "passes/plan/recompute_spare.h"
 #include "passes/tools/in_place.h"
@@ -303,11 +305,56 @@ spare_bytes(PassRun *r)
         course_write(r->scratch, g, c);
 }
 
+/* False: the budget decides. */
+static bool
+find_policy(const PassRun *r, Policy *policy)
+{
+    static const char *const name[] = {"none", "all", "sqrt", "recursive",
+                                       "list"};
+    const char *text = opt_text(r, "policy");
+
+    if (strcmp(text, "auto") == 0)
+        return false;
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++)
+        if (strcmp(text, name[i]) == 0) {
+            *policy = (Policy)i;
+            return true;
+        }
+    raise_status(ST_USAGE, NOWHERE,
+                 "recompute: policy=%s\nit is auto, none, all, sqrt, "
+                 "recursive or list",
+                 text);
+}
+
+/* Of the training step, whatever the budget. */
+static void
+follow_policy(PassRun *r, Policy policy)
+{
+    Graph *g = module_entry(r->m, "train");
+    Course *c;
+
+    if (!g)
+        return;
+    c = course_new(r->scratch, course_of(r->scratch, g, r->machine));
+    if (!recompute_policy(r->scratch, c, policy))
+        raise_status(ST_NO_FIT, (Loc){.file = r->m->file},
+                     "recompute: policy=%s runs more than %d times what there "
+                     "is\nhint: policy=sqrt runs each node again once",
+                     opt_text(r, "policy"), COURSE_ROOM);
+    course_write(r->scratch, g, c);
+}
+
 void
 pass_recompute(PassRun *r)
 {
+    Policy policy;
+
     module_unset(r->m, "time_bound");
     module_unset(r->m, "time_witness");
+    if (find_policy(r, &policy)) {
+        follow_policy(r, policy);
+        return;
+    }
     if (r->budget == 0) {
         spare_bytes(r);
         return;
