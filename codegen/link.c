@@ -268,11 +268,16 @@ version_script(Arena *a, const char *made)
 }
 
 static void
-link_shared(Arena *a, const Tools *t, const char *object, const char *made)
+link_shared(Arena *a, const Tools *t, const char *object, const char *made,
+            const char *name)
 {
     Command c = compiler_new(a, t);
+    const char *slash = strrchr(name, '/');
 
     command_add(&c, "-shared");
+    /* what is linked with it asks for it by this name, in any folder */
+    command_add(&c, "-Xlinker");
+    command_add(&c, "-soname=%s", slash ? slash + 1 : name);
     command_add(&c, "-Wl,-Bsymbolic"); /* zlib's archive is not PIC */
     command_add(&c, "-o");
     command_add(&c, "%s", made);
@@ -380,14 +385,14 @@ link_tools(Arena *a, const char *target, const char *cache)
 
 void
 link_object(Arena *a, const Tools *t, const char *object, LinkKind kind,
-            const char *path)
+            const char *path, const char *name)
 {
     char *made = beside(a, path, ".link");
 
     if (kind == LINK_PROGRAM)
         link_program(a, t, object, made);
     else if (kind == LINK_SHARED)
-        link_shared(a, t, object, made);
+        link_shared(a, t, object, made, name);
     else
         link_static(a, t, object, made);
     settle(made, path);

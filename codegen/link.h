@@ -14,10 +14,11 @@ typedef enum LinkKind { LINK_PROGRAM, LINK_STATIC, LINK_SHARED } LinkKind;
 typedef struct Tools Tools;
 const Tools *link_tools(Arena *a, const char *target, const char *cache);
 
-/* Links object `object` with the runtime into `path`. Raised if the linker is
+/* Links object `object` with the runtime into `path`, which will be called
+   `name` (a shared library says so). Raised if the linker is
    missing or fails, with its words. Nothing half-written stays. */
 void link_object(Arena *a, const Tools *t, const char *object, LinkKind kind,
-                 const char *path);
+                 const char *path, const char *name);
 
 /* The C interface of the library at `path`, beside it: PATH with .h. */
 void link_header(Arena *a, const char *path);

@@ -4,6 +4,8 @@
 
 #include "ir/text.h"
 
+#include <string.h>
+
 static const int64_t everything = INT64_C(1) << 60;
 
 /* Where `chunk` asks, only all or nothing: it is asked for each number of
@@ -11,6 +13,7 @@ static const int64_t everything = INT64_C(1) << 60;
 typedef struct Lending {
     Trial trial;
     int64_t excess; /* bytes that do not fit, if nothing runs again */
+    int64_t least;  /* bytes that are gone in any case */
     int64_t chosen;
     Outcome best;
 } Lending;
@@ -55,34 +58,64 @@ try_lending(Lending *l, int64_t lent)
 static void
 find_best(Lending *l, bool roughly)
 {
+    int64_t quarter;
+
     try_lending(l, everything);
-    if (l->excess <= 0 || (l->best.fits && !l->best.extra))
+    if (l->excess <= l->least || (l->best.fits && !l->best.extra))
         return;
-    try_lending(l, 0);
+    try_lending(l, l->least);
     if (roughly)
         return;
-    try_lending(l, l->excess / 2);
+    quarter = (l->excess - l->least) / 4;
+    try_lending(l, l->least + 2 * quarter);
     if (l->chosen != everything)
-        try_lending(l, l->excess / 4);
-    if (l->chosen != 0)
-        try_lending(l, l->excess / 4 * 3);
+        try_lending(l, l->least + quarter);
+    if (l->chosen != l->least)
+        try_lending(l, l->least + 3 * quarter);
+}
+
+/* The call of transfer behind k, or NULL. */
+static const Call *
+transfer_call(const Pipeline *p, size_t k)
+{
+    for (; k < vec_len(p->call); k++)
+        if (p->call[k].row->run == pass_transfer)
+            return &p->call[k];
+    return NULL;
 }
 
 /* Is there somewhere to go for what does not fit? */
 static bool
 may_move(const Pipeline *p, size_t k)
 {
-    for (; k < vec_len(p->call); k++) {
-        const Call *c = &p->call[k];
-        int64_t host, disk;
-        bool given;
+    static const char *const option[] = {"host", "disk", "state", "param"};
+    const Call *c = transfer_call(p, k);
+    bool given, moves = false;
 
-        if (c->row->run == pass_transfer &&
-            parse_bytes(option_text(c, "host", &given), &host) &&
-            parse_bytes(option_text(c, "disk", &given), &disk))
-            return host > 0 || disk > 0;
+    for (int i = 0; c && i < 4; i++) {
+        const char *text = option_text(c, option[i], &given);
+
+        moves |= *text && strcmp(text, "0") != 0;
     }
-    return false;
+    return moves;
+}
+
+/* Bytes of the stores that live elsewhere because that is asked for. */
+static int64_t
+settled_bytes(const Pipeline *p, const Module *m, size_t k)
+{
+    const Call *c = transfer_call(p, k);
+    int64_t bytes = 0;
+    bool given;
+
+    for (size_t i = 1; i < vec_len(m->store); i++) {
+        StoreKind kind = m->store[i].kind;
+
+        if ((kind == SK_STATE && *option_text(c, "state", &given)) ||
+            (kind == SK_PARAM && *option_text(c, "param", &given)))
+            bytes += type_bytes(&m->store[i].type);
+    }
+    return bytes;
 }
 
 void
@@ -96,6 +129,7 @@ choose_lent(Pipeline *p, const Module *m, const PipelineOptions *o, size_t k,
     (void)option_text(&p->call[k], "lent", &given);
     if (given || !may_move(p, k))
         return;
+    l.least = settled_bytes(p, m, k);
     find_best(&l, roughly);
     set = set_of(p->arena, p, k, l.chosen);
     for (size_t i = 0; i < vec_len(set); i++)

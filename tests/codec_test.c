@@ -46,7 +46,8 @@ typedef struct Step {
 } Step;
 
 static Step
-step_of(const char *codec, const char *passes, int64_t seed)
+step_in(const char *(*model)(Arena *), const char *codec, const char *passes,
+        int64_t seed)
 {
     static Guard guard;
     Step s = {.arena = arena_new()};
@@ -56,7 +57,7 @@ step_of(const char *codec, const char *passes, int64_t seed)
 
     if (!guarded(&guard))
         compiled_problem(&guard);
-    s.m = parse_module(s.arena, make_model(s.arena), "codec.snug");
+    s.m = parse_module(s.arena, model(s.arena), "codec.snug");
     raise_if_complained();
     text_add(&text, TRAIN ",codec{as=\"%s\"}%s%s", codec, *passes ? "," : "",
              passes);
@@ -80,6 +81,12 @@ step_of(const char *codec, const char *passes, int64_t seed)
     else
         eval_graph(s.arena, g, &s.after, s.in, s.out);
     return s;
+}
+
+static Step
+step_of(const char *codec, const char *passes, int64_t seed)
+{
+    return step_in(make_model, codec, passes, seed);
 }
 
 static int64_t
@@ -205,36 +212,87 @@ Test(codec, chance_has_no_preference)
     arena_free(plain.arena);
 }
 
+static void
+check_compiled(const Step *s, const char *codec, uint64_t seed)
+{
+    Arena *a = arena_new();
+    Compiled c = compiled_module(
+        a, parse_module(a, print_module(s->arena, s->m), "again.snug"), "",
+        "x86-64-v3");
+    const Graph *g = module_entry(s->m, "train");
+    int k = 0;
+
+    while (strcmp(c.program->entry[k].name, "train") != 0)
+        k++;
+    for (int t = 0; t < c.program->tensors; t++)
+        memcpy(c.memory + c.program->tensor[t].offset,
+               s->before.tensor[t + 1].data,
+               (size_t)c.program->tensor[t].bytes);
+    for (size_t t = 0; t < vec_len(g->input); t++)
+        memcpy(c.memory + c.program->entry[k].input[t].offset, s->in[t].data,
+               (size_t)c.program->entry[k].input[t].bytes);
+    compiled_run(&c, k, seed);
+    for (int t = 0; t < c.program->tensors; t++)
+        cr_expect(compiled_difference(
+                      &s->after.tensor[t + 1],
+                      c.memory + c.program->tensor[t].offset) < 0,
+                  "%s: store %d", codec, t);
+    compiled_free(&c);
+}
+
 Test(codec, compiled_as_interpreted)
 {
     for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
         Step s = step_of(bounds[i].codec, PLAN, 3);
-        Arena *a = arena_new();
-        Compiled c = compiled_module(
-            a, parse_module(a, print_module(s.arena, s.m), "again.snug"), "",
-            "x86-64-v3");
-        const Graph *g = module_entry(s.m, "train");
-        int k = 0;
 
-        while (strcmp(c.program->entry[k].name, "train") != 0)
-            k++;
-        for (int t = 0; t < c.program->tensors; t++)
-            memcpy(c.memory + c.program->tensor[t].offset,
-                   s.before.tensor[t + 1].data,
-                   (size_t)c.program->tensor[t].bytes);
-        for (size_t t = 0; t < vec_len(g->input); t++)
-            memcpy(c.memory + c.program->entry[k].input[t].offset,
-                   s.in[t].data,
-                   (size_t)c.program->entry[k].input[t].bytes);
-        compiled_run(&c, k, i);
-        for (int t = 0; t < c.program->tensors; t++)
-            cr_expect(compiled_difference(
-                          &s.after.tensor[t + 1],
-                          c.memory + c.program->tensor[t].offset) < 0,
-                      "%s: store %d", bounds[i].codec, t);
-        compiled_free(&c);
+        check_compiled(&s, bounds[i].codec, i);
         arena_free(s.arena);
     }
+}
+
+/* ---- masks --------------------------------------------------------------- */
+
+/* What relu and a clamp make is added up only: the backward pass compares it. */
+static const char *
+make_masked(Arena *a)
+{
+    Text t = text_new(a), f = text_new(a);
+    const char *type = "f32[64,192]";
+
+    for (int i = 0; i < LAYERS; i++) {
+        text_add(&t, "param %%w%d : f32[192,192] = random %d 0.12\n", i, i + 1);
+        text_add(&f,
+                 "f %%p%d = contract %%h%d, %%w%d labels=\"mk,kn->mn\" "
+                 "split=1 : %s\nf %%g%d = ",
+                 i, i, i, type, i);
+        if (i % 3 == 0)
+            text_add(&f, "relu %%p%d : %s\n", i, type);
+        else
+            text_add(&f, "map %%p%d \"%s\" : %s\n", i,
+                     i % 3 == 1 ? "min(a,0.25)" : "max(-0.5,a)", type);
+        text_add(&f, "f %%h%d = add %%h%d, %%g%d : %s\n", i + 1, i, i, type);
+    }
+    text_add(&t, "graph forward {\ninput %%h0 : %s\n%soutput %%h%d\n}\n", type,
+             text_str(&f), LAYERS);
+    return sym_format(syms_new(a), "snug 1 stage=model\nmodule \"m\"\n%s",
+                      text_str(&t));
+}
+
+Test(codec, masks_keep_the_bits)
+{
+    Step plain = step_in(make_masked, "", PLAN, 3);
+    Step coded = step_in(make_masked, "saved=mask", PLAN, 3);
+    const char *told = module_get(coded.m, "codec");
+
+    cr_assert(told && strstr(told, "294912 bytes of activations in 9216"),
+              "%s", told ? told : "nothing");
+    for (size_t t = 1; t < vec_len(plain.m->store); t++)
+        cr_expect(compiled_difference(&plain.after.tensor[t],
+                                      coded.after.tensor[t].data) < 0,
+                  "store %zu", t);
+    check_compiled(&coded, "saved=mask", 1);
+    arena_free(plain.arena);
+    arena_free(coded.arena);
 }
 
 /* NULL: there is none. */

@@ -65,7 +65,8 @@ compiled_open(Compiled *c, const char *object)
     c->program = dlsym(c->library, "snug_program");
     cr_assert(c->program, "no snug_program");
     align = c->program->arena_align;
-    bytes = (c->program->arena_bytes + align) / align * align;
+    bytes = step_place(c->program, c->program->tiers, 0);
+    bytes = (bytes + align) / align * align;
     c->memory = aligned_alloc((size_t)align, (size_t)bytes);
     memset(c->memory, 0xff, (size_t)bytes);
     unlink(object);

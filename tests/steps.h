@@ -5,12 +5,45 @@
 
 #include "runtime/abi.h"
 
+#include <string.h>
+
+/* Where a byte of a tier (-1: the arena) is: tiers lie behind the arena. */
+static inline int64_t
+step_place(const RtProgram *p, int tier, int64_t offset)
+{
+    int64_t at = (p->arena_bytes + 4095) / 4096 * 4096;
+
+    if (tier < 0)
+        return offset;
+    for (int i = 0; i < tier; i++)
+        at += (p->tier[i].bytes + 4095) / 4096 * 4096;
+    return at + offset;
+}
+
+/* A transfer copies at once; where something has written there before its wait,
+   what arrives is all ones. */
+static inline void
+run_move(const RtProgram *p, const RtMove *m, char *arena)
+{
+    char *from = arena + step_place(p, m->from_tier, m->from);
+    char *to = arena + step_place(p, m->to_tier, m->to);
+
+    if (!m->wait)
+        memcpy(to, from, (size_t)m->bytes);
+    else if (memcmp(to, from, (size_t)m->bytes) != 0)
+        memset(to, 0xff, (size_t)m->bytes);
+}
+
 /* All tiles of a step; seed 0: in one call. */
 static inline void
 run_step(const RtProgram *p, const RtStep *s, char *arena, uint64_t seed)
 {
     int64_t n = s->tiles, first = 0;
 
+    if (s->move) {
+        run_move(p, s->move, arena);
+        return;
+    }
     if (!seed) {
         s->kernel(arena, s->offset, 0, n, 0);
         return;

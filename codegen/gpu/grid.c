@@ -186,6 +186,17 @@ first_result(const KernelRow *row)
     return value_at(row->g, node_at(row->g, row->node)->out[0])->name;
 }
 
+static void
+require_one_space(const Module *m)
+{
+    if (vec_len(m->space) > 1)
+        raise_at((Loc){.file = m->file},
+                 "its plan has values in the space %s, and kernels of a grid "
+                 "know only %s\nplan it without --host-memory, --spill and "
+                 "`tier`",
+                 m->space[1].name, m->space[0].name);
+}
+
 Grid
 grid_emit(const Module *m, const EmitOptions *o, GridForm form,
           const char *path)
@@ -197,6 +208,7 @@ grid_emit(const Module *m, const EmitOptions *o, GridForm form,
     const char **what = NEWN(a, const char *, rows + 1);
     Text result;
 
+    require_one_space(m);
     count_rows(a, &grid);
     if (!grid.made)
         raise_at((Loc){.file = m->file},

@@ -32,7 +32,7 @@ class _Tensor(ctypes.Structure):
         ("type", ctypes.c_int), ("rank", ctypes.c_int32),
         ("dim", ctypes.c_int64 * 8), ("offset", ctypes.c_int64),
         ("bytes", ctypes.c_int64), ("init", ctypes.c_int),
-        ("fill", ctypes.c_double)]
+        ("fill", ctypes.c_double), ("tier", ctypes.c_int32)]
 
 
 class _Entry(ctypes.Structure):
@@ -40,7 +40,8 @@ class _Entry(ctypes.Structure):
         ("name", ctypes.c_char_p), ("input", ctypes.POINTER(_Port)),
         ("output", ctypes.POINTER(_Port)), ("step", ctypes.c_void_p),
         ("inputs", ctypes.c_int32), ("outputs", ctypes.c_int32),
-        ("steps", ctypes.c_int32), ("batch", ctypes.c_int32)]
+        ("steps", ctypes.c_int32), ("batch", ctypes.c_int32),
+        ("tickets", ctypes.c_int32)]
 
 
 class _Program(ctypes.Structure):
@@ -62,9 +63,9 @@ def _open_library():
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), LIBRARY)
     library = ctypes.CDLL(path)
     pointer, text = ctypes.c_void_p, ctypes.c_char_p
-    library.rt_open.argtypes = [
+    library.rt_open_spill.argtypes = [
         ctypes.POINTER(pointer), pointer, pointer, ctypes.c_int64,
-        ctypes.c_int]
+        ctypes.c_int, text]
     library.rt_close.argtypes = [pointer]
     library.rt_close.restype = None
     library.rt_load.argtypes = library.rt_save.argtypes = [pointer, text]
@@ -113,17 +114,22 @@ class Model:
     threads  0: as many as the program was planned for and the machine has
     seed     of dropout
     steps    planned steps of the run, for rules that ask for them
+    spill    the folder for the file of a tier [the current one]
+
+    Tensors that the plan keeps beside the arena have no views: load() and save()
+    reach them.
     """
 
-    def __init__(self, weights=None, threads=0, seed=0, steps=0):
+    def __init__(self, weights=None, threads=0, seed=0, steps=0, spill=None):
         self.seed = seed
         self.steps = steps
         self._model = None
         self._arena = self._map_arena()
         made = ctypes.c_void_p()
-        _must(_library.rt_open(
+        _must(_library.rt_open_spill(
             ctypes.byref(made), ctypes.addressof(_program),
-            self._arena.ctypes.data, arena_bytes, threads))
+            self._arena.ctypes.data, arena_bytes, threads,
+            None if spill is None else os.fsencode(spill)))
         self._model = made
         self._entries = {
             _name(e): e for e in _program.entry[:_program.entries]}
@@ -152,7 +158,17 @@ class Model:
 
     def _tensors(self, kind):
         return {_name(t): self._view(t)
-                for t in _program.tensor[:_program.tensors] if t.kind == kind}
+                for t in _program.tensor[:_program.tensors]
+                if t.kind == kind and t.tier < 0}
+
+    def _variables(self):
+        """Views of all that training changes."""
+        outside = [_name(t) for t in _program.tensor[:_program.tensors]
+                   if t.kind in (PARAMETER, STATE) and t.tier >= 0]
+        if outside:
+            raise Error("no views of %s, which the plan keeps beside the arena"
+                        % ", ".join(outside))
+        return {**self.parameters, **self.states}
 
     def _open(self):
         if self._model is None:
@@ -224,11 +240,11 @@ class Model:
         """A copy of all that training goes on from, the rule's states too; as
         numpy.savez takes it."""
         return {name: view.copy()
-                for name, view in {**self.parameters, **self.states}.items()}
+                for name, view in self._variables().items()}
 
     def restore(self, snapshot):
         """Back to a snapshot()."""
-        for name, view in {**self.parameters, **self.states}.items():
+        for name, view in self._variables().items():
             view[...] = snapshot[name]
 
     def close(self):

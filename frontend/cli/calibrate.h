@@ -3,6 +3,7 @@
 #define SNUG_CALIBRATE_H
 
 #include "ir/cost.h"
+#include "ir/timeline.h"
 
 /* A kernel of one run of the program. */
 typedef struct MeasuredRow {
@@ -23,5 +24,8 @@ Measured measure_program(Arena *a, const char *folder, int threads,
 /* A figure for each kernel of two runs of one program. */
 void add_figures(Arena *a, Figures *f, const Measured *one,
                  const Measured *many);
+
+/* The rates to a second mapping of memory and to a file in the folder. */
+void add_links(Arena *a, Figures *f, const char *folder);
 
 #endif

@@ -133,7 +133,7 @@ build_program(const Args *args, const Module *m, const char *folder)
 
     emit_module(m, &o, EMIT_OBJECT, object);
     link_object(a, link_tools(a, target, NULL), object, LINK_PROGRAM,
-                within(a, folder, "net"));
+                within(a, folder, "net"), "net");
     write_weights(m, within(a, folder, "net.safetensors"));
 }
 
@@ -225,6 +225,17 @@ require_writable(Arena *a, const char *path)
         raise_at((Loc){.file = path}, "cannot be written: %s", strerror(errno));
 }
 
+static void
+measure_links(const Args *args, Figures *f)
+{
+    add_links(args->arena, f, option(args, OPT_spill, "."));
+    for (size_t i = 0; i < vec_len(f->link) && !option_on(args, OPT_quiet);
+         i++)
+        fprintf(stderr, "%-15s %9.0f MB/s out, %9.0f back\n",
+                f->link[i].space, 1e-6 * f->link[i].link->away,
+                1e-6 * f->link[i].link->back);
+}
+
 int
 cmd_calibrate(const Args *args)
 {
@@ -235,6 +246,7 @@ cmd_calibrate(const Args *args)
     require_seconds(option(args, OPT_seconds, "1"));
     path = result_path(args);
     require_writable(args->arena, path);
+    measure_links(args, &f);
     for (int i = 0; i < NETS; i++)
         measure_net(args, &nets[i], &f);
     write_text(args->arena, path, figures_print(args->arena, &f));

@@ -181,7 +181,7 @@ write_object(const Args *args, Module *m, Kind kind, const char *path)
                     kind == K_EXE   ? LINK_PROGRAM
                     : kind == K_LIB ? LINK_STATIC
                                     : LINK_SHARED,
-                    made.s);
+                    made.s, path);
     write_weights(m, beside(a, path, ".safetensors"));
     if (timed)
         tell_seconds("(link)", start);

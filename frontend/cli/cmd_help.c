@@ -106,8 +106,9 @@ print_environment(void)
 static void
 print_methods(void)
 {
-    printf("training methods; `--method NAME`, or the line behind it. All of "
-           "them change\nnumbers, but for a rule's name:\n\n");
+    printf("training methods; `--method NAME`, or the line behind it. They "
+           "change numbers\nwhere they do not say `the same bits` "
+           "(docs/methods.md):\n\n");
     method_list();
 }
 

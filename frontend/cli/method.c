@@ -1,5 +1,6 @@
 /* method: lines of mechanisms into settings of passes. */
 #include "frontend/cli/method.h"
+#include "frontend/cli/method_tier.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,21 +10,26 @@
 #include "ir/base/vec.h"
 
 typedef struct MethodRow {
-    const char *name, *line, *doc;
+    const char *name, *line, *doc; /* line NULL: it is refused */
+    const char *why;
 } MethodRow;
 
 static const MethodRow rows[] = {
-#define METHOD(name, line, doc) {name, line, doc},
+#define METHOD(name, line, doc) {name, line, doc, NULL},
+#define MISSING(name, why, doc) {name, NULL, doc, why},
 #include "frontend/cli/method.def"
 #undef METHOD
+#undef MISSING
 };
 
 enum { ROWS = sizeof rows / sizeof *rows };
 
 static const char *const names[] = {
 #define METHOD(name, line, doc) name,
+#define MISSING(name, why, doc)
 #include "frontend/cli/method.def"
 #undef METHOD
+#undef MISSING
     NULL};
 
 const char *const *
@@ -67,9 +73,40 @@ refuse_statement(Arena *a, const char *s, size_t n)
     raise_status(ST_USAGE, NOWHERE,
                  E(E0105) "--method: no method or mechanism '%s' is "
                           "available%s\nthere are `codec SELECTOR=CODEC ...`, "
-                          "`chunk parts=N`, `rule NAME HYPER=V ...` and the "
-                          "names of `snug help methods`",
+                          "`chunk [region=head|blocks|batch] parts=N`, "
+                          "`rule NAME HYPER=V ...` and the names of `snug "
+                          "help methods`",
                  word.s, did_you_mean(a, ", ", word.s, names));
+}
+
+/* [region=WORD] parts=N; false: it is none of these. */
+static bool
+take_chunk(Arena *a, const char *s, size_t n, const char ***set)
+{
+    static const char *const region[][2] = {
+        {"region=head parts=", "chunk.parts"},
+        {"region=blocks parts=", "chunk.blocks"},
+        {"region=batch parts=", "chunk.batch"},
+        {"parts=", "chunk.parts"}};
+
+    for (size_t i = 0; i < sizeof region / sizeof *region; i++) {
+        size_t word = strlen(region[i][0]);
+
+        if (n <= word || strncmp(s, region[i][0], word) != 0)
+            continue;
+        add_setting(a, set, region[i][1], s + word, n - word);
+        return true;
+    }
+    return false;
+}
+
+static void
+take_tier(Arena *a, const char *s, size_t n, const char ***set)
+{
+    Text line = text_new(a);
+
+    text_add_n(&line, s, n);
+    method_tier(a, line.s, set);
 }
 
 static void
@@ -81,32 +118,47 @@ take_statement(Arena *a, const char *s, size_t n, const char ***set)
         word++;
     if (word == 5 && strncmp(s, "codec", 5) == 0 && n > 6)
         add_setting(a, set, "codec.as", s + 6, n - 6);
-    else if (n > 12 && strncmp(s, "chunk parts=", 12) == 0)
-        add_setting(a, set, "chunk.parts", s + 12, n - 12);
+    else if (word == 5 && strncmp(s, "chunk", 5) == 0 && n > 6 &&
+             take_chunk(a, s + 6, n - 6, set))
+        return;
     else if (word == 4 && strncmp(s, "rule", 4) == 0 && n > 5)
         take_rule(a, s + 5, n - 5, set);
+    else if (word == 4 && strncmp(s, "tier", 4) == 0 && n > 5)
+        take_tier(a, s + 5, n - 5, set);
     else
         refuse_statement(a, s, word);
 }
 
+/* NULL: it is no name; raised where the method is not available. */
 static const char *
-line_of(const char *name)
+line_of(const char *name, size_t n)
 {
-    for (int i = 0; i < ROWS; i++)
-        if (strcmp(rows[i].name, name) == 0)
-            return rows[i].line;
-    return name;
+    for (int i = 0; i < ROWS; i++) {
+        if (strlen(rows[i].name) != n || strncmp(rows[i].name, name, n) != 0)
+            continue;
+        if (!rows[i].line)
+            raise_status(ST_USAGE, NOWHERE,
+                         E(E0105) "--method %s: %s is not available\n%s",
+                         rows[i].name, rows[i].doc, rows[i].why);
+        return rows[i].line;
+    }
+    return NULL;
 }
 
+/* A name among the statements stands for its line, which holds no names. */
 void
 method_settings(Arena *a, const char *line, const char ***set)
 {
-    for (line = line_of(line); *line;) {
+    while (*line) {
         size_t n = strcspn(line, ";"), end = n;
+        const char *named;
 
         while (end && line[end - 1] == ' ')
             end--;
-        if (end)
+        named = line_of(line, end);
+        if (named)
+            method_settings(a, named, set);
+        else if (end)
             take_statement(a, line, end, set);
         line += n + (line[n] == ';');
         line += strspn(line, " ");
@@ -117,6 +169,12 @@ void
 method_list(void)
 {
     for (int i = 0; i < ROWS; i++)
-        printf("  %-10s %s\n             = %s\n", rows[i].name, rows[i].doc,
-               rows[i].line);
+        if (rows[i].line)
+            printf("  %-10s %s\n             = %s\n", rows[i].name,
+                   rows[i].doc, rows[i].line);
+    printf("\nknown, but not available:\n");
+    for (int i = 0; i < ROWS; i++)
+        if (!rows[i].line)
+            printf("  %-10s %s\n             %s\n", rows[i].name, rows[i].doc,
+                   rows[i].why);
 }

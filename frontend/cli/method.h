@@ -7,13 +7,15 @@
 
 /* A line: statements with ; between them, each a mechanism and its words:
        codec SELECTOR=CODEC ...      `snug help codecs`
-       chunk parts=N                 the largest product in N parts
+       chunk [region=R] parts=N      in N parts: the largest product (head, if
+                                     R is not given), blocks, or the batch
        rule NAME [HYPER=V ...]       the optimizer
-   or the name of a line. Appends settings PASS.OPTION=V for each to the vector
+       NAME                          what that line says
+   Of a method that is not available the reason is raised. Appends settings PASS.OPTION=V for each to the vector
    `set`; raised with what there is where a mechanism is not known. */
 void method_settings(Arena *a, const char *line, const char ***set);
 
-/* NULL-ended. */
+/* Those that are available, NULL-ended. */
 const char *const *method_names(void);
 
 /* What `snug help methods` prints. */

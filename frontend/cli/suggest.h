@@ -10,6 +10,7 @@ typedef enum Change { C_NOTHING, C_RUN, C_NUMBERS, C_SEVERAL } Change;
 typedef struct Way {
     Change change;
     const char *what, *options;
+    bool cuts;       /* of use only if something is cut into parts */
     bool leaner;     /* of use only with less state than now */
     bool fits;
     const char *why; /* it cannot be planned at all */

@@ -1,4 +1,4 @@
-/* ways: what could be changed so that a model fits: nothing, smaller steps,
+/* ways: what could be changed so that a model fits: parts, smaller steps,
    activations kept in fewer bits, products of bf16, an optimizer of less state;
    two together where none is enough. What changes least is ranked first. */
 #include "codegen/workers.h"
@@ -45,7 +45,22 @@ take_trial(Way *w, const Trial *r)
     }
 }
 
-/* False: it is no way, for it saves no state. */
+/* Is something cut, and are there fewer bytes for it? */
+static bool
+cuts_bytes(const Suggest *s, const Trials *t)
+{
+    Trial *all;
+    bool fewer;
+
+    if (!strstr(t->text, "\nmeta chunk="))
+        return false;
+    all = trial_plan(t, 0);
+    fewer = all->peak < s->all->peak;
+    trial_free(all);
+    return fewer;
+}
+
+/* False: it is no way, for it saves no state, or no bytes by its parts. */
 static bool
 plan_way(const Suggest *s, Way *w, const Args *args)
 {
@@ -53,6 +68,8 @@ plan_way(const Suggest *s, Way *w, const Args *args)
     Trial *r;
 
     if (w->leaner && t.stores >= s->as_is.stores)
+        return false;
+    if (w->cuts && !cuts_bytes(s, &t))
         return false;
     r = trial_plan(&t, s->budget);
     take_trial(w, r);
@@ -74,6 +91,10 @@ consider(const Suggest *s, Way *w, const Args *args)
     }
     if (guard.status == ST_INTERNAL)
         raise_again(&guard, NULL);
+    if (w->cuts) { /* the samples of a batch cannot always be told apart */
+        diag_free(&guard);
+        return false;
+    }
     w->why = problem_words(s->args->arena, &guard);
     return true;
 }
@@ -224,6 +245,30 @@ smaller_dim(const Suggest *s, size_t i)
     return c;
 }
 
+/* In parts, with the same bits: more of them until it fits. */
+static Candidate
+in_parts(const Suggest *s, const char *option, const char *what)
+{
+    enum { PARTS_MOST = 32 };
+    Arena *a = s->args->arena;
+    Candidate c = {0};
+
+    for (size_t i = 0; i < vec_len(s->args->given[OPT_set]); i++)
+        if (strncmp(s->args->given[OPT_set][i], "chunk.", 6) == 0)
+            return c; /* it was asked for already */
+    for (int64_t parts = 2; parts <= PARTS_MOST; parts *= 4) {
+        const char *set = joined(a, "chunk.", option, parts);
+
+        add_way(a, &c,
+                (Way){.change = C_NOTHING,
+                      .what = joined(a, what, " in parts", parts),
+                      .options = joined(a, "--set ", set, 0),
+                      .cuts = true},
+                args_with(s->args, a, OPT_set, set));
+    }
+    return c;
+}
+
 static Candidate
 less_precision(const Suggest *s)
 {
@@ -306,6 +351,9 @@ single_changes(const Suggest *s)
 
     for (size_t i = 0; i < vec_len(s->args->given[OPT_dim]); i++)
         add_candidate(a, &all, smaller_dim(s, i));
+    add_candidate(a, &all, in_parts(s, "parts", "head and loss"));
+    add_candidate(a, &all, in_parts(s, "blocks", "blocks"));
+    add_candidate(a, &all, in_parts(s, "batch", "the batch"));
     add_candidate(a, &all, fewer_bits(s));
     add_candidate(a, &all, less_precision(s));
     for (int i = 0; i < LEAN; i++)

@@ -4,6 +4,7 @@
    is decoded from the code, once for each reader, so that it may be fused into
    it. Encoding and decoding are ordinary maps and reductions. */
 #include "passes/memory/codec.h"
+#include "passes/memory/codec_mask.h"
 #include "passes/memory/fuse_kinds.h"
 
 #include "passes/pass.h"
@@ -17,6 +18,7 @@ enum { LEAST_ELEMENTS = 1024, LEAST_WAIT = 16 };
 
 typedef struct Coded {
     const CodecChoice *choice; /* NULL: kept as it is */
+    Mask mask;                 /* of a row without formulas */
     bool again;                /* made again of an operand that is kept */
     ValueId code, p, q;        /* 0: none, or not made yet */
     Type grouped;              /* how the value is seen by its statistics */
@@ -43,19 +45,6 @@ builder(const Coding *c, const Node *like, char phase)
 }
 
 /* ---- what is kept -------------------------------------------------------- */
-
-/* The value whose bytes v shows. */
-static ValueId
-behind_views(const Graph *g, ValueId v)
-{
-    const Value *x = value_at(g, v);
-
-    while (x->kind == V_TEMP && node_at(g, x->def)->op == OP_view) {
-        v = node_at(g, x->def)->in[0];
-        x = value_at(g, v);
-    }
-    return v;
-}
 
 /* Statistics of rows are small, and wrong by the least step they spoil all. */
 static bool
@@ -121,6 +110,55 @@ made_of(const Coding *c, ValueId v)
     return may_be_coded(g, large) ? large : 0;
 }
 
+static bool
+read_back(const Graph *g, ValueId v)
+{
+    for (size_t k = 0; k < vec_len(g->order); k++) {
+        const Node *n = node_at(g, g->order[k]);
+
+        for (int i = 0; n->phase == 'b' && n->op != OP_view && i < n->nin; i++)
+            if (behind_views(g, n->in[i]) == v)
+                return true;
+    }
+    return false;
+}
+
+/* Bits are dearer than to make v again of what is there anyway. */
+static bool
+may_be_masked(Coding *c, ValueId v)
+{
+    ValueId large = made_of(c, v);
+
+    return (!large || !read_back(c->g, large)) &&
+           codec_mask_of(c->g, v, &c->of[v].mask);
+}
+
+static bool
+is_mask(const CodecChoice *choice)
+{
+    return choice && choice->row && !*choice->row->value;
+}
+
+/* The choice that goes first with v; NULL: it is kept as it is. */
+static const CodecChoice *
+choice_of(Coding *c, ValueId v)
+{
+    for (size_t i = 0; i < vec_len(c->choice); i++)
+        if (selected(c->g, v, c->choice[i].selector) &&
+            (!is_mask(&c->choice[i]) || may_be_masked(c, v)))
+            return c->choice[i].row ? &c->choice[i] : NULL;
+    return NULL;
+}
+
+/* Is it made again of a value that is coded, or made again itself? A bit is not
+   enough for that. */
+static bool
+goes_with(const Coding *c, ValueId large)
+{
+    return large && ((c->of[large].choice && !is_mask(c->of[large].choice)) ||
+                     c->of[large].again);
+}
+
 static void
 choose(Coding *c, ValueId v)
 {
@@ -128,18 +166,16 @@ choose(Coding *c, ValueId v)
 
     if (v >= c->values || c->of[v].choice || !may_be_coded(c->g, v))
         return;
+    c->of[v].choice = choice_of(c, v);
+    if (is_mask(c->of[v].choice))
+        return;
+    c->of[v].choice = NULL;
     large = made_of(c, v);
     if (large)
         choose(c, large);
-    if (large && (c->of[large].choice || c->of[large].again)) {
-        c->of[v].again = true;
-        return;
-    }
-    for (size_t i = 0; i < vec_len(c->choice); i++)
-        if (selected(c->g, v, c->choice[i].selector)) {
-            c->of[v].choice = c->choice[i].row ? &c->choice[i] : NULL;
-            return;
-        }
+    c->of[v].again = goes_with(c, large);
+    if (!c->of[v].again)
+        c->of[v].choice = choice_of(c, v);
 }
 
 static void
@@ -280,8 +316,8 @@ rounded(Coding *c, Builder *b, const Coded *v, ValueId x)
     return build_formula(b, text, 4, in, DT_F32, "code.whole");
 }
 
-/* `pack` codes to a byte: element i beside element i + n/pack, so that both
-   directions run along neighbours. */
+/* `pack` codes to a byte, of 8 / pack bits: element i beside element i + n/pack,
+   so that both directions run along neighbours. */
 static ValueId
 packed(Builder *b, ValueId x, int pack)
 {
@@ -291,7 +327,9 @@ packed(Builder *b, ValueId x, int pack)
     ValueId in[2] = {build_view(b, x, 2, dim, "code.rows"),
                      build_iota(b, column, 0, "code.place")};
 
-    x = build_formula(b, "where(b==0,a,16*a)", 2, in, DT_F32, "code.part");
+    x = build_formula(b, pack == 2 ? "where(b==0,a,16*a)"
+                                   : "a*f32(shl(i32(1),i32(b)))",
+                      2, in, DT_F32, "code.part");
     x = build_reduce(b, "sum", x, 1, &axis, "code.sum");
     return build_formula(b, "a", 1, &x, DT_U8, "code");
 }
@@ -304,15 +342,20 @@ unpacked(Builder *b, ValueId x, int pack, const Type *t)
     ValueId in[2] = {build_broadcast(b, x, 2, dim, "code.rows"),
                      build_iota(b, column, 0, "code.place")};
 
-    x = build_formula(b, "f32(where(b==0,band(i32(a),15),shr(i32(a),4)))", 2,
-                      in, DT_F32, "code.part");
+    x = build_formula(b,
+                      pack == 2
+                          ? "f32(where(b==0,band(i32(a),15),shr(i32(a),4)))"
+                          : "f32(band(shr(i32(a),i32(b)),1))",
+                      2, in, DT_F32, "code.part");
     return seen_as(b, x, t, "code.part");
 }
 
 static bool
 packs(const Coded *v, const Type *t)
 {
-    return v->choice->row->pack > 1 && type_elements(t) % 2 == 0;
+    int pack = v->choice->row->pack;
+
+    return pack > 1 && type_elements(t) % pack == 0;
 }
 
 static void
@@ -330,9 +373,12 @@ encode(Coding *c, ValueId id)
     x = seen_as(&b, id, &v->grouped, "code.groups");
     v->p = statistic(&b, row->p, x);
     v->q = statistic(&b, row->q, x);
-    x = of_group(&b, row->value, x, v, row->levels ? DT_F32 : row->type,
-                 "code");
-    if (row->levels)
+    x = of_group(&b,
+                 is_mask(v->choice)
+                     ? codec_mask_compared(c->run->scratch, &v->mask)
+                     : row->value,
+                 x, v, row->levels ? DT_F32 : row->type, "code");
+    if (row->levels && !is_mask(v->choice))
         x = rounded(c, &b, v, x);
     if (packs(v, &t))
         x = packed(&b, x, row->pack);
@@ -354,7 +400,11 @@ decode(Coding *c, const Node *reader, ValueId id)
     ValueId x = v->code;
 
     x = packs(v, &t) ? unpacked(&b, x, v->choice->row->pack, &v->grouped) : x;
-    x = of_group(&b, v->choice->row->decoded, x, v, DT_F32, "decoded");
+    x = of_group(&b,
+                 is_mask(v->choice)
+                     ? codec_mask_decoded(c->run->scratch, &v->mask)
+                     : v->choice->row->decoded,
+                 x, v, DT_F32, "decoded");
     return seen_as(&b, x, &t, "decoded");
 }
 

@@ -80,7 +80,7 @@ take_option(CodecChoice *c, const char *s, size_t n)
                      "(at most %d), group=row, group=tensor, round=nearest "
                      "and round=stochastic",
                      (int)n, s, GROUP_MOST);
-    if (c->stochastic && c->row && !c->row->levels)
+    if (c->stochastic && c->row && c->row->levels < 2)
         raise_status(ST_USAGE, NOWHERE,
                      "codec %s cannot round by chance\ni8, u8 and u4 can",
                      c->row->name);

@@ -57,7 +57,7 @@ part_length(const Region *region, int64_t parts)
     return length > ROUND ? (length + ROUND - 1) / ROUND * ROUND : length;
 }
 
-/* What a report can read: "ENTRY PARTS ROWS VALUE;...", the value of the samples
+/* What a report can read: "ENTRY PARTS ROWS BYTES VALUE;...", the value of the samples
    being the first input. */
 static void
 note(Text *t, const Region *region, int64_t length)
@@ -65,8 +65,9 @@ note(Text *t, const Region *region, int64_t length)
     int64_t parts = (region->rows + length - 1) / length;
     ValueId v = region->samples ? region->g->input[0] : region->seed;
 
-    text_add(t, "%s%s %lld %lld %s", t->len ? ";" : "", region->g->name,
+    text_add(t, "%s%s %lld %lld %lld %s", t->len ? ";" : "", region->g->name,
              (long long)parts, (long long)length,
+             (long long)type_bytes(&value_at(region->g, v)->type),
              value_at(region->g, v)->name);
 }
 
@@ -157,7 +158,8 @@ cut_samples(PassRun *r, Graph *g, int64_t parts, Text *chunks)
 
     if (!region) {
         refuse_samples(r, g, blame,
-                       blame ? "this takes the samples together"
+                       blame ? "this takes the samples together, or moves "
+                               "them from the first axis"
                              : "it has one sample");
         return;
     }

@@ -1,7 +1,8 @@
 /* transfer: what does not fit into the budget leaves the arena between two uses
    and comes back: to another mapping of memory first (host), then to a file
    (disk). Where everything fits nothing changes; what cannot be made to fit is
-   left for `place` to refuse.
+   left for `place` to refuse. Stores of a kind live there if that is asked for
+   (state=SPACE/WINDOW, param=SPACE/WINDOW).
 
    The order stays. What is found is tried out on a copy of the entry, and where
    the addresses come out above the budget more is sent away. */
@@ -10,8 +11,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ir/timeline.h"
+#include "passes/plan/streams.h"
 #include "passes/plan/trips.h"
 #include "passes/tools/placement_entry.h"
 
@@ -111,17 +114,55 @@ note(PassRun *r, const Tier *tier)
     }
 }
 
+/* SPACE or SPACE/WINDOW */
+static Stream
+asked_for(const PassRun *r, const char *option, StoreKind kind)
+{
+    enum { WINDOW_MOST = 1000 };
+    const char *text = opt_text(r, option);
+    size_t name = strcspn(text, "/");
+    Stream s = {kind, sym_n(r->m->syms, text, name), 1};
+    char *end = NULL;
+    long window = text[name] ? strtol(text + name + 1, &end, 10) : 1;
+
+    if ((strcmp(s.space, "host") != 0 && strcmp(s.space, "disk") != 0) ||
+        (text[name] && (end == text + name + 1 || *end)) || window < 0 ||
+        window > WINDOW_MOST)
+        raise_status(ST_USAGE, NOWHERE,
+                     "transfer: %s=%s\nit is host or disk, perhaps with how "
+                     "many come ahead, up to %d: disk/2",
+                     option, text, WINDOW_MOST);
+    s.window = (int)window;
+    return s;
+}
+
+/* Stores of a kind get a home elsewhere. */
+static bool
+settle(PassRun *r, const char *option, StoreKind kind)
+{
+    Stream s;
+    int count;
+
+    if (!*opt_text(r, option))
+        return false;
+    s = asked_for(r, option, kind);
+    count = streams_settle(r->scratch, r->m, &s);
+    log_line("transfer", "%d of %s live in %s", count, option, s.space);
+    for (size_t i = 0; count && i < vec_len(r->m->entry); i++)
+        streams_write(r->scratch, r->m->entry[i], r->machine, &s);
+    return count > 0;
+}
+
 void
 pass_transfer(PassRun *r)
 {
     Tier *tier = NULL;
-    bool moved = false;
+    bool moved = settle(r, "state", SK_STATE);
 
+    moved |= settle(r, "param", SK_PARAM);
     add_tier(r, &tier, "host");
     add_tier(r, &tier, "disk");
-    if (r->budget == 0 || !tier)
-        return;
-    for (size_t i = 0; i < vec_len(r->m->entry); i++)
+    for (size_t i = 0; r->budget && tier && i < vec_len(r->m->entry); i++)
         if (vec_len(r->m->entry[i]->order))
             moved |= fit_entry(r, r->m->entry[i], tier);
     if (moved)

@@ -50,8 +50,9 @@ Repeats repeats_of(const Graph *g, const Machine *machine);
 /* What the planner decided about a value: it was dropped and is made again, it
    took the bytes of another, or it leaves the arena for some time. */
 typedef struct Decision {
-    const char *kind; /* recompute, in_place, transfer */
-    ValueId value;
+    const char *kind; /* chunk, recompute, in_place, transfer */
+    ValueId value;    /* 0: there are only parts of it */
+    const char *name; /* then: what it was called */
     ValueId of;       /* as it was first made; whose bytes. 0: not known */
     int64_t bytes;
     double seconds;   /* that it adds */

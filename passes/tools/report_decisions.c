@@ -2,6 +2,10 @@
    from the nodes of a plan. */
 #include "passes/tools/report.h"
 
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "passes/tools/again.h"
 #include "passes/tools/moves.h"
 
@@ -119,6 +123,58 @@ add_moves(Arena *a, Decision **all, const Graph *g, const Machine *machine)
                                 .reason = reason_away(a, g, &m[i])});
 }
 
+/* ---- what is cut into parts ---------------------------------------------- */
+
+static const char *
+reason_chunk(Arena *a, const Decision *d, int64_t parts, int64_t rows)
+{
+    Text t = text_new(a);
+
+    text_add(&t,
+             "%" PRId64 " parts of %" PRId64 " rows, one after the other; %s",
+             parts, rows,
+             d->value ? "what is made of it is there for one part only"
+                      : "it is never there as a whole");
+    return t.s;
+}
+
+/* Of one "ENTRY PARTS ROWS BYTES VALUE" of n characters. */
+static void
+add_chunk(Arena *a, Decision **all, const Graph *g, const char *s, size_t n)
+{
+    size_t entry = strlen(g->name);
+    Decision d = {.kind = "chunk"};
+    int64_t parts, rows;
+    Text name = text_new(a);
+    char *end;
+
+    if (n <= entry || strncmp(s, g->name, entry) != 0 || s[entry] != ' ')
+        return;
+    parts = strtoll(s + entry, &end, 10);
+    rows = strtoll(end, &end, 10);
+    d.bytes = strtoll(end, &end, 10);
+    if (*end != ' ' || end >= s + n)
+        return;
+    text_add_n(&name, end + 1, (size_t)(s + n - end) - 1);
+    d.name = text_str(&name);
+    d.value = graph_find(g, sym(g->module->syms, d.name));
+    d.reason = reason_chunk(a, &d, parts, rows);
+    vec_push(a, *all, d);
+}
+
+static void
+add_chunks(Arena *a, Decision **all, const Graph *g)
+{
+    const char *s = module_get(g->module, "chunk");
+
+    while (s && *s) {
+        size_t n = strcspn(s, ";");
+
+        add_chunk(a, all, g, s, n);
+        s += n + (s[n] == ';');
+    }
+}
+
 Decision *
 decisions(Arena *a, Graph *g, const Machine *machine)
 {
@@ -126,6 +182,7 @@ decisions(Arena *a, Graph *g, const Machine *machine)
     Decision *all = NULL;
     size_t next = 0;
 
+    add_chunks(a, &all, g);
     for (int k = 0; k < (int)vec_len(g->order); k++) {
         const Node *n = node_at(g, g->order[k]);
 

@@ -70,12 +70,13 @@ static void
 add_decision(Text *t, const Graph *g, const Decision *d)
 {
     NodeId def = value_at(g, d->value)->def;
-    const char *source = node_at(g, def)->source;
+    const char *source = d->value ? node_at(g, def)->source : NULL;
+    const char *name = d->value ? value_at(g, d->value)->name : d->name;
 
     text_add(t, "{\"kind\": \"%s\", \"entry\": ", d->kind);
     text_add_json(t, g->name);
     text_add(t, ", \"id\": ");
-    text_add_json(t, value_at(g, d->value)->name);
+    text_add_json(t, name);
     text_add(t, ", \"of\": ");
     if (d->of)
         text_add_json(t, value_at(g, d->of)->name);

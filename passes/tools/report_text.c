@@ -209,6 +209,19 @@ add_spaces(Text *t, const Module *m, const Graph *g, const Machine *machine)
                  100 * s.stalled / s.all);
 }
 
+/* `--json` lists them. */
+static void
+add_chunks(Text *t, const char *chunk)
+{
+    int regions = 1;
+
+    if (!chunk)
+        return;
+    while ((chunk = strchr(chunk, ';')))
+        regions += *chunk++ == ';';
+    text_add(t, "chunk  %d regions in parts, with the same bits\n", regions);
+}
+
 static void
 add_totals(Text *t, Module *m, const Graph *g, const Machine *machine)
 {
@@ -234,6 +247,7 @@ add_totals(Text *t, Module *m, const Graph *g, const Machine *machine)
     add_spaces(t, m, g, machine);
     if (codec)
         text_add(t, "codec  %s\n", fitted(t->arena, codec, 70));
+    add_chunks(t, module_get(m, "chunk"));
     if (budget)
         text_add(t, "budget %12s  %" PRId64 " bytes\n",
                  format_bytes(t->arena, budget), budget);

@@ -22,6 +22,8 @@ emit asm model.s
 emit obj model.o
 emit lib libmodel.a
 emit so libmodel.so
+check "so: its name is its own" sh -c \
+    "readelf -d libmodel.so | grep 'soname: \[libmodel.so\]'"
 
 # ---- text
 check "ir is at stage model" grep -q '^snug 1 stage=model' model.snug

@@ -99,6 +99,23 @@ same "what was saved without goes on with them" trained
 run disk_disk 60 --export-onnx disk.onnx && run whole 60 --export-onnx whole.onnx
 check "the same ONNX file" cmp disk.onnx whole.onnx
 
+"$snug" compile "$digits/lenet.legacy.onnx" --quiet -o lenet || bad "lenet"
+passes=fold,cse,dce,layout,loss,grad,optimizer,fuse,inplace,workspace,schedule
+"$snug" compile "$digits/lenet.legacy.onnx" --memory 3500KiB --spill spill \
+    --passes=$passes,transfer,place --quiet -o lenet_less ||
+    bad "lenet with --spill"
+check "--spill makes room" sh -c \
+    "./lenet_less --memory-report | grep '^disk .* beside the arena'"
+refuse "the budget is too small without it" 3 "no plan" "$snug" compile \
+    "$digits/lenet.legacy.onnx" --memory 3500KiB \
+    --passes=$passes,transfer,place -o lenet_none
+for name in lenet lenet_less; do
+    ./$name --data "$digits/digits28-train.npz" --steps 20 --seed 3 --quiet \
+        --spill spill --save $name.trained
+done
+check "and the bits are the same" \
+    cmp lenet.trained lenet_less.trained
+
 # ---- what is told
 ./disk_host --data "$data" --steps 5 --log log.jsonl 2>err
 check "the last line tells the tiers" grep \
@@ -151,6 +168,38 @@ for kind in TERM KILL; do
     check "SIG$kind: nothing stays in the folder" sh -c \
         '[ -z "$(ls -A spill)" ]'
 done
+
+# ---- calls that fail, by strace where it may
+cat >injected <<END
+#!/bin/sh
+# WAY FAULT: a run with what strace makes of a call
+fault=\$2
+[ \$1 = calls ] && export SNUG_IO=threads
+exec timeout 60 strace -f -o trace -e inject=\$fault ./disk_disk \\
+    --data '$data' --steps 30 --seed 3 --quiet --save trained
+END
+chmod +x injected
+if strace -f -o trace true 2>/dev/null; then
+    run whole 30 --save whole.trained || bad "the short run"
+    want=$(digest whole.trained)
+    for fault in io_uring_setup:error=EPERM io_uring_setup:error=ENOSYS \
+        io_uring_enter:error=EINTR:when=3+5 \
+        io_uring_enter:error=EAGAIN:when=2+7; do
+        rm -f trained
+        ./injected queue $fault
+        same "$fault is no fault" trained
+    done
+    refuse "the queue fails" 1 "step [0-9]*: .* Bad file descriptor; stopped" \
+        ./injected queue io_uring_enter:error=EBADF:when=20
+    for fault in pwrite64:error=EIO pread64:error=EIO pwrite64:retval=0; do
+        refuse "$fault" 1 "step [0-9]*: .*: Input/output error; stopped, not" \
+            ./injected calls $fault:when=40
+    done
+    refuse "no bytes to be set aside" 1 "No space left on device; --spill" \
+        ./injected queue fallocate:error=ENOSPC
+else
+    echo "not run: calls that fail: strace is missing or not allowed"
+fi
 
 # ---- no room
 refuse "no such folder" 1 "absent: cannot make the file of a tier: No such file" \

@@ -37,6 +37,13 @@ END
 tail -n +2 log.csv | cut -d, -f3 >losses
 "$python" "$root/tests/python/module.py" . >out 2>&1 || bad "module.py"
 cat out
+mkdir spill
+"$snug" compile "$digits/lenet.legacy.onnx" --emit so -o all.so --quiet &&
+    "$snug" compile "$digits/lenet.legacy.onnx" --emit so -o less.so --quiet \
+        --memory 3500KiB --spill spill --passes=fold,cse,dce,layout,loss,grad,optimizer,fuse,inplace,workspace,schedule,transfer,place ||
+    bad "lenet with --spill"
+"$python" "$root/tests/python/spilled.py" . >out 2>&1 || bad "spilled.py"
+cat out
 check "examples/python learns the digits" sh -c \
     "SNUG='$snug' OUT='$work/digits' PYTHON='$python' \
      '$root/examples/python/run.sh' | grep 'accuracy 9[4-9]'"

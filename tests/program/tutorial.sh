@@ -54,6 +54,8 @@ check "examples/gpt learns" awk -F, 'END { exit !(NR > 300 && $3 < 3.2) }' \
     gpt.csv
 example resnet --quiet
 check "examples/resnet: equal weights" grep -q '^the same weights' resnet.out
+example offload --quiet
+check "examples/offload: equal weights" grep -q '^the same weights' offload.out
 example passes --quiet
 check "examples/passes: equal plans" grep -q '^the same plan' passes.out
 example embed 300

@@ -1,0 +1,147 @@
+#!/bin/sh
+# method.sh: every method by name compiles on a model of its class and keeps what
+# docs/methods.md says of it: the bits of the weights, or the loss of the first
+# step and a loss near the exact one; what is not available says why.
+. "$(dirname "$0")/../program_lib.sh"
+
+gpt=examples/gpt/gpt.onnx
+cat ./*.md docs/*.md | od -An -v -tu1 -w1 | head -n 24000 | awk '
+    { byte[n++] = $1 + 0 }
+    END {
+        for (at = 0; at + 64 < n; at += 64) {
+            row = byte[at]
+            for (k = 1; k < 64; k++) row = row "," byte[at + k]
+            for (k = 1; k <= 64; k++) row = row "," byte[at + k]
+            print row
+        }
+    }' >"$work/text.csv"
+
+peak() { # model, options: bytes of the plan
+    "$plain/snug" plan "$@" --json | sed -n 's/.*"peak": \([0-9]*\).*/\1/p' |
+        head -n 1
+}
+
+# trained MODEL DATA STEPS OPTIONS...: weights and losses of a program
+trained() {
+    model=$1 data=$2 steps=$3
+    shift 3
+    "$plain/snug" compile "$model" -o "$work/train" --quiet "$@" &&
+        "$work/train" --data "$data" --steps "$steps" --seed 3 --quiet \
+            --save "$work/w.safetensors" --log "$work/log.jsonl" >/dev/null
+}
+
+loss_at() { # step
+    sed -n "$1"'s/.*"loss":\([^,}]*\).*/\1/p' "$work/log.jsonl"
+}
+
+digest() {
+    sha256sum <"$work/w.safetensors" | cut -c1-64
+}
+
+# same_bits NAME MODEL DATA SHARE: weights as without it, in SHARE % of the bytes
+same_bits() {
+    trained "$2" "$3" 12
+    want=$(digest)
+    trained "$2" "$3" 12 --method "$1"
+    got=$(digest)
+    before=$(peak "$2") after=$(peak "$2" --method "$1")
+    if [ "$want" = "$got" ] && [ $((after * 100)) -le $((before * $4)) ]; then
+        ok "$1: the same bits, $before bytes in $after"
+    else
+        bad "$1: $before bytes in $after, weights $want and $got"
+    fi
+}
+
+# near NAME SHARE: the first loss as without it, the last within 2 %
+near() {
+    trained $gpt "$work/text.csv" 40 --set lr=3e-3
+    first=$(loss_at 1) last=$(loss_at 40)
+    trained $gpt "$work/text.csv" 40 --set lr=3e-3 --method "$1"
+    before=$(peak $gpt) after=$(peak $gpt --method "$1")
+    if [ "$first" = "$(loss_at 1)" ] &&
+        [ $((after * 100)) -le $((before * $2)) ] &&
+        echo "$last $(loss_at 40)" |
+        awk '{ d = ($1 - $2) / $1; exit !(d < 0.02 && d > -0.02) }'; then
+        ok "$1: loss $(loss_at 40), exactly $last, $before bytes in $after"
+    else
+        bad "$1: loss $(loss_at 40), exactly $last, $before bytes in $after"
+    fi
+}
+
+same_bits mst $gpt "$work/text.csv" 65
+same_bits cce $gpt "$work/text.csv" 80
+same_bits microbatch $gpt "$work/text.csv" 42
+same_bits mobiletl tests/program/masked.snug "$digits/digits-train.npz" 100
+near mesa 70
+near coat 90
+
+for rule in lomo adalomo; do
+    trained $gpt "$work/text.csv" 40 --method $rule
+    if echo "$(loss_at 1) $(loss_at 40)" | awk '{ exit !($2 < $1) }'; then
+        ok "$rule learns"
+    else
+        bad "$rule: loss $(loss_at 40), $(loss_at 1) at first"
+    fi
+done
+
+# ---- what is refused, and names
+"$plain/snug" help methods >"$work/help"
+sed -n '1,/not available/s/^  \([a-z][a-z0-9-]*\) .*/\1/p' "$work/help" \
+    >"$work/there"
+sed -n '/not available/,$s/^  \([a-z][a-z0-9-]*\) .*/\1/p' "$work/help" \
+    >"$work/missing"
+while read -r name; do
+    check "$name plans" "$sanitized/snug" plan tests/program/attention.snug \
+        --method "$name" -o "$work/plan.txt"
+done <"$work/there"
+while read -r name; do
+    refuse "$name tells why" 2 "$name.*is not available" "$sanitized/snug" \
+        plan tests/program/attention.snug --method "$name"
+done <"$work/missing"
+
+# ---- what is told
+"$sanitized/snug" plan $gpt --method mst >"$work/text" &&
+    "$sanitized/snug" plan $gpt --method mst --json >"$work/json"
+check "parts are told" grep -q 'regions in parts' "$work/text"
+check "parts are decisions" grep -q \
+    '"kind": "chunk", "entry": "train", "id": "/blocks' "$work/json"
+"$plain/snug" plan $gpt --suggest --memory 7MB >"$work/ways"
+check "parts are suggested" grep -q 'set chunk.batch=' "$work/ways"
+
+# ---- what the batch does not allow
+cat >"$work/one.snug" <<'end'
+snug 1 stage=model
+module "one"
+param %w : f32[10,64] = random 1 0.2
+graph forward {
+input %input : f32[1,64]
+f %logits = contract %input, %w labels="bk,nk->bn" split=1 : f32[1,10]
+output %logits
+}
+end
+cat >"$work/mixed.snug" <<'end'
+snug 1 stage=model
+module "mixed"
+param %w : f32[10,64] = random 1 0.2
+param %v : f32[64,64] = random 2 0.2
+graph forward {
+input %input : f32[64,64]
+f %x = contract %input, %v labels="bk,nk->bn" split=1 : f32[64,64]
+f %sum = reduce %x op="sum" axes=[0] : f32[1,64]
+f %y = sub %x, %sum : f32[64,64]
+f %logits = contract %y, %w labels="bk,nk->bn" split=1 : f32[64,10]
+output %logits
+}
+end
+refuse "parts of one sample" 1 "has one sample" "$sanitized/snug" plan \
+    "$work/one.snug" --method microbatch
+refuse "samples taken together" 1 "takes the samples together" \
+    "$sanitized/snug" plan "$work/mixed.snug" --method microbatch
+refuse "parts of parts" 2 "not cut any further" "$sanitized/snug" plan \
+    $gpt --method "microbatch; chunk parts=2"
+refuse "parts that are no number" 2 "chunk: batch=many" "$sanitized/snug" plan \
+    $gpt --method "chunk region=batch parts=many"
+refuse "parts past 64 bits" 2 "from 1 to" "$sanitized/snug" plan $gpt \
+    --method "chunk region=blocks parts=99999999999999999999"
+refuse "a region of another name" 2 "no method or mechanism" \
+    "$sanitized/snug" plan $gpt --method "chunk region=tail parts=2"
