@@ -8,8 +8,8 @@
 
 static const int64_t everything = INT64_C(1) << 60;
 
-/* Where `chunk` asks, only all or nothing: it is asked for each number of
-   parts. */
+/* Where `chunk` asks, for each number of parts, all is left to transfers only
+   if nothing else fits. */
 typedef struct Lending {
     Trial trial;
     int64_t excess; /* bytes that do not fit, if nothing runs again */

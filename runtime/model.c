@@ -214,7 +214,7 @@ open_parts(RtModel *m, void *arena, int64_t bytes, int threads,
     const RtProgram *p = m->program;
     RT_TRY(open_arena(m, arena, bytes));
     RT_TRY(rt_tiers_open(&m->tiers, &m->region, p, m->arena.base, spill,
-                         arena != NULL));
+                         arena && threads == 1));
     RT_TRY(rt_pool_start(&m->pool, &m->region, choose_workers(p, threads)));
     return fill_tensors(m);
 }

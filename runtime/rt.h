@@ -55,9 +55,9 @@ int rt_set(RtModel *m, const char *entry, const char *input, const void *from,
 int rt_get(const RtModel *m, const char *entry, const char *output, void *to,
            int64_t bytes);
 
+/* Where reading or writing a tier fails, so does every later run: the tensors
+   are those of half a step. */
 int rt_run(RtModel *m, const char *entry);
-/* Where reading or writing a tier fails, so does every call from then on: the
-   tensors are those of half a step. */
 /* Runs the entry `train` with this learning rate; *loss may be NULL. */
 int rt_step(RtModel *m, double rate, double *loss);
 

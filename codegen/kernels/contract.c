@@ -467,7 +467,8 @@ lower_one(Maker *k, Lowered *out)
         out->kernel[out->phases] = make_panels(k);
         out->tiles[out->phases++] = panel_count(c);
     }
-    out->kernel[out->phases] = c->taps ? make_taps(k) : make_tiles(k, !c->outside, emit_tile);
+    out->kernel[out->phases] =
+        c->taps ? make_taps(k) : make_tiles(k, !c->outside, emit_tile);
     out->tiles[out->phases++] = c->tiles;
     if (c->split > 1) {
         out->kernel[out->phases] = make_sum(k, &out->tiles[out->phases]);

@@ -20,7 +20,7 @@
 #include "passes/tools/scratch.h"
 
 /* As in schedule and place. */
-enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64, ROUGHLY = 20 };
+enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64, ROUGHLY = 100 };
 /* Goals tried; each is that share of the budget lower than the one before, and
    twice that the next time. */
 enum { ROUNDS = 6, LOWER = 512 };
