@@ -318,3 +318,34 @@ Test(recompute, what_is_spared_means_the_same)
     }
     cr_assert_gt(spared, 10);
 }
+
+/* By a fixed rule: with the same bits, and something runs again. */
+static int
+check_policy(const char *policy)
+{
+    int again = 0;
+
+    for (uint64_t seed = 501; seed <= 510; seed++) {
+        Meaning x = meaning_of(seed);
+        const char *passes = sym_format(
+            syms_new(x.arena),
+            "fuse,recompute{policy=%s},inplace,workspace,schedule,place",
+            policy);
+        Module *m = recompute_plan(x.arena, x.text, passes, 0);
+
+        cr_assert(check_plan(m, NULL), "seed %llu", (unsigned long long)seed);
+        check_meaning(&x, m, seed, 0);
+        again += runs_again(m);
+        arena_free(x.arena);
+    }
+    return again;
+}
+
+Test(recompute, policies_mean_the_same)
+{
+    cr_assert_eq(check_policy("none"), 0);
+    cr_assert_gt(check_policy("all"), 5);
+    cr_assert_gt(check_policy("sqrt"), 5);
+    cr_assert_gt(check_policy("recursive"), 5);
+    cr_assert_gt(check_policy("list"), 5);
+}

@@ -74,6 +74,7 @@ refuse_statement(Arena *a, const char *s, size_t n)
                  E(E0105) "--method: no method or mechanism '%s' is "
                           "available%s\nthere are `codec SELECTOR=CODEC ...`, "
                           "`chunk [region=head|blocks|batch] parts=N`, "
+                          "`recompute policy=WORD`, "
                           "`rule NAME HYPER=V ...` and the names of `snug "
                           "help methods`",
                  word.s, did_you_mean(a, ", ", word.s, names));
@@ -121,6 +122,8 @@ take_statement(Arena *a, const char *s, size_t n, const char ***set)
     else if (word == 5 && strncmp(s, "chunk", 5) == 0 && n > 6 &&
              take_chunk(a, s + 6, n - 6, set))
         return;
+    else if (n > 17 && strncmp(s, "recompute policy=", 17) == 0)
+        add_setting(a, set, "recompute.policy", s + 17, n - 17);
     else if (word == 4 && strncmp(s, "rule", 4) == 0 && n > 5)
         take_rule(a, s + 5, n - 5, set);
     else if (word == 4 && strncmp(s, "tier", 4) == 0 && n > 5)

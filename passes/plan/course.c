@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-enum { ROOM = 6 }; /* times what the entry has */
-
 Course *
 course_new(Arena *a, const CourseOf *of)
 {
@@ -14,9 +12,9 @@ course_new(Arena *a, const CourseOf *of)
     c->items = of->items;
     c->runs = of->runs;
     c->touches = (int)vec_len(of->first_touch);
-    c->item_room = ROOM * of->items + 64;
-    c->run_room = ROOM * of->runs + 64;
-    c->touch_room = ROOM * c->touches + 512;
+    c->item_room = COURSE_ROOM * of->items + 64;
+    c->run_room = COURSE_ROOM * of->runs + 64;
+    c->touch_room = COURSE_ROOM * c->touches + 512;
     c->item = NEWN(a, Item, c->item_room);
     c->run = NEWN(a, Run, c->run_room);
     c->touch = NEWN(a, int, c->touch_room);

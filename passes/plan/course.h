@@ -58,6 +58,8 @@ typedef struct CourseOf {
     int *first_touch;
 } CourseOf;
 
+enum { COURSE_ROOM = 16 }; /* times what the entry has */
+
 typedef struct Course {
     const CourseOf *of;
     int items, runs, touches, length;

@@ -9,7 +9,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "passes/plan/recompute_policy.h"
 #include "passes/plan/recompute_search.h"
 #include "passes/plan/recompute_spare.h"
 #include "passes/tools/in_place.h"
@@ -18,7 +20,10 @@
 #include "passes/tools/scratch.h"
 
 /* As in schedule and place. */
-enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64, ROUNDS = 6, ROUGHLY = 100 };
+enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64, ROUGHLY = 100 };
+/* Goals tried; each is that share of the budget lower than the one before, and
+   twice that the next time. */
+enum { ROUNDS = 6, LOWER = 512 };
 
 /* An entry that does not fit. */
 typedef struct Entry {
@@ -172,7 +177,7 @@ claim_time(PassRun *r, const Entry *e, const TimeBound *b)
 static bool
 fit_entry(PassRun *r, Entry *e)
 {
-    int64_t goal = r->budget;
+    int64_t goal = r->budget, step;
     Course *c = course_new(r->scratch, e->of);
     TimeBound *b = time_bounds(r->scratch, e->of, r->budget);
     int first = c->length;
@@ -197,7 +202,9 @@ fit_entry(PassRun *r, Entry *e)
         }
         if (!fits)
             return false;
-        goal = (peak < goal ? peak : goal) - (bytes - r->budget);
+        step = ((r->budget - e->of->stores) / LOWER) << k;
+        step = bytes - r->budget > step ? bytes - r->budget : step;
+        goal = (peak < goal ? peak : goal) - (k > 0 ? step : bytes - r->budget);
     }
     return false;
 }
@@ -298,11 +305,56 @@ spare_bytes(PassRun *r)
         course_write(r->scratch, g, c);
 }
 
+/* False: the budget decides. */
+static bool
+find_policy(const PassRun *r, Policy *policy)
+{
+    static const char *const name[] = {"none", "all", "sqrt", "recursive",
+                                       "list"};
+    const char *text = opt_text(r, "policy");
+
+    if (strcmp(text, "auto") == 0)
+        return false;
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++)
+        if (strcmp(text, name[i]) == 0) {
+            *policy = (Policy)i;
+            return true;
+        }
+    raise_status(ST_USAGE, NOWHERE,
+                 "recompute: policy=%s\nit is auto, none, all, sqrt, "
+                 "recursive or list",
+                 text);
+}
+
+/* Of the training step, whatever the budget. */
+static void
+follow_policy(PassRun *r, Policy policy)
+{
+    Graph *g = module_entry(r->m, "train");
+    Course *c;
+
+    if (!g)
+        return;
+    c = course_new(r->scratch, course_of(r->scratch, g, r->machine));
+    if (!recompute_policy(r->scratch, c, policy))
+        raise_status(ST_NO_FIT, (Loc){.file = r->m->file},
+                     "recompute: policy=%s runs more than %d times what there "
+                     "is\nhint: policy=sqrt runs each node again once",
+                     opt_text(r, "policy"), COURSE_ROOM);
+    course_write(r->scratch, g, c);
+}
+
 void
 pass_recompute(PassRun *r)
 {
+    Policy policy;
+
     module_unset(r->m, "time_bound");
     module_unset(r->m, "time_witness");
+    if (find_policy(r, &policy)) {
+        follow_policy(r, policy);
+        return;
+    }
     if (r->budget == 0) {
         spare_bytes(r);
         return;

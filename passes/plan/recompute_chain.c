@@ -1,7 +1,7 @@
 /* recompute_chain: the recurrence of O. Beaumont, L. Eyraud-Dubois,
    J. Herrmann, A. Joly and A. Shilova, "Optimal checkpointing for
-   heterogeneous chains", 2019, with several ways to hold a block. The seconds added for blocks i..j-1
-   in m slots of memory are the least of
+   heterogeneous chains", 2019, with several ways to hold a block. The seconds
+   added for blocks i..j-1 in m slots of memory are the least of
 
      way o of block i:  o + best(i+1, j, m - bytes of o - edges of i)
      edges in front of k:  forward(i..k-1) + best(k, j, m - edges)

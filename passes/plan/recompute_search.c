@@ -1,6 +1,6 @@
 /* recompute_search: several descents (recompute_greedy), from what chains of
-   blocks say (recompute_chain), from the course as it is and from what bounds on
-   time keep; the best of them is made better by exchanges. */
+   blocks say (recompute_chain), from the course as it is and from what bounds
+   on time keep; the best of them is made better by exchanges. */
 #include "passes/plan/recompute_search.h"
 
 #include <inttypes.h>

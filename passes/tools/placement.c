@@ -300,6 +300,7 @@ placement_solve(Arena *scratch, Interval *x, int count, int64_t capacity,
     int64_t at = 0, goal, least, left = nodes;
 
     p.bound = least = placement_bound(scratch, x, count, &at);
+    capacity -= capacity % unit_of(x, count); /* nothing ends in between */
     goal = capacity > p.bound ? capacity : p.bound;
     try_greedy(scratch, &b, goal);
     if (b.height > goal && nodes > 0 && count <= SEARCH_MOST)

@@ -71,6 +71,9 @@ near() {
 same_bits mst $gpt "$work/text.csv" 65
 same_bits cce $gpt "$work/text.csv" 80
 same_bits microbatch $gpt "$work/text.csv" 42
+same_bits sublinear $gpt "$work/text.csv" 55
+same_bits sublinear-log $gpt "$work/text.csv" 55
+same_bits selective $gpt "$work/text.csv" 97
 same_bits mobiletl tests/program/masked.snug "$digits/digits-train.npz" 100
 near mesa 70
 near coat 90
