@@ -129,6 +129,9 @@ figures_print(Arena *a, const Figures *f)
     Text t = text_new(a);
 
     text_add(&t, "%s\ntarget %s\nworkers %d\n", head, f->target, f->workers);
+    for (size_t i = 0; i < vec_len(f->link); i++)
+        text_add(&t, "link %s %.4g %.4g\n", f->link[i].space,
+                 f->link[i].link->away, f->link[i].link->back);
     for (size_t i = 0; i < vec_len(f->row); i++) {
         const Figure *row = &f->row[i];
 
