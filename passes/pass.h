@@ -29,6 +29,8 @@ typedef struct PassRun {
 /* Options are parsed and checked by the runner; an option that the row does not
    have is an internal error here. */
 int64_t opt_int(const PassRun *r, const char *name);
+/* How far to search: of a trial a rough answer is asked for. */
+int64_t opt_limit(const PassRun *r, const char *name);
 int64_t opt_bytes(const PassRun *r, const char *name);
 double opt_float(const PassRun *r, const char *name);
 const char *opt_text(const PassRun *r, const char *name);

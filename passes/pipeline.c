@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { ROUGHLY = 100 }; /* times less search in a trial */
+
 /* -- options, as a pass asks for them ----------------------------------- */
 
 static const PassOption *
@@ -27,6 +29,12 @@ int64_t
 opt_int(const PassRun *r, const char *name)
 {
     return strtoll(option_of(r, name, 'i')->text, NULL, 10);
+}
+
+int64_t
+opt_limit(const PassRun *r, const char *name)
+{
+    return opt_int(r, name) / (r->trial ? ROUGHLY : 1);
 }
 
 int64_t

@@ -86,7 +86,7 @@ place_entry(PassRun *r, Graph *g, Sym space, Totals *t)
     int64_t align = r->machine->align, at = 0;
     uint32_t *buffer = NULL;
     Interval *x = placement_intervals(g, r->scratch, space, align, &buffer);
-    int64_t nodes = search_nodes(opt_int(r, "nodes"), vec_len(x)), enough;
+    int64_t nodes = search_nodes(opt_limit(r, "nodes"), vec_len(x)), enough;
     Placement p;
 
     enough = placement_bound(r->scratch, x, (int)vec_len(x), &at);
@@ -278,7 +278,7 @@ place_space(PassRun *r, Space *s)
         uint32_t *buffer = NULL;
         Interval *x =
             placement_intervals(g, r->scratch, s->name, s->align, &buffer);
-        int64_t nodes = search_nodes(opt_int(r, "nodes"), vec_len(x));
+        int64_t nodes = search_nodes(opt_limit(r, "nodes"), vec_len(x));
         Placement p = placement_solve(r->scratch, x, (int)vec_len(x), height,
                                       nodes);
 

@@ -20,7 +20,7 @@
 #include "passes/tools/scratch.h"
 
 /* As in schedule and place. */
-enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64, ROUGHLY = 100 };
+enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64 };
 /* Goals tried; each is that share of the budget lower than the one before, and
    twice that the next time. */
 enum { ROUNDS = 6, LOWER = 512 };
@@ -33,19 +33,12 @@ typedef struct Entry {
     int64_t least; /* the lowest peak that was placed */
 } Entry;
 
-/* A limit; of a trial a rough answer is asked for. */
-static int64_t
-limit_of(const PassRun *r, const char *option)
-{
-    return opt_int(r, option) / (r->trial ? ROUGHLY : 1);
-}
-
 /* As low as the budget is enough where nodes run again (`again`); -> the
    peak. */
 static int64_t
 order_copy(const PassRun *r, Graph *g, int64_t stores, bool again)
 {
-    int64_t states = limit_of(r, "states"), given;
+    int64_t states = opt_limit(r, "states"), given;
     OrderProblem p = order_problem(g, r->machine->align, r->scratch);
     int *node = NEWN(r->scratch, int, p.nodes + 1);
     Order o;
@@ -72,7 +65,7 @@ placed_bytes(const PassRun *r, Graph *g, const CourseOf *of, const Course *c,
              int64_t most, NodeId **order)
 {
     Graph *copy = graph_clone(g, g->name);
-    int64_t room = r->budget - of->stores, nodes = limit_of(r, "nodes");
+    int64_t room = r->budget - of->stores, nodes = opt_limit(r, "nodes");
     uint32_t *buffer = NULL;
     Interval *x;
     Placement p;

@@ -66,7 +66,7 @@ static void
 order_entry(PassRun *r, Graph *g, int64_t highest, Claim *c)
 {
     int64_t stores = arena_store_bytes(r->m, r->machine->align);
-    int64_t states = opt_int(r, "states");
+    int64_t states = opt_limit(r, "states");
     OrderProblem p = order_problem(g, r->machine->align, r->scratch);
     Order o;
 

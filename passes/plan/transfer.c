@@ -35,7 +35,7 @@ static int64_t
 placed_bytes(const PassRun *r, const Trips *t, int64_t stores)
 {
     Graph *copy = graph_clone(t->g, t->g->name);
-    int64_t nodes = opt_int(r, "nodes");
+    int64_t nodes = opt_limit(r, "nodes");
     uint32_t *buffer = NULL;
     Interval *x;
 

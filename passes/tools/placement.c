@@ -14,6 +14,7 @@ enum {
     SEARCH_MOST = 10000,    /* intervals searched */
     SEARCH_PAIRS = 16000000, /* pairs of them alive at once */
     ROUNDS_LEAST = 240,
+    ROUND_NODES = 64,       /* search nodes that a round stands for */
     ROUNDS_MOST = 1200,
     ROUND_WORK = 4096 /* intervals looked at in rounds, for a search node */
 };
@@ -212,10 +213,12 @@ static void
 try_rounds(Arena *scratch, Best *b, int64_t goal, int64_t nodes)
 {
     int64_t most = nodes < INT64_MAX / ROUND_WORK ? nodes * ROUND_WORK : nodes;
+    int64_t least = nodes / ROUND_NODES < ROUNDS_LEAST ? nodes / ROUND_NODES
+                                                        : ROUNDS_LEAST;
     Rounds *r = rounds_new(scratch, b->x, b->count, goal);
 
     for (int k = 0; b->height > goal && k < ROUNDS_MOST &&
-                    (k < ROUNDS_LEAST || rounds_work(r) < most);
+                    (k < least || rounds_work(r) < most);
          k++)
         keep_lower(b, rounds_next(r));
 }
