@@ -276,6 +276,15 @@ graph_replace(Graph *g, ValueId from, ValueId to)
     graph_touch(g);
 }
 
+bool
+graph_runs_again(const Graph *g)
+{
+    for (size_t k = 0; k < vec_len(g->order); k++)
+        if (node_at(g, g->order[k])->phase == 'r')
+            return true;
+    return false;
+}
+
 void
 graph_updates_last(Graph *g)
 {

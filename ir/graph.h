@@ -182,6 +182,7 @@ void graph_replace(Graph *g, ValueId from, ValueId to);
    (running statistics, counts of draws) comes when everything has read what was
    there before. */
 void graph_updates_last(Graph *g);
+bool graph_runs_again(const Graph *g); /* has it nodes of phase r? */
 /* The facts of g are stale from now on. Passes need not call it: the runner
    does; who edits and then asks for facts again must. */
 void graph_touch(Graph *g);

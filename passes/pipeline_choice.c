@@ -9,15 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool
-runs_again(const Graph *g)
-{
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        if (node_at(g, g->order[k])->phase == 'r')
-            return true;
-    return false;
-}
-
 static double
 stalls(const Graph *g, const Machine *machine)
 {
@@ -35,7 +26,7 @@ tell_outcome(Outcome *x, Module *m, const Machine *machine)
 
     x->fits = true;
     for (size_t i = 0; i < vec_len(m->entry); i++)
-        x->extra = x->extra || runs_again(m->entry[i]) ||
+        x->extra = x->extra || graph_runs_again(m->entry[i]) ||
                    stalls(m->entry[i], machine) > 0;
     if (train)
         x->seconds = cost_entry(train, machine).many;

@@ -54,9 +54,15 @@ cuts_something(const Cuts *cuts)
     return false;
 }
 
+/* A step whose batch is cut takes at least so many times the seconds of a whole
+   one, whatever is predicted of its smaller kernels: as measured, in 2 and in 4
+   parts (docs/planning.md). */
+static const double batch_least = 1.02;
+
 typedef struct Choice {
     Trial trial;
-    Text cut; /* what the last try has cut */
+    Text cut;     /* what the last try has cut */
+    double whole; /* predicted seconds where all fits and nothing is cut */
     Outcome best;
     Cuts cuts;
 } Choice;
@@ -90,6 +96,9 @@ try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
     x = try_cuts(c, &cuts, kind == KIND_BATCH && c->best.fits);
     if (x.nothing)
         return false;
+    if (kind == KIND_BATCH && x.fits &&
+        x.seconds < batch_least * c->whole)
+        x.seconds = batch_least * c->whole;
     log_line("chunk", "%s=%lld: %s, %.6g s%s", kind_option[kind],
              (long long)parts, x.fits ? "fits" : "does not fit", x.seconds,
              x.extra ? ", some of it extra" : "");
@@ -115,6 +124,18 @@ choose_kind(Choice *c, Kind kind, int64_t from)
             return;
 }
 
+static double
+whole_seconds(const Choice *c)
+{
+    PipelineOptions rich = *c->trial.o;
+    Trial t = c->trial;
+
+    rich.budget = INT64_MAX;
+    t.o = &rich;
+    t.set = set_of(t.p->arena, &t.p->call[t.k], &c->cuts);
+    return try_options(&t).seconds;
+}
+
 /* Parts of a batch go with nothing else that is asked for. */
 static bool
 may_try(const Call *chunk, Kind kind)
@@ -135,6 +156,7 @@ choose_cuts(Pipeline *p, const Module *m, const PipelineOptions *o, size_t k)
     const char **set;
     bool begun = false;
 
+    c.whole = may_try(&p->call[k], KIND_BATCH) ? whole_seconds(&c) : 0;
     for (Kind kind = 0; kind < KINDS; kind++)
         if (may_try(&p->call[k], kind) && (!begun || !is_enough(&c))) {
             choose_kind(&c, kind, begun ? 2 : 1);

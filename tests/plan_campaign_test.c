@@ -138,17 +138,6 @@ number(const Module *m, const char *key)
     return strtoll(module_get(m, key), NULL, 10);
 }
 
-static bool
-has_phase_r(Module *m)
-{
-    const Graph *g = module_entry(m, "train");
-
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        if (node_at(g, g->order[k])->phase == 'r')
-            return true;
-    return false;
-}
-
 static void
 check_one(Arena *a, const CampaignMeaning *x, Module *m, const char *passes,
           int64_t budget, CampaignDraws *d, Tally *t)
@@ -157,7 +146,7 @@ check_one(Arena *a, const CampaignMeaning *x, Module *m, const char *passes,
     Module *again = read_module(a, text);
 
     t->plans++;
-    t->again += has_phase_r(m);
+    t->again += graph_runs_again(module_entry(m, "train"));
     t->in_parts += module_get(m, "chunk") != NULL;
     t->bounded += module_get(m, "time_bound") != NULL;
     cr_assert(!budget || number(m, "peak") <= budget, "%s", passes);

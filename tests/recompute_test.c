@@ -233,12 +233,7 @@ store_bytes(const Module *m)
 static bool
 runs_again(Module *m)
 {
-    const Graph *g = module_entry(m, "train");
-
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        if (node_at(g, g->order[k])->phase == 'r')
-            return true;
-    return false;
+    return graph_runs_again(module_entry(m, "train"));
 }
 
 typedef struct Count {

@@ -50,15 +50,6 @@ claim_text(Arena *a, const Claim *c)
                                     : "optimal (forced-live bound)";
 }
 
-static bool
-runs_again(const Graph *g)
-{
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        if (node_at(g, g->order[k])->phase == 'r')
-            return true;
-    return false;
-}
-
 /* One entry, for an arena in which `highest` is needed anyway. Where the budget
    asks for less, it is searched on; where nodes run again for it, as low as it
    is enough. */
@@ -71,7 +62,8 @@ order_entry(PassRun *r, Graph *g, int64_t highest, Claim *c)
     Order o;
 
     p.goal = highest;
-    if (r->budget > stores && runs_again(g) && r->budget - stores > highest)
+    if (r->budget > stores && graph_runs_again(g) &&
+        r->budget - stores > highest)
         p.goal = r->budget - stores;
     o = order_solve(r->scratch, &p, states);
     if (r->budget && p.goal && stores + o.peak > r->budget &&
