@@ -30,7 +30,9 @@ add_text(Text *t, const Ladder *l)
     text_add(t, "\nleast budget that works: --memory %" PRId64 " (%s)\n",
              l->least_budget, format_bytes(t->arena, l->least_budget));
     text_add(t, "at least: what every schedule in that budget adds, proven\n"
-                "no plan was found in %s; weights and state take %s\n",
+                "no plan was found in %s; weights and state take %s\n"
+                "nothing is cut into parts here (chunk): --memory SIZE tries "
+                "that too\n",
              format_bytes(t->arena, l->refused),
              format_bytes(t->arena, l->all->stores));
 }

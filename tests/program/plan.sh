@@ -58,13 +58,15 @@ for model in "$lenet" "$digits/mlp.legacy.onnx" deep.snug; do
     valid "plan --json: ${model##*/}" plan "$snug" plan "$model" --json
     valid "pareto --json: ${model##*/}" pareto \
         "$snug" plan "$model" --pareto --json
-    # The least budget that is said is met; a budget that was refused is not.
+    # The least budget that is said is met; a budget that was refused is not,
+    # where nothing is cut into parts.
     least=$(field least_budget)
     check "the least budget is met: ${model##*/}" \
         "$snug" plan "$model" --memory "$least" -o under
     says "its budget: ${model##*/}" "^budget .* $least bytes" under
     refuse "what was refused is refused: ${model##*/}" 3 "hint: " \
-        "$snug" plan "$model" --memory "$(field refused)"
+        "$snug" plan "$model" --memory "$(field refused)" \
+        --set chunk.parts=1 --set chunk.blocks=1 --set chunk.batch=1
     valid "inspect --json: ${model##*/}" inspect "$snug" inspect "$model" --json
     check "trace: ${model##*/}" "$snug" plan "$model" --trace trace.json \
         --dot plan.dot -o text

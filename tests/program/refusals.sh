@@ -99,7 +99,7 @@ refuse "eval with an input of no name" 1 "has no input inptu" "$snug" eval good.
 refuse "eval with half an option" 2 "NAME=FILE.npy expected" "$snug" eval good.onnx.snug --input input
 refuse "two topics" 2 "one topic expected, 2 given" "$snug" help ops passes
 model "unknown emit" 2 "exe, lib, so, obj" "$mlp" --emit elf
-model "method" 2 "no method or mechanism 'sublinear'" "$mlp" --method sublinear
+model "method" 2 "no method or mechanism 'sublime'" "$mlp" --method sublime
 model "output in no folder" 1 "nowhere/train" "$mlp" -o nowhere/train
 refuse "no verb" 2 "there is no verb 'compil', did you mean 'compile'" "$snug" compil
 refuse "no option" 2 "there is no option --memroy, did you mean '--memory'" "$snug" compile "$mlp" --memroy=1
