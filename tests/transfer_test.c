@@ -1,9 +1,9 @@
 /* transfer_test: random training steps mean the same wherever their values go
    in between, bit for bit: in the planned spaces of the interpreter, and
    compiled; and what is wrong with a plan's transfers is found. */
-#include "ir/check.h"
 #include "ir/facts.h"
 #include "passes/plan/trips.h"
+#include "tests/meaning.h"
 #include "tests/recompute_test.h"
 
 #define TRAIN "loss{kind=mse},grad,optimizer{rule=adamw},fold,cse,dce"
@@ -60,105 +60,20 @@ make_model(Arena *a)
     return text_str(&all);
 }
 
-/* What the step as written makes of inputs and stores. */
-typedef struct Meaning {
-    Arena *arena;
-    const char *text;
-    Stores stores;
-    Tensor *in, *out;
-    uint64_t seed;
-} Meaning;
-
 static Meaning
-meaning_of(uint64_t seed)
+random_step(uint64_t seed)
 {
-    Meaning x = {.arena = arena_new(), .seed = seed};
+    Arena *a = arena_new();
     PipelineOptions p = {.machine = machine_named("x86-64-v3")};
     Module *m;
-    const Graph *g;
 
     state = seed * 7919;
-    m = parse_module(x.arena, make_model(x.arena), "random.snug");
-    raise_if_complained();
+    m = read_module(a, make_model(a));
     pipeline_run(m, TRAIN, &p);
-    x.text = print_module(x.arena, m);
-    g = module_entry(m, "train");
-    x.in = NEWN(x.arena, Tensor, vec_len(g->input) + 1);
-    x.out = NEWN(x.arena, Tensor, vec_len(g->output) + 1);
-    cr_assert(eval_init_stores(x.arena, m, &x.stores));
-    for (size_t i = 0; i < vec_len(g->input); i++) {
-        x.in[i] = tensor_new(x.arena, value_at(g, g->input[i])->type);
-        compiled_fill(&x.in[i], seed * 10 + i);
-    }
-    eval_graph(x.arena, g, &x.stores, x.in, x.out);
-    return x;
+    return meaning_of(a, print_module(a, m), "train", seed);
 }
 
 /* ---- held against plans -------------------------------------------------- */
-
-static void
-expect_same(const Tensor *x, const void *y, const char *what, uint64_t seed)
-{
-    int64_t at = compiled_difference(x, y);
-
-    cr_assert(at < 0, "%s differs at %lld, seed %llu", what, (long long)at,
-              (unsigned long long)seed);
-}
-
-static void
-check_meaning(const Meaning *x, Module *m)
-{
-    const Graph *g = module_entry(m, "train");
-    Tensor out[8];
-    Stores s;
-
-    cr_assert(check_plan(m, NULL), "seed %llu",
-              (unsigned long long)x->seed);
-    cr_assert(eval_init_stores(x->arena, m, &s));
-    eval_placed(x->arena, g, &s, x->in, out, true);
-    for (size_t i = 0; i < vec_len(g->output); i++)
-        expect_same(&x->out[i], out[i].data, "output", x->seed);
-    for (size_t i = 1; i < vec_len(m->store); i++)
-        expect_same(&x->stores.tensor[i], s.tensor[i].data, "store", x->seed);
-}
-
-static char *
-store_at(const Compiled *c, int i)
-{
-    const RtTensor *t = &c->program->tensor[i];
-
-    return c->memory + step_place(c->program, t->tier, t->offset);
-}
-
-static void
-check_program(const Meaning *x, Module *m)
-{
-    Arena *a = arena_new();
-    Module *again = parse_module(a, print_module(x->arena, m), "again.snug");
-    Compiled c = compiled_module(a, again, "", "x86-64-v3");
-    int k = 0;
-    const RtEntry *e;
-    Stores s;
-
-    while (module_entry(again, "train") != again->entry[k])
-        k++;
-    e = &c.program->entry[k];
-    cr_assert(eval_init_stores(c.arena, c.module, &s));
-    for (int i = 0; i < c.program->tensors; i++)
-        memcpy(store_at(&c, i), s.tensor[i + 1].data,
-               (size_t)c.program->tensor[i].bytes);
-    for (int i = 0; i < e->inputs; i++)
-        memcpy(c.memory + e->input[i].offset, x->in[i].data,
-               (size_t)e->input[i].bytes);
-    compiled_run(&c, k, x->seed % 3);
-    for (int i = 0; i < e->outputs; i++)
-        expect_same(&x->out[i], c.memory + e->output[i].offset, "output",
-                    x->seed);
-    for (int i = 0; i < c.program->tensors; i++)
-        expect_same(&x->stores.tensor[i + 1], store_at(&c, i), "store",
-                    x->seed);
-    compiled_free(&c);
-}
 
 static int
 moves(Module *m)
@@ -169,12 +84,6 @@ moves(Module *m)
     for (size_t k = 0; k < vec_len(g->order); k++)
         count += node_at(g, g->order[k])->op == OP_transfer;
     return count;
-}
-
-static int64_t
-number(const Module *m, const char *key)
-{
-    return strtoll(module_get(m, key), NULL, 10);
 }
 
 static const char *
@@ -194,10 +103,10 @@ passes_text(Arena *a, const char *format, const char *lent)
 static int
 check_budgets(uint64_t seed, const char *lent, bool compiled)
 {
-    Meaning x = meaning_of(seed);
+    Meaning x = random_step(seed);
     const char *passes = passes_text(x.arena, PLAN, lent);
     Module *all = recompute_plan(x.arena, x.text, passes, 0);
-    int64_t peak = number(all, "peak");
+    int64_t peak = meta_number(all, "peak");
     int64_t stores = arena_store_bytes(all, 64);
     int moving = 0;
 
@@ -208,12 +117,12 @@ check_budgets(uint64_t seed, const char *lent, bool compiled)
 
         if (!m)
             continue;
-        cr_assert_leq(number(m, "peak"), budget);
+        cr_assert_leq(meta_number(m, "peak"), budget);
         cr_assert(i || !moves(m), "what fits changes nothing");
         moving += moves(m) > 0;
-        check_meaning(&x, m);
+        check_meaning(&x, m, budget);
         if (compiled && moves(m))
-            check_program(&x, m);
+            check_program(&x, m, budget);
     }
     arena_free(x.arena);
     return moving;
@@ -250,7 +159,7 @@ Test(transfer, programs_mean_the_same)
 static void
 check_streams(uint64_t seed, const char *options, bool compiled)
 {
-    Meaning x = meaning_of(seed);
+    Meaning x = random_step(seed);
     Text passes = text_new(x.arena);
     Module *m;
 
@@ -258,9 +167,9 @@ check_streams(uint64_t seed, const char *options, bool compiled)
              passes_text(x.arena, ORDER, ""), options);
     m = recompute_plan(x.arena, x.text, text_str(&passes), 0);
     cr_assert(moves(m));
-    check_meaning(&x, m);
+    check_meaning(&x, m, 0);
     if (compiled)
-        check_program(&x, m);
+        check_program(&x, m, 0);
     arena_free(x.arena);
 }
 
@@ -324,11 +233,11 @@ Test(transfer, any_trip_means_the_same)
     int moved = 0;
 
     for (uint64_t seed = 201; seed <= 240; seed++) {
-        Meaning x = meaning_of(seed);
+        Meaning x = random_step(seed);
         Module *m = scattered(&x);
 
         moved += moves(m);
-        check_meaning(&x, m);
+        check_meaning(&x, m, 0);
         arena_free(x.arena);
     }
     cr_assert_gt(moved, 200);
@@ -466,7 +375,7 @@ Test(transfer, planted_faults_are_found)
 
     for (uint64_t seed = 301; seed <= 330; seed++) {
         for (int i = 0; i < FAULTS; i++) {
-            Meaning x = meaning_of(seed);
+            Meaning x = random_step(seed);
             Module *m = scattered(&x);
 
             if (moves(m) && fault[i](module_entry(m, "train"))) {
