@@ -16,6 +16,7 @@
 
 #include "ir/base/str.h"
 #include "ir/base/vec.h"
+#include "passes/tools/order_search.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -36,19 +37,6 @@ name_of(Arena *a, const char *what, int i, int t)
 
     text_add(&text, "%s_%d_%d", what, i, t);
     return text_str(&text);
-}
-
-static int64_t
-unit_of(const OrderProblem *p)
-{
-    int64_t unit = 0;
-
-    for (int b = 0; b < p->buffers; b++)
-        for (int64_t y = p->buffer[b].bytes, t; y != 0; y = t) {
-            t = unit % y;
-            unit = y;
-        }
-    return unit ? unit : 1;
 }
 
 /* Sets of the nodes before each node, and of those behind it. */
@@ -215,7 +203,7 @@ order_by_milp(Arena *scratch, const OrderProblem *p, const MilpLimits *limits,
 
     if (p->nodes < 1 || p->nodes > ORDER_MILP_MOST)
         return MILP_NONE;
-    o.unit = unit_of(p);
+    o.unit = order_unit(p);
     add_done(&o);
     add_steps(&o);
     add_memory(&o, best);

@@ -324,9 +324,8 @@ reachable(Search *x, int64_t limit, Level *level)
     }
 }
 
-/* Every peak is a multiple of it. */
-static int64_t
-unit_of(const OrderProblem *p)
+int64_t
+order_unit(const OrderProblem *p)
 {
     int64_t unit = 0;
 
@@ -361,7 +360,7 @@ order_search(Arena *scratch, const OrderProblem *p, int64_t goal,
 {
     Search *x = search_new(scratch, p, states);
     Level *level = NEWN(scratch, Level, p->nodes + 2);
-    int64_t low = best->bound, open = low, all = x->most, unit = unit_of(p);
+    int64_t low = best->bound, open = low, all = x->most, unit = order_unit(p);
 
     while (open < best->peak && best->peak > goal && x->states < all) {
         int64_t middle = open + (best->peak - open) / 2;

@@ -10,5 +10,7 @@
    goal. */
 void order_search(Arena *scratch, const OrderProblem *p, int64_t goal,
                   int64_t states, Order *best);
+/* Every peak is a multiple of it. */
+int64_t order_unit(const OrderProblem *p);
 
 #endif
