@@ -129,33 +129,53 @@ load_whole(Pool *p, LLVMValueRef row, LLVMValueRef w)
     return p->geo.stride[1] == 1 ? part[0] : take_even(p, part);
 }
 
+/* The row, or the first of the columns, that tap k of window o reads. */
+static LLVMValueRef
+tap_from(Pool *p, LLVMValueRef o, LLVMValueRef k, int axis)
+{
+    const Geometry *geo = &p->geo;
+
+    return LLVMBuildAdd(
+        p->u->b, pool_scaled(p, o, geo->stride[axis], -geo->before[axis]),
+        pool_scaled(p, k, geo->dilation[axis], 0), "");
+}
+
+/* Is row h one of the input's? */
+static LLVMValueRef
+is_row(Pool *p, LLVMValueRef h)
+{
+    return pool_between(p, h, pool_constant(p, 0),
+                        pool_constant(p, p->geo.in[0]));
+}
+
+LLVMValueRef
+pool_taps_inside(Pool *p, LLVMValueRef oh, LLVMValueRef ow, LLVMValueRef kh,
+                 LLVMValueRef kw)
+{
+    LLVMValueRef live = is_row(p, tap_from(p, oh, kh, 0)), inside;
+
+    inside = pool_ramp(p, tap_from(p, ow, kw, 1), p->geo.stride[1]);
+    inside = pool_between(p, inside, splat(p->u, pool_constant(p, 0), LANES),
+                          splat(p->u, pool_constant(p, p->geo.in[1]), LANES));
+    return LLVMBuildAnd(p->u->b, inside, splat(p->u, live, LANES), "");
+}
+
 /* Tap (kh, kw) of windows (oh, ow ... ow + 15); `plane` is the input's. */
 static Taps
 load_taps(Pool *p, LLVMValueRef plane, LLVMValueRef oh, LLVMValueRef ow,
           LLVMValueRef kh, LLVMValueRef kw)
 {
-    LLVMBuilderRef b = p->u->b;
-    const Geometry *geo = &p->geo;
-    LLVMValueRef h = pool_scaled(p, oh, geo->stride[0], -geo->before[0]);
-    LLVMValueRef w = pool_scaled(p, ow, geo->stride[1], -geo->before[1]);
-    LLVMValueRef live, row;
+    LLVMValueRef h = tap_from(p, oh, kh, 0), w = tap_from(p, ow, kw, 1), row;
     Taps t;
 
-    h = LLVMBuildAdd(b, h, pool_scaled(p, kh, geo->dilation[0], 0), "");
-    w = LLVMBuildAdd(b, w, pool_scaled(p, kw, geo->dilation[1], 0), "");
-    row = pool_element(p, plane, pool_scaled(p, h, geo->in[1], 0));
+    row = pool_element(p, plane, pool_scaled(p, h, p->geo.in[1], 0));
     if (p->whole) {
         t.inside = splat(p->u, LLVMConstInt(p->u->i1, 1, false), LANES);
         t.value = load_whole(p, row, w);
         return t;
     }
-    live =
-        pool_between(p, h, pool_constant(p, 0), pool_constant(p, geo->in[0]));
-    t.inside = pool_between(p, pool_ramp(p, w, geo->stride[1]),
-                            splat(p->u, pool_constant(p, 0), LANES),
-                            splat(p->u, pool_constant(p, geo->in[1]), LANES));
-    t.inside = LLVMBuildAnd(b, t.inside, splat(p->u, live, LANES), "");
-    t.value = load_strided(p, row, w, t.inside, live);
+    t.inside = pool_taps_inside(p, oh, ow, kh, kw);
+    t.value = load_strided(p, row, w, t.inside, is_row(p, h));
     return t;
 }
 
