@@ -117,6 +117,7 @@ pool_share(Pool *p, LLVMValueRef x, LLVMValueRef g, LLVMValueRef oh,
 
     at = pool_element(p, g, LLVMBuildAdd(p->u->b, at, ow, ""));
     left = LLVMBuildSub(p->u->b, pool_constant(p, p->geo.out[1]), ow, "");
+    ask_line(p->u, address(p->u, at, pool_constant(p, POOL_AHEAD / 4), 1));
     share[0] = load_masked(p->u, p->dtype, LANES, at, left);
     if (!p->max) {
         left = p->count_pad || !p->padded ? NULL : count_taps(p, oh, ow);
@@ -124,9 +125,7 @@ pool_share(Pool *p, LLVMValueRef x, LLVMValueRef g, LLVMValueRef oh,
         return;
     }
     pool_run_taps(p, x, oh, ow, state);
-    left = pool_between(p, pool_ramp(p, ow, 1),
-                        splat(p->u, pool_constant(p, 0), LANES),
-                        splat(p->u, pool_constant(p, p->geo.out[1]), LANES));
+    left = pool_lanes_below(p, ow, 1, p->geo.out[1]);
     share[1] = LLVMBuildSelect(p->u->b, left, state[1],
                                LLVMConstAllOnes(LLVMTypeOf(state[1])), "");
 }

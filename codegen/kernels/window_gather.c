@@ -7,10 +7,10 @@
 #include <string.h>
 
 enum {
-    RING_BYTES = 24 << 10, /* half of the first cache */
+    RING_BYTES = 64 << 10, /* half of the first cache */
     SIZE_MOST = 1 << 20,   /* of a side */
     CELL_MOST = 16,        /* elements */
-    UNITS_WANTED = 64,     /* for threads */
+    UNITS_WANTED = 32,     /* for threads */
     NOBODY = 255,          /* the winner where there is none */
 };
 
@@ -446,7 +446,8 @@ void
 lower_window_gather(Pool *p, const char *name, Lowered *out)
 {
     Gather t = gather_of(p);
-    int64_t each = p->nhwc ? p->channels : 1, ring = t.rows * t.width * t.some;
+    int64_t each = p->nhwc ? p->channels : 1;
+    int64_t ring = t.rows * t.width * t.some;
     int64_t units = pool_planes(p) / each * t.parts * t.bands;
     LLVMValueRef unit;
     Loop l;

@@ -233,11 +233,26 @@ tap_at(Pool *p, const Inside *in, int64_t k)
     return scaled(p, at, 1, row * geo->in[1] + column);
 }
 
+/* Asks for what windows some way on will read first. */
+static void
+ask_ahead(Pool *p, const Inside *in, LLVMValueRef image, const Lanes *l)
+{
+    const Geometry *geo = &p->geo;
+
+    for (int64_t k = 0; k < p->taps; k++)
+        if (k / geo->kernel[1] + geo->stride[0] >= geo->kernel[0] &&
+            k % geo->kernel[1] + geo->stride[1] >= geo->kernel[1])
+            ask_line(p->u,
+                     address(p->u, pixel_at(p, image, tap_at(p, in, k), l),
+                             number(p, POOL_AHEAD / 2), 1));
+}
+
 /* All taps, none being outside. */
 static void
 take_all_taps(Pool *p, const Inside *in, LLVMValueRef image, const Lanes *l,
               LLVMValueRef state[2])
 {
+    ask_ahead(p, in, image, l);
     for (int64_t k = 0; k < p->taps; k++)
         take_tap(p, image, tap_at(p, in, k), number(p, k), l, state);
 }

@@ -4,7 +4,11 @@
 
 #include "codegen/kernels/window_last.h"
 
-enum { LANES = 16, UNROLLED_TAPS = 16 };
+enum {
+    LANES = 16,
+    UNROLLED_TAPS = 16,
+    POOL_AHEAD = 8192, /* bytes that are asked for before they are read */
+};
 
 int64_t pool_planes(const Pool *p);
 LLVMValueRef pool_constant(Pool *p, int64_t x);
@@ -15,8 +19,12 @@ LLVMValueRef pool_element(Pool *p, LLVMValueRef base, LLVMValueRef i);
 /* a <= i < b as an i1 (or a vector of them) */
 LLVMValueRef pool_between(Pool *p, LLVMValueRef i, LLVMValueRef a,
                           LLVMValueRef b);
-/* i, i + step, ... as a vector of i64 */
+/* i, i + step, ... as a vector */
 LLVMValueRef pool_ramp(Pool *p, LLVMValueRef i, int64_t step);
+/* Which of columns i, i + step, ... are in [0, limit), a row's length at most
+ */
+LLVMValueRef pool_lanes_below(Pool *p, LLVMValueRef i, int64_t step,
+                              int64_t limit);
 /* Which of tap (kh, kw) of windows (oh, ow ... ow + 15) lie inside. */
 LLVMValueRef pool_taps_inside(Pool *p, LLVMValueRef oh, LLVMValueRef ow,
                               LLVMValueRef kh, LLVMValueRef kw);
