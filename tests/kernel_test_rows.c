@@ -75,3 +75,29 @@ Test(rows, long_rows)
     check(&s);
     arena_free(a);
 }
+
+/* Formulas that are made for several vectors at once, and what is left of a
+   row then. */
+Test(rows, costly)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    add_graph(&s, "input %%x : f32[3,333]\ninput %%b : bf16[333]\n"
+                  "f %%y = map %%x, %%b \"a*tanh(a)+erf(b)\" : bf16[3,333]\n"
+                  "f %%z = map %%x \"exp(a)*sigmoid(a)\" : f64[3,333]\n"
+                  "output %%y\noutput %%z\n");
+    add_graph(&s, "input %%x : f32[5,768]\ninput %%k : i64[]\n"
+                  "f %%i = iota axis=1 : i64[1,768]\n"
+                  "f %%y = map %%i, %%k, %%x "
+                  "\"where(uniform(a,b,7)>=0.4,c*2,0)\" : f32[5,768]\n"
+                  "output %%y\n");
+    add_graph(&s, "input %%x : f32[4,4500]\ninput %%w : f32[4500]\n"
+                  "f %%e = map %%x, %%w \"exp(a)*tanh(b)\" : f32[4,4500]\n"
+                  "f %%s = reduce %%e op=\"sum\" axes=[1] : f32[4,1]\n"
+                  "f %%m = reduce %%e op=\"max\" axes=[1] : f32[4,1]\n"
+                  "f %%y = map %%e, %%s, %%m \"a/b-c\" : f32[4,4500]\n"
+                  "output %%y\n");
+    check(&s);
+    arena_free(a);
+}

@@ -211,6 +211,7 @@ rows_read(Rows *r, const Graph *g, NodeId id)
     add_results(r, out, nout, n->nin);
     rows_collapse(r);
     add_members(r, node, nodes);
+    rows_choose_wide(r);
     for (int i = 0; i < nout; i++)
         r->out[i].step = step_of(r, out[i]);
 }
@@ -286,6 +287,7 @@ map_vector(Rows *r, LLVMValueRef i, LLVMValueRef count, int lanes)
     At at = {.i = i, .count = count, .lanes = lanes};
 
     r->epoch++;
+    rows_fetch_map(r, &at);
     rows_store_outputs(r, &at, r->length > 1);
 }
 
@@ -313,7 +315,9 @@ map_span(Rows *r, LLVMValueRef from, LLVMValueRef to)
     LLVMValueRef rest, some;
     LLVMBasicBlockRef tail, done;
 
-    from = map_whole(r, from, to, LANES);
+    from = map_whole(r, from, to, r->wide);
+    if (r->wide > LANES && r->length % r->wide)
+        from = map_whole(r, from, to, LANES);
     if (r->length % LANES == 0)
         return;
     tail = block_new(r->u, "tail");

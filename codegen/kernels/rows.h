@@ -17,7 +17,8 @@ enum {
     SHORT_VECTORS = 4, /* of a row that is kept in registers */
     SIDE_VECTORS = 16, /* most that are made side by side */
     ROW_BLOCK = 4096,
-    COLUMN_BLOCK = 256
+    COLUMN_BLOCK = 256,
+    WIDE_MOST = 64 /* lanes of what is costly */
 };
 
 typedef enum AxisPart { AX_OUTER, AX_LOOP, AX_LANE } AxisPart;
@@ -92,6 +93,7 @@ typedef struct Rows {
         int step, port;
     } *out; /* vector: results that leave */
     int64_t units, length; /* product of outer axes, of lane axes */
+    int wide; /* lanes of whole vectors: a multiple of LANES */
     unsigned epoch;
     LLVMValueRef kernel;
     int width; /* threads that make a unit, where lanes are threads */
@@ -113,9 +115,14 @@ void rows_enter_loop(Rows *r, LLVMValueRef flat, LLVMValueRef *saved);
 void rows_leave_loop(Rows *r, LLVMValueRef *saved);
 LLVMValueRef rows_load(Rows *r, Port *p, const At *at);
 void rows_store(Rows *r, Port *p, LLVMValueRef v, const At *at);
-/* Brings what lies `ahead` elements behind into the caches. */
+/* Brings the vector `ahead` elements behind into the caches. */
 void rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead);
 int64_t rows_size(const Rows *r, AxisPart part);
+
+/* rows_wide.c: several vectors at once where formulas are costly */
+void rows_choose_wide(Rows *r);
+/* A map of so much arithmetic asks for what it will read. */
+void rows_fetch_map(Rows *r, const At *at);
 
 /* rows_value.c: values at a point */
 LLVMValueRef rows_value(Rows *r, int step, const At *at);
@@ -142,6 +149,8 @@ LLVMValueRef reduce_pair(Unit *u, DType d, char op, int lanes, LLVMValueRef a,
                          LLVMValueRef b);
 LLVMValueRef reduce_identity(Unit *u, DType d, char op, int lanes);
 LLVMValueRef reduce_lanes(Unit *u, DType d, char op, LLVMValueRef v);
+/* Lanes [from, from + count) of v. */
+LLVMValueRef reduce_part(Unit *u, LLVMValueRef v, int from, int count);
 Tree tree_new(Unit *u, DType d, char op, int lanes, int64_t blocks);
 void tree_push(Unit *u, const Tree *t, LLVMValueRef block, LLVMValueRef v);
 LLVMValueRef tree_end(Unit *u, const Tree *t, int64_t blocks);
