@@ -101,3 +101,22 @@ Test(rows, costly)
     check(&s);
     arena_free(a);
 }
+
+/* Results that are stored past the caches, and one that is not all lines. */
+Test(rows, large)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    add_graph(&s, "input %%x : f32[2200,960]\n"
+                  "f %%m = reduce %%x op=\"max\" axes=[1] : f32[2200,1]\n"
+                  "f %%y = sub %%x, %%m : f32[2200,960]\n"
+                  "output %%y\n");
+    add_graph(&s, "input %%x : f32[2200,965]\n"
+                  "f %%m = reduce %%x op=\"max\" axes=[1] : f32[2200,1]\n"
+                  "f %%y = sub %%x, %%m : f32[2200,965]\n"
+                  "f %%z = map %%x \"max(a,0)\" : f32[2200,965]\n"
+                  "output %%y\noutput %%z\n");
+    check(&s);
+    arena_free(a);
+}

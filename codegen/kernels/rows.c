@@ -258,6 +258,8 @@ static void
 end_kernel(Rows *r, Loop *l)
 {
     loop_end(r->u, l);
+    if (r->past)
+        stores_past_end(r->u);
     LLVMBuildRetVoid(r->u->b);
 }
 
@@ -501,6 +503,8 @@ lower_rows(Unit *u, const Graph *g, NodeId n, const char *name, Lowered *out)
     int64_t blocks = node_scratch(g, node) ? rows_blocks(g, n) : 0;
 
     rows_read(&r, g, n);
+    if (reduces(&r) || r.wide == LANES)
+        rows_choose_past(&r, g, node);
     enter_kernel(&r, name);
     *out = (Lowered){.phases = 1};
     out->kernel[0] = r.kernel;

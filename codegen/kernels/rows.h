@@ -44,6 +44,7 @@ typedef struct Port {
     int64_t stride[MAXRANK]; /* over the collapsed axes, in elements */
     Reach reach;
     bool varies; /* along loop or lane axes */
+    bool past;   /* a result that goes past the caches */
     LLVMValueRef pointer;
     LLVMValueRef base; /* elements from pointer to the unit at hand */
     LLVMValueRef loaded; /* what never varies: loaded once */
@@ -96,6 +97,7 @@ typedef struct Rows {
     int wide; /* lanes of whole vectors: a multiple of LANES */
     unsigned epoch;
     LLVMValueRef kernel;
+    bool past; /* some results go past the caches */
     int width; /* threads that make a unit, where lanes are threads */
 } Rows;
 
@@ -118,6 +120,9 @@ void rows_store(Rows *r, Port *p, LLVMValueRef v, const At *at);
 /* Brings the vector `ahead` elements behind into the caches. */
 void rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead);
 int64_t rows_size(const Rows *r, AxisPart part);
+
+/* rows_past.c: large results whose rows are whole lines go past the caches */
+void rows_choose_past(Rows *r, const Graph *g, const Node *n);
 
 /* rows_wide.c: several vectors at once where formulas are costly */
 void rows_choose_wide(Rows *r);

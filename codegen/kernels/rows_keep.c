@@ -98,6 +98,8 @@ keep_in_result(Rows *r, Step *s, int stage)
         s->kept_in = stage;
         if (reads_later(r, p, stage))
             s->kept_out = 0;
+        else
+            r->port[port].past = false;
     }
 }
 

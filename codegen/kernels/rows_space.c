@@ -525,6 +525,8 @@ rows_store(Rows *r, Port *p, LLVMValueRef v, const At *at)
     to = element(r, p, LLVMBuildAdd(r->u->b, p->base, at->i, ""));
     if (at->count && at->lanes > 1)
         store_masked(r->u, d, at->lanes, v, to, at->count);
+    else if (p->past && at->lanes > 1)
+        store_past(r->u, v, to);
     else
         store(r->u, v, to, (unsigned)dtype_bytes(d));
 }
