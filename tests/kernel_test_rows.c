@@ -120,3 +120,33 @@ Test(rows, large)
     check(&s);
     arena_free(a);
 }
+
+/* Reductions of rows and over the rows, what they read being read once. */
+Test(rows, crossed)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    add_graph(&s, "input %%x : f32[4130,75]\ninput %%g : f32[4130,75]\n"
+                  "f %%s = reduce %%x op=\"sum\" axes=[1] : f32[4130,1]\n"
+                  "f %%d = map %%x, %%s \"a-b*0.0133\" : f32[4130,75]\n"
+                  "f %%p = mul %%d, %%g : f32[4130,75]\n"
+                  "f %%t = reduce %%p op=\"sum\" axes=[1] : f32[4130,1]\n"
+                  "f %%y = map %%d, %%t, %%g \"a*b+c\" : f32[4130,75]\n"
+                  "f %%u = reduce %%p op=\"sum\" axes=[0] : f32[1,75]\n"
+                  "f %%v = reduce %%g op=\"max\" axes=[0] : f32[1,75]\n"
+                  "f %%w = reduce %%y op=\"sum\" axes=[0] : f32[1,75]\n"
+                  "output %%y\noutput %%u\noutput %%v\noutput %%w\n"
+                  "output %%t\n");
+    add_graph(&s, "input %%x : f64[3,1400,1,20]\n"
+                  "f %%s = reduce %%x op=\"max\" axes=[3] : f64[3,1400,1,1]\n"
+                  "f %%y = div %%x, %%s : f64[3,1400,1,20]\n"
+                  "f %%t = reduce %%y op=\"sum\" axes=[0,1] : f64[1,1,1,20]\n"
+                  "output %%t\n");
+    add_graph(&s, "input %%x : f32[4100,300]\n"
+                  "f %%s = reduce %%x op=\"sum\" axes=[1] : f32[4100,1]\n"
+                  "f %%t = reduce %%x op=\"min\" axes=[0] : f32[1,300]\n"
+                  "output %%s\noutput %%t\n");
+    check(&s);
+    arena_free(a);
+}

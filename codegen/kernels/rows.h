@@ -50,7 +50,10 @@ typedef struct Port {
     LLVMValueRef loaded; /* what never varies: loaded once */
 } Port;
 
-typedef enum StepKind { SP_PORT, SP_MAP, SP_PASS, SP_REDUCE } StepKind;
+/* SP_COLUMN: reduced over the rows, in a group that reduces rows too. */
+typedef enum StepKind {
+    SP_PORT, SP_MAP, SP_PASS, SP_REDUCE, SP_COLUMN
+} StepKind;
 
 /* A value of the group. */
 typedef struct Step {
@@ -98,6 +101,7 @@ typedef struct Rows {
     unsigned epoch;
     LLVMValueRef kernel;
     bool past; /* some results go past the caches */
+    struct Sums *sums; /* rows_both.c: where columns are added to, or NULL */
     int width; /* threads that make a unit, where lanes are threads */
 } Rows;
 
@@ -120,6 +124,13 @@ void rows_store(Rows *r, Port *p, LLVMValueRef v, const At *at);
 /* Brings the vector `ahead` elements behind into the caches. */
 void rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead);
 int64_t rows_size(const Rows *r, AxisPart part);
+
+/* rows_both.c: reductions over the rows beside those of the rows: sums of a
+   block of rows wait in scratch, as those of columns do. */
+bool rows_have_columns(const Rows *r);
+void rows_lower_both(Rows *r, const char *name, int64_t blocks, int scratch,
+                     Lowered *out);
+void rows_add_columns(Rows *r, const At *at); /* of the row at hand */
 
 /* rows_past.c: large results whose rows are whole lines go past the caches */
 void rows_choose_past(Rows *r, const Graph *g, const Node *n);
@@ -174,6 +185,11 @@ typedef struct Turns {
     void *context;
 } Turns;
 void rows_in_turns(Rows *r, const Turns *t, LLVMValueRef *sum);
+
+/* rows.c: a kernel's beginning, units and end */
+void rows_enter_kernel(Rows *r, const char *name);
+LLVMValueRef rows_begin_units(Rows *r, Loop *l, int64_t per, int64_t units);
+void rows_end_kernel(Rows *r, Loop *l);
 
 /* rows_stage.c, rows_column.c, rows_split.c: what a unit does */
 void rows_begin_unit(Rows *r, LLVMValueRef unit);

@@ -20,6 +20,8 @@ mark_needed(const Rows *r, int loop, int step, bool *needed)
 {
     const Step *s = &r->step[step];
 
+    if (s->kind == SP_COLUMN)
+        mark_needed(r, loop, r->member[s->member].in[0], needed);
     if (needed[step] || !s->varies)
         return;
     needed[step] = true;

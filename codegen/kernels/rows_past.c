@@ -17,12 +17,12 @@ begins_lines(const Rows *r, const Port *p)
 void
 rows_choose_past(Rows *r, const Graph *g, const Node *n)
 {
-    for (size_t i = 0; i < vec_len(r->out); i++) {
+    for (size_t i = 0; !r->u->threads && i < vec_len(r->out); i++) {
         Port *p = &r->port[r->out[i].port];
 
-        p->past = !r->u->threads && !value_at(g, n->out[i])->over &&
-                  p->reach == RE_DENSE && begins_lines(r, p) &&
-                  type_bytes(&p->type) >= PAST_CACHES;
+        p->past = r->step[r->out[i].step].kind != SP_COLUMN &&
+                  !value_at(g, n->out[i])->over && p->reach == RE_DENSE &&
+                  begins_lines(r, p) && type_bytes(&p->type) >= PAST_CACHES;
         r->past = r->past || p->past;
     }
 }

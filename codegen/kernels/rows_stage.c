@@ -120,8 +120,10 @@ run_vector(Rows *r, const Round *s, const At *at, int64_t count,
     for (int k = 0; k < s->reduces; k++)
         add_vector(r, s, at, count, k, &sum[k]);
     rows_fill_kept(r, s->number, at);
-    if (!s->reduces)
-        rows_store_outputs(r, at, true);
+    if (s->reduces)
+        return;
+    rows_add_columns(r, at);
+    rows_store_outputs(r, at, true);
 }
 
 static void
