@@ -16,7 +16,7 @@ typedef struct Cut {
     int64_t keep; /* steps at the end that go on */
     Map *last;    /* loop -> its last step */
     ValueId *to;  /* of the values before: detached; 0: left alone */
-    size_t values, cut;
+    size_t values, matched, cut;
 } Cut;
 
 static bool
@@ -59,6 +59,7 @@ find_last_steps(Cut *c)
 
         if (!matches(c, v))
             continue;
+        c->matched++;
         step = (uint64_t)step_of(c, v);
         map_get(c->last, loop_of(c, v), &known);
         if (step >= known)
@@ -136,7 +137,7 @@ pass_cut(PassRun *run)
     if (!*c.pattern || !c.g)
         return;
     cut_graph(&c);
-    if (!vec_len(c.g->order) || (!c.cut && c.keep <= 0))
+    if (!c.matched)
         raise_at(model_loc(run->m),
                  "cut: no value is named '%s'\nwhat Loop, Scan, LSTM, GRU and "
                  "RNN carry from step to step is named carry.N; else name the "
