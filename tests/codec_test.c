@@ -212,6 +212,100 @@ Test(codec, chance_has_no_preference)
     arena_free(plain.arena);
 }
 
+/* ---- parts --------------------------------------------------------------- */
+
+/* Rows of very different size, read back by one product only. */
+static const char *
+make_rows(Arena *a)
+{
+    Text f = text_new(a);
+
+    for (int i = 0; i < 18; i++)
+        text_add(&f, "f %%z%d = %s %%z%d : f32[32,2]\n", i + 1,
+                 i % 2 ? "sin" : "neg", i);
+    return sym_format(
+        syms_new(a),
+        "snug 1 stage=model\nmodule \"m\"\n"
+        "param %%w : f32[32,2] = random 1 0.2\n"
+        "graph forward {\ninput %%x : f32[32,32]\n"
+        "f %%i = iota axis=0 : f32[32,1]\n"
+        "f %%y = map %%x, %%i \"a*a*exp(-0.15*b)\" : f32[32,32]\n"
+        "f %%z0 = contract %%y, %%w labels=\"mk,kn->mn\" split=1 : f32[32,2]\n"
+        "%soutput %%z18\n}\n",
+        text_str(&f));
+}
+
+/* Of sums over an update with given factors, over many seeds. */
+typedef struct Sums {
+    double mean, square;
+} Sums;
+
+enum { SUMS = 8 };
+
+static void
+add_sums(const Step *s, const Stores *after, Sums *sums)
+{
+    uint32_t w = module_store(s->m, sym(s->m->syms, "w"));
+
+    for (int k = 0; k < SUMS; k++) {
+        double x = 0;
+
+        for (int64_t i = 0; i < 64; i++)
+            x += (tensor_get(&after->tensor[w], i) -
+                  tensor_get(&s->before.tensor[w], i)) *
+                 (philox_uniform((uint64_t)k + 1, (uint64_t)i) - 0.5);
+        sums[k].mean += x;
+        sums[k].square += x * x;
+    }
+}
+
+static void
+check_unbiased(const char *codec)
+{
+    const char *many = getenv("SNUG_TEST_SEEDS"); /* 2000 by hand */
+    int seeds = many ? atoi(many) : 200;
+    Step plain = step_in(make_rows, "", "", 1);
+    Step s = step_in(make_rows, codec, "", 1);
+    const Graph *g = module_entry(s.m, "train");
+    Sums want[SUMS] = {0}, got[SUMS] = {0};
+
+    cr_assert(module_get(s.m, "codec"));
+    add_sums(&plain, &plain.after, want);
+    for (int seed = 0; seed < seeds; seed++) {
+        Arena *a = arena_new();
+        Stores after;
+
+        for (size_t i = 0; i < vec_len(g->input); i++)
+            if (s.in[i].type.dtype == DT_I64)
+                tensor_set(&s.in[i], 0, seed * 7919.0);
+        cr_assert(eval_init_stores(a, s.m, &after));
+        eval_graph(a, g, &after, s.in, s.out);
+        add_sums(&s, &after, got);
+        arena_free(a);
+    }
+    for (int k = 0; k < SUMS; k++) {
+        double mean = got[k].mean / seeds;
+        double error =
+            sqrt((got[k].square / seeds - mean * mean) / seeds);
+
+        cr_expect_gt(error, 0);
+        cr_expect(fabs(mean - want[k].mean) < 4 * error,
+                  "%s: %g, not %g +- %g", codec, mean, want[k].mean, error);
+    }
+    arena_free(plain.arena);
+    arena_free(s.arena);
+}
+
+Test(codec, drawn_rows_are_unbiased)
+{
+    check_unbiased("saved=rows");
+}
+
+Test(codec, projections_are_unbiased)
+{
+    check_unbiased("saved=proj(share=0.5)");
+}
+
 static void
 check_compiled(const Step *s, const char *codec, uint64_t seed)
 {
@@ -238,6 +332,23 @@ check_compiled(const Step *s, const char *codec, uint64_t seed)
                       c.memory + c.program->tensor[t].offset) < 0,
                   "%s: store %d", codec, t);
     compiled_free(&c);
+}
+
+Test(codec, parts_compiled_as_interpreted)
+{
+    static const char *const parts[] = {"saved=rows", "saved=proj",
+                                        "saved=rows(share=0.9)"};
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        Step s = step_in(make_rows, parts[i], PLAN, 3);
+        const char *told = module_get(s.m, "codec");
+
+        cr_expect(check_plan(s.m, stderr), "%s", parts[i]);
+        cr_expect(told && strstr(told, ": 4096 bytes of activations in "),
+                  "%s", told ? told : "nothing");
+        check_compiled(&s, parts[i], i);
+        arena_free(s.arena);
+    }
 }
 
 Test(codec, compiled_as_interpreted)
@@ -330,6 +441,10 @@ Test(codec, words_that_are_not_understood)
         {"saved=i8(group=8", "')' expected"},
         {"saved=i8(a,b)", "codec option 'a' is not known"},
         {"saved=bf16(round=stochastic)", "cannot round by chance"},
+        {"saved=rows(share=1)", "'share=1' is not known"},
+        {"saved=rows(share=nan)", "is not known"},
+        {"saved=u8(share=0.5)", "is not known"},
+        {"saved=rows(round=stochastic)", "cannot round by chance"},
     };
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -5,6 +5,7 @@
    it. Encoding and decoding are ordinary maps and reductions. */
 #include "passes/memory/codec.h"
 #include "passes/memory/codec_mask.h"
+#include "passes/memory/codec_rows.h"
 #include "passes/memory/fuse_kinds.h"
 
 #include "passes/pass.h"
@@ -22,7 +23,13 @@ typedef struct Coded {
     bool again;                /* made again of an operand that is kept */
     ValueId code, p, q;        /* 0: none, or not made yet */
     Type grouped;              /* how the value is seen by its statistics */
+    RowCode rows;              /* of what products sum over rows */
 } Coded;
+
+/* A product made anew, and the result that it stands for. */
+typedef struct Anew {
+    ValueId old, made;
+} Anew;
 
 typedef struct Coding {
     PassRun *run;
@@ -33,6 +40,7 @@ typedef struct Coding {
     ValueId step, seed; /* for rounding by chance */
     int stream;
     int64_t before, after; /* bytes */
+    Anew *anew;            /* vector */
 } Coding;
 
 static Builder
@@ -136,7 +144,40 @@ may_be_masked(Coding *c, ValueId v)
 static bool
 is_mask(const CodecChoice *choice)
 {
-    return choice && choice->row && !*choice->row->value;
+    return choice && choice->row && !*choice->row->value &&
+           choice->row->levels;
+}
+
+/* Is a part kept, of rows or columns? */
+static bool
+is_part(const CodecChoice *choice)
+{
+    return choice && choice->row && !*choice->row->value &&
+           !choice->row->levels;
+}
+
+static bool
+draws_rows(const CodecChoice *choice)
+{
+    return strcmp(choice->row->name, "rows") == 0;
+}
+
+static int64_t
+part_of(const Graph *g, const CodecChoice *choice, ValueId v)
+{
+    const Type *t = &value_at(g, v)->type;
+    int64_t columns = t->dim[t->rank - 1];
+    int64_t rows = type_elements(t) / columns;
+
+    return codec_rows_kept(draws_rows(choice) ? rows : columns, choice->share);
+}
+
+static bool
+may_be(Coding *c, const CodecChoice *choice, ValueId v)
+{
+    if (is_part(choice))
+        return part_of(c->g, choice, v) && codec_rows_fit(c->g, v);
+    return !is_mask(choice) || may_be_masked(c, v);
 }
 
 /* The choice that goes first with v; NULL: it is kept as it is. */
@@ -145,18 +186,23 @@ choice_of(Coding *c, ValueId v)
 {
     for (size_t i = 0; i < vec_len(c->choice); i++)
         if (selected(c->g, v, c->choice[i].selector) &&
-            (!is_mask(&c->choice[i]) || may_be_masked(c, v)))
+            may_be(c, &c->choice[i], v))
             return c->choice[i].row ? &c->choice[i] : NULL;
     return NULL;
 }
 
-/* Is it made again of a value that is coded, or made again itself? A bit is not
-   enough for that. */
+/* Can the value itself be decoded? Of a bit, or a part, it cannot. */
+static bool
+is_whole(const CodecChoice *choice)
+{
+    return choice && !is_mask(choice) && !is_part(choice);
+}
+
+/* Is it made again of a value that is coded, or made again itself? */
 static bool
 goes_with(const Coding *c, ValueId large)
 {
-    return large && ((c->of[large].choice && !is_mask(c->of[large].choice)) ||
-                     c->of[large].again);
+    return large && (is_whole(c->of[large].choice) || c->of[large].again);
 }
 
 static void
@@ -167,7 +213,7 @@ choose(Coding *c, ValueId v)
     if (v >= c->values || c->of[v].choice || !may_be_coded(c->g, v))
         return;
     c->of[v].choice = choice_of(c, v);
-    if (is_mask(c->of[v].choice))
+    if (c->of[v].choice && !is_whole(c->of[v].choice))
         return;
     c->of[v].choice = NULL;
     large = made_of(c, v);
@@ -359,6 +405,26 @@ packs(const Coded *v, const Type *t)
 }
 
 static void
+encode_part(Coding *c, ValueId id)
+{
+    Graph *g = c->g;
+    Coded *v = &c->of[id];
+    Node like = *node_at(g, value_at(g, id)->def);
+    Builder b = builder(c, &like, 'f');
+    int64_t k = part_of(g, v->choice, id);
+    Chance chance;
+
+    find_draws(c);
+    chance = (Chance){c->step, c->seed, ++c->stream};
+    v->rows = draws_rows(v->choice) ? codec_rows_draw(&b, id, k, chance)
+                                    : codec_rows_project(&b, id, k, chance);
+    c->before += type_bytes(&value_at(g, id)->type);
+    c->after += type_bytes(&value_at(g, v->rows.code)->type);
+    if (v->rows.index)
+        c->after += type_bytes(&value_at(g, v->rows.index)->type);
+}
+
+static void
 encode(Coding *c, ValueId id)
 {
     Graph *g = c->g;
@@ -447,6 +513,26 @@ instead(Coding *c, const Node *reader, ValueId v)
     return x == base ? v : seen_as(&b, x, &t, "decoded");
 }
 
+/* Is n a product of what is kept in part? Then it is made anew. */
+static bool
+make_product(Coding *c, const Node *n)
+{
+    Builder b = builder(c, n, 'b');
+
+    for (int i = 0; n->phase == 'b' && n->op == OP_contract && i < n->nin;
+         i++) {
+        ValueId v = behind_views(c->g, n->in[i]);
+
+        if (v >= c->values || !c->of[v].rows.code)
+            continue;
+        Anew a = {n->out[0], codec_rows_product(&b, n, i, c->of[v].rows)};
+
+        vec_push(c->run->scratch, c->anew, a);
+        return true;
+    }
+    return false;
+}
+
 static void
 remake(Coding *c, NodeId id)
 {
@@ -454,13 +540,19 @@ remake(Coding *c, NodeId id)
     Node n = *node_at(g, id); /* building moves nodes */
     ValueId *in = NEWN(g->module->arena, ValueId, n.nin + 1);
 
+    if (make_product(c, &n))
+        return;
     for (int i = 0; i < n.nin; i++)
         in[i] = n.phase == 'b' && n.op != OP_view ? instead(c, &n, n.in[i])
                                                   : n.in[i];
     node_at(g, id)->in = in;
     vec_push(g->module->arena, g->order, id);
     for (int i = 0; i < n.nout; i++)
-        if (n.out[i] < c->values && c->of[n.out[i]].choice)
+        if (n.out[i] >= c->values || !c->of[n.out[i]].choice)
+            continue;
+        else if (is_part(c->of[n.out[i]].choice))
+            encode_part(c, n.out[i]);
+        else
             encode(c, n.out[i]);
 }
 
@@ -479,6 +571,8 @@ code_graph(Coding *c)
         VEC_HEAD(g->order)->len = 0;
     for (size_t k = 0; k < vec_len(order); k++)
         remake(c, order[k]);
+    for (size_t i = 0; i < vec_len(c->anew); i++)
+        graph_replace(g, c->anew[i].old, c->anew[i].made);
     graph_updates_last(g);
     graph_touch(g);
 }

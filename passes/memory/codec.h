@@ -30,11 +30,12 @@ typedef struct CodecChoice {
     GroupKind group;
     int64_t size;    /* GROUP_SIZE */
     bool stochastic; /* rounded up or down by chance, unbiased */
+    double share;    /* of rows or columns */
 } CodecChoice;
 
 /* "SELECTOR=CODEC[(OPTION,...)] ...", the first selector that matches counts;
    a vector. CODEC is a row of codec.def or `keep`; options: group=N|row|tensor,
-   round=nearest|stochastic. What is not understood is raised. */
+   round=nearest|stochastic, share=X of rows and proj. What is not understood is raised. */
 CodecChoice *codec_choices(Arena *a, const char *text);
 
 /* Does NAME match a pattern in which * stands for any characters? */

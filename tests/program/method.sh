@@ -80,6 +80,19 @@ learns() {
     fi
 }
 
+# kept NAME MODEL PERCENT: what is kept of the activations that are coded
+kept() {
+    "$plain/snug" plan "$2" --method "$1" --json |
+        sed -n 's/.*"codec": "[^"]*: \([0-9]*\) bytes of .* in \([0-9]*\)".*/\1 \2/p' \
+            >"$work/kept"
+    if awk -v most="$3" '{ exit !($1 > 0 && 100 * $2 <= most * $1) }' \
+        "$work/kept"; then
+        ok "$1 keeps of $(sed 's/ / bytes /' "$work/kept")"
+    else
+        bad "$1 keeps of $(sed 's/ / bytes /' "$work/kept")"
+    fi
+}
+
 same_bits mst $gpt "$work/text.csv" 65
 same_bits cce $gpt "$work/text.csv" 80
 same_bits microbatch $gpt "$work/text.csv" 42
@@ -90,6 +103,10 @@ same_bits mobiletl tests/program/masked.snug "$digits/digits-train.npz" 100
 same_bits mrbp tests/program/steps.onnx "$digits/digits-train.npz" 45
 learns tbptt tests/program/steps.onnx "$digits/digits-train.npz" 60 60
 learns sltt tests/program/steps.onnx "$digits/digits-train.npz" 35 60
+kept wtacrs $gpt 31
+kept compact $gpt 27
+learns wtacrs $gpt "$work/text.csv" 95 40
+learns compact $gpt "$work/text.csv" 95 40
 near mesa 70
 near coat 90
 
