@@ -5,6 +5,8 @@
 #include "passes/memory/codec.h"
 #include "tests/compiled.h"
 
+#include <inttypes.h>
+
 #define TRAIN "loss{kind=mse},grad,optimizer{rule=sgd},fold,cse,dce"
 #define PLAN  "fuse,inplace,workspace,schedule{states=2000},place{nodes=20000}"
 
@@ -135,6 +137,7 @@ static const Bound bounds[] = {
     {"saved=i8(group=tensor)", 0.05, 0.85},
     {"saved=u8", 0.02, 0.75},
     {"saved=u4", 0.2, 0.75},
+    {"saved=nf4(group=64)", 0.2, 0.85},
     {"saved=i8(round=stochastic)", 0.04, 0.85},
     {"op:none=u4 n*=keep saved=u8", 0.02, 1},
 };
@@ -361,6 +364,115 @@ Test(codec, compiled_as_interpreted)
     }
 }
 
+/* ---- weights that are not trained ---------------------------------------- */
+
+static const char *frozen_init; /* of the constant */
+
+/* A constant, seen through a view too, and a parameter behind it. */
+static const char *
+make_frozen(Arena *a)
+{
+    return sym_format(
+        syms_new(a),
+        "snug 1 stage=model\nmodule \"m\"\n"
+        "const %%c : f32[64,256] = %s\n"
+        "param %%v : f32[64,64] = random 2 0.2\n"
+        "param %%w : f32[256,2] = random 3 0.2\n"
+        "graph forward {\ninput %%x : f32[64,64]\n"
+        "f %%d = view %%c : f32[256,64]\n"
+        "f %%h = contract %%x, %%v labels=\"mk,kn->mn\" split=1 : f32[64,64]\n"
+        "f %%y = contract %%h, %%c labels=\"mk,kn->mn\" split=1 : f32[64,256]\n"
+        "f %%t = tanh %%y : f32[64,256]\n"
+        "f %%u = contract %%x, %%d labels=\"mk,nk->mn\" split=1 : "
+        "f32[64,256]\n"
+        "f %%s = add %%t, %%u : f32[64,256]\n"
+        "f %%z = contract %%s, %%w labels=\"mk,kn->mn\" split=1 : f32[64,2]\n"
+        "output %%z\n}\n",
+        frozen_init);
+}
+
+static const char *
+make_product(Arena *a)
+{
+    return sym_format(
+        syms_new(a),
+        "snug 1 stage=model\nmodule \"m\"\n"
+        "const %%c : f32[64,256] = %s\n"
+        "param %%w : f32[64,256] = 0\n"
+        "graph forward {\ninput %%x : f32[64,64]\n"
+        "f %%y = contract %%x, %%c labels=\"mk,kn->mn\" split=1 : f32[64,256]\n"
+        "f %%z = add %%y, %%w : f32[64,256]\noutput %%z\n}\n",
+        frozen_init);
+}
+
+/* What the constant decodes to, as a list: a product with the identity. */
+static const char *
+decoded_list(Arena *a, const char *codec)
+{
+    Step s = step_in(make_product, codec, "", 1);
+    const Graph *g = module_entry(s.m, "forward");
+    Text t = text_new(a);
+    Tensor x = tensor_new(a, value_at(g, g->input[0])->type), y;
+
+    for (int64_t i = 0; i < 64; i++)
+        tensor_set(&x, i * 65, 1);
+    eval_graph(a, g, &s.before, &x, &y);
+    for (int64_t i = 0; i < type_elements(&y.type); i++)
+        text_add(&t, "%s%.17g", i ? ", " : "[", tensor_get(&y, i));
+    text_add(&t, "]");
+    arena_free(s.arena);
+    return text_str(&t);
+}
+
+static const Bound frozen[] = {
+    {"frozen=nf4(group=64,double)", 0.16, 0.52},
+    {"frozen=nf4(group=64)", 0.16, 0.563},
+    {"frozen=u4(group=64)", 0.16, 0.626},
+    {"frozen=i8(group=64)", 0.01, 1.063},
+    {"frozen=fp8(group=tensor)", 0.06, 1.001},
+    {"frozen=bf16", 0.004, 2},
+};
+
+/* Coded, it computes what the decoded weights would. */
+static void
+check_frozen(const Bound *b)
+{
+    Arena *a = arena_new();
+    Step coded, plain;
+    int64_t before = 0, after = 0;
+    const char *told;
+
+    frozen_init = "random 1 0.2";
+    coded = step_in(make_frozen, b->codec, PLAN, 1);
+    check_compiled(&coded, b->codec, 1);
+    told = strrchr(module_get(coded.m, "codec"), ':');
+    cr_expect_eq(sscanf(told, ": %" SCNd64 " bytes of frozen weights in %" SCNd64,
+                        &before, &after),
+                 2, "%s", told);
+    cr_expect_leq((double)after, b->bytes * (double)before / 4, "%s", told);
+    frozen_init = decoded_list(a, b->codec);
+    plain = step_in(make_frozen, "", "", 1);
+    cr_expect(same_bits(&coded.out[0], &plain.out[0]), "%s: the loss",
+              b->codec);
+    for (uint32_t t = 1; t < vec_len(plain.m->store); t++) {
+        uint32_t k = module_store(
+            coded.m, sym(coded.m->syms, plain.m->store[t].name));
+
+        cr_expect(plain.m->store[t].kind == SK_CONST ||
+                      same_bits(&coded.after.tensor[k], &plain.after.tensor[t]),
+                  "%s: %s", b->codec, plain.m->store[t].name);
+    }
+    arena_free(coded.arena);
+    arena_free(plain.arena);
+    arena_free(a);
+}
+
+Test(codec, frozen_weights_are_what_they_decode_to)
+{
+    for (size_t i = 0; i < sizeof frozen / sizeof *frozen; i++)
+        check_frozen(&frozen[i]);
+}
+
 /* ---- masks --------------------------------------------------------------- */
 
 /* What relu and a clamp make is added only: the backward pass compares it. */
@@ -441,6 +553,9 @@ Test(codec, words_that_are_not_understood)
         {"saved=i8(group=8", "')' expected"},
         {"saved=i8(a,b)", "codec option 'a' is not known"},
         {"saved=bf16(round=stochastic)", "cannot round by chance"},
+        {"saved=i8(double)", "codec option 'double' is not known"},
+        {"frozen=rows", "is not for frozen weights"},
+        {"frozen=u8(round=stochastic)", "nor is chance"},
         {"saved=rows(share=1)", "'share=1' is not known"},
         {"saved=rows(share=nan)", "is not known"},
         {"saved=u8(share=0.5)", "is not known"},

@@ -92,12 +92,14 @@ take_option(CodecChoice *c, const char *s, size_t n)
         c->stochastic = false;
     else if (is(s, n, "round=stochastic"))
         c->stochastic = true;
+    else if (is(s, n, "double") && strcmp(c->selector, "frozen") == 0)
+        c->twice = true;
     else if (!take_share(c, s, n) && !take_group(c, s, n))
         raise_status(ST_USAGE, NOWHERE,
                      "codec option '%.*s' is not known\nthere are group=N "
                      "(at most %d), group=row, group=tensor, round=nearest "
                      "and round=stochastic, and share=X, from 0 to 1, of rows "
-                     "and proj",
+                     "and proj, and double of frozen",
                      (int)n, s, GROUP_MOST);
     if (c->stochastic && c->row && c->row->levels < 2)
         raise_status(ST_USAGE, NOWHERE,
@@ -145,6 +147,11 @@ take_choice(Arena *a, const char *s, size_t n)
     text_add_n(&selector, s, (size_t)(equals - s));
     c.selector = text_str(&selector);
     take_codec(a, &c, equals + 1, n - (size_t)(equals + 1 - s));
+    if (strcmp(c.selector, "frozen") == 0 && c.row &&
+        (!*c.row->value || c.stochastic))
+        raise_status(ST_USAGE, NOWHERE,
+                     "codec %s is not for frozen weights, nor is chance",
+                     c.row->name);
     return c;
 }
 
