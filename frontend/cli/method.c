@@ -73,7 +73,7 @@ refuse_statement(Arena *a, const char *s, size_t n)
     raise_status(ST_USAGE, NOWHERE,
                  E(E0105) "--method: no method or mechanism '%s' is "
                           "available%s\nthere are `codec SELECTOR=CODEC ...`, "
-                          "`chunk [region=head|blocks|batch] parts=N`, "
+                          "`chunk [region=head|blocks|layers|batch] parts=N`, "
                           "`recompute policy=WORD`, "
                           "`rule NAME HYPER=V ...` and the names of `snug "
                           "help methods`",
@@ -88,6 +88,7 @@ take_chunk(Arena *a, const char *s, size_t n, const char ***set)
         {"region=head parts=", "chunk.parts"},
         {"region=blocks parts=", "chunk.blocks"},
         {"region=batch parts=", "chunk.batch"},
+        {"region=layers parts=", "chunk.layers"},
         {"parts=", "chunk.parts"}};
 
     for (size_t i = 0; i < sizeof region / sizeof *region; i++) {
