@@ -125,8 +125,8 @@ find_attentions(Finder *f)
     }
 }
 
-/* The last place in [from, to] where one value crosses, of the fewest bytes;
-   0: there is none. */
+/* The last value that crosses a place in [from, to] alone, of the fewest bytes:
+   the place behind its node. 0: there is none. */
 static size_t
 best_cut(const Finder *f, size_t from, size_t to)
 {
@@ -137,6 +137,8 @@ best_cut(const Finder *f, size_t from, size_t to)
             (!best || bytes_of(f, (ValueId)f->which[k]) <=
                           bytes_of(f, (ValueId)f->which[best])))
             best = k;
+    if (best && f->crossing[f->made[f->which[best]] + 1] == 1)
+        best = f->made[f->which[best]] + 1;
     return best;
 }
 

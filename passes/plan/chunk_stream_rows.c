@@ -144,14 +144,13 @@ adds_rows(const Stream *s, const Node *n, Rows r)
     int64_t rows = 1;
 
     if (strcmp(node_text(n, "op"), "sum") != 0 ||
-        (x->dtype != DT_F32 && x->dtype != DT_F64) ||
-        (int)vec_len(axes) != r.seq + 1)
+        (x->dtype != DT_F32 && x->dtype != DT_F64))
         return false;
-    for (int i = 0; i <= r.seq; i++) {
-        if (place_in(axes, i) < 0)
+    for (int i = 0; i < x->rank; i++)
+        if ((place_in(axes, i) >= 0) != (i <= r.seq) && x->dim[i] != 1)
             return false;
+    for (int i = 0; i <= r.seq; i++)
         rows *= x->dim[i];
-    }
     return rows == s->batch * s->length;
 }
 
@@ -261,18 +260,18 @@ find_labels(const Stream *s, const Node *n, RowLabels *l)
     return l->seq != 0;
 }
 
-/* One chain over all rows, and perhaps over what stands behind them. */
+/* Sums over all rows and nothing else. */
 static bool
 sums_rows(const Stream *s, const Node *n, const RowLabels *l, Rows first)
 {
+    const Type *x = type_of(s, n->in[0]);
+
     if (first.seq < 0 || place_of(l, 1, l->seq) < 0 ||
-        place_of(l, 2, l->batch) >= 0 || node_int(n, "split") != 1 ||
-        !are_all(s, type_of(s, n->in[0]), first))
+        place_of(l, 2, l->batch) >= 0 || !are_all(s, x, first))
         return false;
-    for (int i = 0; i < first.seq; i++)
-        if (i != first.batch && place_of(l, 1, l->part[0][i]) >= 0 &&
-            place_of(l, 2, l->part[0][i]) < 0 &&
-            type_of(s, n->in[0])->dim[i] != 1)
+    for (int i = 0; i < l->rank[0]; i++)
+        if (i != first.batch && i != first.seq && x->dim[i] != 1 &&
+            place_of(l, 2, l->part[0][i]) < 0)
             return false;
     for (int i = 0; i < 2; i++)
         if (type_of(s, n->in[i])->dtype != type_of(s, n->out[0])->dtype)

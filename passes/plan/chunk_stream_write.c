@@ -181,6 +181,7 @@ typedef struct Model {
     const Node *n;
     int64_t shift, part; /* of an attention */
     bool more;
+    bool one; /* of a product: its sum is not split */
 } Model;
 
 static void
@@ -190,6 +191,8 @@ set_like(Node *n, const void *from, Builder *b)
 
     (void)b;
     memcpy(n->attr, m->n->attr, sizeof n->attr);
+    if (m->one)
+        node_attr_set(n, "split")->i = 1;
     if (n->op != OP_attention && n->op != OP_attention_grad)
         return;
     if (node_int(n, "causal"))
@@ -262,18 +265,62 @@ write_back(Parts *p, NodeId id, const Node *n)
 
 /* ---- sums over rows ----------------------------------------------------- */
 
-static void
-write_sum(Parts *p, NodeId id, const Node *n)
+/* Rows [from, from + count) of axis `axis`. */
+static ValueId
+some_rows(Parts *p, ValueId x, int axis, int64_t from, int64_t count)
 {
-    Model m = {.n = n};
+    int64_t starts[MAXRANK + 1] = {0};
+    Type some = value_at(p->g, x)->type;
+
+    if (count == some.dim[axis])
+        return x;
+    starts[axis] = from;
+    some.dim[axis] = count;
+    return slice(p, x, starts, some, NULL);
+}
+
+/* Rows [at, at + count) of the part, added to the chain at hand. */
+static void
+add_rows(Parts *p, NodeId id, const Node *n, int64_t at, int64_t count,
+         bool first)
+{
+    Model m = {.n = n, .one = true};
     ValueId *in = operands(p, id, n, 1), y = n->out[0];
     NodeId made;
 
+    for (int i = 0; i < 2; i++)
+        in[i] = some_rows(p, in[i], p->s->need[id][i].seq, at, count);
     in[2] = p->sum[y];
-    made = build_node(&p->b, OP_contract, in[2] ? 3 : 2, in, 1, NULL, set_like,
+    made = build_node(&p->b, OP_contract, first ? 2 : 3, in, 1, NULL, set_like,
                       &m, name_of(p, y));
     p->sum[y] = node_at(p->g, made)->out[0];
 }
+
+/* Parts of a split are chains of their own, and add in order. */
+static void
+write_sum(Parts *p, NodeId id, const Node *n)
+{
+    int64_t all = p->s->batch * p->s->length, split = node_int(n, "split");
+    int64_t part = all / split + (all % split != 0), count;
+    int64_t first = p->sample * p->s->length + p->from;
+    ValueId y = n->out[0];
+
+    for (int64_t at = 0; at < p->to - p->from; at += count) {
+        int64_t in_part = (first + at) % part;
+
+        count = part - in_part;
+        if (count > p->to - p->from - at)
+            count = p->to - p->from - at;
+        add_rows(p, id, n, at, count, in_part == 0);
+        if (in_part + count < part && first + at + count < all)
+            continue;
+        p->total[y] = p->total[y] ? build_map2(&p->b, OP_add, p->total[y],
+                                               p->sum[y], name_of(p, y))
+                                  : p->sum[y];
+    }
+}
+
+/* ---- sums of columns ---------------------------------------------------- */
 
 static ValueId
 part_ones(Parts *p, DType d, int64_t rows)
@@ -342,18 +389,6 @@ rows_at_once(const Parts *p)
     return step;
 }
 
-static ValueId
-some_rows(Parts *p, ValueId x, int64_t from, int64_t count)
-{
-    int64_t starts[MAXRANK + 1] = {from};
-    Type some = value_at(p->g, x)->type;
-
-    if (count == some.dim[0])
-        return x;
-    some.dim[0] = count;
-    return slice(p, x, starts, some, NULL);
-}
-
 static void
 write_columns(Parts *p, NodeId id, const Node *n)
 {
@@ -370,7 +405,7 @@ write_columns(Parts *p, NodeId id, const Node *n)
         ValueId some;
 
         count = rows - at < most ? rows - at : most;
-        some = some_rows(p, x, at, count);
+        some = some_rows(p, x, 0, at, count);
         if (once)
             p->sum[y] = build_reduce(&p->b, "sum", some, 1, &axis,
                                      name_of(p, y));
@@ -410,6 +445,7 @@ parts_new(Arena *a, const Stream *s, int64_t each, char phase)
     p->whole = NEWN(a, ValueId, vec_len(s->g->value));
     p->piece = NEWN(a, ValueId *, vec_len(s->g->value));
     p->sum = NEWN(a, ValueId, vec_len(s->g->value));
+    p->total = NEWN(a, ValueId, vec_len(s->g->value));
     return p;
 }
 
@@ -464,7 +500,7 @@ parts_join(Parts *p, ValueId v)
 
     begin_node(p, &n);
     if (kind == STREAM_SUM)
-        return p->sum[v];
+        return p->total[v];
     if (kind == STREAM_COLUMNS)
         return join_columns(p, v);
     if (!comes_in_parts(p->s, v))

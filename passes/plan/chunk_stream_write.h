@@ -19,6 +19,7 @@ typedef struct Parts {
     ValueId *whole;           /* ValueId -> what stands for it as a whole */
     ValueId **piece;          /* ValueId -> vector: of results that leave */
     ValueId *sum;             /* ValueId -> what a sum has come to */
+    ValueId *total;           /* the same of a product's parts that are over */
 } Parts;
 
 Parts *parts_new(Arena *a, const Stream *s, int64_t each, char phase);

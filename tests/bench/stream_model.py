@@ -1,6 +1,6 @@
 """A small GPT as Snug's text: stream_model.py LAYERS WIDTH HEADS TOKENS VOCABULARY [BATCH] [HEADS OF KEYS]
 
-RMS norms, learnt positions, GELU, no biases; heads of keys may be shared. Nothing but Python is needed.
+RMS norms, GELU, no biases, no positions but the order that causal attention sees; heads of keys may be shared. Nothing but Python is needed.
 """
 import sys
 
@@ -38,9 +38,7 @@ def main():
         return name
 
     store("token", [v, d], 0.1)
-    store("position", [t, d], 0.1)
-    node("embedded = gather %token, %input axis=0", b, t, d)
-    node("x = add %embedded, %position", b, t, d)
+    node("x = gather %token, %input axis=0", b, t, d)
     x = "x"
     for i in range(layers):
         n = norm(f"l{i}.norm1", x)
