@@ -20,6 +20,7 @@
 #include "ir/facts.h"
 #include "ir/tiling_attention.h"
 #include "passes/plan/chunk_block.h"
+#include "passes/plan/chunk_stream.h"
 #include "passes/plan/chunk_write.h"
 
 enum { PARTS_MOST = 4096, ROUND = 8 };
@@ -60,15 +61,19 @@ part_length(const Region *region, int64_t parts)
 /* What a report can read: "ENTRY PARTS ROWS BYTES VALUE;...", the value of the
    samples being the first input. */
 static void
-note(Text *t, const Region *region, int64_t length)
+note(Text *t, const Graph *g, ValueId v, int64_t parts, int64_t length)
 {
-    int64_t parts = (region->rows + length - 1) / length;
-    ValueId v = region->samples ? region->g->input[0] : region->seed;
-
-    text_add(t, "%s%s %lld %lld %lld %s", t->len ? ";" : "", region->g->name,
+    text_add(t, "%s%s %lld %lld %lld %s", t->len ? ";" : "", g->name,
              (long long)parts, (long long)length,
-             (long long)type_bytes(&value_at(region->g, v)->type),
-             value_at(region->g, v)->name);
+             (long long)type_bytes(&value_at(g, v)->type),
+             value_at(g, v)->name);
+}
+
+static void
+note_region(Text *t, const Region *region, int64_t length)
+{
+    note(t, region->g, region->samples ? region->g->input[0] : region->seed,
+         (region->rows + length - 1) / length, length);
 }
 
 static void
@@ -78,7 +83,7 @@ cut_region(PassRun *r, const Region *region, int64_t parts, Text *chunks)
 
     if (!region || length >= region->rows)
         return;
-    note(chunks, region, length);
+    note_region(chunks, region, length);
     chunk_write(r->scratch, region, length);
 }
 
@@ -170,11 +175,20 @@ cut_samples(PassRun *r, Graph *g, int64_t parts, Text *chunks)
                        "this adds up in blocks that parts would tear");
         return;
     }
-    note(chunks, region, length);
+    note_region(chunks, region, length);
     chunk_write(r->scratch, region, length);
 }
 
 /* ------------------------------------------------------------------------ */
+
+static void
+cut_layers(PassRun *r, Graph *g, int64_t parts, Text *chunks)
+{
+    StreamCut *cut = chunk_stream(r->scratch, g, parts);
+
+    for (size_t i = 0; i < vec_len(cut); i++)
+        note(chunks, g, cut[i].out, cut[i].parts, cut[i].each);
+}
 
 static void
 cut_entry(PassRun *r, Graph *g, int64_t parts, int64_t blocks, Text *chunks)
@@ -192,12 +206,19 @@ pass_chunk(PassRun *r)
 {
     int64_t parts = parts_asked(r, "parts"), batch = parts_asked(r, "batch");
     int64_t blocks = parts_asked(r, "blocks");
+    int64_t layers = parts_asked(r, "layers");
     Text chunks = text_new(r->scratch);
 
     if (batch > 1 && (parts > 1 || blocks > 1))
         raise_status(ST_USAGE, NOWHERE,
                      "chunk: parts of a batch are not cut any further\nask for "
                      "batch, or for parts and blocks");
+    if (layers > 1 && (batch > 1 || blocks > 1))
+        raise_status(ST_USAGE, NOWHERE,
+                     "chunk: layers in parts are not cut any further\nask for "
+                     "layers and parts, for blocks and parts, or for batch");
+    for (size_t i = 0; layers > 1 && i < vec_len(r->m->entry); i++)
+        cut_layers(r, r->m->entry[i], layers, &chunks);
     for (size_t i = 0; i < vec_len(r->m->entry); i++)
         if (batch > 1)
             cut_samples(r, r->m->entry[i], batch, &chunks);
