@@ -538,6 +538,12 @@ Test(moves, all_kinds)
                   "f %%b = concat %%x, %%x axis=2 : f32[4,3,20]\n"
                   "f %%c = concat %%y, %%y, %%y axis=0 : f32[12,5,10]\n"
                   "output %%a\noutput %%b\noutput %%c\n");
+    add_graph(&s, "input %%x : f32[40,600]\ninput %%p : f32[7,30]\n"
+                  "f %%y = put %%x, %%p starts=[33,5] : f32[40,600]\n"
+                  "f %%e = exp %%x : f32[40,600]\n"
+                  "f %%z = put %%e, %%p starts=[0,570] : f32[40,600] over %%e\n"
+                  "f %%s = slice %%x starts=[3,0] steps=[1,1] : f32[30,600]\n"
+                  "output %%y\noutput %%z\noutput %%s\n");
     add_graph(&s, "input %%x : i1[30,70]\nf %%y = transpose %%x perm=[1,0] : "
                   "i1[70,30]\noutput %%y\n");
     check(&s, PLAIN);
