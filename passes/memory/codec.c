@@ -34,7 +34,9 @@ typedef struct Coding {
     size_t values;
     ValueId step, seed; /* for rounding by chance */
     int stream;
-    int64_t before, after; /* bytes */
+    const CodecChoice *gradient; /* NULL: they stay as they are */
+    int gradients;               /* that are coded */
+    int64_t before, after;       /* bytes */
     Anew *anew;            /* vector */
 } Coding;
 
@@ -421,14 +423,88 @@ code_graph(Coding *c)
     graph_touch(g);
 }
 
-/* The first choice for weights that are not trained. */
-static Frozen
-freeze(PassRun *run, const CodecChoice *choice)
+/* The first choice of this selector that codes; NULL: there is none. */
+static const CodecChoice *
+choice_for(const CodecChoice *choice, const char *selector)
 {
     for (size_t i = 0; i < vec_len(choice); i++)
-        if (strcmp(choice[i].selector, "frozen") == 0)
-            return choice[i].row ? codec_frozen(run, &choice[i]) : (Frozen){0};
-    return (Frozen){0};
+        if (strcmp(choice[i].selector, selector) == 0)
+            return choice[i].row ? &choice[i] : NULL;
+    return NULL;
+}
+
+/* ---- gradients ----------------------------------------------------------- */
+
+static bool
+is_product(const Node *n)
+{
+    return n->phase == 'b' && (n->op == OP_contract ||
+                               n->op == OP_conv_grad_input ||
+                               n->op == OP_conv_grad_weight);
+}
+
+/* A gradient that products read. */
+static bool
+is_gradient(const Graph *g, ValueId v)
+{
+    const Value *x = value_at(g, v);
+    const Type *t = &x->type;
+
+    return x->kind == V_TEMP && t->dtype == DT_F32 && t->rank >= 1 &&
+           t->dim[t->rank - 1] > 1 && type_elements(t) >= LEAST_ELEMENTS &&
+           node_at(g, x->def)->phase == 'b';
+}
+
+/* What product n reads of gradients is coded in front of the first product
+   that reads it, and decoded for each. */
+static void
+code_operands(Coding *c, NodeId id)
+{
+    Graph *g = c->g;
+    Node n = *node_at(g, id);
+    ValueId *in = NEWN(g->module->arena, ValueId, n.nin + 1);
+    Builder b = builder(c, &n, 'b');
+
+    for (int i = 0; i < n.nin; i++) {
+        ValueId v = n.in[i];
+        Code *code;
+        Chance chance = {0};
+
+        in[i] = v;
+        if (!is_product(&n) || v >= c->values || !is_gradient(g, v))
+            continue;
+        code = &c->of[v].code;
+        if (!code->code) {
+            code->choice = c->gradient;
+            if (code->choice->stochastic)
+                chance = draws(c);
+            code_encode(&b, v, code, &chance);
+            c->gradients++;
+        }
+        in[i] = code_decode(&b, value_at(g, v)->type, code);
+    }
+    node_at(g, id)->in = in;
+    vec_push(g->module->arena, g->order, id);
+}
+
+static void
+code_gradients(Coding *c)
+{
+    Graph *g = c->g;
+    NodeId *order = NULL;
+
+    if (!c->gradient)
+        return;
+    c->values = vec_len(g->value);
+    c->of = NEWN(c->run->scratch, Coded, c->values);
+    for (size_t k = 0; k < vec_len(g->order); k++)
+        vec_push(c->run->scratch, order, g->order[k]);
+    if (order)
+        VEC_HEAD(g->order)->len = 0;
+    for (size_t k = 0; k < vec_len(order); k++)
+        code_operands(c, order[k]);
+    graph_updates_last(g);
+    graph_touch(g);
 }
 
 static void
@@ -437,6 +513,8 @@ tell(PassRun *run, const char *text, const Coding *c, const Frozen *f)
     Text t = text_new(run->scratch);
 
     text_add(&t, "%s: ", text);
+    if (c->gradients)
+        text_add(&t, "%d gradients, ", c->gradients);
     if (c->before || !f->before)
         text_add(&t, "%lld bytes of activations in %lld%s",
                  (long long)c->before, (long long)c->after,
@@ -453,12 +531,17 @@ pass_codec(PassRun *run)
     const char *text = opt_text(run, "as");
     Graph *train = module_entry(run->m, "train");
     Coding c = {.run = run, .g = train};
-    Frozen frozen;
+    const CodecChoice *weights;
+    Frozen frozen = {0};
 
     c.choice = codec_choices(run->scratch, text);
     if (!vec_len(c.choice) || !train)
         return;
-    frozen = freeze(run, c.choice);
+    weights = choice_for(c.choice, "frozen");
+    if (weights)
+        frozen = codec_frozen(run, weights);
+    c.gradient = choice_for(c.choice, "grad");
+    code_gradients(&c);
     code_graph(&c);
     tell(run, text, &c, &frozen);
 }

@@ -111,6 +111,7 @@ learns wtacrs $gpt "$work/text.csv" 95 40
 learns compact $gpt "$work/text.csv" 95 40
 near mesa 70
 near coat 90
+near shiftquant 126
 
 learns lomo $gpt "$work/text.csv" 93 40
 learns adalomo $gpt "$work/text.csv" 93 40
