@@ -7,7 +7,8 @@
 #include "passes/memory/codec.h"
 #include "tests/compiled.h"
 
-#define TRAIN "loss{kind=mse},grad,optimizer{rule=sgd},fold,cse,dce"
+#define SGD   "rule=sgd"
+#define ADAM  "rule=adamw"
 #define PLAN  "fuse,inplace,workspace,schedule{states=2000},place{nodes=20000}"
 
 typedef struct Step {
@@ -18,8 +19,8 @@ typedef struct Step {
 } Step;
 
 static inline Step
-step_in(const char *(*model)(Arena *), const char *codec, const char *passes,
-        int64_t seed)
+step_with(const char *(*model)(Arena *), const char *rule, const char *codec,
+          const char *passes, int64_t seed)
 {
     static Guard guard;
     Step s = {.arena = arena_new()};
@@ -31,7 +32,10 @@ step_in(const char *(*model)(Arena *), const char *codec, const char *passes,
         compiled_problem(&guard);
     s.m = parse_module(s.arena, model(s.arena), "codec.snug");
     raise_if_complained();
-    text_add(&text, TRAIN ",codec{as=\"%s\"}%s%s", codec, *passes ? "," : "",
+    text_add(&text,
+             "loss{kind=mse},grad,optimizer{%s},fold,cse,dce,codec{as=\"%s\"}"
+             "%s%s",
+             rule, codec, *passes ? "," : "",
              passes);
     pipeline_run(s.m, text_str(&text), &p);
     guard_leave(&guard);
@@ -53,6 +57,13 @@ step_in(const char *(*model)(Arena *), const char *codec, const char *passes,
     else
         eval_graph(s.arena, g, &s.after, s.in, s.out);
     return s;
+}
+
+static inline Step
+step_in(const char *(*model)(Arena *), const char *codec, const char *passes,
+        int64_t seed)
+{
+    return step_with(model, SGD, codec, passes, seed);
 }
 
 typedef struct Bound {

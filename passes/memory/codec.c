@@ -5,6 +5,7 @@
    it. Encoding and decoding are ordinary maps and reductions. */
 #include "passes/memory/codec_code.h"
 #include "passes/memory/codec_frozen.h"
+#include "passes/memory/codec_state.h"
 #include "passes/memory/fuse_kinds.h"
 
 #include "passes/pass.h"
@@ -254,9 +255,7 @@ find_draws(Coding *c)
 {
     Module *m = c->g->module;
     Sym name = sym(m->syms, "codec.step");
-    Builder update = {.g = c->g, .phase = 'u'};
     Store s = {.name = name, .type = type_scalar(DT_I64), .kind = SK_STATE};
-    ValueId next;
 
     if (c->step)
         return;
@@ -265,8 +264,20 @@ find_draws(Coding *c)
     c->seed = graph_find(c->g, sym(m->syms, "seed"));
     if (!c->seed)
         c->seed = graph_input(c->g, "seed", type_scalar(DT_I64));
-    next = build_formula(&update, "a+1", 1, &c->step, DT_I64, "codec.step'");
+}
+
+/* Behind all that draws. */
+static void
+count_step(Coding *c)
+{
+    Builder b = {.g = c->g, .phase = 'u'};
+    ValueId next;
+
+    if (!c->step)
+        return;
+    next = build_formula(&b, "a+1", 1, &c->step, DT_I64, "codec.step'");
     value_at(c->g, next)->over = c->step;
+    graph_touch(c->g);
 }
 
 /* Numbers of its own for one more value. */
@@ -507,15 +518,25 @@ code_gradients(Coding *c)
     graph_touch(g);
 }
 
+static Chance
+draw_one(void *from)
+{
+    return draws(from);
+}
+
 static void
-tell(PassRun *run, const char *text, const Coding *c, const Frozen *f)
+tell(PassRun *run, const char *text, const Coding *c, const Frozen *f,
+     const int64_t state[2])
 {
     Text t = text_new(run->scratch);
 
     text_add(&t, "%s: ", text);
     if (c->gradients)
         text_add(&t, "%d gradients, ", c->gradients);
-    if (c->before || !f->before)
+    if (state[0])
+        text_add(&t, "%lld bytes of states in %lld%s", (long long)state[0],
+                 (long long)state[1], c->before || f->before ? ", " : "");
+    if (c->before || (!f->before && !state[0]))
         text_add(&t, "%lld bytes of activations in %lld%s",
                  (long long)c->before, (long long)c->after,
                  f->before ? ", " : "");
@@ -531,7 +552,8 @@ pass_codec(PassRun *run)
     const char *text = opt_text(run, "as");
     Graph *train = module_entry(run->m, "train");
     Coding c = {.run = run, .g = train};
-    const CodecChoice *weights;
+    const CodecChoice *weights, *states;
+    int64_t state[2] = {0, 0};
     Frozen frozen = {0};
 
     c.choice = codec_choices(run->scratch, text);
@@ -543,5 +565,9 @@ pass_codec(PassRun *run)
     c.gradient = choice_for(c.choice, "grad");
     code_gradients(&c);
     code_graph(&c);
-    tell(run, text, &c, &frozen);
+    states = choice_for(c.choice, "state");
+    if (states)
+        codec_states(run, states, draw_one, &c, state);
+    count_step(&c);
+    tell(run, text, &c, &frozen, state);
 }

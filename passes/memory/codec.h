@@ -26,8 +26,8 @@ typedef enum GroupKind {
 } GroupKind;
 
 typedef struct CodecChoice {
-    const char *selector; /* saved, frozen, grad, op:NAME, op:NAME.in, or a name
-                             with * */
+    const char *selector; /* saved, frozen, grad, state, op:NAME, op:NAME.in, or
+                             a name with * */
     const CodecRow *row;  /* NULL: kept as it is */
     GroupKind group;
     int64_t size;    /* GROUP_SIZE */

@@ -155,18 +155,21 @@ take_codec(Arena *a, CodecChoice *c, const char *s, size_t n)
     }
 }
 
-/* Weights and gradients are decoded for any reader. */
+/* Weights, states and gradients are decoded for any reader. */
 static void
 refuse_unfit(const CodecChoice *c)
 {
     bool frozen = strcmp(c->selector, "frozen") == 0;
+    bool state = strcmp(c->selector, "state") == 0;
 
-    if (!c->row || (!frozen && strcmp(c->selector, "grad") != 0))
+    if (!c->row || (!frozen && !state && strcmp(c->selector, "grad") != 0))
         return;
     if (!*c->row->value || (frozen && c->stochastic))
-        raise_status(ST_USAGE, NOWHERE,
-                     "codec %s is not for %s%s", c->row->name,
-                     frozen ? "frozen weights" : "gradients",
+        raise_status(ST_USAGE, NOWHERE, "codec %s is not for %s%s",
+                     c->row->name,
+                     frozen  ? "frozen weights"
+                     : state ? "states"
+                             : "gradients",
                      frozen ? ", nor is chance" : "");
 }
 

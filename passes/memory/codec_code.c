@@ -81,6 +81,7 @@ static ValueId
 statistic(Builder *b, const CodecChoice *choice, const char *name, ValueId x)
 {
     int64_t axis = value_at(b->g, x)->type.rank - 1;
+    bool least;
 
     if (!*name)
         return 0;
@@ -88,8 +89,11 @@ statistic(Builder *b, const CodecChoice *choice, const char *name, ValueId x)
         axis = 0;
     if (strcmp(name, "size") == 0)
         x = build_map1(b, OP_abs, x, "code.size");
-    x = build_reduce(b, strcmp(name, "least") == 0 ? "min" : "max", x, 1, &axis,
-                     "code.range");
+    else if (strcmp(name, "small") == 0)
+        x = build_formula(b, "where(abs(a)>0,abs(a),3e38)", 1, &x, DT_F32,
+                          "code.size");
+    least = strcmp(name, "least") == 0 || strcmp(name, "small") == 0;
+    x = build_reduce(b, least ? "min" : "max", x, 1, &axis, "code.range");
     return choice->pow2 ? power_of_two(b, x) : x;
 }
 
