@@ -337,7 +337,7 @@ mean_error(const char *codec)
 
         for (uint64_t k = 0; k < 12; k++)
             u += philox_uniform(k + 1, (uint64_t)i) - 0.5;
-        x[i] = (double)(float)exp(3 * u - 12);
+        x[i] = (double)(float)exp(4 * u - 12);
         text_add(&list, "%s%.17g", i ? ", " : "[", x[i]);
     }
     text_add(&list, "]");

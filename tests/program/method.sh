@@ -26,7 +26,7 @@ trained() {
     model=$1 data=$2 steps=$3
     shift 3
     "$plain/snug" compile "$model" -o "$work/train" --quiet "$@" &&
-        "$work/train" --data "$data" --steps "$steps" --seed 3 --quiet \
+        "$work/train" --data "$data" --steps "$steps" --seed 3 --quiet --spill "$work" \
             --save "$work/w.safetensors" --log "$work/log.jsonl" >/dev/null
 }
 
@@ -112,6 +112,7 @@ learns compact $gpt "$work/text.csv" 95 40
 near mesa 70
 near coat 90
 near shiftquant 126
+near memascend 95
 
 learns lomo $gpt "$work/text.csv" 93 40
 learns adalomo $gpt "$work/text.csv" 93 40
