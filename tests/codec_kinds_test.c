@@ -361,3 +361,70 @@ Test(codec_kinds, a_spread_range_is_nearer)
     cr_expect_lt(4 * spread, plain, "%g, %g", spread, plain);
     printf("mean error: fp8x %g, fp8 %g\n", spread, plain);
 }
+
+/* ---- products of gradients ----------------------------------------------- */
+
+static const char *
+make_kept(Arena *a)
+{
+    return sym_format(
+        syms_new(a),
+        "snug 1 stage=model\nmodule \"m\"\n"
+        "param %%w : f32[48,64] = random 1 0.2\n"
+        "param %%v : f32[64,40] = random 2 0.2\n"
+        "graph forward {\ninput %%x : f32[4,8,40]\n"
+        "f %%a = contract %%x, %%v labels=\"Amk,nk->Amn\" split=1 : "
+        "f32[4,8,64]\n"
+        "f %%h = tanh %%a : f32[4,8,64]\n"
+        "f %%y = contract %%h, %%w labels=\"Amk,nk->Amn\" split=1 : "
+        "f32[4,8,48]\noutput %%y\n}\n");
+}
+
+/* Sums are in another order, and that is all. */
+Test(codec_kinds, pushed_products_stay_near_and_compile)
+{
+    static const char rule[] = "rule=compact,set=\"r=16;K=2\"";
+    Step plain = step_with(make_kept, rule, "", PLAN, 1);
+    Step s = step_with(make_kept, rule, "", "pushdown," PLAN, 1);
+    const char *text = print_module(s.arena, s.m);
+
+    cr_expect(strstr(text, "pushed.kept"), "nothing is pushed");
+    cr_expect(check_plan(s.m, stderr));
+    for (int k = 0; k < 3; k++) {
+        cr_expect_lt(off_exact(&s, &plain), 1e-5, "step %d: %g", k,
+                     off_exact(&s, &plain));
+        step_again(&s);
+        step_again(&plain);
+    }
+    check_compiled(&s, "compact", 1);
+    arena_free(plain.arena);
+    arena_free(s.arena);
+}
+
+Test(codec_kinds, random_numbers_of_rules_are_normal)
+{
+    static const char path[] = TEST_BINARY_DIR "/codec_kinds_test.rule";
+    FILE *f = fopen(path, "w");
+    double mean = 0, square = 0, next = 0, before = 0;
+    const Tensor *w;
+    Step s;
+
+    cr_assert(f && fputs("rule probe\n  w = w - w + randn(t, rows, cols)\nend\n",
+                         f) >= 0 &&
+              fclose(f) == 0);
+    s = step_with(make_wide, "rule=" TEST_BINARY_DIR "/codec_kinds_test.rule",
+                  "", PLAN, 1);
+    w = &s.after.tensor[module_store(s.m, sym(s.m->syms, "w"))];
+    for (int64_t i = 0; i < 2048; i++) {
+        double x = tensor_get(w, i);
+
+        mean += x / 2048;
+        square += x * x / 2048;
+        next += x * before / 2048;
+        before = x;
+    }
+    cr_expect(fabs(mean) < 0.1, "mean %g", mean);
+    cr_expect(fabs(square - 1) < 0.15, "variance %g", square);
+    cr_expect(fabs(next) < 0.1, "neighbours %g", next);
+    arena_free(s.arena);
+}
