@@ -108,7 +108,7 @@ kept "codec op:MatMul.in=proj" $gpt 27
 kept frozen4 tests/program/frozen.snug 13
 learns frozen4 tests/program/frozen.snug "$digits/digits-train.npz" 80 40
 learns wtacrs $gpt "$work/text.csv" 95 40
-learns compact $gpt "$work/text.csv" 70 40
+learns compact $gpt "$work/text.csv" 73 40
 near mesa 70
 near coat 90
 near shiftquant 126
