@@ -339,7 +339,7 @@ positions_each(const Streamed *t, int64_t parts)
 
     each = (each + round - 1) / round * round;
     while (each < t->s->length && !keeps_sums(t, each))
-        each += round;
+        each += QUERY_BLOCK;
     return each;
 }
 
