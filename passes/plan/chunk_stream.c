@@ -1,5 +1,6 @@
 /* chunk_stream: a layer of a transformer runs for some samples, or some
-   positions of a sample, after the others, with the keys and values of all. In the backward pass nothing of
+   positions of a sample, after the others, with the keys and values of all. In
+   the backward pass nothing of
    the layer is there but what came into it: keys and values are made again as a
    whole; then, part after part, all else is, and is gone through backward; what
    hangs on the gradients of keys and values, whose sums go on from part to
