@@ -92,8 +92,9 @@ try_cuts(Choice *c, const Cuts *cuts, bool quick)
     return try_options(&t);
 }
 
-/* false: more parts than these cannot help; of classes, once they fit. Runs of a batch in parts are many:
-   where another plan fits, nothing of them may run again. */
+/* false: more parts than these cannot help; of classes, once they fit. Runs of
+   a batch in parts are many: where another plan fits, nothing of them may run
+   again. */
 static bool
 try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
 {
