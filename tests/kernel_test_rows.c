@@ -47,6 +47,9 @@ Test(rows, column_parts)
                   "f %%s = reduce %%g op=\"sum\" axes=[0] : f32[1,1000]\n"
                   "f %%t = reduce %%p op=\"min\" axes=[0] : f32[1,1000]\n"
                   "output %%s\noutput %%t\n");
+    add_graph(&s, "input %%x : f32[523,4201]\n"
+                  "f %%s = reduce %%x op=\"sum\" axes=[0] : f32[1,4201]\n"
+                  "output %%s\n");
     add_graph(&s, "input %%x : f64[3,513,2,301]\n"
                   "f %%s = reduce %%x op=\"sum\" axes=[1] : f64[3,1,2,301]\n"
                   "output %%s\n");

@@ -138,6 +138,7 @@ void rows_add_columns(Rows *r, const At *at); /* of the row at hand */
 void rows_choose_past(Rows *r, const Graph *g, const Node *n);
 
 /* rows_wide.c: several vectors at once where formulas are costly */
+bool rows_are_costly(const Rows *r);
 void rows_choose_wide(Rows *r);
 /* A map of so much arithmetic asks for what it will read. */
 void rows_fetch_map(Rows *r, const At *at);
