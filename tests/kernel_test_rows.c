@@ -180,3 +180,35 @@ Test(rows, counted)
     check(&s);
     arena_free(a);
 }
+
+/* The maximum of the next row is found beside the results of this one, which
+   may lie over the operand. */
+Test(rows, ahead)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    add_graph(&s, "input %%z : f32[333,71]\n"
+                  "f %%x = transpose %%z perm=[1,0] : f32[71,333]\n"
+                  "f %%m = reduce %%x op=\"max\" axes=[1] : f32[71,1]\n"
+                  "f %%d = sub %%x, %%m : f32[71,333]\n"
+                  "f %%e = exp %%d : f32[71,333]\n"
+                  "f %%s = reduce %%e op=\"sum\" axes=[1] : f32[71,1]\n"
+                  "f %%y = div %%e, %%s : f32[71,333]\n"
+                  "output %%y\noutput %%s\n");
+    add_graph(&s, "input %%x : f64[1,128]\n"
+                  "f %%m = reduce %%x op=\"max\" axes=[1] : f64[1,1]\n"
+                  "f %%d = sub %%x, %%m : f64[1,128]\n"
+                  "f %%e = exp %%d : f64[1,128]\n"
+                  "f %%s = reduce %%e op=\"sum\" axes=[1] : f64[1,1]\n"
+                  "f %%y = map %%d, %%s \"a-log(b)\" : f64[1,128]\n"
+                  "output %%y\n");
+    add_graph(&s, "input %%x : f32[5,4096]\ninput %%w : f32[5,4096]\n"
+                  "f %%p = mul %%x, %%w : f32[5,4096]\n"
+                  "f %%m = reduce %%p op=\"sum\" axes=[1] : f32[5,1]\n"
+                  "f %%q = reduce %%w op=\"max\" axes=[1] : f32[5,1]\n"
+                  "f %%y = map %%x, %%m, %%q \"tanh(a-b)*c\" : f32[5,4096]\n"
+                  "output %%y\noutput %%q\n");
+    check(&s);
+    arena_free(a);
+}
