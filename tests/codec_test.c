@@ -1,12 +1,7 @@
 /* codec_test: activations kept in fewer bits: the forward pass keeps its bits,
    updates stay near, chance has no preference, fewer bytes are planned, and
    compiled programs agree with the interpreter. */
-#include "ir/check.h"
-#include "passes/memory/codec.h"
-#include "tests/compiled.h"
-
-#define TRAIN "loss{kind=mse},grad,optimizer{rule=sgd},fold,cse,dce"
-#define PLAN  "fuse,inplace,workspace,schedule{states=2000},place{nodes=20000}"
+#include "tests/codec_test.h"
 
 enum { LAYERS = 6, ROWS = 64, WIDTH = 192 };
 
@@ -36,51 +31,6 @@ make_model(Arena *a)
              text_str(&f), LAYERS);
     return sym_format(syms_new(a), "snug 1 stage=model\nmodule \"m\"\n%s",
                       text_str(&t));
-}
-
-typedef struct Step {
-    Arena *arena;
-    Module *m;
-    Tensor *in, *out;
-    Stores before, after;
-} Step;
-
-static Step
-step_in(const char *(*model)(Arena *), const char *codec, const char *passes,
-        int64_t seed)
-{
-    static Guard guard;
-    Step s = {.arena = arena_new()};
-    PipelineOptions p = {.machine = machine_named("x86-64-v3")};
-    Text text = text_new(s.arena);
-    const Graph *g;
-
-    if (!guarded(&guard))
-        compiled_problem(&guard);
-    s.m = parse_module(s.arena, model(s.arena), "codec.snug");
-    raise_if_complained();
-    text_add(&text, TRAIN ",codec{as=\"%s\"}%s%s", codec, *passes ? "," : "",
-             passes);
-    pipeline_run(s.m, text_str(&text), &p);
-    guard_leave(&guard);
-    g = module_entry(s.m, "train");
-    s.in = NEWN(s.arena, Tensor, vec_len(g->input) + 1);
-    s.out = NEWN(s.arena, Tensor, vec_len(g->output) + 1);
-    for (size_t i = 0; i < vec_len(g->input); i++) {
-        Type t = value_at(g, g->input[i])->type;
-
-        s.in[i] = tensor_new(s.arena, t);
-        compiled_fill(&s.in[i], 7 + i);
-        if (t.rank == 0)
-            tensor_set(&s.in[i], 0, t.dtype == DT_I64 ? (double)seed : 0.125);
-    }
-    cr_assert(eval_init_stores(s.arena, s.m, &s.before));
-    cr_assert(eval_init_stores(s.arena, s.m, &s.after));
-    if (s.m->stage == ST_PLACED)
-        eval_placed(s.arena, g, &s.after, s.in, s.out, true);
-    else
-        eval_graph(s.arena, g, &s.after, s.in, s.out);
-    return s;
 }
 
 static Step
@@ -120,11 +70,6 @@ distance(const Step *a, const Step *b, int layer)
     return sqrt(off / all);
 }
 
-typedef struct Bound {
-    const char *codec;
-    double distance, bytes; /* at most; of the plain plan's above the stores */
-} Bound;
-
 static const Bound bounds[] = {
     {"saved=bf16", 0.01, 0.85},
     {"saved=f16", 0.002, 0.85},
@@ -135,6 +80,7 @@ static const Bound bounds[] = {
     {"saved=i8(group=tensor)", 0.05, 0.85},
     {"saved=u8", 0.02, 0.75},
     {"saved=u4", 0.2, 0.75},
+    {"saved=nf4(group=64)", 0.2, 0.85},
     {"saved=i8(round=stochastic)", 0.04, 0.85},
     {"op:none=u4 n*=keep saved=u8", 0.02, 1},
 };
@@ -212,32 +158,21 @@ Test(codec, chance_has_no_preference)
     arena_free(plain.arena);
 }
 
-static void
-check_compiled(const Step *s, const char *codec, uint64_t seed)
+Test(codec, gradients_compiled_as_interpreted)
 {
-    Arena *a = arena_new();
-    Compiled c = compiled_module(
-        a, parse_module(a, print_module(s->arena, s->m), "again.snug"), "",
-        "x86-64-v3");
-    const Graph *g = module_entry(s->m, "train");
-    int k = 0;
+    static const char *const how[] = {
+        "grad=i8(bits=4,group=column,scale=pow2,round=stochastic)",
+        "grad=fp8wide(group=tensor)", "grad=u8 saved=u8(round=stochastic)"};
 
-    while (strcmp(c.program->entry[k].name, "train") != 0)
-        k++;
-    for (int t = 0; t < c.program->tensors; t++)
-        memcpy(c.memory + c.program->tensor[t].offset,
-               s->before.tensor[t + 1].data,
-               (size_t)c.program->tensor[t].bytes);
-    for (size_t t = 0; t < vec_len(g->input); t++)
-        memcpy(c.memory + c.program->entry[k].input[t].offset, s->in[t].data,
-               (size_t)c.program->entry[k].input[t].bytes);
-    compiled_run(&c, k, seed);
-    for (int t = 0; t < c.program->tensors; t++)
-        cr_expect(compiled_difference(
-                      &s->after.tensor[t + 1],
-                      c.memory + c.program->tensor[t].offset) < 0,
-                  "%s: store %d", codec, t);
-    compiled_free(&c);
+    for (size_t i = 0; i < sizeof how / sizeof *how; i++) {
+        Step s = step_of(how[i], PLAN, 3);
+
+        cr_expect(check_plan(s.m, stderr), "%s", how[i]);
+        cr_expect(strstr(module_get(s.m, "codec"), "6 gradients"), "%s",
+                  module_get(s.m, "codec"));
+        check_compiled(&s, how[i], i);
+        arena_free(s.arena);
+    }
 }
 
 Test(codec, compiled_as_interpreted)
@@ -330,6 +265,16 @@ Test(codec, words_that_are_not_understood)
         {"saved=i8(group=8", "')' expected"},
         {"saved=i8(a,b)", "codec option 'a' is not known"},
         {"saved=bf16(round=stochastic)", "cannot round by chance"},
+        {"saved=i8(double)", "codec option 'double' is not known"},
+        {"saved=i8(bits=9)", "'bits=9' is not known"},
+        {"saved=u8(scale=pow2)", "is not known"},
+        {"grad=mask", "is not for gradients"},
+        {"frozen=rows", "is not for frozen weights"},
+        {"frozen=u8(round=stochastic)", "nor is chance"},
+        {"saved=rows(share=1)", "'share=1' is not known"},
+        {"saved=rows(share=nan)", "is not known"},
+        {"saved=u8(share=0.5)", "is not known"},
+        {"saved=rows(round=stochastic)", "cannot round by chance"},
     };
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -9,6 +9,10 @@
    batch: all that each sample goes through by itself, forward and backward, for
    some samples after the others; gradients go on from part to part.
 
+   classes: the gradient of the largest weights, and their update, for some of
+   their classes after the others, so that no gradient as large as they are is
+   ever there; what they are made of is made again for each part.
+
    auto asks for nothing by itself: under a budget the pipeline tries several
    numbers of parts and sets the best. */
 #include "passes/pass.h"
@@ -20,9 +24,11 @@
 #include "ir/facts.h"
 #include "ir/tiling_attention.h"
 #include "passes/plan/chunk_block.h"
+#include "passes/plan/chunk_classes.h"
+#include "passes/plan/chunk_stream.h"
 #include "passes/plan/chunk_write.h"
 
-enum { PARTS_MOST = 4096, ROUND = 8 };
+enum { PARTS_MOST = 4096, ROUND = 8, CLASS_ROUND = 64 };
 
 static int64_t
 parts_asked(const PassRun *r, const char *option)
@@ -60,15 +66,19 @@ part_length(const Region *region, int64_t parts)
 /* What a report can read: "ENTRY PARTS ROWS BYTES VALUE;...", the value of the
    samples being the first input. */
 static void
-note(Text *t, const Region *region, int64_t length)
+note(Text *t, const Graph *g, ValueId v, int64_t parts, int64_t length)
 {
-    int64_t parts = (region->rows + length - 1) / length;
-    ValueId v = region->samples ? region->g->input[0] : region->seed;
-
-    text_add(t, "%s%s %lld %lld %lld %s", t->len ? ";" : "", region->g->name,
+    text_add(t, "%s%s %lld %lld %lld %s", t->len ? ";" : "", g->name,
              (long long)parts, (long long)length,
-             (long long)type_bytes(&value_at(region->g, v)->type),
-             value_at(region->g, v)->name);
+             (long long)type_bytes(&value_at(g, v)->type),
+             value_at(g, v)->name);
+}
+
+static void
+note_region(Text *t, const Region *region, int64_t length)
+{
+    note(t, region->g, region->samples ? region->g->input[0] : region->seed,
+         (region->rows + length - 1) / length, length);
 }
 
 static void
@@ -78,7 +88,7 @@ cut_region(PassRun *r, const Region *region, int64_t parts, Text *chunks)
 
     if (!region || length >= region->rows)
         return;
-    note(chunks, region, length);
+    note_region(chunks, region, length);
     chunk_write(r->scratch, region, length);
 }
 
@@ -109,6 +119,39 @@ cut_blocks(PassRun *r, Graph *g, const ValueId *seed, int64_t parts,
     for (size_t i = 0; i < vec_len(seed); i++)
         if (facts(g)->position[value_at(g, seed[i])->def] >= 0)
             cut_block(r, g, seed[i], parts, chunks);
+}
+
+/* ---- classes ------------------------------------------------------------ */
+
+static void
+cut_weight(PassRun *r, const Classes *c, int64_t parts, Text *chunks)
+{
+    const Value *w = value_at(c->g, c->weight);
+    int64_t length = (c->count + parts - 1) / parts;
+
+    if (length > CLASS_ROUND)
+        length = (length + CLASS_ROUND - 1) / CLASS_ROUND * CLASS_ROUND;
+    if (length >= c->count)
+        return;
+    text_add(chunks, "%s%s %lld %lld %lld %s.g", chunks->len ? ";" : "",
+             c->g->name, (long long)((c->count + length - 1) / length),
+             (long long)length, (long long)type_bytes(&w->type), w->name);
+    classes_write(r->scratch, c, length);
+}
+
+static void
+cut_weights(PassRun *r, Graph *g, int64_t parts, Text *chunks)
+{
+    NodeId *update;
+    ValueId *weight;
+
+    classes_weights(r->scratch, g, &update, &weight);
+    for (size_t i = 0; i < vec_len(update); i++) {
+        Classes *c = classes_of(r->scratch, g, update[i], weight[i]);
+
+        if (c)
+            cut_weight(r, c, parts, chunks);
+    }
 }
 
 /* ---- samples ------------------------------------------------------------ */
@@ -170,39 +213,62 @@ cut_samples(PassRun *r, Graph *g, int64_t parts, Text *chunks)
                        "this adds up in blocks that parts would tear");
         return;
     }
-    note(chunks, region, length);
+    note_region(chunks, region, length);
     chunk_write(r->scratch, region, length);
 }
 
 /* ------------------------------------------------------------------------ */
 
+/* Parts of each kind. */
+typedef struct Asked {
+    int64_t parts, blocks, classes, batch;
+} Asked;
+
 static void
-cut_entry(PassRun *r, Graph *g, int64_t parts, int64_t blocks, Text *chunks)
+cut_layers(PassRun *r, Graph *g, int64_t parts, Text *chunks)
+{
+    StreamCut *cut = chunk_stream(r->scratch, g, parts);
+
+    for (size_t i = 0; i < vec_len(cut); i++)
+        note(chunks, g, cut[i].out, cut[i].parts, cut[i].rows);
+}
+
+static void
+cut_entry(PassRun *r, Graph *g, const Asked *n, Text *chunks)
 {
     ValueId *seed = chunk_block_seeds(r->scratch, g);
 
-    if (parts > 1)
-        cut_region(r, region_find(r->scratch, g), parts, chunks);
-    if (blocks > 1)
-        cut_blocks(r, g, seed, blocks, chunks);
+    if (n->classes > 1)
+        cut_weights(r, g, n->classes, chunks);
+    if (n->parts > 1)
+        cut_region(r, region_find(r->scratch, g), n->parts, chunks);
+    if (n->blocks > 1)
+        cut_blocks(r, g, seed, n->blocks, chunks);
 }
 
 void
 pass_chunk(PassRun *r)
 {
-    int64_t parts = parts_asked(r, "parts"), batch = parts_asked(r, "batch");
-    int64_t blocks = parts_asked(r, "blocks");
+    Asked n = {parts_asked(r, "parts"), parts_asked(r, "blocks"),
+               parts_asked(r, "classes"), parts_asked(r, "batch")};
+    int64_t layers = parts_asked(r, "layers");
     Text chunks = text_new(r->scratch);
 
-    if (batch > 1 && (parts > 1 || blocks > 1))
+    if (n.batch > 1 && (n.parts > 1 || n.blocks > 1 || n.classes > 1))
         raise_status(ST_USAGE, NOWHERE,
                      "chunk: parts of a batch are not cut any further\nask for "
-                     "batch, or for parts and blocks");
+                     "batch, or for parts, classes and blocks");
+    if (layers > 1 && (n.batch > 1 || n.blocks > 1))
+        raise_status(ST_USAGE, NOWHERE,
+                     "chunk: layers in parts are not cut any further\nask for "
+                     "layers and parts, for blocks and parts, or for batch");
+    for (size_t i = 0; layers > 1 && i < vec_len(r->m->entry); i++)
+        cut_layers(r, r->m->entry[i], layers, &chunks);
     for (size_t i = 0; i < vec_len(r->m->entry); i++)
-        if (batch > 1)
-            cut_samples(r, r->m->entry[i], batch, &chunks);
+        if (n.batch > 1)
+            cut_samples(r, r->m->entry[i], n.batch, &chunks);
         else
-            cut_entry(r, r->m->entry[i], parts, blocks, &chunks);
+            cut_entry(r, r->m->entry[i], &n, &chunks);
     if (chunks.len)
         module_set(r->m, "chunk", text_str(&chunks));
 }
