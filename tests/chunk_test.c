@@ -244,7 +244,20 @@ count_cut(const Module *m)
 static int
 blocks_of(const char *how)
 {
-    return strcmp(how, "parts") == 0 ? 0 : strcmp(how, "blocks") == 0 ? 3 : -1;
+    return !strcmp(how, "batch") ? -1 : !strcmp(how, "blocks") ? 3 : 0;
+}
+
+/* Classes alone, or rows too. */
+static const char *
+options_of(Arena *a, uint64_t seed, const char *how, int parts)
+{
+    Text t = text_new(a);
+
+    text_add(&t, "%s=%d", how,
+             strcmp(how, "batch") ? parts : 2 + parts % 3);
+    if (!strcmp(how, "classes") && seed % 2)
+        text_add(&t, ",parts=%d", 2 + parts % 4);
+    return text_str(&t);
 }
 
 /* how: "parts", or what else chunk cuts. */
@@ -254,13 +267,11 @@ check_parts(uint64_t seed, const char *how, int parts, bool compiled)
     static const char *const entries[] = {"train", "eval"};
     Arena *a = arena_new();
     const char *text = train_text(a, seed, blocks_of(how));
-    Text plan = text_new(a), options = text_new(a);
+    Text plan = text_new(a);
     Module *m;
     int cut;
 
-    text_add(&options, "%s=%d", how,
-             strcmp(how, "batch") ? parts : 2 + parts % 3);
-    text_add(&plan, PLAN, text_str(&options));
+    text_add(&plan, PLAN, options_of(a, seed, how, parts));
     m = recompute_plan(a, text, text_str(&plan), 0);
     for (int i = 0; i < 2; i++) {
         Meaning x = meaning_of(a, text, entries[i], seed);
@@ -314,4 +325,14 @@ Test(chunk, batches_mean_the_same)
 Test(chunk, programs_of_batches_mean_the_same)
 {
     cr_assert_gt(count_parts(701, 4, "batch", true), 2);
+}
+
+Test(chunk, classes_mean_the_same)
+{
+    cr_assert_gt(count_parts(801, 60, "classes", false), 60);
+}
+
+Test(chunk, programs_of_classes_mean_the_same)
+{
+    cr_assert_gt(count_parts(901, 12, "classes", true), 10);
 }

@@ -247,6 +247,7 @@ static const Case cases[] = {
     {"[5,6]", "slice %a starts=[1,2] steps=[1,1] : f64[3,2]"},
     {"[5,6]", "slice %a starts=[0,1] steps=[2,2] : f64[3,2]"},
     {"[2,3]", "pad %a starts=[1,0] value=0.5 : f64[4,5]"},
+    {"[4,5] [2,3]", "put %a, %b starts=[1,2] : f64[4,5]"},
     {"[2,3] [2,1] [2,2]", "concat %a, %b, %c axis=1 : f64[2,6]"},
     {"[3,1] [4]", "mul %a, %b : f64[3,4]"},
     {"[4,3]", "gather %a, %i axis=0 : f64[3,3]"},

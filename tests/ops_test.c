@@ -377,6 +377,8 @@ Test(move, elements_land_where_they_should)
     check_move("slice %x starts=[0,1] steps=[1,1] : i32[2,0]", 0, NULL);
     check_move("pad %x starts=[0,1] value=7 : i32[3,5]",
                LIST(7, 0, 1, 2, 7, 7, 3, 4, 5, 7, 7, 7, 7, 7, 7));
+    check_move("put %x, %x starts=[0,0] : i32[2,3]",
+               LIST(0, 1, 2, 3, 4, 5));
     check_move("concat %x, %x axis=1 : i32[2,6]",
                LIST(0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5));
     check_move("concat %x, %x, %x axis=0 : i32[6,3]",
@@ -412,6 +414,12 @@ Test(move, refuses)
     small_refused("leave axis 0",
                   MOVE("pad %x starts=[9223372036854775807,0] value=0 : "
                        "f32[2,3]"));
+    small_refused("leave axis 0", MOVE("put %x, %x starts=[1,0] : f32[2,3]"));
+    small_refused("starts[1] is -2",
+                  MOVE("put %x, %x starts=[0,-2] : f32[2,3]"));
+    small_refused("does not go into",
+                  "input %x : f32[2,3]\ninput %z : f64[1,3]\n"
+                  "f %y = put %x, %z starts=[0,0] : f32[2,3]\noutput %y\n");
     small_refused("axis 2", MOVE("concat %x, %x axis=2 : f32[2,3]"));
     small_refused("axis 3", MOVE("iota axis=3 : f32[2,3]"));
     small_refused("beside", "input %x : f32[2,3]\ninput %z : f32[2,4]\n"

@@ -1,4 +1,4 @@
-/* move: transpose, slice, pad and concat as copies between strided boxes; the
+/* move: transpose, slice, pad, put and concat as copies between strided boxes; the
    innermost run is copied 16 elements at a time where both sides allow. */
 #include "codegen/kernels/move.h"
 
@@ -7,7 +7,7 @@
 #include "ir/base/diag.h"
 #include "ir/eval.h"
 
-enum { LANES = 16, TILE_ELEMENTS = 8192 };
+enum { LANES = 16, TILE_ELEMENTS = 8192, LONG_RUN = 512 };
 
 static void
 drop_axis(Box *b, int k)
@@ -20,6 +20,18 @@ drop_axis(Box *b, int k)
     b->rank--;
 }
 
+/* Axis k goes on in the one behind it on both sides, and together they are not
+   so long that threads should share them. */
+static bool
+joins_next(const Box *b, int k)
+{
+    int64_t next = b->dim[k + 1];
+
+    return b->from[k] == b->from[k + 1] * next &&
+           b->to[k] == b->to[k + 1] * next &&
+           (next < LONG_RUN || b->dim[k] <= TILE_ELEMENTS / next);
+}
+
 static void
 collapse(Box *b)
 {
@@ -27,8 +39,7 @@ collapse(Box *b)
         if (b->dim[k] == 1)
             drop_axis(b, k);
     for (int k = b->rank - 1; k-- > 0;)
-        if (b->from[k] == b->from[k + 1] * b->dim[k + 1] &&
-            b->to[k] == b->to[k + 1] * b->dim[k + 1]) {
+        if (joins_next(b, k)) {
             b->dim[k + 1] *= b->dim[k];
             drop_axis(b, k);
         }
@@ -169,6 +180,21 @@ most(Unit *u, LLVMValueRef a, LLVMValueRef b)
     return LLVMBuildSelect(u->b, more, a, b, "");
 }
 
+/* Units of a box that are moved: none where they are in their place. */
+static LLVMValueRef
+units_of(Move *m, const Box *b)
+{
+    Unit *u = m->u;
+    LLVMValueRef all = const_i64(u, b->units), there;
+
+    if (!b->unless_there)
+        return all;
+    there = LLVMBuildICmp(u->b, LLVMIntEQ,
+                          kernel_pointer(u, m->kernel, b->from_slot),
+                          kernel_pointer(u, m->kernel, b->to_slot), "");
+    return LLVMBuildSelect(u->b, there, const_i64(u, 0), all, "");
+}
+
 /* One phase: tiles over the units of all boxes, one behind the other. */
 static void
 emit_phase(Move *m, const char *name, Box *box, int boxes, Lowered *out)
@@ -195,7 +221,7 @@ emit_phase(Move *m, const char *name, Box *box, int boxes, Lowered *out)
         LLVMValueRef e = LLVMBuildSub(u->b, end, shift, "");
 
         move_box(m, &box[i], most(u, b, const_i64(u, 0)),
-                 least(u, e, const_i64(u, box[i].units)));
+                 least(u, e, units_of(m, &box[i])));
         before += box[i].units;
     }
     if (m->large)
@@ -263,6 +289,22 @@ lower_pad(Move *m, const Node *n, const Type *x, const Type *y,
     emit_phase(m, name, &b, 1, out);
 }
 
+/* The same, but what is there already stays; in place nothing is copied but
+   p. */
+static void
+lower_put(Move *m, const Node *n, const Type *p, const Type *y,
+          const char *name, Lowered *out)
+{
+    const int64_t *starts = node_list(n, "starts");
+    Box x = whole_box(y, y, y, 0, 2), b = whole_box(p, p, y, 1, 2);
+
+    x.unless_there = true;
+    for (int i = 0; i < y->rank; i++)
+        b.to_start += starts[i] * b.to[i];
+    emit_phase(m, name, &x, 1, out);
+    emit_phase(m, name, &b, 1, out);
+}
+
 static void
 lower_concat(Move *m, const Graph *g, const Node *n, const char *name,
              Lowered *out)
@@ -294,6 +336,8 @@ lower_move(Unit *u, const Graph *g, NodeId id, const char *name, Lowered *out)
     *out = (Lowered){0};
     if (n->op == OP_pad) {
         lower_pad(&m, n, x, y, name, out);
+    } else if (n->op == OP_put) {
+        lower_put(&m, n, &g->value[n->in[1]].type, y, name, out);
     } else if (n->op == OP_concat) {
         lower_concat(&m, g, n, name, out);
     } else {

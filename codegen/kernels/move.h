@@ -12,6 +12,7 @@ typedef struct Box {
     int from_slot, to_slot;
     bool fill; /* with `value` instead */
     double value;
+    bool unless_there; /* nothing moves where both sides are the same bytes */
     bool turned;   /* moved in blocks of its last two axes (move_turned) */
     int64_t units; /* all axes but the last, or all blocks */
 } Box;

@@ -19,11 +19,12 @@
 #include <unistd.h>
 
 typedef struct NetRow {
-    const char *file, *rule, *precision, *sizes;
+    const char *file, *rule, *precision, *parts, *sizes;
 } NetRow;
 
 static const NetRow nets[] = {
-#define NET(file, rule, precision, sizes) {#file, rule, precision, sizes},
+#define NET(file, rule, precision, parts, sizes)                               \
+    {#file, rule, precision, parts, sizes},
 #include "frontend/cli/calibrate/nets.def"
 #undef NET
 };
@@ -91,7 +92,6 @@ sized_text(Arena *a, const NetRow *net)
 static void
 give(Args *args, Option o, const char *value)
 {
-    args->given[o] = NULL;
     vec_push(args->arena, args->given[o], value);
 }
 
@@ -103,10 +103,14 @@ planned_net(const Args *args, const NetRow *net)
                              net->file);
 
     raise_if_complained();
+    own.given[OPT_optimizer] = own.given[OPT_precision] = NULL;
+    own.given[OPT_set] = NULL;
     give(&own, OPT_optimizer, net->rule);
     give(&own, OPT_precision, net->precision);
     if (strcmp(net->rule, "sgd") == 0)
         give(&own, OPT_set, "mu=0.9");
+    if (net->parts)
+        give(&own, OPT_set, net->parts);
     run_passes(&own, m, passes_left(m));
     return m;
 }

@@ -1,4 +1,4 @@
-/* move: transpose, slice, pad and concat: elements under other indices. */
+/* move: transpose, slice, pad, put and concat: elements under other indices. */
 #include "ir/eval.h"
 #include "ir/ops/ops.h"
 
@@ -126,7 +126,7 @@ set_slice(Node *n, const void *from, Builder *b)
     if (n->op == OP_slice)
         node_attr_set(n, "steps")->list =
             list_new(b->g->module->arena, rank, s->steps);
-    else
+    else if (n->op == OP_pad)
         node_attr_set(n, "value")->f = s->value;
 }
 
@@ -256,24 +256,33 @@ cost_slice(const Graph *g, NodeId n)
     return cost_moving(g, n, 0);
 }
 
+/* Does `x` at `starts` lie inside of `whole`? */
+static bool
+fits_inside(const Graph *g, NodeId n, const Type *x, const Type *whole)
+{
+    const int64_t *starts = node_list(&g->node[n], "starts");
+    const char *op = op_info(g->node[n].op)->name;
+
+    if (!needs_list(g, n, "starts", x->rank, 0, INT64_MAX))
+        return false;
+    if (whole->rank != x->rank)
+        return REFUSE(g, n, "%s: rank %d does not go into rank %d", op,
+                      x->rank, whole->rank);
+    for (int i = 0; i < x->rank; i++)
+        if (starts[i] > whole->dim[i] || x->dim[i] > whole->dim[i] - starts[i])
+            return REFUSE(g, n,
+                          "%s: %" PRId64 " elements at %" PRId64
+                          " leave axis %d of size %" PRId64,
+                          op, x->dim[i], starts[i], i, whole->dim[i]);
+    return true;
+}
 bool
 infer_pad(const Graph *g, NodeId n, const Type *given, Type *out)
 {
     const Type *x = operand_type(g, n, 0);
-    const int64_t *starts = node_list(&g->node[n], "starts");
 
-    if (!needs_given(g, n, given, x->dtype) ||
-        !needs_list(g, n, "starts", x->rank, 0, INT64_MAX))
+    if (!needs_given(g, n, given, x->dtype) || !fits_inside(g, n, x, given))
         return false;
-    if (given->rank != x->rank)
-        return REFUSE(g, n, "pad: rank %d cannot become rank %d", x->rank,
-                      given->rank);
-    for (int i = 0; i < x->rank; i++)
-        if (starts[i] > given->dim[i] || x->dim[i] > given->dim[i] - starts[i])
-            return REFUSE(g, n,
-                          "pad: %" PRId64 " elements at %" PRId64
-                          " leave axis %d of size %" PRId64,
-                          x->dim[i], starts[i], i, given->dim[i]);
     *out = *given;
     return true;
 }
@@ -317,6 +326,81 @@ Cost
 cost_pad(const Graph *g, NodeId n)
 {
     return cost_moving(g, n, 0);
+}
+
+bool
+infer_put(const Graph *g, NodeId n, const Type *given, Type *out)
+{
+    const Type *x = operand_type(g, n, 0), *p = operand_type(g, n, 1);
+
+    (void)given;
+    if (p->dtype != x->dtype)
+        return REFUSE(g, n, "put: %s does not go into %s",
+                      dtype_name(p->dtype), dtype_name(x->dtype));
+    *out = *x;
+    return fits_inside(g, n, p, x);
+}
+
+static ValueId
+build_put(Builder *b, ValueId x, ValueId p, const int64_t *starts)
+{
+    SliceAttrs s = {.starts = starts};
+    NodeId n = build_node(b, OP_put, 2, (ValueId[]){x, p}, 1, NULL, set_slice,
+                          &s, NULL);
+
+    return b->g->node[n].out[0];
+}
+
+/* What is written over has no part in the result. */
+void
+grad_put(Builder *b, NodeId n, const ValueId *dy, const bool *want, ValueId *dx)
+{
+    Node node = *node_at(b->g, n);
+    const int64_t *starts = node_list(&node, "starts");
+    Type p = *operand_type(b->g, n, 1);
+    int64_t steps[MAXRANK];
+    ValueId none;
+
+    for (int i = 0; i < p.rank; i++)
+        steps[i] = 1;
+    if (want[1])
+        dx[1] = build_slice(b, dy[0], starts, steps, p, NULL);
+    if (!want[0])
+        return;
+    none = build_broadcast(b, build_number(b, 0, p.dtype, NULL), p.rank, p.dim,
+                           NULL);
+    dx[0] = build_put(b, dy[0], none, starts);
+}
+
+void
+eval_put(Arena *a, const Graph *g, NodeId n, const Tensor *in, Tensor *out)
+{
+    const int64_t *starts = node_list(&g->node[n], "starts");
+    int64_t bytes = dtype_bytes(out->type.dtype);
+    Strided to, p;
+
+    (void)a;
+    if (out->data != in[0].data && type_elements(&out->type))
+        memcpy(out->data, in[0].data, (size_t)type_bytes(&out->type));
+    if (type_elements(&in[1].type) == 0)
+        return;
+    row_major(out, &to);
+    row_major(&in[1], &p);
+    for (int i = 0; i < out->type.rank; i++)
+        to.data += starts[i] * to.stride[i] * bytes;
+    copy_strided(&in[1].type, to, p);
+}
+
+/* In place only p moves. */
+Cost
+cost_put(const Graph *g, NodeId n)
+{
+    Cost c = cost_moving(g, n, 0);
+
+    if (value_at(g, g->node[n].out[0])->over)
+        c.bytes -= 2 * (double)type_bytes(operand_type(g, n, 0));
+    c.bytes += (double)type_bytes(operand_type(g, n, 1));
+    return c;
 }
 
 /* Operand i may follow `first` along the axis. */

@@ -9,6 +9,10 @@
    batch: all that each sample goes through by itself, forward and backward, for
    some samples after the others; gradients go on from part to part.
 
+   classes: the gradient of the largest weights, and their update, for some of
+   their classes after the others, so that no gradient as large as they are is
+   ever there; what they are made of is made again for each part.
+
    auto asks for nothing by itself: under a budget the pipeline tries several
    numbers of parts and sets the best. */
 #include "passes/pass.h"
@@ -20,10 +24,11 @@
 #include "ir/facts.h"
 #include "ir/tiling_attention.h"
 #include "passes/plan/chunk_block.h"
+#include "passes/plan/chunk_classes.h"
 #include "passes/plan/chunk_stream.h"
 #include "passes/plan/chunk_write.h"
 
-enum { PARTS_MOST = 4096, ROUND = 8 };
+enum { PARTS_MOST = 4096, ROUND = 8, CLASS_ROUND = 64 };
 
 static int64_t
 parts_asked(const PassRun *r, const char *option)
@@ -116,6 +121,39 @@ cut_blocks(PassRun *r, Graph *g, const ValueId *seed, int64_t parts,
             cut_block(r, g, seed[i], parts, chunks);
 }
 
+/* ---- classes ------------------------------------------------------------ */
+
+static void
+cut_weight(PassRun *r, const Classes *c, int64_t parts, Text *chunks)
+{
+    const Value *w = value_at(c->g, c->weight);
+    int64_t length = (c->count + parts - 1) / parts;
+
+    if (length > CLASS_ROUND)
+        length = (length + CLASS_ROUND - 1) / CLASS_ROUND * CLASS_ROUND;
+    if (length >= c->count)
+        return;
+    text_add(chunks, "%s%s %lld %lld %lld %s.g", chunks->len ? ";" : "",
+             c->g->name, (long long)((c->count + length - 1) / length),
+             (long long)length, (long long)type_bytes(&w->type), w->name);
+    classes_write(r->scratch, c, length);
+}
+
+static void
+cut_weights(PassRun *r, Graph *g, int64_t parts, Text *chunks)
+{
+    NodeId *update;
+    ValueId *weight;
+
+    classes_weights(r->scratch, g, &update, &weight);
+    for (size_t i = 0; i < vec_len(update); i++) {
+        Classes *c = classes_of(r->scratch, g, update[i], weight[i]);
+
+        if (c)
+            cut_weight(r, c, parts, chunks);
+    }
+}
+
 /* ---- samples ------------------------------------------------------------ */
 
 /* Does every sum of parts of so many samples, and what is left, go on as it
@@ -181,6 +219,11 @@ cut_samples(PassRun *r, Graph *g, int64_t parts, Text *chunks)
 
 /* ------------------------------------------------------------------------ */
 
+/* Parts of each kind. */
+typedef struct Asked {
+    int64_t parts, blocks, classes, batch;
+} Asked;
+
 static void
 cut_layers(PassRun *r, Graph *g, int64_t parts, Text *chunks)
 {
@@ -191,39 +234,41 @@ cut_layers(PassRun *r, Graph *g, int64_t parts, Text *chunks)
 }
 
 static void
-cut_entry(PassRun *r, Graph *g, int64_t parts, int64_t blocks, Text *chunks)
+cut_entry(PassRun *r, Graph *g, const Asked *n, Text *chunks)
 {
     ValueId *seed = chunk_block_seeds(r->scratch, g);
 
-    if (parts > 1)
-        cut_region(r, region_find(r->scratch, g), parts, chunks);
-    if (blocks > 1)
-        cut_blocks(r, g, seed, blocks, chunks);
+    if (n->classes > 1)
+        cut_weights(r, g, n->classes, chunks);
+    if (n->parts > 1)
+        cut_region(r, region_find(r->scratch, g), n->parts, chunks);
+    if (n->blocks > 1)
+        cut_blocks(r, g, seed, n->blocks, chunks);
 }
 
 void
 pass_chunk(PassRun *r)
 {
-    int64_t parts = parts_asked(r, "parts"), batch = parts_asked(r, "batch");
-    int64_t blocks = parts_asked(r, "blocks");
+    Asked n = {parts_asked(r, "parts"), parts_asked(r, "blocks"),
+               parts_asked(r, "classes"), parts_asked(r, "batch")};
     int64_t layers = parts_asked(r, "layers");
     Text chunks = text_new(r->scratch);
 
-    if (batch > 1 && (parts > 1 || blocks > 1))
+    if (n.batch > 1 && (n.parts > 1 || n.blocks > 1 || n.classes > 1))
         raise_status(ST_USAGE, NOWHERE,
                      "chunk: parts of a batch are not cut any further\nask for "
-                     "batch, or for parts and blocks");
-    if (layers > 1 && (batch > 1 || blocks > 1))
+                     "batch, or for parts, classes and blocks");
+    if (layers > 1 && (n.batch > 1 || n.blocks > 1))
         raise_status(ST_USAGE, NOWHERE,
                      "chunk: layers in parts are not cut any further\nask for "
                      "layers and parts, for blocks and parts, or for batch");
     for (size_t i = 0; layers > 1 && i < vec_len(r->m->entry); i++)
         cut_layers(r, r->m->entry[i], layers, &chunks);
     for (size_t i = 0; i < vec_len(r->m->entry); i++)
-        if (batch > 1)
-            cut_samples(r, r->m->entry[i], batch, &chunks);
+        if (n.batch > 1)
+            cut_samples(r, r->m->entry[i], n.batch, &chunks);
         else
-            cut_entry(r, r->m->entry[i], parts, blocks, &chunks);
+            cut_entry(r, r->m->entry[i], &n, &chunks);
     if (chunks.len)
         module_set(r->m, "chunk", text_str(&chunks));
 }

@@ -1,6 +1,6 @@
 /* in_place: a kernel may write over an operand that it reads element by
    element in the places that it writes: maps, the maps behind a product, and
-   what a product's sums or a scatter begin from. */
+   what a product's sums or a scatter begin from, and what a put writes into. */
 #include "passes/tools/in_place.h"
 
 static bool
@@ -10,7 +10,8 @@ is_by_element(const Node *n, int operand, ValueId result)
         return n->nin > 7 && operand >= n->nin - 2 &&
                result == n->out[operand - n->nin + 3];
     return (op_info(n->op)->flags & OF_MAP) ||
-           ((n->op == OP_contract || n->op == OP_scatter) && operand == 2);
+           ((n->op == OP_contract || n->op == OP_scatter) && operand == 2) ||
+           (n->op == OP_put && operand == 0);
 }
 
 /* Does node n (of a body or alone) read v only element by element, in the
