@@ -150,3 +150,30 @@ Test(rows, crossed)
     check(&s);
     arena_free(a);
 }
+
+/* A long iota is made where it is read; numbers far outside meet no place of
+   it. */
+Test(rows, counted)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    add_graph(&s, "input %%x : f32[66,33001]\ninput %%l : i64[66,1]\n"
+                  "f %%c = iota axis=1 : i64[1,33001]\n"
+                  "f %%k = map %%l \"a*4294967296+5\" : i64[66,1]\n"
+                  "f %%p = map %%c, %%l, %%x \"where(a==b,c,0)\" "
+                  ": f32[66,33001]\n"
+                  "f %%s = reduce %%p op=\"sum\" axes=[1] : f32[66,1]\n"
+                  "f %%y = map %%c, %%k, %%s, %%x \"(a!=b)*c-d\" "
+                  ": f32[66,33001]\n"
+                  "output %%s\noutput %%y\n");
+    add_graph(&s, "input %%x : f32[40,33000]\ninput %%l : i64[]\n"
+                  "f %%c = iota axis=1 : i64[40,33000]\n"
+                  "f %%y = map %%x, %%c, %%l \"a*(b==c)\" : f32[40,33000]\n"
+                  "f %%d = iota axis=0 : i64[33000]\n"
+                  "f %%z = map %%x, %%d \"a+f32(b)\" : f32[40,33000]\n"
+                  "f %%t = reduce %%z op=\"max\" axes=[0] : f32[1,33000]\n"
+                  "output %%y\noutput %%t\n");
+    check(&s);
+    arena_free(a);
+}

@@ -121,8 +121,10 @@ void rows_enter_loop(Rows *r, LLVMValueRef flat, LLVMValueRef *saved);
 void rows_leave_loop(Rows *r, LLVMValueRef *saved);
 LLVMValueRef rows_load(Rows *r, Port *p, const At *at);
 void rows_store(Rows *r, Port *p, LLVMValueRef v, const At *at);
-/* Brings the vector `ahead` elements behind into the caches. */
-void rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead);
+/* Brings the vector `ahead` elements behind into the caches, to be read or
+   written. */
+void rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead,
+                bool writes);
 int64_t rows_size(const Rows *r, AxisPart part);
 
 /* rows_both.c: reductions over the rows beside those of the rows: sums of a

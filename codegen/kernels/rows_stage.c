@@ -86,7 +86,7 @@ fetch_ahead(Rows *r, const At *at)
             continue;
         while (rows * row < PAGE)
             rows++;
-        rows_fetch(r, &r->port[s->port], at, rows * r->length);
+        rows_fetch(r, &r->port[s->port], at, rows * r->length, false);
     }
 }
 

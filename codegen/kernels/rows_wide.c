@@ -62,6 +62,6 @@ rows_fetch_map(Rows *r, const At *at)
         if (s->kind == SP_PORT && !r->port[s->port].iota &&
             r->port[s->port].reach == RE_DENSE)
             rows_fetch(r, &r->port[s->port], at,
-                       AHEAD_BYTES / dtype_bytes(s->type.dtype));
+                       AHEAD_BYTES / dtype_bytes(s->type.dtype), false);
     }
 }

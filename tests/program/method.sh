@@ -26,7 +26,7 @@ trained() {
     model=$1 data=$2 steps=$3
     shift 3
     "$plain/snug" compile "$model" -o "$work/train" --quiet "$@" &&
-        "$work/train" --data "$data" --steps "$steps" --seed 3 --quiet \
+        "$work/train" --data "$data" --steps "$steps" --seed 3 --quiet --spill "$work" \
             --save "$work/w.safetensors" --log "$work/log.jsonl" >/dev/null
 }
 
@@ -105,13 +105,15 @@ same_bits mrbp tests/program/steps.onnx "$digits/digits-train.npz" 45
 learns tbptt tests/program/steps.onnx "$digits/digits-train.npz" 60 60
 learns sltt tests/program/steps.onnx "$digits/digits-train.npz" 35 60
 kept wtacrs $gpt 31
-kept compact $gpt 27
+kept "codec op:MatMul.in=proj" $gpt 27
 kept frozen4 tests/program/frozen.snug 13
 learns frozen4 tests/program/frozen.snug "$digits/digits-train.npz" 80 40
 learns wtacrs $gpt "$work/text.csv" 95 40
-learns compact $gpt "$work/text.csv" 95 40
+learns compact $gpt "$work/text.csv" 73 40
 near mesa 70
 near coat 90
+near shiftquant 126
+near memascend 95
 
 learns lomo $gpt "$work/text.csv" 93 40
 learns adalomo $gpt "$work/text.csv" 93 40
