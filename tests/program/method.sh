@@ -95,6 +95,7 @@ kept() {
 
 same_bits mst $gpt "$work/text.csv" 65
 same_bits cce $gpt "$work/text.csv" 80
+same_bits streambp $gpt "$work/text.csv" 40
 same_bits microbatch $gpt "$work/text.csv" 42
 same_bits sublinear $gpt "$work/text.csv" 55
 same_bits sublinear-log $gpt "$work/text.csv" 55
