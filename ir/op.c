@@ -63,8 +63,9 @@ attributes(Arena *a, OpInfo *o, const char *s)
 
         ASSERT(s[n] == ':' && strchr("ifslxb", s[n + 1]));
         ASSERT(o->attrs < MAX_ATTRS);
-        o->attr[o->attrs++] = (AttrSpec){sym_n(names, s, n), s[n + 1]};
-        s += n + 2;
+        o->attr[o->attrs++] =
+            (AttrSpec){sym_n(names, s, n), s[n + 1], s[n + 2] == '?'};
+        s += n + 2 + (s[n + 2] == '?');
     }
 }
 

@@ -39,6 +39,7 @@ enum { MAX_ATTRS = 8 };
 typedef struct AttrSpec {
     const char *name;
     char kind; /* i f s l x; b: a word that stands there or not */
+    bool optional; /* of i: written unless it is 0 */
 } AttrSpec;
 
 typedef struct OpInfo {

@@ -141,7 +141,7 @@ read_attr(Parser *p, Draft *d, const AttrSpec *spec, Attr *attr)
         return true;
     }
     if (!parse_keyword(p, spec->name))
-        return parse_expected(p, spec->name);
+        return spec->optional || parse_expected(p, spec->name);
     if (!read_char(p, '='))
         return false;
     switch (spec->kind) {

@@ -137,6 +137,8 @@ print_attr(Text *t, const AttrSpec *spec, const Attr *attr)
         text_add(t, "%s%s", attr->i ? " " : "", attr->i ? spec->name : "");
         return;
     }
+    if (spec->optional && !attr->i)
+        return;
     text_add_n(t, " ", 1);
     if (spec->kind != 'x')
         text_add(t, "%s=", spec->name);

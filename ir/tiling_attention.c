@@ -59,7 +59,7 @@ attention_tiling(const Graph *g, NodeId n)
         return t;
     t.slope = panel(&t, keys);
     t.given = panel(&t, a->width);
-    if (a->parts > 1) {
+    if (a->beside) {
         partial = times(a->batch * a->groups * a->keys, a->parts);
         partial = times(partial, (a->depth + a->width) * t.bytes);
         t.scratch.shared = (partial + 63) / 64 * 64;

@@ -66,6 +66,50 @@ parts(int64_t n, int64_t size)
     return (n + size - 1) / size;
 }
 
+bool
+reduces_innermost(const Graph *g, const Node *n)
+{
+    const int64_t *axes = node_list(n, "axes");
+    const Type *x = &value_at(g, n->in[0])->type;
+
+    for (size_t i = 0; i < vec_len(axes); i++)
+        if (axes[i] == x->rank - 1 && x->dim[axes[i]] > 1)
+            return true;
+    return false;
+}
+
+/* The first reduction of the body that has its rows, or its columns. */
+static const Node *
+first_reduction(const Graph *body, bool rows)
+{
+    for (size_t k = 0; k < vec_len(body->order); k++) {
+        const Node *n = node_at(body, body->order[k]);
+
+        if (n->op == OP_reduce && reduces_innermost(body, n) == rows)
+            return n;
+    }
+    return NULL;
+}
+
+bool
+rows_and_columns(const Node *n)
+{
+    return n->body && first_reduction(n->body, true) &&
+           first_reduction(n->body, false);
+}
+
+static int64_t
+column_length(const Graph *body)
+{
+    const Node *n = first_reduction(body, false);
+    const int64_t *axes = node_list(n, "axes");
+    int64_t length = 1;
+
+    for (size_t i = 0; i < vec_len(axes); i++)
+        length *= value_at(body, n->in[0])->type.dim[axes[i]];
+    return length;
+}
+
 int64_t
 rows_blocks(const Graph *g, NodeId id)
 {
@@ -77,6 +121,8 @@ rows_blocks(const Graph *g, NodeId id)
     int64_t length = 1, rows;
     const Type *x;
 
+    if (rows_and_columns(node_at(g, id)))
+        return parts(column_length(node_at(g, id)->body), COLUMN_BLOCK);
     if (!n)
         return 0;
     x = &at->value[n->in[0]].type;
@@ -95,6 +141,16 @@ rows_blocks(const Graph *g, NodeId id)
                : parts(length, COLUMN_BLOCK);
 }
 
+/* Is result i of a group one of its reductions over the rows? */
+static bool
+sums_columns(const Graph *body, size_t i)
+{
+    NodeId def = value_at(body, body->output[i])->def;
+    const Node *n = def ? node_at(body, def) : NULL;
+
+    return n && n->op == OP_reduce && !reduces_innermost(body, n);
+}
+
 int64_t
 rows_scratch(const Graph *g, NodeId id)
 {
@@ -103,6 +159,7 @@ rows_scratch(const Graph *g, NodeId id)
     size_t results = n->body ? vec_len(n->body->output) : 1;
 
     for (size_t i = 0; blocks && i < results; i++)
-        bytes += blocks * type_bytes(&g->value[n->out[i]].type);
+        if (!rows_and_columns(n) || sums_columns(n->body, i))
+            bytes += blocks * type_bytes(&g->value[n->out[i]].type);
     return (bytes + 63) / 64 * 64;
 }

@@ -417,6 +417,11 @@ static const Pooling poolings[] = {
     {{7, 7}, {7, 7}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
     {{15, 75}, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}},
     {{12, 90}, {2, 3}, {1, 2}, {1, 0, 0, 3}, {3, 2}},
+    {{90, 40}, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}}, /* several bands */
+    {{5, 6}, {2, 3}, {1, 1}, {3, 4, 2, 5}, {1, 1}},   /* pads above kernel */
+    {{17, 23}, {2, 3}, {3, 4}, {0, 1, 1, 0}, {1, 1}}, /* gaps */
+    {{33, 16}, {4, 4}, {2, 2}, {1, 2, 0, 1}, {1, 1}},
+    {{40, 5}, {16, 1}, {1, 1}, {7, 0, 8, 0}, {1, 1}},
 };
 
 static int
@@ -477,6 +482,35 @@ Test(windows, pooling)
             add_pooling(&s, &poolings[i], false, 1, last);
         }
     }
+    check(&s, PLAIN);
+    arena_free(a);
+}
+
+/* Results of 8 MiB, a ring that holds a part of the channels, f64. */
+Test(windows, large)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+    const char *how = "kernel=[3,3] strides=[2,2] pads=[1,1,1,1] "
+                      "dilations=[1,1]";
+
+    add_graph(&s,
+              "input %%x : f32[1,66,144,224]\ninput %%g : f32[1,33,72,224]\n"
+              "b %%y = window_grad_max %%x, %%g %s nhwc : f32[1,66,144,224]\n"
+              "b %%z = window_grad_mean %%g %s count_pad=0 nhwc : "
+              "f32[1,66,144,224]\noutput %%y\noutput %%z\n",
+              how, how);
+    add_graph(&s,
+              "input %%x : f32[1,224,66,144]\ninput %%g : f32[1,224,33,72]\n"
+              "b %%y = window_grad_max %%x, %%g %s : f32[1,224,66,144]\n"
+              "output %%y\n",
+              how);
+    add_graph(&s,
+              "input %%x : f64[2,21,30,48]\ninput %%g : f64[2,11,15,48]\n"
+              "b %%y = window_grad_max %%x, %%g %s nhwc : f64[2,21,30,48]\n"
+              "b %%z = window_grad_mean %%g %s count_pad=1 nhwc : "
+              "f64[2,21,30,48]\noutput %%y\noutput %%z\n",
+              how, how);
     check(&s, PLAIN);
     arena_free(a);
 }

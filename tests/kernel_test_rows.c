@@ -75,3 +75,78 @@ Test(rows, long_rows)
     check(&s);
     arena_free(a);
 }
+
+/* Formulas that are made for several vectors at once, and what is left of a
+   row then. */
+Test(rows, costly)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    add_graph(&s, "input %%x : f32[3,333]\ninput %%b : bf16[333]\n"
+                  "f %%y = map %%x, %%b \"a*tanh(a)+erf(b)\" : bf16[3,333]\n"
+                  "f %%z = map %%x \"exp(a)*sigmoid(a)\" : f64[3,333]\n"
+                  "output %%y\noutput %%z\n");
+    add_graph(&s, "input %%x : f32[5,768]\ninput %%k : i64[]\n"
+                  "f %%i = iota axis=1 : i64[1,768]\n"
+                  "f %%y = map %%i, %%k, %%x "
+                  "\"where(uniform(a,b,7)>=0.4,c*2,0)\" : f32[5,768]\n"
+                  "output %%y\n");
+    add_graph(&s, "input %%x : f32[4,4500]\ninput %%w : f32[4500]\n"
+                  "f %%e = map %%x, %%w \"exp(a)*tanh(b)\" : f32[4,4500]\n"
+                  "f %%s = reduce %%e op=\"sum\" axes=[1] : f32[4,1]\n"
+                  "f %%m = reduce %%e op=\"max\" axes=[1] : f32[4,1]\n"
+                  "f %%y = map %%e, %%s, %%m \"a/b-c\" : f32[4,4500]\n"
+                  "output %%y\n");
+    check(&s);
+    arena_free(a);
+}
+
+/* Results that are stored past the caches, and one that is not all lines. */
+Test(rows, large)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    add_graph(&s, "input %%x : f32[2200,960]\n"
+                  "f %%m = reduce %%x op=\"max\" axes=[1] : f32[2200,1]\n"
+                  "f %%y = sub %%x, %%m : f32[2200,960]\n"
+                  "output %%y\n");
+    add_graph(&s, "input %%x : f32[2200,965]\n"
+                  "f %%m = reduce %%x op=\"max\" axes=[1] : f32[2200,1]\n"
+                  "f %%y = sub %%x, %%m : f32[2200,965]\n"
+                  "f %%z = map %%x \"max(a,0)\" : f32[2200,965]\n"
+                  "output %%y\noutput %%z\n");
+    check(&s);
+    arena_free(a);
+}
+
+/* Reductions of rows and over the rows, what they read being read once. */
+Test(rows, crossed)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    add_graph(&s, "input %%x : f32[4130,75]\ninput %%g : f32[4130,75]\n"
+                  "f %%s = reduce %%x op=\"sum\" axes=[1] : f32[4130,1]\n"
+                  "f %%d = map %%x, %%s \"a-b*0.0133\" : f32[4130,75]\n"
+                  "f %%p = mul %%d, %%g : f32[4130,75]\n"
+                  "f %%t = reduce %%p op=\"sum\" axes=[1] : f32[4130,1]\n"
+                  "f %%y = map %%d, %%t, %%g \"a*b+c\" : f32[4130,75]\n"
+                  "f %%u = reduce %%p op=\"sum\" axes=[0] : f32[1,75]\n"
+                  "f %%v = reduce %%g op=\"max\" axes=[0] : f32[1,75]\n"
+                  "f %%w = reduce %%y op=\"sum\" axes=[0] : f32[1,75]\n"
+                  "output %%y\noutput %%u\noutput %%v\noutput %%w\n"
+                  "output %%t\n");
+    add_graph(&s, "input %%x : f64[3,1400,1,20]\n"
+                  "f %%s = reduce %%x op=\"max\" axes=[3] : f64[3,1400,1,1]\n"
+                  "f %%y = div %%x, %%s : f64[3,1400,1,20]\n"
+                  "f %%t = reduce %%y op=\"sum\" axes=[0,1] : f64[1,1,1,20]\n"
+                  "output %%t\n");
+    add_graph(&s, "input %%x : f32[4100,300]\n"
+                  "f %%s = reduce %%x op=\"sum\" axes=[1] : f32[4100,1]\n"
+                  "f %%t = reduce %%x op=\"min\" axes=[0] : f32[1,300]\n"
+                  "output %%s\noutput %%t\n");
+    check(&s);
+    arena_free(a);
+}

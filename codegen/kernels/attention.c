@@ -14,7 +14,7 @@ keys_by(const Attention *a)
 {
     int64_t by = common_divisor(KEY_BLOCK, a->keys);
 
-    return a->causal ? common_divisor(by, a->keys - a->queries) : by;
+    return a->causal ? common_divisor(by, a->behind) : by;
 }
 
 static LLVMValueRef
@@ -262,6 +262,6 @@ lower_attention(Unit *u, const Graph *g, NodeId id, const char *name,
         return;
     }
     make_phase(&m, g, id, "back", attend_back_tile, owners * a->parts, out);
-    if (a->parts > 1)
+    if (a->beside)
         make_phase(&m, g, id, "parts", attend_add_parts, owners, out);
 }

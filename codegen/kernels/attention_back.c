@@ -51,12 +51,12 @@ emit_item(const Kernel *m, LLVMValueRef group, LLVMValueRef item,
     const Attention *a = m->k.a;
     const AttentionTiling *t = m->k.t;
     Unit *u = m->k.u;
+    int64_t share = a->heads / a->groups;
     LLVMValueRef head =
-        attend_times(u, attend_rest(u, group, a->groups), a->heads / a->groups);
-    Block b =
-        attend_block(m, attend_quotient(u, group, a->groups),
-                     attend_add(u, head, attend_quotient(u, item, a->blocks)),
-                     group, attend_rest(u, item, a->blocks));
+        attend_times(u, attend_rest(u, group, a->groups), share);
+    Block b = attend_block(m, attend_quotient(u, group, a->groups),
+                           attend_add(u, head, attend_rest(u, item, share)),
+                           group, attend_quotient(u, item, share));
     LLVMValueRef args[] = {attend_panel(m, t->given),
                            attend_panel(m, t->turned),
                            attend_panel(m, t->rows),
@@ -73,10 +73,11 @@ emit_item(const Kernel *m, LLVMValueRef group, LLVMValueRef item,
     attend_empty(m, &b, m->result[0], a->depth);
 }
 
-/* x *= scale, or x = (sum of parts) (* scale); to: count elements. */
+/* to[i] = (x[i] + sum of parts) (* scale) of count elements; parts stand one
+   behind the other from `from` on. */
 static void
-emit_sum(const Kernel *m, LLVMValueRef from, int64_t parts, LLVMValueRef to,
-         int64_t count, bool scaled)
+emit_sum(const Kernel *m, LLVMValueRef x0, LLVMValueRef from, int64_t parts,
+         LLVMValueRef to, int64_t count, bool scaled)
 {
     const Attend *k = &m->k;
     Unit *u = k->u;
@@ -87,9 +88,9 @@ emit_sum(const Kernel *m, LLVMValueRef from, int64_t parts, LLVMValueRef to,
                    NULL);
     left = LLVMBuildNSWSub(u->b, const_i64(u, count), i, "");
     from = element_at(k, from, i);
-    x = load_masked(u, k->a->dtype, k->lanes, from, left);
+    x = load_masked(u, k->a->dtype, k->lanes, element_at(k, x0, i), left);
     more =
-        loop_begin(u, &rounds, const_i64(u, 1), const_i64(u, parts), 1, 1, &x);
+        loop_begin(u, &rounds, const_i64(u, 0), const_i64(u, parts), 1, 1, &x);
     more = load_masked(u, k->a->dtype, k->lanes,
                        address(u, from, more, count * k->t->bytes), left);
     loop_next(&rounds, 0, LLVMBuildFAdd(u->b, loop_phi(&rounds, 0), more, ""));
@@ -109,12 +110,31 @@ owned_at(const Kernel *m, LLVMValueRef tile)
     LLVMValueRef row = attend_times(m->k.u, tile, a->keys), values;
     int64_t keys = a->batch * a->groups * a->parts * a->keys;
 
-    if (a->parts == 1)
+    if (!a->beside)
         return (Owned){attend_row(m, m->result[1], row, a->depth),
                        attend_row(m, m->result[2], row, a->width)};
     values = attend_row(m, m->scratch, const_i64(m->k.u, keys), a->depth);
     return (Owned){attend_row(m, m->scratch, row, a->depth),
                    attend_row(m, values, row, a->width)};
+}
+
+/* Sums of `elements` at `sum` begin; group: the head of keys. */
+static void
+begin_sums(const Kernel *m, int which, LLVMValueRef group, LLVMValueRef sum,
+           int64_t elements)
+{
+    const Attention *a = m->k.a;
+    Unit *u = m->k.u;
+    unsigned align = (unsigned)m->k.t->bytes;
+    LLVMValueRef from;
+
+    if (!a->chain) {
+        attend_clear(m, sum, const_i64(u, elements));
+        return;
+    }
+    from = attend_row(m, m->operand[a->begin + which], group, elements);
+    LLVMBuildMemMove(u->b, sum, align, from, align,
+                     const_i64(u, elements * m->k.t->bytes));
 }
 
 void
@@ -126,8 +146,8 @@ attend_back_tile(const Kernel *m, LLVMValueRef tile)
     Owned o = owned_at(m, tile);
     Loop l;
 
-    attend_clear(m, o.key, const_i64(u, a->keys * a->depth));
-    attend_clear(m, o.value, const_i64(u, a->keys * a->width));
+    begin_sums(m, 0, group, o.key, a->keys * a->depth);
+    begin_sums(m, 1, group, o.value, a->keys * a->width);
     from = attend_times(u, attend_rest(u, tile, a->parts), a->part);
     to = least(u, attend_add(u, from, const_i64(u, a->part)),
                const_i64(u, a->items));
@@ -135,21 +155,35 @@ attend_back_tile(const Kernel *m, LLVMValueRef tile)
     if (a->items)
         emit_item(m, group, item, &o);
     loop_end(u, &l);
-    if (a->parts == 1)
-        emit_sum(m, o.key, 1, o.key, a->keys * a->depth, true);
+    if (!a->beside && !a->more)
+        emit_sum(m, o.key, o.key, 0, o.key, a->keys * a->depth, true);
 }
 
-/* The parts of head `tile` of the keys. */
+/* Parts that stand at `part` become the result of head `tile` of the keys. */
+static void
+add_parts(const Kernel *m, int which, LLVMValueRef tile, LLVMValueRef part,
+          int64_t elements)
+{
+    const Attention *a = m->k.a;
+    LLVMValueRef to = attend_row(m, m->result[1 + which], tile, elements);
+    bool scaled = which == 0 && !a->more;
+
+    if (a->begin < 0)
+        emit_sum(m, part,
+                 attend_row(m, part, const_i64(m->k.u, 1), elements),
+                 a->parts - 1, to, elements, scaled);
+    else
+        emit_sum(m,
+                 attend_row(m, m->operand[a->begin + which], tile, elements),
+                 part, a->parts, to, elements, scaled);
+}
+
 void
 attend_add_parts(const Kernel *m, LLVMValueRef tile)
 {
     const Attention *a = m->k.a;
-    Unit *u = m->k.u;
-    LLVMValueRef row = attend_times(u, tile, a->keys);
-    Owned o = owned_at(m, attend_times(u, tile, a->parts));
+    Owned o = owned_at(m, attend_times(m->k.u, tile, a->parts));
 
-    emit_sum(m, o.key, a->parts, attend_row(m, m->result[1], row, a->depth),
-             a->keys * a->depth, true);
-    emit_sum(m, o.value, a->parts, attend_row(m, m->result[2], row, a->width),
-             a->keys * a->width, false);
+    add_parts(m, 0, tile, o.key, a->keys * a->depth);
+    add_parts(m, 1, tile, o.value, a->keys * a->width);
 }

@@ -105,7 +105,7 @@ block_bounds(const Kernel *m, LLVMValueRef block, Block *b)
     b->limit = const_i64(u, a->keys);
     if (!a->causal)
         return;
-    b->limit = attend_add(u, end, const_i64(u, a->keys - a->queries));
+    b->limit = attend_add(u, end, const_i64(u, a->behind));
     some = LLVMBuildICmp(u->b, LLVMIntSGT, b->limit, zero, "");
     b->limit = LLVMBuildSelect(u->b, some, b->limit, zero, "");
 }
@@ -224,13 +224,12 @@ attend_weigh(const Kernel *m, const Block *b, const Span *s, int count,
              LLVMValueRef *args)
 {
     Unit *u = m->k.u;
-    int64_t behind = m->k.a->keys - m->k.a->queries;
     LLVMValueRef edge = LLVMBuildNSWSub(u->b, s->at, b->first, "");
 
     args[count - 5] = attend_panel(m, m->k.t->rows);
     args[count - 4] = span_bias(m, b, s);
     args[count - 3] = s->count;
     args[count - 2] = b->columns;
-    args[count - 1] = attend_add(u, edge, const_i64(u, -behind));
+    args[count - 1] = attend_add(u, edge, const_i64(u, -m->k.a->behind));
     unit_call(u, m->soften, count, args);
 }

@@ -86,7 +86,7 @@ LLVMValueRef element_at(const Attend *k, LLVMValueRef p, LLVMValueRef index);
 typedef struct Kernel {
     Attend k;
     LLVMValueRef f, own, scratch;
-    LLVMValueRef operand[7], result[3];
+    LLVMValueRef operand[9], result[3];
     /* functions; not all of them in every kernel */
     LLVMValueRef turn_query, turn_bias, turn_in, turn_out;
     LLVMValueRef score, slope, soften, sum, finish, delta, add_key, add_value;

@@ -81,6 +81,23 @@ typed_formula(Rows *r, const Node *n, int results)
     return typed;
 }
 
+static unsigned
+axes_mask(const Node *n)
+{
+    const int64_t *axes = node_list(n, "axes");
+    unsigned mask = 0;
+
+    for (size_t i = 0; i < vec_len(axes); i++)
+        mask |= 1u << axes[i];
+    return mask;
+}
+
+static StepKind
+reduction_kind(const Rows *r, const Node *n)
+{
+    return axes_mask(n) == r->reduced ? SP_REDUCE : SP_COLUMN;
+}
+
 static void
 add_member(Rows *r, const Node *n)
 {
@@ -90,7 +107,7 @@ add_member(Rows *r, const Node *n)
     Member m = {.node = n, .nin = n->nin, .nout = results};
     Step s = {.port = -1, .member = (int)vec_len(r->member)};
 
-    s.kind = n->op == OP_reduce      ? SP_REDUCE
+    s.kind = n->op == OP_reduce      ? reduction_kind(r, n)
              : n->op == OP_broadcast ? SP_PASS
                                      : SP_MAP;
     if (s.kind == SP_MAP)
@@ -103,7 +120,7 @@ add_member(Rows *r, const Node *n)
         s.varies = s.varies || from->varies;
         s.stage = from->stage > s.stage ? from->stage : s.stage;
     }
-    if (s.kind == SP_REDUCE) {
+    if (n->op == OP_reduce) {
         s.varies = false;
         s.stage++;
     }
@@ -115,15 +132,17 @@ add_member(Rows *r, const Node *n)
     vec_push(r->arena, r->member, m);
 }
 
-static unsigned
-axes_mask(const Node *n)
+/* Is each axis of n's operand that is longer than 1 either in `mask`, n's own,
+   or in that of the reductions before, one of them the innermost? */
+static bool
+crosses(const Rows *r, const Node *n, unsigned mask)
 {
-    const int64_t *axes = node_list(n, "axes");
-    unsigned mask = 0;
+    const Type *x = &r->g->value[n->in[0]].type;
 
-    for (size_t i = 0; i < vec_len(axes); i++)
-        mask |= 1u << axes[i];
-    return mask;
+    for (int i = 0; i < x->rank; i++)
+        if (x->dim[i] > 1 && (mask >> i & 1) == (r->reduced >> i & 1))
+            return false;
+    return x->rank > 0 && x->dim[x->rank - 1] > 1;
 }
 
 /* The space is what is reduced, else what the results are. */
@@ -139,11 +158,12 @@ find_space(Rows *r, const NodeId *node, int nodes)
 
         if (n->op != OP_reduce)
             continue;
-        if (found && mask != r->reduced)
+        if (found && mask != r->reduced && !crosses(r, n, mask))
             raise_at(r->loc, "the reductions of a group must be over the "
                              "same axes");
+        if (!found || reduces_innermost(r->g, n))
+            r->reduced = mask;
         found = true;
-        r->reduced = mask;
         r->space = r->g->value[n->in[0]].type;
     }
     r->innermost = r->space.rank && (r->reduced >> (r->space.rank - 1) & 1);
@@ -211,14 +231,15 @@ rows_read(Rows *r, const Graph *g, NodeId id)
     add_results(r, out, nout, n->nin);
     rows_collapse(r);
     add_members(r, node, nodes);
+    rows_choose_wide(r);
     for (int i = 0; i < nout; i++)
         r->out[i].step = step_of(r, out[i]);
 }
 
 /* ---- the kernel --------------------------------------------------------- */
 
-static void
-enter_kernel(Rows *r, const char *name)
+void
+rows_enter_kernel(Rows *r, const char *name)
 {
     At at = {.i = const_i64(r->u, 0), .lanes = 1};
 
@@ -239,8 +260,8 @@ enter_kernel(Rows *r, const char *name)
 }
 
 /* for each unit of the tiles: `per` of them make a tile */
-static LLVMValueRef
-begin_units(Rows *r, Loop *l, int64_t per, int64_t units)
+LLVMValueRef
+rows_begin_units(Rows *r, Loop *l, int64_t per, int64_t units)
 {
     Unit *u = r->u;
     LLVMValueRef per_tile = const_i64(u, per), begin, end;
@@ -253,10 +274,12 @@ begin_units(Rows *r, Loop *l, int64_t per, int64_t units)
     return loop_begin(u, l, begin, end, 1, 0, NULL);
 }
 
-static void
-end_kernel(Rows *r, Loop *l)
+void
+rows_end_kernel(Rows *r, Loop *l)
 {
     loop_end(r->u, l);
+    if (r->past)
+        stores_past_end(r->u);
     LLVMBuildRetVoid(r->u->b);
 }
 
@@ -286,6 +309,7 @@ map_vector(Rows *r, LLVMValueRef i, LLVMValueRef count, int lanes)
     At at = {.i = i, .count = count, .lanes = lanes};
 
     r->epoch++;
+    rows_fetch_map(r, &at);
     rows_store_outputs(r, &at, r->length > 1);
 }
 
@@ -313,7 +337,9 @@ map_span(Rows *r, LLVMValueRef from, LLVMValueRef to)
     LLVMValueRef rest, some;
     LLVMBasicBlockRef tail, done;
 
-    from = map_whole(r, from, to, LANES);
+    from = map_whole(r, from, to, r->wide);
+    if (r->wide > LANES && r->length % r->wide)
+        from = map_whole(r, from, to, LANES);
     if (r->length % LANES == 0)
         return;
     tail = block_new(r->u, "tail");
@@ -354,8 +380,8 @@ lower_map(Rows *r, Lowered *out)
     Loop l;
 
     r->width = 1;
-    map_unit(r, begin_units(r, &l, per, units), piece);
-    end_kernel(r, &l);
+    map_unit(r, rows_begin_units(r, &l, per, units), piece);
+    rows_end_kernel(r, &l);
     out->tiles[0] = tiles_of(r, units, per);
 }
 
@@ -369,9 +395,9 @@ lower_trailing(Rows *r, Lowered *out)
         r->length > (r->plain ? COLUMN_BLOCK : ROW_BLOCK))
         r->width = BLOCK_THREADS;
     rows_choose_kept(r);
-    rows_begin_unit(r, begin_units(r, &l, per, r->units));
+    rows_begin_unit(r, rows_begin_units(r, &l, per, r->units));
     rows_run_row(r);
-    end_kernel(r, &l);
+    rows_end_kernel(r, &l);
     out->tiles[0] = tiles_of(r, r->units, per);
 }
 
@@ -384,15 +410,15 @@ lower_split(Rows *r, const char *name, int64_t blocks, int scratch,
     int64_t units = r->units * blocks;
     Loop l;
 
-    rows_run_part(r, begin_units(r, &l, 1, units), blocks, partial);
-    end_kernel(r, &l);
+    rows_run_part(r, rows_begin_units(r, &l, 1, units), blocks, partial);
+    rows_end_kernel(r, &l);
     out->tiles[0] = tiles_of(r, units, 1);
     r->width = 1;
-    enter_kernel(r, name);
+    rows_enter_kernel(r, name);
     partial = kernel_pointer(r->u, r->kernel, scratch);
-    rows_join_parts(r, begin_units(r, &l, r->units, r->units), blocks,
+    rows_join_parts(r, rows_begin_units(r, &l, r->units, r->units), blocks,
                     partial);
-    end_kernel(r, &l);
+    rows_end_kernel(r, &l);
     out->kernel[1] = r->kernel;
     out->tiles[1] = r->u->threads ? threads_blocks(r->units, 1) : 1;
     out->phases = 2;
@@ -437,11 +463,11 @@ lower_columns(Rows *r, Lowered *out)
     if (r->u->threads)
         r->width =
             rows_size(r, AX_LOOP) > COLUMN_BLOCK ? BLOCK_THREADS : GROUP;
-    unit = begin_units(r, &l, per, units);
+    unit = rows_begin_units(r, &l, per, units);
     chunk = take_chunk(r, column_chunks(r), &unit);
     rows_begin_unit(r, unit);
     rows_run_columns(r, chunk);
-    end_kernel(r, &l);
+    rows_end_kernel(r, &l);
     out->tiles[0] = tiles_of(r, units, per);
 }
 
@@ -457,7 +483,7 @@ lower_column_parts(Rows *r, const char *name, int64_t blocks, int scratch,
     Loop l;
 
     check_columns(r);
-    unit = begin_units(r, &l, 1, r->units * blocks * pieces);
+    unit = rows_begin_units(r, &l, 1, r->units * blocks * pieces);
     chunk = take_chunk(r, pieces, &unit);
     block = LLVMBuildURem(r->u->b, unit, count, "");
     unit = LLVMBuildUDiv(r->u->b, unit, count, "");
@@ -466,14 +492,14 @@ lower_column_parts(Rows *r, const char *name, int64_t blocks, int scratch,
         rows_run_column_piece(r, unit, block, chunk, blocks, partial);
     else
         rows_run_column_part(r, unit, block, chunk, blocks, partial);
-    end_kernel(r, &l);
-    enter_kernel(r, name);
+    rows_end_kernel(r, &l);
+    rows_enter_kernel(r, name);
     partial = kernel_pointer(r->u, r->kernel, scratch);
-    unit = begin_units(r, &l, 1, r->units * chunks);
+    unit = rows_begin_units(r, &l, 1, r->units * chunks);
     chunk = take_chunk(r, column_chunks(r), &unit);
     rows_begin_unit(r, unit);
     rows_join_columns(r, unit, chunk, blocks, partial);
-    end_kernel(r, &l);
+    rows_end_kernel(r, &l);
     out->kernel[1] = r->kernel;
     out->tiles[0] = tiles_of(r, r->units * blocks * pieces, 1);
     out->tiles[1] = tiles_of(r, r->units * chunks, 1);
@@ -497,11 +523,15 @@ lower_rows(Unit *u, const Graph *g, NodeId n, const char *name, Lowered *out)
     int64_t blocks = node_scratch(g, node) ? rows_blocks(g, n) : 0;
 
     rows_read(&r, g, n);
-    enter_kernel(&r, name);
+    if (reduces(&r) || r.wide == LANES)
+        rows_choose_past(&r, g, node);
+    rows_enter_kernel(&r, name);
     *out = (Lowered){.phases = 1};
     out->kernel[0] = r.kernel;
     if (!reduces(&r))
         lower_map(&r, out);
+    else if (rows_have_columns(&r))
+        rows_lower_both(&r, name, blocks, node->nin + node->nout - 1, out);
     else if (blocks && r.innermost)
         lower_split(&r, name, blocks, node->nin + node->nout - 1, out);
     else if (blocks)

@@ -17,7 +17,8 @@ enum {
     SHORT_VECTORS = 4, /* of a row that is kept in registers */
     SIDE_VECTORS = 16, /* most that are made side by side */
     ROW_BLOCK = 4096,
-    COLUMN_BLOCK = 256
+    COLUMN_BLOCK = 256,
+    WIDE_MOST = 64 /* lanes of what is costly */
 };
 
 typedef enum AxisPart { AX_OUTER, AX_LOOP, AX_LANE } AxisPart;
@@ -43,12 +44,16 @@ typedef struct Port {
     int64_t stride[MAXRANK]; /* over the collapsed axes, in elements */
     Reach reach;
     bool varies; /* along loop or lane axes */
+    bool past;   /* a result that goes past the caches */
     LLVMValueRef pointer;
     LLVMValueRef base; /* elements from pointer to the unit at hand */
     LLVMValueRef loaded; /* what never varies: loaded once */
 } Port;
 
-typedef enum StepKind { SP_PORT, SP_MAP, SP_PASS, SP_REDUCE } StepKind;
+/* SP_COLUMN: reduced over the rows, in a group that reduces rows too. */
+typedef enum StepKind {
+    SP_PORT, SP_MAP, SP_PASS, SP_REDUCE, SP_COLUMN
+} StepKind;
 
 /* A value of the group. */
 typedef struct Step {
@@ -92,8 +97,11 @@ typedef struct Rows {
         int step, port;
     } *out; /* vector: results that leave */
     int64_t units, length; /* product of outer axes, of lane axes */
+    int wide; /* lanes of whole vectors: a multiple of LANES */
     unsigned epoch;
     LLVMValueRef kernel;
+    bool past; /* some results go past the caches */
+    struct Sums *sums; /* rows_both.c: where columns are added to, or NULL */
     int width; /* threads that make a unit, where lanes are threads */
 } Rows;
 
@@ -113,9 +121,24 @@ void rows_enter_loop(Rows *r, LLVMValueRef flat, LLVMValueRef *saved);
 void rows_leave_loop(Rows *r, LLVMValueRef *saved);
 LLVMValueRef rows_load(Rows *r, Port *p, const At *at);
 void rows_store(Rows *r, Port *p, LLVMValueRef v, const At *at);
-/* Brings what lies `ahead` elements behind into the caches. */
+/* Brings the vector `ahead` elements behind into the caches. */
 void rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead);
 int64_t rows_size(const Rows *r, AxisPart part);
+
+/* rows_both.c: reductions over the rows beside those of the rows: sums of a
+   block of rows wait in scratch, as those of columns do. */
+bool rows_have_columns(const Rows *r);
+void rows_lower_both(Rows *r, const char *name, int64_t blocks, int scratch,
+                     Lowered *out);
+void rows_add_columns(Rows *r, const At *at); /* of the row at hand */
+
+/* rows_past.c: large results whose rows are whole lines go past the caches */
+void rows_choose_past(Rows *r, const Graph *g, const Node *n);
+
+/* rows_wide.c: several vectors at once where formulas are costly */
+void rows_choose_wide(Rows *r);
+/* A map of so much arithmetic asks for what it will read. */
+void rows_fetch_map(Rows *r, const At *at);
 
 /* rows_value.c: values at a point */
 LLVMValueRef rows_value(Rows *r, int step, const At *at);
@@ -142,6 +165,8 @@ LLVMValueRef reduce_pair(Unit *u, DType d, char op, int lanes, LLVMValueRef a,
                          LLVMValueRef b);
 LLVMValueRef reduce_identity(Unit *u, DType d, char op, int lanes);
 LLVMValueRef reduce_lanes(Unit *u, DType d, char op, LLVMValueRef v);
+/* Lanes [from, from + count) of v. */
+LLVMValueRef reduce_part(Unit *u, LLVMValueRef v, int from, int count);
 Tree tree_new(Unit *u, DType d, char op, int lanes, int64_t blocks);
 void tree_push(Unit *u, const Tree *t, LLVMValueRef block, LLVMValueRef v);
 LLVMValueRef tree_end(Unit *u, const Tree *t, int64_t blocks);
@@ -160,6 +185,11 @@ typedef struct Turns {
     void *context;
 } Turns;
 void rows_in_turns(Rows *r, const Turns *t, LLVMValueRef *sum);
+
+/* rows.c: a kernel's beginning, units and end */
+void rows_enter_kernel(Rows *r, const char *name);
+LLVMValueRef rows_begin_units(Rows *r, Loop *l, int64_t per, int64_t units);
+void rows_end_kernel(Rows *r, Loop *l);
 
 /* rows_stage.c, rows_column.c, rows_split.c: what a unit does */
 void rows_begin_unit(Rows *r, LLVMValueRef unit);

@@ -20,6 +20,8 @@ mark_needed(const Rows *r, int loop, int step, bool *needed)
 {
     const Step *s = &r->step[step];
 
+    if (s->kind == SP_COLUMN)
+        mark_needed(r, loop, r->member[s->member].in[0], needed);
     if (needed[step] || !s->varies)
         return;
     needed[step] = true;
@@ -98,6 +100,8 @@ keep_in_result(Rows *r, Step *s, int stage)
         s->kept_in = stage;
         if (reads_later(r, p, stage))
             s->kept_out = 0;
+        else
+            r->port[port].past = false;
     }
 }
 

@@ -67,8 +67,8 @@ reduce_identity(Unit *u, DType d, char op, int lanes)
     return splat(u, x, lanes);
 }
 
-static LLVMValueRef
-half_of(Unit *u, LLVMValueRef v, int from, int count)
+LLVMValueRef
+reduce_part(Unit *u, LLVMValueRef v, int from, int count)
 {
     LLVMValueRef order[LANES];
     LLVMTypeRef t = LLVMTypeOf(v);
@@ -96,8 +96,8 @@ reduce_lanes(Unit *u, DType d, char op, LLVMValueRef v)
     if (u->threads)
         return reduce_threads(u, d, op, v);
     for (int half = LANES / 2; half > 0; half /= 2)
-        v = reduce_pair(u, d, op, half, half_of(u, v, 0, half),
-                        half_of(u, v, half, half));
+        v = reduce_pair(u, d, op, half, reduce_part(u, v, 0, half),
+                        reduce_part(u, v, half, half));
     return LLVMBuildExtractElement(u->b, v, LLVMConstInt(u->i32, 0, false),
                                    "");
 }

@@ -234,7 +234,7 @@ count_up(Rows *r, const Port *p, LLVMValueRef index, int lanes, bool moves)
     LLVMBuilderRef b = r->u->b;
     LLVMTypeRef t = LLVMVectorType(r->u->i64, (unsigned)lanes);
     LLVMTypeRef to = unit_vector(r->u, p->type.dtype, lanes);
-    LLVMValueRef all = splat(r->u, index, lanes), lane[LANES];
+    LLVMValueRef all = splat(r->u, index, lanes), lane[WIDE_MOST];
 
     for (int i = 0; i < lanes; i++)
         lane[i] = const_i64(r->u, i);
@@ -525,6 +525,8 @@ rows_store(Rows *r, Port *p, LLVMValueRef v, const At *at)
     to = element(r, p, LLVMBuildAdd(r->u->b, p->base, at->i, ""));
     if (at->count && at->lanes > 1)
         store_masked(r->u, d, at->lanes, v, to, at->count);
+    else if (p->past && at->lanes > 1)
+        store_past(r->u, v, to);
     else
         store(r->u, v, to, (unsigned)dtype_bytes(d));
 }
@@ -534,11 +536,17 @@ rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead)
 {
     LLVMBuilderRef b = r->u->b;
     LLVMValueRef i = LLVMBuildAdd(b, p->base, at->i, "");
-    LLVMValueRef args[4] = {
-        element(r, p, LLVMBuildAdd(b, i, const_i64(r->u, ahead), "")),
-        LLVMConstInt(r->u->i32, 0, false), /* to read */
-        LLVMConstInt(r->u->i32, 2, false), /* into the second cache */
-        LLVMConstInt(r->u->i32, 1, false)};
+    LLVMValueRef first =
+        element(r, p, LLVMBuildAdd(b, i, const_i64(r->u, ahead), ""));
+    int64_t bytes = at->lanes * dtype_bytes(p->type.dtype);
 
-    intrinsic(r->u, "llvm.prefetch", r->u->ptr, 4, args);
+    for (int64_t k = 0; k < bytes; k += CACHE_LINE) {
+        LLVMValueRef args[4] = {
+            address(r->u, first, const_i64(r->u, k), 1),
+            LLVMConstInt(r->u->i32, 0, false), /* to read */
+            LLVMConstInt(r->u->i32, 2, false), /* into the second cache */
+            LLVMConstInt(r->u->i32, 1, false)};
+
+        intrinsic(r->u, "llvm.prefetch", r->u->ptr, 4, args);
+    }
 }

@@ -90,6 +90,25 @@ fetch_ahead(Rows *r, const At *at)
     }
 }
 
+/* A vector into accumulator k; of a wide one LANES after LANES. */
+static void
+add_vector(Rows *r, const Round *s, const At *at, int64_t count, int k,
+           LLVMValueRef *sum)
+{
+    int step = s->reduce[k];
+    LLVMValueRef v = rows_value(r, operand_of(r, step), at);
+
+    if (count < s->lanes)
+        v = only_first(r, step, v, count);
+    for (int from = 0; from < at->lanes; from += s->lanes) {
+        LLVMValueRef part =
+            at->lanes > s->lanes ? reduce_part(r->u, v, from, s->lanes) : v;
+
+        *sum = reduce_pair(r->u, dtype_of(r, step), letter_of(r, step),
+                           s->lanes, *sum, part);
+    }
+}
+
 /* One vector: into the accumulators, or out. */
 static void
 run_vector(Rows *r, const Round *s, const At *at, int64_t count,
@@ -98,18 +117,13 @@ run_vector(Rows *r, const Round *s, const At *at, int64_t count,
     rows_read_kept(r, s->number, at);
     if (s->number == 1 && s->lanes == LANES && !at->count && !r->u->threads)
         fetch_ahead(r, at);
-    for (int k = 0; k < s->reduces; k++) {
-        int step = s->reduce[k];
-        LLVMValueRef v = rows_value(r, operand_of(r, step), at);
-
-        if (count < s->lanes)
-            v = only_first(r, step, v, count);
-        sum[k] = reduce_pair(r->u, dtype_of(r, step), letter_of(r, step),
-                             s->lanes, sum[k], v);
-    }
+    for (int k = 0; k < s->reduces; k++)
+        add_vector(r, s, at, count, k, &sum[k]);
     rows_fill_kept(r, s->number, at);
-    if (!s->reduces)
-        rows_store_outputs(r, at, true);
+    if (s->reduces)
+        return;
+    rows_add_columns(r, at);
+    rows_store_outputs(r, at, true);
 }
 
 static void
@@ -120,37 +134,50 @@ begin_sums(Rows *r, const Round *s, LLVMValueRef *sum)
                                  letter_of(r, s->reduce[k]), s->lanes);
 }
 
+/* Whole vectors from `from` on: `length` elements, into sum[]. */
+static LLVMValueRef
+run_whole(Rows *r, const Round *s, LLVMValueRef from, int64_t length,
+          int lanes, LLVMValueRef *sum)
+{
+    LLVMValueRef end =
+        LLVMBuildAdd(r->u->b, from, const_i64(r->u, length), "");
+    At at = {.lanes = lanes};
+    Loop l;
+
+    if (!length)
+        return from;
+    at.i = loop_begin(r->u, &l, from, end, lanes, s->reduces, sum);
+    for (int k = 0; k < s->reduces; k++)
+        sum[k] = loop_phi(&l, k);
+    r->epoch++;
+    run_vector(r, s, &at, lanes, sum);
+    for (int k = 0; k < s->reduces; k++)
+        loop_next(&l, k, sum[k]);
+    loop_end(r->u, &l);
+    for (int k = 0; k < s->reduces; k++)
+        sum[k] = loop_phi(&l, k);
+    return end;
+}
+
 /* Elements [from, from + length) of the row, length being fixed. */
 static void
 run_span(Rows *r, const Round *s, LLVMValueRef from, int64_t length,
          LLVMValueRef *sum)
 {
-    int64_t whole = length / s->lanes * s->lanes;
-    LLVMValueRef end =
-        LLVMBuildAdd(r->u->b, from, const_i64(r->u, whole), "");
+    int lanes = s->lanes == 1 ? 1 : r->wide;
     At at = {.lanes = s->lanes};
-    Loop l;
 
     begin_sums(r, s, sum);
-    if (whole) {
-        at.i = loop_begin(r->u, &l, from, end, s->lanes, s->reduces,
-                          sum);
-        for (int k = 0; k < s->reduces; k++)
-            sum[k] = loop_phi(&l, k);
-        r->epoch++;
-        run_vector(r, s, &at, s->lanes, sum);
-        for (int k = 0; k < s->reduces; k++)
-            loop_next(&l, k, sum[k]);
-        loop_end(r->u, &l);
-        for (int k = 0; k < s->reduces; k++)
-            sum[k] = loop_phi(&l, k);
-    }
-    if (whole == length)
+    from = run_whole(r, s, from, length / lanes * lanes, lanes, sum);
+    length %= lanes;
+    from = run_whole(r, s, from, length / s->lanes * s->lanes, s->lanes, sum);
+    length %= s->lanes;
+    if (!length)
         return;
-    at.i = end;
-    at.count = const_i64(r->u, length - whole);
+    at.i = from;
+    at.count = const_i64(r->u, length);
     r->epoch++;
-    run_vector(r, s, &at, length - whole, sum);
+    run_vector(r, s, &at, length, sum);
 }
 
 static void

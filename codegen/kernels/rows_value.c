@@ -77,7 +77,8 @@ rows_make_invariant(Rows *r, int stage)
     for (size_t i = 0; i < vec_len(r->step); i++) {
         Step *s = &r->step[i];
 
-        if (!s->varies && s->stage == stage && s->kind != SP_REDUCE && !s->row)
+        if (!s->varies && s->stage == stage && s->kind != SP_REDUCE &&
+            s->kind != SP_COLUMN && !s->row)
             make_row(r, s);
     }
 }
@@ -102,7 +103,8 @@ rows_store_outputs(Rows *r, const At *at, bool varying)
     /* All are made before the first is stored: a result may lie over an
        operand. */
     for (size_t i = 0; i < n; i++)
-        if ((r->port[r->out[i].port].reach != RE_ONE) == varying)
+        if ((r->port[r->out[i].port].reach != RE_ONE) == varying &&
+            r->step[r->out[i].step].kind != SP_COLUMN)
             v[i] = rows_value(r, r->out[i].step, at);
     for (size_t i = 0; i < n; i++)
         if (v[i])

@@ -14,35 +14,36 @@ divisors(Pool *p, LLVMValueRef count)
 {
     LLVMBuilderRef b = p->u->b;
     LLVMValueRef one = splat(p->u, LLVMConstInt(p->u->i32, 1, false), LANES);
-    LLVMValueRef none = LLVMBuildICmp(b, LLVMIntSLT, count, one, "");
+    LLVMValueRef none;
 
     if (p->count_pad || !p->padded)
         return pool_real(p, (double)p->taps, LANES);
+    none = LLVMBuildICmp(b, LLVMIntSLT, count, one, "");
     return LLVMBuildSIToFP(b, LLVMBuildSelect(b, none, one, count, ""),
                            unit_vector(p->u, p->dtype, LANES), "");
 }
 
 /* ---- units of a kernel --------------------------------------------------- */
 
-static void
-begin_kernel(Pool *p, const char *name, int operands)
+void
+pool_begin(Pool *p, const char *name)
 {
+    int operands = p->forward || !p->max ? 1 : 2;
+
     p->kernel = unit_kernel(p->u, name);
-    p->y = kernel_pointer(p->u, p->kernel, operands);
     p->x = kernel_pointer(p->u, p->kernel, 0);
-    p->g = operands > 1 ? kernel_pointer(p->u, p->kernel, 1) : p->x;
+    p->g = kernel_pointer(p->u, p->kernel, operands - 1);
+    p->y = kernel_pointer(p->u, p->kernel, operands);
 }
 
-static LLVMValueRef
-begin_units(Pool *p, Loop *l, int64_t units, int64_t work, Lowered *out)
+LLVMValueRef
+pool_units(Pool *p, Loop *l, int64_t units, int64_t work, Lowered *out)
 {
     int64_t per = work < TILE_WORK ? TILE_WORK / work : 1;
-    LLVMBuilderRef b = p->u->b;
     LLVMValueRef from, to;
 
-    from =
-        LLVMBuildMul(b, LLVMGetParam(p->kernel, 2), pool_constant(p, per), "");
-    to = LLVMBuildMul(b, LLVMGetParam(p->kernel, 3), pool_constant(p, per), "");
+    from = pool_scaled(p, LLVMGetParam(p->kernel, 2), per, 0);
+    to = pool_scaled(p, LLVMGetParam(p->kernel, 3), per, 0);
     *out = (Lowered){.phases = 1};
     out->kernel[0] = p->kernel;
     out->tiles[0] = (units + per - 1) / per;
@@ -57,10 +58,12 @@ end_units(Pool *p, Loop *l)
     LLVMBuildRetVoid(p->u->b);
 }
 
-static LLVMValueRef
-plane_at(Pool *p, LLVMValueRef base, LLVMValueRef plane, const int64_t *size)
+LLVMValueRef
+pool_plane(Pool *p, LLVMValueRef base, LLVMValueRef i, const int64_t size[2],
+           int64_t channels)
 {
-    return pool_element(p, base, pool_scaled(p, plane, size[0] * size[1], 0));
+    return pool_element(p, base,
+                        pool_scaled(p, i, size[0] * size[1] * channels, 0));
 }
 
 static void
@@ -70,12 +73,12 @@ lower_forward(Pool *p, const char *name, Lowered *out)
     LLVMValueRef unit, plane, oh, ow, state[2], y, left, rows, to;
     Loop l, across;
 
-    begin_kernel(p, name, 1);
-    unit = begin_units(p, &l, pool_planes(p) * size[0], size[1] * p->taps, out);
+    pool_begin(p, name);
+    unit = pool_units(p, &l, pool_planes(p) * size[0], size[1] * p->taps, out);
     rows = pool_constant(p, size[0]);
     plane = LLVMBuildUDiv(p->u->b, unit, rows, "");
     oh = LLVMBuildURem(p->u->b, unit, rows, "");
-    plane = plane_at(p, p->x, plane, p->geo.in);
+    plane = pool_plane(p, p->x, plane, p->geo.in, 1);
     ow = loop_begin(p->u, &across, pool_constant(p, 0),
                     pool_constant(p, size[1]), LANES, 0, NULL);
     pool_run_taps(p, plane, oh, ow, state);
@@ -88,103 +91,43 @@ lower_forward(Pool *p, const char *name, Lowered *out)
     end_units(p, &l);
 }
 
-/* ---- gradient where windows tile the input ------------------------------- */
+/* ---- what 16 windows give ------------------------------------------------ */
 
-static bool
-windows_tile(const Pool *p)
-{
-    const Geometry *geo = &p->geo;
-
-    for (int i = 0; i < 2; i++)
-        if (geo->kernel[i] != geo->stride[i] || geo->dilation[i] != 1 ||
-            geo->in[i] != geo->out[i] * geo->kernel[i])
-            return false;
-    return !p->padded && geo->kernel[1] <= 2 && p->taps <= UNROLLED_TAPS;
-}
-
-/* What tap k of the windows gets of g: all (mean: g is divided already), or
-   where it is the winner. */
+/* The taps inside of windows (oh, ow ... ow + 15). */
 static LLVMValueRef
-share(Pool *p, LLVMValueRef g, LLVMValueRef winner, int64_t k)
+count_taps(Pool *p, LLVMValueRef oh, LLVMValueRef ow)
 {
-    LLVMValueRef tap = LLVMConstInt(p->u->i32, (unsigned long long)k, false);
-    LLVMValueRef is;
+    LLVMTypeRef many = LLVMVectorType(p->u->i32, LANES);
+    LLVMValueRef count = LLVMConstNull(many), is;
 
-    if (!p->max)
-        return g;
-    is = LLVMBuildICmp(p->u->b, LLVMIntEQ, winner, splat(p->u, tap, LANES), "");
-    return LLVMBuildSelect(p->u->b, is, g, pool_real(p, 0, LANES), "");
+    for (int64_t k = 0; k < p->taps; k++) {
+        is = pool_taps_inside(p, oh, ow, pool_constant(p, k / p->geo.kernel[1]),
+                              pool_constant(p, k % p->geo.kernel[1]));
+        is = LLVMBuildZExt(p->u->b, is, many, "");
+        count = LLVMBuildAdd(p->u->b, count, is, "");
+    }
+    return count;
 }
 
-/* One or two columns of shares into row h from column w on. */
-static void
-store_shares(Pool *p, LLVMValueRef row, LLVMValueRef w, LLVMValueRef *part,
-             LLVMValueRef left)
+void
+pool_share(Pool *p, LLVMValueRef x, LLVMValueRef g, LLVMValueRef oh,
+           LLVMValueRef ow, LLVMValueRef share[2])
 {
-    LLVMValueRef order[2 * LANES], both, twice;
-    int64_t wide = p->geo.kernel[1];
+    LLVMValueRef at = pool_scaled(p, oh, p->geo.out[1], 0), left, state[2];
 
-    if (wide == 1) {
-        store_masked(p->u, p->dtype, LANES, part[0], pool_element(p, row, w),
-                     left);
+    at = pool_element(p, g, LLVMBuildAdd(p->u->b, at, ow, ""));
+    left = LLVMBuildSub(p->u->b, pool_constant(p, p->geo.out[1]), ow, "");
+    ask_line(p->u, address(p->u, at, pool_constant(p, POOL_AHEAD / 4), 1));
+    share[0] = load_masked(p->u, p->dtype, LANES, at, left);
+    if (!p->max) {
+        left = p->count_pad || !p->padded ? NULL : count_taps(p, oh, ow);
+        share[0] = LLVMBuildFDiv(p->u->b, share[0], divisors(p, left), "");
         return;
     }
-    for (int i = 0; i < 2 * LANES; i++)
-        order[i] =
-            LLVMConstInt(p->u->i32, (unsigned)(i / 2 + i % 2 * LANES), false);
-    both = LLVMBuildShuffleVector(p->u->b, part[0], part[1],
-                                  LLVMConstVector(order, 2 * LANES), "");
-    twice = LLVMBuildMul(p->u->b, left, pool_constant(p, 2), "");
-    store_masked(p->u, p->dtype, 2 * LANES, both, pool_element(p, row, w),
-                 twice);
-}
-
-static void
-spread_shares(Pool *p, LLVMValueRef plane, LLVMValueRef oh, LLVMValueRef ow,
-              LLVMValueRef g, LLVMValueRef winner)
-{
-    const Geometry *geo = &p->geo;
-    LLVMValueRef w = pool_scaled(p, ow, geo->kernel[1], 0), part[2];
-    LLVMValueRef left =
-        LLVMBuildSub(p->u->b, pool_constant(p, geo->out[1]), ow, "");
-
-    for (int64_t kh = 0; kh < geo->kernel[0]; kh++) {
-        LLVMValueRef h = pool_scaled(p, oh, geo->kernel[0], kh);
-
-        for (int64_t kw = 0; kw < geo->kernel[1]; kw++)
-            part[kw] = share(p, g, winner, kh * geo->kernel[1] + kw);
-        store_shares(p,
-                     pool_element(p, plane, pool_scaled(p, h, geo->in[1], 0)),
-                     w, part, left);
-    }
-}
-
-static void
-lower_tiling(Pool *p, const char *name, Lowered *out)
-{
-    const int64_t *size = p->geo.out;
-    LLVMValueRef unit, plane, oh, ow, state[2] = {0}, g, left, rows, from;
-    Loop l, across;
-
-    begin_kernel(p, name, p->max ? 2 : 1);
-    unit = begin_units(p, &l, pool_planes(p) * size[0], size[1] * p->taps, out);
-    rows = pool_constant(p, size[0]);
-    plane = LLVMBuildUDiv(p->u->b, unit, rows, "");
-    oh = LLVMBuildURem(p->u->b, unit, rows, "");
-    ow = loop_begin(p->u, &across, pool_constant(p, 0),
-                    pool_constant(p, size[1]), LANES, 0, NULL);
-    from = LLVMBuildAdd(p->u->b, pool_scaled(p, unit, size[1], 0), ow, "");
-    left = LLVMBuildSub(p->u->b, pool_constant(p, size[1]), ow, "");
-    g = load_masked(p->u, p->dtype, LANES, pool_element(p, p->g, from), left);
-    if (p->max)
-        pool_run_taps(p, plane_at(p, p->x, plane, p->geo.in), oh, ow, state);
-    else
-        g = LLVMBuildFDiv(p->u->b, g, pool_real(p, (double)p->taps, LANES), "");
-    /* the sum begins at +0: a -0 becomes +0 */
-    g = LLVMBuildFAdd(p->u->b, pool_real(p, 0, LANES), g, "");
-    spread_shares(p, plane_at(p, p->y, plane, p->geo.in), oh, ow, g, state[1]);
-    loop_end(p->u, &across);
-    end_units(p, &l);
+    pool_run_taps(p, x, oh, ow, state);
+    left = pool_lanes_below(p, ow, 1, p->geo.out[1]);
+    share[1] = LLVMBuildSelect(p->u->b, left, state[1],
+                               LLVMConstAllOnes(LLVMTypeOf(state[1])), "");
 }
 
 /* ---- gradient of any windows: a plane has one owner ---------------------- */
@@ -351,12 +294,11 @@ lower_any(Pool *p, const char *name, Lowered *out)
     LLVMValueRef plane, x, dx, oh, from;
     Loop l, rows;
 
-    begin_kernel(p, name, p->max ? 2 : 1);
-    plane =
-        begin_units(p, &l, pool_planes(p), size[0] * size[1] * p->taps, out);
-    x = plane_at(p, p->x, plane, p->geo.in);
-    dx = plane_at(p, p->y, plane, p->geo.in);
-    from = plane_at(p, p->g, plane, size);
+    pool_begin(p, name);
+    plane = pool_units(p, &l, pool_planes(p), size[0] * size[1] * p->taps, out);
+    x = pool_plane(p, p->x, plane, p->geo.in, 1);
+    dx = pool_plane(p, p->y, plane, p->geo.in, 1);
+    from = pool_plane(p, p->g, plane, size, 1);
     clear_plane(p, dx);
     oh = loop_begin(p->u, &rows, pool_constant(p, 0), pool_constant(p, size[0]),
                     1, 0, NULL);
@@ -377,6 +319,7 @@ lower_window(Unit *u, const Graph *g, NodeId id, const char *name, Lowered *out)
     const Type *x = &g->value[forward ? n->in[0] : n->out[0]].type;
     Pool p = {.u = u,
               .forward = forward,
+              .nhwc = nhwc,
               .dtype = x->dtype,
               .images = x->dim[0],
               .channels = x->dim[image_axis(nhwc, 1)]};
@@ -389,12 +332,12 @@ lower_window(Unit *u, const Graph *g, NodeId id, const char *name, Lowered *out)
     p.taps = p.geo.kernel[0] * p.geo.kernel[1];
     for (int i = 0; i < 2; i++)
         p.padded = p.padded || p.geo.before[i] || p.geo.after[i];
-    if (nhwc)
+    if (!forward && window_gathers(&p))
+        lower_window_gather(&p, name, out);
+    else if (nhwc)
         lower_window_last(&p, name, out);
     else if (forward)
         lower_forward(&p, name, out);
-    else if (windows_tile(&p))
-        lower_tiling(&p, name, out);
     else
         lower_any(&p, name, out);
 }

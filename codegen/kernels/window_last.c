@@ -1,16 +1,11 @@
 /* window_last: pooling of images with channels last, and its gradients: lanes
    along channels, taps inside the image as bounds of loops. A gradient adds
    window after window into the channels that one worker owns. */
-#include "codegen/kernels/window_last.h"
+#include "codegen/kernels/window_parts.h"
 
 #include <math.h>
 
-enum {
-    LANES = 16,
-    TILE_WORK = 16384,
-    UNROLLED_TAPS = 16,
-    UNITS_WANTED = 16, /* of a gradient, for threads */
-};
+enum { UNITS_WANTED = 16 /* of a gradient, for threads */ };
 
 /* The taps of one window: [first, last) of each axis lie inside; the row and
    column of tap 0. */
@@ -31,12 +26,6 @@ scaled(Pool *p, LLVMValueRef i, int64_t by, int64_t plus)
     LLVMValueRef far = LLVMBuildNSWMul(p->u->b, i, number(p, by), "");
 
     return LLVMBuildNSWAdd(p->u->b, far, number(p, plus), "");
-}
-
-static LLVMValueRef
-real(Pool *p, double x)
-{
-    return splat(p->u, LLVMConstReal(unit_type(p->u, p->dtype), x), LANES);
 }
 
 /* ceil(x / by), at least 0 */
@@ -244,11 +233,26 @@ tap_at(Pool *p, const Inside *in, int64_t k)
     return scaled(p, at, 1, row * geo->in[1] + column);
 }
 
+/* Asks for what windows some way on will read first. */
+static void
+ask_ahead(Pool *p, const Inside *in, LLVMValueRef image, const Lanes *l)
+{
+    const Geometry *geo = &p->geo;
+
+    for (int64_t k = 0; k < p->taps; k++)
+        if (k / geo->kernel[1] + geo->stride[0] >= geo->kernel[0] &&
+            k % geo->kernel[1] + geo->stride[1] >= geo->kernel[1])
+            ask_line(p->u,
+                     address(p->u, pixel_at(p, image, tap_at(p, in, k), l),
+                             number(p, POOL_AHEAD / 2), 1));
+}
+
 /* All taps, none being outside. */
 static void
 take_all_taps(Pool *p, const Inside *in, LLVMValueRef image, const Lanes *l,
               LLVMValueRef state[2])
 {
+    ask_ahead(p, in, image, l);
     for (int64_t k = 0; k < p->taps; k++)
         take_tap(p, image, tap_at(p, in, k), number(p, k), l, state);
 }
@@ -263,7 +267,7 @@ run_window(Pool *p, const Inside *in, LLVMValueRef image, const Lanes *l,
     LLVMBasicBlockRef way[2], after;
     LLVMValueRef made[2][2];
 
-    state[0] = real(p, p->max ? -(double)INFINITY : 0);
+    state[0] = pool_real(p, p->max ? -(double)INFINITY : 0, LANES);
     state[1] = splat(p->u, LLVMConstInt(p->u->i32, ~0u, false), LANES);
     if (p->taps > UNROLLED_TAPS) {
         walk_taps(p, in, image, l, state);
@@ -292,34 +296,6 @@ run_window(Pool *p, const Inside *in, LLVMValueRef image, const Lanes *l,
 
 /* ---- kernels ------------------------------------------------------------- */
 
-static LLVMValueRef
-begin(Pool *p, const char *name, Loop *l, int64_t units, int64_t work,
-      Lowered *out)
-{
-    int operands = p->forward || !p->max ? 1 : 2;
-    int64_t per = work < TILE_WORK ? TILE_WORK / work : 1;
-    LLVMValueRef from, to;
-
-    p->kernel = unit_kernel(p->u, name);
-    p->x = kernel_pointer(p->u, p->kernel, 0);
-    p->g = kernel_pointer(p->u, p->kernel, operands - 1);
-    p->y = kernel_pointer(p->u, p->kernel, operands);
-    from = scaled(p, LLVMGetParam(p->kernel, 2), per, 0);
-    to = scaled(p, LLVMGetParam(p->kernel, 3), per, 0);
-    *out = (Lowered){.phases = 1};
-    out->kernel[0] = p->kernel;
-    out->tiles[0] = (units + per - 1) / per;
-    return loop_begin(p->u, l, from, least(p->u, to, number(p, units)), 1, 0,
-                      NULL);
-}
-
-static LLVMValueRef
-image_at(Pool *p, LLVMValueRef base, LLVMValueRef image, const int64_t *size)
-{
-    return address(p->u, base, image,
-                   size[0] * size[1] * p->channels * dtype_bytes(p->dtype));
-}
-
 /* A unit is a row of results. */
 static void
 lower_forward(Pool *p, const char *name, Lowered *out)
@@ -331,11 +307,12 @@ lower_forward(Pool *p, const char *name, Lowered *out)
     Inside in;
     Lanes lanes;
 
-    unit = begin(p, name, &l, p->images * size[0],
-                 size[1] * p->taps * p->channels, out);
+    pool_begin(p, name);
+    unit = pool_units(p, &l, p->images * size[0],
+                      size[1] * p->taps * p->channels, out);
     image = LLVMBuildUDiv(p->u->b, unit, rows, "");
     oh = LLVMBuildURem(p->u->b, unit, rows, "");
-    image = image_at(p, p->x, image, p->geo.in);
+    image = pool_plane(p, p->x, image, p->geo.in, p->channels);
     ow =
         loop_begin(p->u, &across, number(p, 0), number(p, size[1]), 1, 0, NULL);
     in = taps_inside(p, oh, ow);
@@ -383,7 +360,8 @@ clear(Pool *p, LLVMValueRef image, LLVMValueRef oh, LLVMValueRef from,
                scaled(p, last, p->geo.in[1], 0), 1, 0, NULL);
     loop_begin(p->u, &channels, from, to, LANES, 0, NULL);
     lanes = lanes_from(p, channels.i);
-    give(p, real(p, 0), pixel_at(p, image, pixels.i, &lanes), &lanes);
+    give(p, pool_real(p, 0, LANES), pixel_at(p, image, pixels.i, &lanes),
+         &lanes);
     loop_end(p->u, &channels);
     loop_end(p->u, &pixels);
 }
@@ -444,25 +422,51 @@ unit_channels(const Pool *p)
     return (vectors + parts - 1) / parts * LANES;
 }
 
+/* What a window gives. */
+static Share
+share_of(Pool *p, const Inside *in, LLVMValueRef x, LLVMValueRef g,
+         LLVMValueRef pixel, LLVMValueRef channel)
+{
+    LLVMValueRef state[2] = {0};
+    Share s = {.lanes = lanes_from(p, channel)};
+
+    s.g = take(p, pixel_at(p, g, pixel, &s.lanes), &s.lanes);
+    if (p->max)
+        run_window(p, in, x, &s.lanes, state);
+    else
+        s.g = LLVMBuildFDiv(p->u->b, s.g, divisor(p, in), "");
+    s.winner = state[1];
+    return s;
+}
+
+static LLVMValueRef
+window_at(Pool *p, LLVMValueRef oh, LLVMValueRef ow)
+{
+    return LLVMBuildNSWAdd(p->u->b, scaled(p, oh, p->geo.out[1], 0), ow, "");
+}
+
+void
+window_last_share(Pool *p, LLVMValueRef x, LLVMValueRef g, LLVMValueRef oh,
+                  LLVMValueRef ow, LLVMValueRef channel, LLVMValueRef share[2])
+{
+    Inside in = taps_inside(p, oh, ow);
+    Share s = share_of(p, &in, x, g, window_at(p, oh, ow), channel);
+
+    share[0] = s.g;
+    share[1] = s.winner;
+}
+
 /* One window, channels [from, to). */
 static void
 give_window(Pool *p, LLVMValueRef oh, LLVMValueRef ow, LLVMValueRef image[3],
             LLVMValueRef from, LLVMValueRef to)
 {
     Inside in = taps_inside(p, oh, ow);
-    LLVMValueRef pixel, state[2] = {0};
     Share s;
     Loop l;
 
-    pixel = LLVMBuildNSWAdd(p->u->b, scaled(p, oh, p->geo.out[1], 0), ow, "");
     loop_begin(p->u, &l, from, to, LANES, 0, NULL);
-    s.lanes = lanes_from(p, l.i);
-    s.g = take(p, pixel_at(p, image[1], pixel, &s.lanes), &s.lanes);
-    if (p->max)
-        run_window(p, &in, image[0], &s.lanes, state);
-    else
-        s.g = LLVMBuildFDiv(p->u->b, s.g, divisor(p, &in), "");
-    s.winner = state[1];
+    s = share_of(p, &in, image[0], image[1], window_at(p, oh, ow), l.i);
     add_window(p, &in, image[2], &s);
     loop_end(p->u, &l);
 }
@@ -476,15 +480,16 @@ lower_gradient(Pool *p, const char *name, Lowered *out)
     LLVMValueRef unit, from, to, image[3];
     Loop l, rows, columns;
 
-    unit = begin(p, name, &l, p->images * units,
-                 size[0] * size[1] * p->taps * some, out);
+    pool_begin(p, name);
+    unit = pool_units(p, &l, p->images * units,
+                      size[0] * size[1] * p->taps * some, out);
     from = LLVMBuildURem(p->u->b, unit, number(p, units), "");
     from = scaled(p, from, some, 0);
     to = least(p->u, scaled(p, from, 1, some), number(p, p->channels));
     unit = LLVMBuildUDiv(p->u->b, unit, number(p, units), "");
-    image[0] = image_at(p, p->x, unit, p->geo.in);
-    image[1] = image_at(p, p->g, unit, size);
-    image[2] = image_at(p, p->y, unit, p->geo.in);
+    image[0] = pool_plane(p, p->x, unit, p->geo.in, p->channels);
+    image[1] = pool_plane(p, p->g, unit, size, p->channels);
+    image[2] = pool_plane(p, p->y, unit, p->geo.in, p->channels);
     loop_begin(p->u, &rows, number(p, 0), number(p, size[0]), 1, 0, NULL);
     clear(p, image[2], rows.i, from, to);
     loop_begin(p->u, &columns, number(p, 0), number(p, size[1]), 1, 0, NULL);

@@ -10,9 +10,9 @@ typedef struct Pool {
     Unit *u;
     Geometry geo;
     DType dtype;
-    bool forward, max, count_pad, padded;
+    bool forward, max, count_pad, padded, nhwc;
     int64_t images, channels, taps;
-    bool whole; /* no tap of the windows at hand is outside */
+    bool whole;                   /* no tap of the windows at hand is outside */
     LLVMValueRef kernel, x, g, y; /* input, gradient, result */
 } Pool;
 

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+enum { NARROW = 1 << 28 };
+
 int64_t
 pool_planes(const Pool *p)
 {
@@ -47,12 +49,35 @@ pool_between(Pool *p, LLVMValueRef i, LLVMValueRef a, LLVMValueRef b)
 LLVMValueRef
 pool_ramp(Pool *p, LLVMValueRef i, int64_t step)
 {
+    LLVMTypeRef t = LLVMTypeOf(i);
     LLVMValueRef lane[LANES];
 
     for (int k = 0; k < LANES; k++)
-        lane[k] = pool_constant(p, k * step);
+        lane[k] = LLVMConstInt(t, (unsigned long long)(k * step), true);
     return LLVMBuildAdd(p->u->b, splat(p->u, i, LANES),
                         LLVMConstVector(lane, LANES), "");
+}
+
+/* Lanes of 32 bits do where no row is long. */
+static bool
+is_narrow(const Pool *p)
+{
+    const Geometry *geo = &p->geo;
+
+    return geo->in[1] < NARROW && geo->before[1] < NARROW &&
+           geo->after[1] < NARROW && geo->kernel[1] < NARROW &&
+           geo->dilation[1] < NARROW / geo->kernel[1] &&
+           geo->stride[1] < NARROW / LANES;
+}
+
+LLVMValueRef
+pool_lanes_below(Pool *p, LLVMValueRef i, int64_t step, int64_t limit)
+{
+    LLVMTypeRef t = is_narrow(p) ? p->u->i32 : p->u->i64;
+    LLVMValueRef to = LLVMConstInt(t, (unsigned long long)limit, true);
+
+    i = pool_ramp(p, LLVMBuildIntCast2(p->u->b, i, t, true, ""), step);
+    return LLVMBuildICmp(p->u->b, LLVMIntULT, i, splat(p->u, to, LANES), "");
 }
 
 /* ---- 16 windows side by side -------------------------------------------- */
@@ -90,9 +115,7 @@ load_strided(Pool *p, LLVMValueRef row, LLVMValueRef w, LLVMValueRef inside,
         for (int k = 0; k < 2; k++) {
             LLVMValueRef from = pool_scaled(p, w, 1, (int64_t)k * LANES), mask;
 
-            mask = pool_between(p, pool_ramp(p, from, 1),
-                                splat(p->u, pool_constant(p, 0), LANES),
-                                splat(p->u, pool_constant(p, width), LANES));
+            mask = pool_lanes_below(p, from, 1, width);
             mask = LLVMBuildAnd(b, mask, splat(p->u, live, LANES), "");
             part[k] = load_where(p->u, p->dtype, LANES,
                                  pool_element(p, row, from), mask);
@@ -129,33 +152,52 @@ load_whole(Pool *p, LLVMValueRef row, LLVMValueRef w)
     return p->geo.stride[1] == 1 ? part[0] : take_even(p, part);
 }
 
+/* The row, or the first of the columns, that tap k of window o reads. */
+static LLVMValueRef
+tap_from(Pool *p, LLVMValueRef o, LLVMValueRef k, int axis)
+{
+    const Geometry *geo = &p->geo;
+
+    return LLVMBuildAdd(
+        p->u->b, pool_scaled(p, o, geo->stride[axis], -geo->before[axis]),
+        pool_scaled(p, k, geo->dilation[axis], 0), "");
+}
+
+/* Is row h one of the input's? */
+static LLVMValueRef
+is_row(Pool *p, LLVMValueRef h)
+{
+    return pool_between(p, h, pool_constant(p, 0),
+                        pool_constant(p, p->geo.in[0]));
+}
+
+LLVMValueRef
+pool_taps_inside(Pool *p, LLVMValueRef oh, LLVMValueRef ow, LLVMValueRef kh,
+                 LLVMValueRef kw)
+{
+    LLVMValueRef live = is_row(p, tap_from(p, oh, kh, 0)), inside;
+
+    inside = pool_lanes_below(p, tap_from(p, ow, kw, 1), p->geo.stride[1],
+                              p->geo.in[1]);
+    return LLVMBuildAnd(p->u->b, inside, splat(p->u, live, LANES), "");
+}
+
 /* Tap (kh, kw) of windows (oh, ow ... ow + 15); `plane` is the input's. */
 static Taps
 load_taps(Pool *p, LLVMValueRef plane, LLVMValueRef oh, LLVMValueRef ow,
           LLVMValueRef kh, LLVMValueRef kw)
 {
-    LLVMBuilderRef b = p->u->b;
-    const Geometry *geo = &p->geo;
-    LLVMValueRef h = pool_scaled(p, oh, geo->stride[0], -geo->before[0]);
-    LLVMValueRef w = pool_scaled(p, ow, geo->stride[1], -geo->before[1]);
-    LLVMValueRef live, row;
+    LLVMValueRef h = tap_from(p, oh, kh, 0), w = tap_from(p, ow, kw, 1), row;
     Taps t;
 
-    h = LLVMBuildAdd(b, h, pool_scaled(p, kh, geo->dilation[0], 0), "");
-    w = LLVMBuildAdd(b, w, pool_scaled(p, kw, geo->dilation[1], 0), "");
-    row = pool_element(p, plane, pool_scaled(p, h, geo->in[1], 0));
+    row = pool_element(p, plane, pool_scaled(p, h, p->geo.in[1], 0));
     if (p->whole) {
         t.inside = splat(p->u, LLVMConstInt(p->u->i1, 1, false), LANES);
         t.value = load_whole(p, row, w);
         return t;
     }
-    live =
-        pool_between(p, h, pool_constant(p, 0), pool_constant(p, geo->in[0]));
-    t.inside = pool_between(p, pool_ramp(p, w, geo->stride[1]),
-                            splat(p->u, pool_constant(p, 0), LANES),
-                            splat(p->u, pool_constant(p, geo->in[1]), LANES));
-    t.inside = LLVMBuildAnd(b, t.inside, splat(p->u, live, LANES), "");
-    t.value = load_strided(p, row, w, t.inside, live);
+    t.inside = pool_taps_inside(p, oh, ow, kh, kw);
+    t.value = load_strided(p, row, w, t.inside, is_row(p, h));
     return t;
 }
 
@@ -250,6 +292,23 @@ are_whole(Pool *p, LLVMValueRef plane, LLVMValueRef oh, LLVMValueRef ow)
     return LLVMBuildAnd(b, is, LLVMBuildICmp(b, LLVMIntULE, far, last, ""), "");
 }
 
+/* Asks for what windows some way on will read first. */
+static void
+ask_ahead(Pool *p, LLVMValueRef plane, LLVMValueRef oh, LLVMValueRef ow)
+{
+    const int64_t *stride = p->geo.stride;
+    LLVMValueRef h = tap_from(p, oh, pool_constant(p, p->geo.kernel[0] - 1), 0);
+    LLVMValueRef w = pool_scaled(p, ow, stride[1], 0), at;
+
+    for (int64_t i = 0; i < stride[0] && i < p->geo.kernel[0]; i++)
+        for (int64_t k = 0; k < stride[1]; k++) {
+            at = pool_scaled(p, pool_scaled(p, h, 1, -i), p->geo.in[1],
+                             k * LANES);
+            at = pool_element(p, plane, LLVMBuildAdd(p->u->b, at, w, ""));
+            ask_line(p->u, address(p->u, at, pool_constant(p, POOL_AHEAD), 1));
+        }
+}
+
 /* All taps of 16 windows: mostly none is outside. */
 void
 pool_run_taps(Pool *p, LLVMValueRef plane, LLVMValueRef oh, LLVMValueRef ow,
@@ -263,6 +322,7 @@ pool_run_taps(Pool *p, LLVMValueRef plane, LLVMValueRef oh, LLVMValueRef ow,
         walk_taps(p, plane, oh, ow, state);
         return;
     }
+    ask_ahead(p, plane, oh, ow);
     way[0] = block_new(p->u, "whole");
     way[1] = block_new(p->u, "edge");
     after = block_new(p->u, "after");

@@ -73,12 +73,33 @@ refuse_statement(Arena *a, const char *s, size_t n)
     raise_status(ST_USAGE, NOWHERE,
                  E(E0105) "--method: no method or mechanism '%s' is "
                           "available%s\nthere are `codec SELECTOR=CODEC ...`, "
-                          "`chunk [region=head|classes|blocks|batch] "
+                           "`chunk [region=head|classes|blocks|layers|batch] "
                           "parts=N`, "
-                          "`recompute policy=WORD`, "
+                           "`recompute policy=WORD`, `cut PATTERN "
+                           "[keep_last=K]`, "
                           "`rule NAME HYPER=V ...` and the names of `snug "
                           "help methods`",
                  word.s, did_you_mean(a, ", ", word.s, names));
+}
+
+/* PATTERN [keep_last=K] */
+static void
+take_cut(Arena *a, const char *s, size_t n, const char ***set)
+{
+    static const char last[] = "keep_last=";
+    size_t word = 0, from;
+
+    while (word < n && s[word] != ' ')
+        word++;
+    add_setting(a, set, "cut.at", s, word);
+    from = word + 1 + sizeof last - 1;
+    if (n > from && strncmp(s + word + 1, last, sizeof last - 1) == 0)
+        add_setting(a, set, "cut.keep", s + from, n - from);
+    else if (n > word)
+        raise_status(ST_USAGE, NOWHERE,
+                     E(E0105) "--method: cut %.*s: the form is `cut PATTERN "
+                              "[keep_last=K]`",
+                     (int)n, s);
 }
 
 /* [region=WORD] parts=N; false: it is none of these. */
@@ -90,6 +111,7 @@ take_chunk(Arena *a, const char *s, size_t n, const char ***set)
         {"region=classes parts=", "chunk.classes"},
         {"region=blocks parts=", "chunk.blocks"},
         {"region=batch parts=", "chunk.batch"},
+        {"region=layers parts=", "chunk.layers"},
         {"parts=", "chunk.parts"}};
 
     for (size_t i = 0; i < sizeof region / sizeof *region; i++) {
@@ -128,6 +150,8 @@ take_statement(Arena *a, const char *s, size_t n, const char ***set)
         add_setting(a, set, "recompute.policy", s + 17, n - 17);
     else if (word == 4 && strncmp(s, "rule", 4) == 0 && n > 5)
         take_rule(a, s + 5, n - 5, set);
+    else if (word == 3 && strncmp(s, "cut", 3) == 0 && n > 4)
+        take_cut(a, s + 4, n - 4, set);
     else if (word == 4 && strncmp(s, "tier", 4) == 0 && n > 5)
         take_tier(a, s + 5, n - 5, set);
     else

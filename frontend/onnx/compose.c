@@ -228,3 +228,12 @@ input_number(Import *I, int i, const char *what, double *x)
     *x = tensor_get(t, 0);
     return true;
 }
+
+ValueId
+carried(Import *I, ValueId x, int64_t step)
+{
+    Text name = text_new(I->a);
+
+    text_add(&name, "carry.%lld", (long long)step);
+    return build_map1(&I->b, OP_copy, x, text_str(&name));
+}

@@ -109,6 +109,20 @@ begin_steps(Import *I, Steps *s)
     s->out = NEWN(I->a, Known *, s->body->n_output + 1);
 }
 
+/* The states, floats by names that the pass `cut` knows. */
+static void
+take_over(Import *I, const Steps *s, int64_t at, Known **in)
+{
+    for (size_t i = 0; i < s->carried; i++) {
+        Known *k = s->state[i];
+
+        in[i] = at && k->value && !k->constant && !k->narrow &&
+                        dtype_float(type_of(I, k->value).dtype)
+                    ? known_of_value(I, carried(I, k->value, at))
+                    : k;
+    }
+}
+
 /* One step with these inputs of the body. */
 static bool
 step(Import *I, Steps *s, Known **in)
@@ -186,7 +200,7 @@ run_loop(Import *I, Steps *s, int64_t most)
         return false;
     for (int64_t i = 0; i < most && goes_on; i++) {
         in[0] = known_number(I, DT_I64, i);
-        memcpy(in + 2, s->state, s->carried * sizeof *in);
+        take_over(I, s, i, in + 2);
         if (!steps_are_few(I, i + 1) || !step(I, s, in))
             return false;
         if (conditional && !take_condition(I, s->out[0], &goes_on))
@@ -364,7 +378,7 @@ scan(Import *I, Scanning *s, const ValueId *x)
         return false;
     memset(steps->scanned, 0, steps->scans * sizeof *steps->scanned);
     for (int64_t at = 0; at < s->length; at++) {
-        memcpy(in, steps->state, steps->carried * sizeof *in);
+        take_over(I, steps, at, in);
         for (size_t i = 0; i < s->inputs; i++)
             in[steps->carried + i] =
                 part_of(I, x[i], s->axis[i],

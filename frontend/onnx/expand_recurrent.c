@@ -205,6 +205,17 @@ step_lstm(Import *I, Path *p, ValueId x)
 
 typedef void Step(Import *I, Path *p, ValueId x);
 
+/* What step i takes over from the step before. */
+static void
+carry_on(Import *I, Path *p, int64_t i)
+{
+    if (i == 0)
+        return;
+    p->h = carried(I, p->h, i);
+    if (p->r->cell)
+        p->c = carried(I, p->c, i);
+}
+
 /* Steps of a direction in its order. y[t]: what it puts out; behind the end of
    a sequence that is 0, and the state stays. */
 static void
@@ -215,10 +226,12 @@ walk(Import *I, Path *p, Step *step, bool backward, ValueId *y)
 
     for (int64_t i = 0; i < r->steps; i++) {
         int64_t t = backward ? r->steps - 1 - i : i;
-        ValueId h = p->h, c = p->c;
-        ValueId x = build_view(&I->b, slice_axis(I, p->all, 0, t, 1), 2, flat,
-                               NULL);
+        ValueId h, c, x;
 
+        carry_on(I, p, i);
+        h = p->h;
+        c = p->c;
+        x = build_view(&I->b, slice_axis(I, p->all, 0, t, 1), 2, flat, NULL);
         step(I, p, x);
         y[t] = p->h;
         if (!r->lengths)

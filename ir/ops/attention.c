@@ -4,7 +4,9 @@
    q [B,H,S,D], k [B,G,T,D], v [B,G,T,E]: head h reads k and v of h / (H/G).
    Scores of query i, keys j < limit (causal: limit is that of the last query
    of i's block of QUERY_BLOCK; keys beyond are not touched):
-       s[j] = sum of (q*scale)[d] * k[j,d] (+ bias); -inf where j > i + T - S
+       s[j] = sum of (q*scale)[d] * k[j,d] (+ bias); -inf where j > i + behind
+   where behind = T - S + shift: queries from `from` on, S' of S, with all the
+   keys are an attention of shift = from + S' - S.
    Keys go by in blocks of KEY_BLOCK, with m = -inf, l = 0, acc = 0 at first:
        m' = max(m, s[j]); w = m', or 0 if m' is -inf
        c = exp(m - w), p[j] = exp(s[j] - w)
@@ -16,9 +18,15 @@
        p[j] = exp(s[j] - w), ds[j] = p[j] * (sum of v[j,e] * g[e] - delta)
        dq = (sum of k[j] * ds[j]) * scale
        dv[j] = sum of p[j] * g, dk[j] = (sum of ds[j] * q) * scale
-   dk and dv sum over the items (head, block of queries) of their head, in
+   dk and dv sum over the items (block of queries, head) of their head, in
    order, in parts; parts add in order. Every sum is of one accumulator from
-   +0, by fma, ascending; that of p[j] is of plain additions. */
+   +0, by fma, ascending; that of p[j] is of plain additions.
+
+   Where dk and dv of queries before are operands, and no size of parts is
+   asked for, the one accumulator goes on from these; else parts are added to
+   them. So a gradient for some queries after the others, cut at blocks and at
+   parts, has the bits of the whole; `more` leaves the scale of dk to a later
+   one. */
 #include "ir/ops/attention.h"
 
 #include "ir/expr_eval.h"
@@ -36,7 +44,7 @@ static int64_t
 attention_limit(const Attention *a, int64_t end)
 {
     int64_t last = end < a->queries ? end : a->queries;
-    int64_t limit = a->causal ? last - a->queries + a->keys : a->keys;
+    int64_t limit = a->causal ? last + a->behind : a->keys;
 
     return limit < 0 ? 0 : limit;
 }
@@ -56,7 +64,20 @@ lay_parts(Attention *a)
     a->items = a->groups ? a->heads / a->groups * a->blocks : 0;
     wanted = owners ? cut(UNITS, owners) : 1;
     a->part = cut(a->items, wanted < a->items ? wanted : a->items + !a->items);
+    if (a->asked || a->chain)
+        a->part = a->asked && a->asked < a->items ? a->asked : a->items;
     a->parts = a->part ? cut(a->items, a->part) : 1;
+    a->beside = a->parts > 1 || (a->begin >= 0 && !a->chain);
+}
+
+/* Of operands [own, nin): a bias, and what dk and dv begin from. */
+static void
+find_operands(Attention *a, int own, int nin)
+{
+    int more = nin - own;
+
+    a->bias = more % 2 ? own : -1;
+    a->begin = more > 1 ? nin - 2 : -1;
 }
 
 Attention
@@ -65,7 +86,6 @@ attention_of(const Graph *g, NodeId n)
     const Node *node = &g->node[n];
     bool back = node->op == OP_attention_grad;
     const Type *q = operand_type(g, n, 0), *v = operand_type(g, n, 2);
-    int own = back ? 6 : 3;
     Attention a = {.dtype = q->dtype,
                    .batch = q->dim[0],
                    .heads = q->dim[1],
@@ -76,11 +96,17 @@ attention_of(const Graph *g, NodeId n)
                    .width = v->dim[3],
                    .scale = node_attr(node, "scale")->f,
                    .causal = node_int(node, "causal") != 0,
-                   .back = back,
-                   .bias = node->nin > own ? own : -1};
+                   .back = back};
     Type scores = {a.dtype, 4, {a.batch, a.heads, a.queries, a.keys}};
     int64_t stride[MAXRANK];
 
+    a.behind = a.keys - a.queries + node_int(node, "shift");
+    find_operands(&a, back ? 6 : 3, node->nin);
+    if (back) {
+        a.asked = node_int(node, "part");
+        a.more = node_int(node, "more") != 0;
+        a.chain = a.begin >= 0 && !a.asked;
+    }
     if (a.bias >= 0) {
         type_broadcast_strides(operand_type(g, n, a.bias), &scores, stride);
         memcpy(a.bias_at, stride, sizeof a.bias_at);
@@ -97,6 +123,26 @@ attention_keeps_sums(const Graph *g, NodeId n, int64_t batch)
     part.batch = batch;
     lay_parts(&part);
     return !whole.back || whole.part == part.part;
+}
+
+bool
+attention_cuts(const Attention *whole, int64_t from, int64_t to, int64_t *part)
+{
+    int64_t share = whole->groups ? whole->heads / whole->groups : 0;
+    int64_t first = from / QUERY_BLOCK * share;
+    int64_t items = cut(to, QUERY_BLOCK) * share - first;
+
+    *part = 0;
+    if (from % QUERY_BLOCK || (to % QUERY_BLOCK && to < whole->queries))
+        return false;
+    if (!whole->back)
+        return true;
+    *part = from ? 0 : items; /* one chain */
+    if (!whole->beside)
+        return true;
+    *part = whole->part;
+    return first % *part == 0 &&
+           (items % *part == 0 || to == whole->queries);
 }
 
 static bool
@@ -142,8 +188,11 @@ attributes_fit(const Graph *g, NodeId n)
 {
     const Node *node = &g->node[n];
     const char *name = op_info(node->op)->name;
-    int64_t causal = node_int(node, "causal");
+    int64_t causal = node_int(node, "causal"), shift = node_int(node, "shift");
 
+    if (shift > 0 || shift < -(INT64_MAX / 4))
+        return REFUSE(g, n, "%s: shift is not above 0, and no less than -2^61",
+                      name);
     if (causal != 0 && causal != 1)
         return REFUSE(g, n, "%s: causal is 0 or 1", name);
     if (!isfinite(node_attr(node, "scale")->f))
@@ -163,7 +212,7 @@ bias_fits(const Graph *g, NodeId n, int own)
         4,
         {q->dim[0], q->dim[1], q->dim[2], operand_type(g, n, 1)->dim[2]}};
 
-    if (node->nin == own)
+    if ((node->nin - own) % 2 == 0)
         return true;
     bias = operand_type(g, n, own);
     if (bias->dtype != q->dtype || !type_broadcasts_to(bias, &scores))
@@ -176,15 +225,17 @@ bias_fits(const Graph *g, NodeId n, int own)
 }
 
 static bool
-operands_fit(const Graph *g, NodeId n, int own)
+operands_fit(const Graph *g, NodeId n, int own, int most)
 {
     const Node *node = &g->node[n];
 
-    if (node->nin != own && node->nin != own + 1)
+    if (node->nin < own || node->nin > most)
         return REFUSE(g, n,
-                      "%s: takes %d operands and at most one bias, "
+                      "%s: takes %d operands and at most one bias%s, "
                       "not %d",
-                      op_info(node->op)->name, own, node->nin);
+                      op_info(node->op)->name, own,
+                      most > own + 1 ? ", and what dk and dv begin from" : "",
+                      node->nin);
     return tensors_fit(g, n) && attributes_fit(g, n) && bias_fits(g, n, own);
 }
 
@@ -205,7 +256,27 @@ bool
 infer_attention(const Graph *g, NodeId n, const Type *given, Type *out)
 {
     (void)given;
-    return operands_fit(g, n, 3) && result_types(g, n, out);
+    return operands_fit(g, n, 3, 4) && result_types(g, n, out);
+}
+
+/* What dk and dv begin from is like k and v. */
+static bool
+begins_fit(const Graph *g, NodeId n)
+{
+    const Node *node = &g->node[n];
+
+    if (node_int(node, "part") < 0)
+        return REFUSE(g, n, "attention_grad: part is not below 0");
+    for (int i = 0; node->nin > 7 && i < 2; i++) {
+        const Type *t = operand_type(g, n, node->nin - 2 + i);
+        const Type *like = operand_type(g, n, 1 + i);
+
+        if (!type_equal(t, like))
+            return REFUSE(g, n, "attention_grad: d%c begins from %s, not %s",
+                          "kv"[i], type_text(g->module->arena, t),
+                          type_text(g->module->arena, like));
+    }
+    return true;
 }
 
 bool
@@ -215,7 +286,8 @@ infer_attention_grad(const Graph *g, NodeId n, const Type *given, Type *out)
     Type made[2], *wanted[] = {&made[0], &made[1], &made[0]};
 
     (void)given;
-    if (!operands_fit(g, n, 6) || !result_types(g, n, made))
+    if (!operands_fit(g, n, 6, 9) || !begins_fit(g, n) ||
+        !result_types(g, n, made))
         return false;
     for (int i = 0; i < 3; i++)
         if (!type_equal(operand_type(g, n, 3 + i), wanted[i]))
@@ -238,6 +310,7 @@ set_attention(Node *n, const void *from, Builder *b)
     (void)b;
     node_attr_set(n, "scale")->f = node_attr(node, "scale")->f;
     node_attr_set(n, "causal")->i = node_int(node, "causal");
+    node_attr_set(n, "shift")->i = node_int(node, "shift");
 }
 
 void

@@ -3,13 +3,12 @@
    The forward pass goes on with the exact value; what the backward pass reads
    is decoded from the code, once for each reader, so that it may be fused into
    it. Encoding and decoding are ordinary maps and reductions. */
-#include "passes/memory/codec.h"
-#include "passes/memory/codec_mask.h"
+#include "passes/memory/codec_code.h"
+#include "passes/memory/codec_frozen.h"
 #include "passes/memory/fuse_kinds.h"
 
 #include "passes/pass.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Nodes between the last reader of the forward pass and the first of the
@@ -17,12 +16,15 @@
 enum { LEAST_ELEMENTS = 1024, LEAST_WAIT = 16 };
 
 typedef struct Coded {
-    const CodecChoice *choice; /* NULL: kept as it is */
-    Mask mask;                 /* of a row without formulas */
-    bool again;                /* made again of an operand that is kept */
-    ValueId code, p, q;        /* 0: none, or not made yet */
-    Type grouped;              /* how the value is seen by its statistics */
+    Code code;
+    bool again;   /* made again of an operand that is kept */
+    RowCode rows; /* of what products sum over rows */
 } Coded;
+
+/* A product made anew, and the result that it stands for. */
+typedef struct Anew {
+    ValueId old, made;
+} Anew;
 
 typedef struct Coding {
     PassRun *run;
@@ -33,6 +35,7 @@ typedef struct Coding {
     ValueId step, seed; /* for rounding by chance */
     int stream;
     int64_t before, after; /* bytes */
+    Anew *anew;            /* vector */
 } Coding;
 
 static Builder
@@ -130,13 +133,46 @@ may_be_masked(Coding *c, ValueId v)
     ValueId large = made_of(c, v);
 
     return (!large || !read_back(c->g, large)) &&
-           codec_mask_of(c->g, v, &c->of[v].mask);
+           codec_mask_of(c->g, v, &c->of[v].code.mask);
 }
 
 static bool
 is_mask(const CodecChoice *choice)
 {
-    return choice && choice->row && !*choice->row->value;
+    return choice && choice->row && !*choice->row->value &&
+           choice->row->levels;
+}
+
+/* Is a part kept, of rows or columns? */
+static bool
+is_part(const CodecChoice *choice)
+{
+    return choice && choice->row && !*choice->row->value &&
+           !choice->row->levels;
+}
+
+static bool
+draws_rows(const CodecChoice *choice)
+{
+    return strcmp(choice->row->name, "rows") == 0;
+}
+
+static int64_t
+part_of(const Graph *g, const CodecChoice *choice, ValueId v)
+{
+    const Type *t = &value_at(g, v)->type;
+    int64_t columns = t->dim[t->rank - 1];
+    int64_t rows = type_elements(t) / columns;
+
+    return codec_rows_kept(draws_rows(choice) ? rows : columns, choice->share);
+}
+
+static bool
+may_be(Coding *c, const CodecChoice *choice, ValueId v)
+{
+    if (is_part(choice))
+        return part_of(c->g, choice, v) && codec_rows_fit(c->g, v);
+    return !is_mask(choice) || may_be_masked(c, v);
 }
 
 /* The choice that goes first with v; NULL: it is kept as it is. */
@@ -145,18 +181,23 @@ choice_of(Coding *c, ValueId v)
 {
     for (size_t i = 0; i < vec_len(c->choice); i++)
         if (selected(c->g, v, c->choice[i].selector) &&
-            (!is_mask(&c->choice[i]) || may_be_masked(c, v)))
+            may_be(c, &c->choice[i], v))
             return c->choice[i].row ? &c->choice[i] : NULL;
     return NULL;
 }
 
-/* Is it made again of a value that is coded, or made again itself? A bit is not
-   enough for that. */
+/* Can the value itself be decoded? Of a bit, or a part, it cannot. */
+static bool
+is_whole(const CodecChoice *choice)
+{
+    return choice && !is_mask(choice) && !is_part(choice);
+}
+
+/* Is it made again of a value that is coded, or made again itself? */
 static bool
 goes_with(const Coding *c, ValueId large)
 {
-    return large && ((c->of[large].choice && !is_mask(c->of[large].choice)) ||
-                     c->of[large].again);
+    return large && (is_whole(c->of[large].code.choice) || c->of[large].again);
 }
 
 static void
@@ -164,18 +205,18 @@ choose(Coding *c, ValueId v)
 {
     ValueId large;
 
-    if (v >= c->values || c->of[v].choice || !may_be_coded(c->g, v))
+    if (v >= c->values || c->of[v].code.choice || !may_be_coded(c->g, v))
         return;
-    c->of[v].choice = choice_of(c, v);
-    if (is_mask(c->of[v].choice))
+    c->of[v].code.choice = choice_of(c, v);
+    if (c->of[v].code.choice && !is_whole(c->of[v].code.choice))
         return;
-    c->of[v].choice = NULL;
+    c->of[v].code.choice = NULL;
     large = made_of(c, v);
     if (large)
         choose(c, large);
     c->of[v].again = goes_with(c, large);
     if (!c->of[v].again)
-        c->of[v].choice = choice_of(c, v);
+        c->of[v].code.choice = choice_of(c, v);
 }
 
 static void
@@ -197,74 +238,12 @@ choose_all(Coding *c)
     }
 }
 
-/* ---- groups -------------------------------------------------------------- */
-
-/* The largest divisor of n that is at most `most`. */
-static int64_t
-divisor(int64_t n, int64_t most)
-{
-    int64_t d = n < most ? n : most;
-
-    while (n % d)
-        d--;
-    return d;
-}
-
-/* The shape with the group as its innermost axis: the whole row where the next
-   divisor would be of a few elements. */
-static Type
-grouped_type(const CodecChoice *choice, const Type *t)
-{
-    enum { FEW = 8 };
-    Type g = *t;
-    int64_t row = t->dim[t->rank - 1], d = row;
-
-    if (choice->group == GROUP_SIZE && t->rank < MAXRANK)
-        d = divisor(row, choice->size);
-    if (choice->group == GROUP_TENSOR) {
-        g.rank = 1;
-        g.dim[0] = type_elements(t);
-    } else if (d < row && d >= FEW) {
-        g.dim[g.rank - 1] = row / d;
-        g.dim[g.rank++] = d;
-    }
-    return g;
-}
-
-static ValueId
-seen_as(Builder *b, ValueId x, const Type *t, const char *name)
-{
-    const Type *old = &value_at(b->g, x)->type;
-    bool same = old->rank == t->rank;
-
-    for (int i = 0; same && i < t->rank; i++)
-        same = old->dim[i] == t->dim[i];
-    return same ? x : build_view(b, x, t->rank, t->dim, name);
-}
-
 /* ---- encoding ------------------------------------------------------------ */
 
-static ValueId
-statistic(Builder *b, const char *name, ValueId x)
+static int64_t
+bytes_of(const Graph *g, ValueId v)
 {
-    int64_t axis = value_at(b->g, x)->type.rank - 1;
-
-    if (!*name)
-        return 0;
-    if (strcmp(name, "size") == 0)
-        x = build_map1(b, OP_abs, x, "code.size");
-    return build_reduce(b, strcmp(name, "least") == 0 ? "min" : "max", x, 1,
-                        &axis, "code.range");
-}
-
-/* A formula of the table: of x and of the statistics that there are. */
-static ValueId
-of_group(Builder *b, const char *text, ValueId x, const Coded *v, DType type,
-         const char *name)
-{
-    ValueId in[3] = {x, v->p, v->q};
-
-    return build_formula(b, text, v->q ? 3 : v->p ? 2 : 1, in, type, name);
+    return v ? type_bytes(&value_at(g, v)->type) : 0;
 }
 
 /* A counter of steps, and the run's seed, as dropout has them. */
@@ -288,74 +267,30 @@ find_draws(Coding *c)
     value_at(c->g, next)->over = c->step;
 }
 
-/* Rounded to a whole number: to the nearest, or up with the probability of
-   what is cut off. */
-static ValueId
-rounded(Coding *c, Builder *b, const Coded *v, ValueId x)
+/* Numbers of its own for one more value. */
+static Chance
+draws(Coding *c)
 {
-    const Type *t = &value_at(c->g, x)->type;
-    Type flat = {.dtype = DT_I64, .rank = 1, .dim = {type_elements(t)}};
-    ValueId in[4] = {x};
-    char text[160];
-    int levels = v->choice->row->levels;
-
-    if (!v->choice->stochastic) {
-        snprintf(text, sizeof text, "min(max(rint(a),%d),%d)",
-                 v->choice->row->type == DT_I8 ? -levels : 0, levels);
-        return build_formula(b, text, 1, in, DT_F32, "code.whole");
-    }
     find_draws(c);
-    in[1] = build_view(b, build_iota(b, flat, 0, "code.index"), t->rank, t->dim,
-                       "code.index");
-    in[2] = c->step;
-    in[3] = c->seed;
-    snprintf(text, sizeof text,
-             "min(max(floor(a+uniform(b,c,d+%d)),%d),%d)",
-             ++c->stream * 40503, v->choice->row->type == DT_I8 ? -levels : 0,
-             levels);
-    return build_formula(b, text, 4, in, DT_F32, "code.whole");
+    return (Chance){c->step, c->seed, ++c->stream};
 }
 
-/* `pack` codes of 8 / pack bits to a byte: element i beside element i + n/pack,
-   so that both directions run along neighbours. */
-static ValueId
-packed(Builder *b, ValueId x, int pack)
+static void
+encode_part(Coding *c, ValueId id)
 {
-    int64_t n = type_elements(&value_at(b->g, x)->type), axis = 0;
-    int64_t dim[2] = {pack, n / pack};
-    Type column = {.dtype = DT_I64, .rank = 2, .dim = {pack, 1}};
-    ValueId in[2] = {build_view(b, x, 2, dim, "code.rows"),
-                     build_iota(b, column, 0, "code.place")};
+    Graph *g = c->g;
+    Coded *v = &c->of[id];
+    Node like = *node_at(g, value_at(g, id)->def);
+    Builder b = builder(c, &like, 'f');
+    int64_t k = part_of(g, v->code.choice, id);
+    Chance chance = draws(c);
 
-    x = build_formula(b, pack == 2 ? "where(b==0,a,16*a)"
-                                   : "a*f32(shl(i32(1),i32(b)))",
-                      2, in, DT_F32, "code.part");
-    x = build_reduce(b, "sum", x, 1, &axis, "code.sum");
-    return build_formula(b, "a", 1, &x, DT_U8, "code");
-}
-
-static ValueId
-unpacked(Builder *b, ValueId x, int pack, const Type *t)
-{
-    int64_t dim[2] = {pack, type_elements(t) / pack};
-    Type column = {.dtype = DT_I64, .rank = 2, .dim = {pack, 1}};
-    ValueId in[2] = {build_broadcast(b, x, 2, dim, "code.rows"),
-                     build_iota(b, column, 0, "code.place")};
-
-    x = build_formula(b,
-                      pack == 2
-                          ? "f32(where(b==0,band(i32(a),15),shr(i32(a),4)))"
-                          : "f32(band(shr(i32(a),i32(b)),1))",
-                      2, in, DT_F32, "code.part");
-    return seen_as(b, x, t, "code.part");
-}
-
-static bool
-packs(const Coded *v, const Type *t)
-{
-    int pack = v->choice->row->pack;
-
-    return pack > 1 && type_elements(t) % pack == 0;
+    v->rows = draws_rows(v->code.choice) ? codec_rows_draw(&b, id, k, chance)
+                                    : codec_rows_project(&b, id, k, chance);
+    c->before += type_bytes(&value_at(g, id)->type);
+    c->after += type_bytes(&value_at(g, v->rows.code)->type);
+    if (v->rows.index)
+        c->after += type_bytes(&value_at(g, v->rows.index)->type);
 }
 
 static void
@@ -363,49 +298,24 @@ encode(Coding *c, ValueId id)
 {
     Graph *g = c->g;
     Coded *v = &c->of[id];
-    const CodecRow *row = v->choice->row;
     Node like = *node_at(g, value_at(g, id)->def);
     Builder b = builder(c, &like, 'f');
-    Type t = value_at(g, id)->type;
-    ValueId x;
+    Chance chance = {0};
 
-    v->grouped = grouped_type(v->choice, &t);
-    x = seen_as(&b, id, &v->grouped, "code.groups");
-    v->p = statistic(&b, row->p, x);
-    v->q = statistic(&b, row->q, x);
-    x = of_group(&b,
-                 is_mask(v->choice)
-                     ? codec_mask_compared(c->run->scratch, &v->mask)
-                     : row->value,
-                 x, v, row->levels ? DT_F32 : row->type, "code");
-    if (row->levels && !is_mask(v->choice))
-        x = rounded(c, &b, v, x);
-    if (packs(v, &t))
-        x = packed(&b, x, row->pack);
-    else if (row->levels)
-        x = build_formula(&b, "a", 1, &x, row->type, "code");
-    v->code = x;
-    c->before += type_bytes(&t);
-    c->after += type_bytes(&value_at(g, x)->type);
-    c->after += v->p ? type_bytes(&value_at(g, v->p)->type) : 0;
-    c->after += v->q ? type_bytes(&value_at(g, v->q)->type) : 0;
+    if (v->code.choice->stochastic)
+        chance = draws(c);
+    code_encode(&b, id, &v->code, &chance);
+    c->before += type_bytes(&value_at(g, id)->type);
+    c->after += bytes_of(g, v->code.code) + bytes_of(g, v->code.p) +
+                bytes_of(g, v->code.q);
 }
 
 static ValueId
 decode(Coding *c, const Node *reader, ValueId id)
 {
-    Coded *v = &c->of[id];
     Builder b = builder(c, reader, 'b');
-    Type t = value_at(c->g, id)->type;
-    ValueId x = v->code;
 
-    x = packs(v, &t) ? unpacked(&b, x, v->choice->row->pack, &v->grouped) : x;
-    x = of_group(&b,
-                 is_mask(v->choice)
-                     ? codec_mask_decoded(c->run->scratch, &v->mask)
-                     : v->choice->row->decoded,
-                 x, v, DT_F32, "decoded");
-    return seen_as(&b, x, &t, "decoded");
+    return code_decode(&b, value_at(c->g, id)->type, &c->of[id].code);
 }
 
 /* ---- the graph anew ------------------------------------------------------ */
@@ -440,11 +350,31 @@ instead(Coding *c, const Node *reader, ValueId v)
 
     if (base >= c->values)
         return v;
-    if (c->of[base].code)
+    if (c->of[base].code.code)
         x = decode(c, reader, base);
     else if (c->of[base].again)
         x = made_again(c, reader, base);
     return x == base ? v : seen_as(&b, x, &t, "decoded");
+}
+
+/* Is n a product of what is kept in part? Then it is made anew. */
+static bool
+make_product(Coding *c, const Node *n)
+{
+    Builder b = builder(c, n, 'b');
+
+    for (int i = 0; n->phase == 'b' && n->op == OP_contract && i < n->nin;
+         i++) {
+        ValueId v = behind_views(c->g, n->in[i]);
+
+        if (v >= c->values || !c->of[v].rows.code)
+            continue;
+        Anew a = {n->out[0], codec_rows_product(&b, n, i, c->of[v].rows)};
+
+        vec_push(c->run->scratch, c->anew, a);
+        return true;
+    }
+    return false;
 }
 
 static void
@@ -454,13 +384,19 @@ remake(Coding *c, NodeId id)
     Node n = *node_at(g, id); /* building moves nodes */
     ValueId *in = NEWN(g->module->arena, ValueId, n.nin + 1);
 
+    if (make_product(c, &n))
+        return;
     for (int i = 0; i < n.nin; i++)
         in[i] = n.phase == 'b' && n.op != OP_view ? instead(c, &n, n.in[i])
                                                   : n.in[i];
     node_at(g, id)->in = in;
     vec_push(g->module->arena, g->order, id);
     for (int i = 0; i < n.nout; i++)
-        if (n.out[i] < c->values && c->of[n.out[i]].choice)
+        if (n.out[i] >= c->values || !c->of[n.out[i]].code.choice)
+            continue;
+        else if (is_part(c->of[n.out[i]].code.choice))
+            encode_part(c, n.out[i]);
+        else
             encode(c, n.out[i]);
 }
 
@@ -479,8 +415,36 @@ code_graph(Coding *c)
         VEC_HEAD(g->order)->len = 0;
     for (size_t k = 0; k < vec_len(order); k++)
         remake(c, order[k]);
+    for (size_t i = 0; i < vec_len(c->anew); i++)
+        graph_replace(g, c->anew[i].old, c->anew[i].made);
     graph_updates_last(g);
     graph_touch(g);
+}
+
+/* The first choice for weights that are not trained. */
+static Frozen
+freeze(PassRun *run, const CodecChoice *choice)
+{
+    for (size_t i = 0; i < vec_len(choice); i++)
+        if (strcmp(choice[i].selector, "frozen") == 0)
+            return choice[i].row ? codec_frozen(run, &choice[i]) : (Frozen){0};
+    return (Frozen){0};
+}
+
+static void
+tell(PassRun *run, const char *text, const Coding *c, const Frozen *f)
+{
+    Text t = text_new(run->scratch);
+
+    text_add(&t, "%s: ", text);
+    if (c->before || !f->before)
+        text_add(&t, "%lld bytes of activations in %lld%s",
+                 (long long)c->before, (long long)c->after,
+                 f->before ? ", " : "");
+    if (f->before)
+        text_add(&t, "%lld bytes of frozen weights in %lld",
+                 (long long)f->before, (long long)f->after);
+    module_set(run->m, "codec", text_str(&t));
 }
 
 void
@@ -489,13 +453,12 @@ pass_codec(PassRun *run)
     const char *text = opt_text(run, "as");
     Graph *train = module_entry(run->m, "train");
     Coding c = {.run = run, .g = train};
-    Text t = text_new(run->scratch);
+    Frozen frozen;
 
     c.choice = codec_choices(run->scratch, text);
     if (!vec_len(c.choice) || !train)
         return;
+    frozen = freeze(run, c.choice);
     code_graph(&c);
-    text_add(&t, "%s: %lld bytes of activations in %lld", text,
-             (long long)c.before, (long long)c.after);
-    module_set(run->m, "codec", text_str(&t));
+    tell(run, text, &c, &frozen);
 }

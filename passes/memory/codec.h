@@ -25,16 +25,19 @@ typedef enum GroupKind {
 } GroupKind;
 
 typedef struct CodecChoice {
-    const char *selector; /* saved, op:NAME, op:NAME.in, or a name with * */
+    const char *selector; /* saved, frozen, op:NAME, op:NAME.in, or a name with * */
     const CodecRow *row;  /* NULL: kept as it is */
     GroupKind group;
     int64_t size;    /* GROUP_SIZE */
     bool stochastic; /* rounded up or down by chance, unbiased */
+    bool twice;      /* statistics are coded in 8 bits themselves */
+    double share;    /* of rows or columns */
 } CodecChoice;
 
 /* "SELECTOR=CODEC[(OPTION,...)] ...", the first selector that matches counts;
    a vector. CODEC is a row of codec.def or `keep`; options: group=N|row|tensor,
-   round=nearest|stochastic. What is not understood is raised. */
+   round=nearest|stochastic, share=X of rows and proj,
+   double of frozen. What is not understood is raised. */
 CodecChoice *codec_choices(Arena *a, const char *text);
 
 /* Does NAME match a pattern in which * stands for any characters? */

@@ -67,6 +67,24 @@ take_group(CodecChoice *c, const char *s, size_t n)
     return true;
 }
 
+/* rows and proj keep a share of rows or columns. */
+static bool
+takes_share(const CodecRow *row)
+{
+    return row && !*row->value && !row->levels;
+}
+
+static bool
+take_share(CodecChoice *c, const char *s, size_t n)
+{
+    char *end;
+
+    if (n < 7 || strncmp(s, "share=", 6) != 0 || !takes_share(c->row))
+        return false;
+    c->share = strtod(s + 6, &end);
+    return end == s + n && c->share > 0 && c->share < 1;
+}
+
 static void
 take_option(CodecChoice *c, const char *s, size_t n)
 {
@@ -74,11 +92,14 @@ take_option(CodecChoice *c, const char *s, size_t n)
         c->stochastic = false;
     else if (is(s, n, "round=stochastic"))
         c->stochastic = true;
-    else if (!take_group(c, s, n))
+    else if (is(s, n, "double") && strcmp(c->selector, "frozen") == 0)
+        c->twice = true;
+    else if (!take_share(c, s, n) && !take_group(c, s, n))
         raise_status(ST_USAGE, NOWHERE,
                      "codec option '%.*s' is not known\nthere are group=N "
                      "(at most %d), group=row, group=tensor, round=nearest "
-                     "and round=stochastic",
+                     "and round=stochastic, and share=X, from 0 to 1, of rows "
+                     "and proj, and double of frozen",
                      (int)n, s, GROUP_MOST);
     if (c->stochastic && c->row && c->row->levels < 2)
         raise_status(ST_USAGE, NOWHERE,
@@ -95,6 +116,8 @@ take_codec(Arena *a, CodecChoice *c, const char *s, size_t n)
     while (name < n && s[name] != '(')
         name++;
     c->row = find_row(a, s, name);
+    if (takes_share(c->row))
+        c->share = strcmp(c->row->name, "rows") == 0 ? 0.3 : 0.25;
     if (name == n)
         return;
     if (s[n - 1] != ')')
@@ -124,6 +147,11 @@ take_choice(Arena *a, const char *s, size_t n)
     text_add_n(&selector, s, (size_t)(equals - s));
     c.selector = text_str(&selector);
     take_codec(a, &c, equals + 1, n - (size_t)(equals + 1 - s));
+    if (strcmp(c.selector, "frozen") == 0 && c.row &&
+        (!*c.row->value || c.stochastic))
+        raise_status(ST_USAGE, NOWHERE,
+                     "codec %s is not for frozen weights, nor is chance",
+                     c.row->name);
     return c;
 }
 

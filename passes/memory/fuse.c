@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "ir/base/diag.h"
+#include "ir/tiling_rows.h"
 
 enum { MEMBERS_MOST = 64, PORTS_MOST = 48, REDUCTIONS_MOST = 16 };
 
@@ -292,6 +293,26 @@ is_kept_narrow(const Fuse *f, const Cluster *p, const Cluster *m)
     return false;
 }
 
+/* Does m read what p reduces over the rows? It is not there before all rows
+   are. */
+static bool
+reads_columns(const Fuse *f, const Cluster *p, const Cluster *m)
+{
+    for (size_t i = 0; i < vec_len(m->member); i++) {
+        const Node *n = node_at(f->g, m->member[i]);
+
+        for (int k = 0; k < n->nin; k++) {
+            NodeId def = value_at(f->g, n->in[k])->def;
+
+            if (def && f->of[def] == p &&
+                node_at(f->g, def)->op == OP_reduce &&
+                !reduces_innermost(f->g, node_at(f->g, def)))
+                return true;
+        }
+    }
+    return false;
+}
+
 /* Why p and m cannot be one cluster; NULL: they can, at m's position if sink,
    else at p's. */
 static const char *
@@ -299,7 +320,7 @@ refusal(const Fuse *f, const Cluster *p, const Cluster *m, bool *sink)
 {
     Shape joined = join_shapes(&p->shape, &m->shape);
 
-    if (joined.kind == CK_ALONE)
+    if (joined.kind == CK_ALONE || (joined.columns && !f->crosses))
         return "no kernel does both";
     if (is_kept_narrow(f, p, m))
         return "it is kept in fewer bytes";
@@ -313,6 +334,8 @@ refusal(const Fuse *f, const Cluster *p, const Cluster *m, bool *sink)
         !only_for(f, p, m))
         return "others read what is reduced";
     if (joined.kind == CK_TAIL && p->shape.kind == CK_TAIL && reads(f, m, p))
+        return "one waits for the other's result";
+    if (joined.columns && reads_columns(f, p, m))
         return "one waits for the other's result";
     if (update_in_the_way(f, p, m) || update_in_the_way(f, m, p))
         return "one reads across what the other updates";
@@ -428,10 +451,11 @@ tell(Fuse *f)
 }
 
 static void
-fuse_graph(Graph *g, Arena *scratch)
+fuse_graph(Graph *g, const Machine *machine, Arena *scratch)
 {
     Fuse f = {.g = g, .scratch = scratch};
 
+    f.crosses = strcmp(machine->name, "cuda") != 0;
     f.again = fuse_compute_again(g, scratch);
     f.nodes = (NodeId)vec_len(g->node);
     f.facts = facts(g);
@@ -455,7 +479,7 @@ pass_fuse(PassRun *r)
     for (size_t i = 0; i < vec_len(r->m->entry); i++) {
         Arena *scratch = arena_new();
 
-        fuse_graph(r->m->entry[i], scratch);
+        fuse_graph(r->m->entry[i], r->machine, scratch);
         arena_free(scratch);
     }
 }

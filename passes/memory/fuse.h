@@ -31,6 +31,7 @@ typedef struct Fuse {
     NodeId *again; /* copy -> the node that takes it in */
     Cluster **of;  /* NodeId -> its cluster */
     Pair *heap;    /* vector */
+    bool crosses;   /* may rows and columns be reduced by one kernel? */
     uint32_t *mark; /* ValueId -> the round that saw it */
     uint32_t round;
 } Fuse;

@@ -9,6 +9,10 @@
    enough for all workers. */
 enum { ROW_MOST = 8192, LONG_ROW_MOST = 65536, LONG_ROWS_LEAST = 64 };
 
+/* Rows whose values are summed over the rows too: the sums stay in the nearest
+   cache, and there are blocks of rows enough for all workers. */
+enum { CROSSED_ROW_MOST = 4096, CROSSED_ROWS_LEAST = 4096 };
+
 static bool
 same_dims(const Type *a, const Type *b)
 {
@@ -95,15 +99,40 @@ static Shape
 join_rows(const Shape *rows, const Shape *other)
 {
     Type row = shape_row(rows);
+    Shape joined = *rows;
     bool fits;
 
     if (other->kind == CK_ROWS)
         fits = same_dims(&rows->space, &other->space) &&
-               rows->axes == other->axes;
+               rows->axes == other->axes &&
+               (!rows->columns || !other->columns ||
+                rows->columns == other->columns);
     else
         fits = same_dims(&rows->space, &other->space) ||
                same_dims(&row, &other->space);
-    return fits ? *rows : (Shape){0};
+    joined.columns |= other->columns;
+    return fits ? joined : (Shape){0};
+}
+
+/* Rows, and the same elements over the rows. */
+static Shape
+join_columns(const Shape *rows, const Shape *tail)
+{
+    const Type *x = &rows->space;
+    unsigned both = rows->axes & tail->axes, either = rows->axes | tail->axes;
+    Type row = shape_row(rows), column = shape_row(tail);
+    bool fits = same_dims(x, &tail->space) && x->rank > 0 &&
+                x->dim[x->rank - 1] > 1 && rows->axes >> (x->rank - 1) & 1 &&
+                (!rows->columns || rows->columns == tail->axes) &&
+                type_elements(&row) >= CROSSED_ROWS_LEAST &&
+                type_elements(&column) <= CROSSED_ROW_MOST;
+    Shape joined = *rows;
+
+    for (int i = 0; i < x->rank; i++)
+        if (x->dim[i] > 1 && (both >> i & 1 || !(either >> i & 1)))
+            fits = false;
+    joined.columns = tail->axes;
+    return fits ? joined : (Shape){0};
 }
 
 /* May several reductions of this shape be one kernel? Of few long rows each is
@@ -131,6 +160,10 @@ join_shapes(const Shape *p, const Shape *m)
     if (p->kind == CK_MAP && (m->kind == CK_MAP || m->kind == CK_CONTRACT) &&
         same)
         return *m;
+    if (p->kind == CK_ROWS && m->kind == CK_TAIL)
+        return join_columns(p, m);
+    if (p->kind == CK_TAIL && m->kind == CK_ROWS)
+        return join_columns(m, p);
     if (p->kind == CK_ROWS && (m->kind == CK_MAP || m->kind == CK_ROWS))
         return join_rows(p, m);
     if (p->kind == CK_MAP && m->kind == CK_ROWS)

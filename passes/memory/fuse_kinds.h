@@ -16,6 +16,7 @@ typedef struct Shape {
     ClusterKind kind;
     Type space;    /* the iteration space; its element type is of no account */
     unsigned axes; /* CK_ROWS, CK_TAIL: bit i: axis i of space is reduced */
+    unsigned columns; /* CK_ROWS: axes of what is reduced over the rows, or 0 */
 } Shape;
 
 Type shape_row(const Shape *s); /* the space with the reduced axes 1 */

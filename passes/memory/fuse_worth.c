@@ -105,7 +105,8 @@ linked_by_rows(const Fuse *f, const Cluster *p, const Cluster *m)
     const Shape *rows = p->shape.kind == CK_ROWS ? &p->shape : &m->shape;
     Type row = shape_row(rows);
 
-    if (rows->kind != CK_ROWS)
+    if (rows->kind != CK_ROWS || p->shape.kind == CK_TAIL ||
+        m->shape.kind == CK_TAIL)
         return false;
     for (size_t i = 0; i < vec_len(m->member); i++) {
         const Node *n = node_at(f->g, m->member[i]);
@@ -192,14 +193,25 @@ push_pair(Fuse *f, NodeId p, NodeId m)
         push(f, (Pair){worth(f, a, b), p, m});
 }
 
-/* Reductions, or maps of updates: one kernel reads for both. */
 static bool
 goes_beside(const Fuse *f, NodeId n)
 {
     ClusterKind kind = f->of[n]->shape.kind;
 
-    return kind == CK_TAIL ||
+    return kind == CK_TAIL || kind == CK_ROWS ||
            (kind == CK_MAP && node_at(f->g, n)->phase == 'u');
+}
+
+/* Reductions, of rows only with others over the rows, or maps of updates: one
+   kernel reads for both. */
+static bool
+go_beside(const Fuse *f, NodeId a, NodeId b)
+{
+    ClusterKind x = f->of[a]->shape.kind, y = f->of[b]->shape.kind;
+
+    return goes_beside(f, a) && goes_beside(f, b) &&
+           (x == CK_ROWS) + (y == CK_ROWS) < 2 &&
+           (x == CK_TAIL || y == CK_TAIL || x == y);
 }
 
 /* Those that read what node n reads at every point. */
@@ -215,7 +227,7 @@ push_beside(Fuse *f, NodeId n, ValueId v)
     for (uint32_t u = uses->use_of[v]; u < uses->use_of[v + 1]; u++) {
         NodeId other = uses->use[u].node;
 
-        if (!other || !goes_beside(f, other))
+        if (!other || !go_beside(f, n, other))
             continue;
         push_pair(f, other, n);
         push_pair(f, n, other);

@@ -25,6 +25,7 @@
 #include "ir/tiling_attention.h"
 #include "passes/plan/chunk_block.h"
 #include "passes/plan/chunk_classes.h"
+#include "passes/plan/chunk_stream.h"
 #include "passes/plan/chunk_write.h"
 
 enum { PARTS_MOST = 4096, ROUND = 8, CLASS_ROUND = 64 };
@@ -65,15 +66,19 @@ part_length(const Region *region, int64_t parts)
 /* What a report can read: "ENTRY PARTS ROWS BYTES VALUE;...", the value of the
    samples being the first input. */
 static void
-note(Text *t, const Region *region, int64_t length)
+note(Text *t, const Graph *g, ValueId v, int64_t parts, int64_t length)
 {
-    int64_t parts = (region->rows + length - 1) / length;
-    ValueId v = region->samples ? region->g->input[0] : region->seed;
-
-    text_add(t, "%s%s %lld %lld %lld %s", t->len ? ";" : "", region->g->name,
+    text_add(t, "%s%s %lld %lld %lld %s", t->len ? ";" : "", g->name,
              (long long)parts, (long long)length,
-             (long long)type_bytes(&value_at(region->g, v)->type),
-             value_at(region->g, v)->name);
+             (long long)type_bytes(&value_at(g, v)->type),
+             value_at(g, v)->name);
+}
+
+static void
+note_region(Text *t, const Region *region, int64_t length)
+{
+    note(t, region->g, region->samples ? region->g->input[0] : region->seed,
+         (region->rows + length - 1) / length, length);
 }
 
 static void
@@ -83,7 +88,7 @@ cut_region(PassRun *r, const Region *region, int64_t parts, Text *chunks)
 
     if (!region || length >= region->rows)
         return;
-    note(chunks, region, length);
+    note_region(chunks, region, length);
     chunk_write(r->scratch, region, length);
 }
 
@@ -208,7 +213,7 @@ cut_samples(PassRun *r, Graph *g, int64_t parts, Text *chunks)
                        "this adds up in blocks that parts would tear");
         return;
     }
-    note(chunks, region, length);
+    note_region(chunks, region, length);
     chunk_write(r->scratch, region, length);
 }
 
@@ -218,6 +223,15 @@ cut_samples(PassRun *r, Graph *g, int64_t parts, Text *chunks)
 typedef struct Asked {
     int64_t parts, blocks, classes, batch;
 } Asked;
+
+static void
+cut_layers(PassRun *r, Graph *g, int64_t parts, Text *chunks)
+{
+    StreamCut *cut = chunk_stream(r->scratch, g, parts);
+
+    for (size_t i = 0; i < vec_len(cut); i++)
+        note(chunks, g, cut[i].out, cut[i].parts, cut[i].each);
+}
 
 static void
 cut_entry(PassRun *r, Graph *g, const Asked *n, Text *chunks)
@@ -237,12 +251,19 @@ pass_chunk(PassRun *r)
 {
     Asked n = {parts_asked(r, "parts"), parts_asked(r, "blocks"),
                parts_asked(r, "classes"), parts_asked(r, "batch")};
+    int64_t layers = parts_asked(r, "layers");
     Text chunks = text_new(r->scratch);
 
     if (n.batch > 1 && (n.parts > 1 || n.blocks > 1 || n.classes > 1))
         raise_status(ST_USAGE, NOWHERE,
                      "chunk: parts of a batch are not cut any further\nask for "
                      "batch, or for parts, classes and blocks");
+    if (layers > 1 && (n.batch > 1 || n.blocks > 1))
+        raise_status(ST_USAGE, NOWHERE,
+                     "chunk: layers in parts are not cut any further\nask for "
+                     "layers and parts, for blocks and parts, or for batch");
+    for (size_t i = 0; layers > 1 && i < vec_len(r->m->entry); i++)
+        cut_layers(r, r->m->entry[i], layers, &chunks);
     for (size_t i = 0; i < vec_len(r->m->entry); i++)
         if (n.batch > 1)
             cut_samples(r, r->m->entry[i], n.batch, &chunks);

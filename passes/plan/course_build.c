@@ -119,7 +119,7 @@ find_pairs(const Build *b, const Node *n, const int *in, int **pair)
                 at++;
             if (item < 0 ||
                 b->item[item].bytes != aligned(b, type_bytes(&v->type)) ||
-                !may_take_bytes(b->g, b->f, n, n->in[k], &v->type))
+                !may_take_bytes(b->g, b->f, n, n->in[k], n->out[i]))
                 continue;
             vec_push(b->a, *pair, outs);
             vec_push(b->a, *pair, at);
@@ -245,7 +245,7 @@ find_takes(const Build *b, NodeId made, ValueId result, Recipe *r)
         for (int k = 0; k < n->nin; k++)
             if (b->of->item_of[b->f->buffer_of[n->in[k]]] == r->in[i] &&
                 b->item[r->in[i]].bytes == aligned(b, type_bytes(t)) &&
-                may_take_bytes(b->draft, b->f, n, n->in[k], t)) {
+                may_take_bytes(b->draft, b->f, n, n->in[k], result)) {
                 push_once(b->a, &r->takes, (int)i);
                 break;
             }

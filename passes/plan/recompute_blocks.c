@@ -265,7 +265,7 @@ find_reads(Arena *a, const Blocks *b, const Course *c, const Profile *p)
         for (int t = 0; p->run[k] >= b->forward && t < r->ins; t++) {
             int item = c->touch[r->in + t];
 
-            if (b->made_in[item] >= 0)
+            if (item < b->of->items && b->made_in[item] >= 0)
                 vec_push(a, reads[b->used_in[item]], k);
         }
     }
@@ -312,9 +312,8 @@ find_in_front(Arena *a, const Blocks *b, const Profile *p, const int *begin)
 }
 
 static void
-find_peaks(Arena *a, Blocks *b)
+find_peaks(Arena *a, Blocks *b, const Course *c)
 {
-    const Course *c = course_new(a, b->of);
     Profile *p = profile_new(a, c);
     int block = b->count, *begin;
     int64_t *in_front;
@@ -332,9 +331,16 @@ find_peaks(Arena *a, Blocks *b)
     }
 }
 
-Blocks *
-blocks_find(Arena *a, const CourseOf *of, int join)
+int64_t *
+blocks_in_front(Arena *a, const Blocks *b, const Course *c, const Profile *p)
 {
+    return find_in_front(a, b, p, blocks_begin(a, b, c, p));
+}
+
+Blocks *
+blocks_find(Arena *a, const Course *c, int join)
+{
+    const CourseOf *of = c->of;
     Blocks *b = NEW(a, Blocks);
     Finder f = {.a = a, .of = of, .b = b};
 
@@ -347,7 +353,7 @@ blocks_find(Arena *a, const CourseOf *of, int join)
     find_way(&f);
     find_readers(&f);
     fill_blocks(&f, join_blocks(a, find_cuts(&f), join));
-    find_peaks(a, b);
+    find_peaks(a, b, c);
     return b;
 }
 

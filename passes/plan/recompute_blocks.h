@@ -33,10 +33,13 @@ typedef struct Blocks {
     int *used_in; /* item -> the block whose backward part is to read it */
 } Blocks;
 
-/* `join` neighbours become one; 1: as many blocks as there are. */
-Blocks *blocks_find(Arena *a, const CourseOf *of, int join);
-/* Block -> the position at which its backward part begins, in a course in which
-   nothing runs again. */
+/* `join` neighbours become one; 1: as many blocks as there are. Of a course in
+   which nothing of the blocks runs again. */
+Blocks *blocks_find(Arena *a, const Course *c, int join);
+/* Position -> bytes that blocks hold whose backward part is still to come. */
+int64_t *blocks_in_front(Arena *a, const Blocks *b, const Course *c,
+                         const Profile *p);
+/* Block -> the position at which its backward part begins. */
 int *blocks_begin(Arena *a, const Blocks *b, const Course *c,
                   const Profile *p);
 /* Fills in the ways. */

@@ -160,10 +160,11 @@ static bool
 search_slots(const Chain *chain, Course *c, int64_t goal)
 {
     Course *trial = course_new(chain->a, c->of);
-    const Course *whole = course_new(chain->a, c->of);
+    Course *whole = course_new(chain->a, c->of);
     int low = 0, high = SLOTS + 1;
     int64_t lowest = INT64_MAX;
 
+    course_copy(whole, c);
     for (int k = 0; k < HALVINGS && high - low > 1; k++) {
         int slots = (low + high) / 2;
         int64_t peak;
@@ -184,9 +185,9 @@ search_slots(const Chain *chain, Course *c, int64_t goal)
 }
 
 int
-chain_joins(Arena *a, const CourseOf *of, int *join)
+chain_joins(Arena *a, const Course *c, int *join)
 {
-    int count = blocks_find(a, of, 1)->count, joins = 0;
+    int count = blocks_find(a, c, 1)->count, joins = 0;
     int least = (count + BLOCKS_MOST - 1) / BLOCKS_MOST;
 
     for (int k = least; joins < JOINS_MOST && k > 0 && count / k >= 2; k++)
@@ -198,7 +199,7 @@ bool
 recompute_chain(Arena *a, Course *c, int64_t goal, int join)
 {
     Chain chain = {.a = a};
-    Blocks *b = blocks_find(a, c->of, join);
+    Blocks *b = blocks_find(a, c, join);
     int64_t room = goal - c->of->stores;
 
     if (room <= 0)

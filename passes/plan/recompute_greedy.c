@@ -163,14 +163,24 @@ typedef struct Excess {
     int *count;
 } Excess;
 
-static double
-excess_of(const Search *s, const Profile *p)
+/* Position -> bytes that may be above the goal. */
+static const int64_t *
+find_spared(const Search *s, const Course *c, const Profile *p)
 {
+    return s->spared ? blocks_in_front(s->scratch, s->spared, c, p) : NULL;
+}
+
+static double
+excess_of(const Search *s, const Course *c, const Profile *p)
+{
+    const int64_t *spared = find_spared(s, c, p);
     double sum = 0;
 
-    for (int k = 0; k < p->length; k++)
-        if (p->live[k] > s->goal)
-            sum += (double)(p->live[k] - s->goal);
+    for (int k = 0; k < p->length; k++) {
+        int64_t over = p->live[k] - s->goal - (spared ? spared[k] : 0);
+
+        sum += over > 0 ? (double)over : 0;
+    }
     return sum;
 }
 
@@ -178,11 +188,12 @@ static Excess
 sum_excess(const Search *s)
 {
     const Profile *p = s->profile;
+    const int64_t *spared = find_spared(s, s->now, p);
     Excess e = {NEWN(s->scratch, double, p->length + 1),
                 NEWN(s->scratch, int, p->length + 1)};
 
     for (int k = 0; k < p->length; k++) {
-        int64_t over = p->live[k] - s->goal;
+        int64_t over = p->live[k] - s->goal - (spared ? spared[k] : 0);
 
         e.bytes[k + 1] = e.bytes[k] + (over > 0 ? (double)over : 0);
         e.count[k + 1] = e.count[k] + (over > 0);
@@ -270,7 +281,7 @@ try_gap(Search *s, const Gap *gap, double before, Change *best)
         if (!search_drop(s, s->trial, gap->item, gap->before))
             continue;
         profile_find(s->scratch, s->trial, s->after);
-        gain = before - excess_of(s, s->after);
+        gain = before - excess_of(s, s->trial, s->after);
         seconds = s->after->seconds - s->profile->seconds + 1e-12;
         if (gain <= 0 || gain / seconds <= best->rate)
             continue;
@@ -284,7 +295,7 @@ try_gap(Search *s, const Gap *gap, double before, Change *best)
 bool
 search_step(Search *s)
 {
-    double before = excess_of(s, s->profile);
+    double before = excess_of(s, s->now, s->profile);
     Change best = {0};
     Gap *gap = find_gaps(s);
 
@@ -413,6 +424,20 @@ bool
 search_is_there(const Search *s, int item, int at)
 {
     return is_there(s->profile, item, at);
+}
+
+void
+search_relieve(Search *s, int64_t goal)
+{
+    bool stuck = false;
+
+    s->goal = goal;
+    for (int k = 0; k < STEPS_MOST && !stuck; k++) {
+        stuck = !search_step(s);
+        arena_free(s->scratch);
+        s->scratch = arena_new();
+        profile_find(s->scratch, s->now, s->profile);
+    }
 }
 
 /* Slice by slice: what is above a goal that is near tells what to drop for it,

@@ -3,7 +3,7 @@
 #ifndef SNUG_RECOMPUTE_GREEDY_H
 #define SNUG_RECOMPUTE_GREEDY_H
 
-#include "passes/plan/course.h"
+#include "passes/plan/recompute_blocks.h"
 
 typedef struct Search {
     Arena *a, *scratch; /* scratch is renewed each step */
@@ -19,6 +19,7 @@ typedef struct Search {
     int question, order_index;
     int64_t work; /* runs looked at so far */
     int held; /* first version that is not dropped; -1: none */
+    const Blocks *spared; /* what these hold is not counted; NULL: all is */
 } Search;
 
 Search search_new(Arena *a, const CourseOf *of);
@@ -35,6 +36,8 @@ bool search_drop(Search *s, Course *c, int item, int before);
 /* Takes the change that relieves most for its time, among the gaps of the best
    scores; false: none does. */
 bool search_step(Search *s);
+/* Step by step until nothing is above the goal, or nothing helps. */
+void search_relieve(Search *s, int64_t goal);
 /* Slice by slice down to the goal; then keeps what fits all the same. */
 void search_descend(Search *s, int64_t goal, int slices);
 void search_keep_what_fits(Search *s);

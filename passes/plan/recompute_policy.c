@@ -94,7 +94,7 @@ in_halves(const Rule *r, int from, int to)
 bool
 recompute_policy(Arena *a, Course *c, Policy policy)
 {
-    Rule r = {a, blocks_find(a, c->of, 1), policy, 1};
+    Rule r = {a, blocks_find(a, c, 1), policy, 1};
     const Tree *t;
 
     if (policy == POLICY_NONE || r.b->count == 0)

@@ -12,9 +12,9 @@
 #include "passes/plan/recompute_greedy.h"
 
 /* Bounds begun with; exchanges tried, and steps in each. */
-enum { BELOW_MOST = 8, BELOW_SHARE = 24 };
+enum { BELOW_MOST = 8, BELOW_SHARE = 24, WAVES = 6, WAVE_SHARE = 48 };
 /* Runs looked at before nothing new is begun; as much again for exchanges. */
-static const int64_t work_most = 8000000;
+static const int64_t work_most = 20000000;
 
 enum { BOUNDS_MOST = 3, TRIES_MOST = 200, EXCHANGE_MOST = 40 };
 
@@ -111,13 +111,14 @@ try_descent(Search *s, const Course *c, int slices, const TimeBound *b,
     (void)take_better(s, f);
 }
 
-/* From what a chain of blocks says. */
+/* From what a chain of blocks says, behind what must go in any case. */
 static void
-try_chain(Search *s, int join, Found *f)
+try_chain(Search *s, const Course *begin, int join, Found *f)
 {
     Arena *a = arena_new();
     Course *chain = course_new(a, s->of);
 
+    course_copy(chain, begin);
     if (recompute_chain(a, chain, f->goal, join)) {
         search_begin(s, chain);
         search_descend(s, f->goal, 1);
@@ -129,12 +130,29 @@ try_chain(Search *s, int join, Found *f)
 }
 
 static void
-try_chains(Search *s, Found *f)
+try_chains(Search *s, const Course *begin, Found *f)
 {
-    int join[JOINS_MOST], joins = chain_joins(s->a, s->of, join);
+    int join[JOINS_MOST], joins = chain_joins(s->a, begin, join);
 
     for (int i = 0; i < joins; i++)
-        try_chain(s, join[i], f);
+        try_chain(s, begin, join[i], f);
+}
+
+/* What no chain can help with goes first: what would be above the goal if
+   blocks held nothing for their backward part. */
+static bool
+relieve_chains(Search *s, Course *begin, int64_t goal)
+{
+    Arena *a = arena_new();
+    int length = begin->length;
+
+    search_begin(s, begin);
+    s->spared = blocks_find(a, begin, 1);
+    search_relieve(s, goal);
+    s->spared = NULL;
+    course_copy(begin, s->now);
+    arena_free(a);
+    return begin->length > length;
 }
 
 /* Down to a lower goal, and then up again: what is fast there may be faster
@@ -254,6 +272,22 @@ exchange(Search *s, Found *f)
 
 /* ---- all together -------------------------------------------------------- */
 
+/* Down from the best so far and up again, as long as that makes it better. */
+static void
+try_waves(Search *s, Found *f)
+{
+    int64_t unit = (f->goal - f->course->of->stores) / WAVE_SHARE;
+    bool better = f->profile->peak <= f->goal;
+
+    while (better && s->work < work_most) {
+        double seconds = f->profile->seconds;
+
+        for (int k = 1; k <= WAVES && s->work < work_most; k++)
+            try_below(s, f->course, k * unit, NULL, f);
+        better = f->profile->seconds < seconds;
+    }
+}
+
 /* The first is tried in any case; the rest while there is work left. */
 static void
 try_descents(Search *s, const Course *c, const TimeBound *b, Found *f)
@@ -261,35 +295,36 @@ try_descents(Search *s, const Course *c, const TimeBound *b, Found *f)
     static const int slices[] = {16, 4, 64};
     size_t bounds = vec_len(b) < BOUNDS_MOST ? vec_len(b) : BOUNDS_MOST;
 
-    for (size_t i = 0; i < bounds && (i == 0 || s->work < work_most); i++)
-        try_descent(s, c, 1, &b[i], f);
     for (int k = 1; k <= BELOW_MOST && s->work < work_most &&
                     f->profile->peak <= f->goal;
-         k++) {
-        int64_t below = k * ((f->goal - c->of->stores) / BELOW_SHARE);
-
-        if (b)
-            try_below(s, c, below, &b[0], f);
-        if (s->work < work_most)
-            try_below(s, c, below, NULL, f);
-    }
+         k++)
+        try_below(s, c, k * ((f->goal - c->of->stores) / BELOW_SHARE), NULL,
+                  f);
+    for (size_t i = 0; i < bounds && s->work < work_most; i++)
+        try_descent(s, c, 1, &b[i], f);
     for (int i = 0; i < 3 && s->work < work_most; i++)
         try_descent(s, c, slices[i], NULL, f);
     for (size_t i = 0; i < bounds && s->work < work_most; i++)
         try_descent(s, c, 16, &b[i], f);
+    try_waves(s, f);
 }
 
 /* A course that is begun is only tightened. */
 static void
 try_all(Search *s, const Course *c, const TimeBound *b, bool quick, Found *f)
 {
+    Course *begin = course_new(s->a, s->of);
+
     if (c->runs > c->of->runs) {
         try_descent(s, c, 1, NULL, f);
         if (f->profile->peak > f->goal)
             try_descent(s, c, 16, NULL, f);
         return;
     }
-    try_chains(s, f);
+    try_chains(s, c, f);
+    course_copy(begin, c);
+    if (relieve_chains(s, begin, f->goal))
+        try_chains(s, begin, f);
     if (quick && f->profile->peak <= f->goal)
         return;
     try_descent(s, c, 1, NULL, f);

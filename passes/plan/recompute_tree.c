@@ -173,7 +173,7 @@ supply(Writer *w, int run)
     for (int t = 0; t < r.ins && !w->failed; t++) {
         int item = w->c->touch[r.in + t], version;
 
-        if (w->b->made_in[item] < 0)
+        if (item >= w->c->of->items || w->b->made_in[item] < 0)
             continue;
         version = version_of(w, item);
         if (version < 0)
@@ -192,15 +192,16 @@ walk(Writer *w, const Profile *p)
 
     for (int k = 0; k < p->length && !w->failed; k++) {
         int run = p->run[k];
+        bool floats = run < of->runs && of->floating[run];
 
         if (run < w->b->forward) {
-            w->at += !of->floating[run];
+            w->at += !floats;
             continue;
         }
         while (w->block > 0 && k >= begin[w->block - 1])
             do_move(w, &w->move[w->done++]);
         supply(w, run);
-        w->at += !of->floating[run];
+        w->at += !floats;
     }
 }
 

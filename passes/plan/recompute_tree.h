@@ -15,7 +15,8 @@ typedef struct Tree {
     const struct Tree *left, *right; /* right: NULL where nothing is left */
 } Tree;
 
-/* Changes c, a course in which nothing runs again; false: there is no room. */
+/* Changes c, a course in which nothing of the blocks runs again; false: there
+   is no room. */
 bool tree_write(Arena *scratch, Course *c, const Blocks *b, const Tree *tree);
 
 #endif

@@ -200,6 +200,7 @@ check_attrs(RewriteReader *r, const RewriteNode *n)
     for (int i = 0; i < info->attrs && !r->failed; i++) {
         bool given = info->attr[i].kind == 'x' ||
                      info->attr[i].kind == 'b' ||
+                     info->attr[i].optional ||
                      (n->op == OP_contract &&
                       strcmp(info->attr[i].name, "split") == 0);
 

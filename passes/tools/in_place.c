@@ -4,24 +4,29 @@
 #include "passes/tools/in_place.h"
 
 static bool
-is_by_element(const Node *n, int operand)
+is_by_element(const Node *n, int operand, ValueId result)
 {
+    if (n->op == OP_attention_grad) /* dk and dv, each from its own */
+        return n->nin > 7 && operand >= n->nin - 2 &&
+               result == n->out[operand - n->nin + 3];
     return (op_info(n->op)->flags & OF_MAP) ||
            ((n->op == OP_contract || n->op == OP_scatter) && operand == 2) ||
            (n->op == OP_put && operand == 0);
 }
 
 /* Does node n (of a body or alone) read v only element by element, in the
-   same places as it writes a result of type t? */
+   same places as it writes a result? */
 static bool
-reads_by_element(const Graph *g, const Node *n, ValueId v, const Type *t)
+reads_by_element(const Graph *g, const Node *n, ValueId v, const Type *t,
+                 ValueId result)
 {
     Type same = *t;
 
     same.dtype = value_at(g, v)->type.dtype;
     for (int i = 0; i < n->nin; i++)
         if (n->in[i] == v &&
-            (!is_by_element(n, i) || !type_equal(&value_at(g, v)->type, &same)))
+            (!is_by_element(n, i, result) ||
+             !type_equal(&value_at(g, v)->type, &same)))
             return false;
     return true;
 }
@@ -32,15 +37,16 @@ body_reads_by_element(const Graph *body, ValueId v, const Type *t)
     for (size_t k = 0; k < vec_len(body->order); k++) {
         const Node *n = node_at(body, body->order[k]);
 
-        if (n->op == OP_reduce || !reads_by_element(body, n, v, t))
+        if (n->op == OP_reduce || !reads_by_element(body, n, v, t, 0))
             return false;
     }
     return true;
 }
 
 static bool
-may_take(const Graph *g, const Node *n, ValueId operand, const Type *t)
+may_take(const Graph *g, const Node *n, ValueId operand, ValueId result)
 {
+    const Type *t = &value_at(g, result)->type;
     const Value *v = value_at(g, operand);
 
     if (dtype_bytes(v->type.dtype) != dtype_bytes(t->dtype) ||
@@ -48,18 +54,18 @@ may_take(const Graph *g, const Node *n, ValueId operand, const Type *t)
         return false;
     if (n->op == OP_group)
         return body_reads_by_element(n->body, graph_find(n->body, v->name), t);
-    return reads_by_element(g, n, operand, t);
+    return reads_by_element(g, n, operand, t, result);
 }
 
 /* Whatever n reads of v's bytes, under this name or as a view, it reads by
    element. */
 bool
 may_take_bytes(const Graph *g, const Facts *f, const Node *n, ValueId v,
-               const Type *t)
+               ValueId result)
 {
     for (int i = 0; i < n->nin; i++)
         if (f->buffer_of[n->in[i]] == f->buffer_of[v] &&
-            !may_take(g, n, n->in[i], t))
+            !may_take(g, n, n->in[i], result))
             return false;
     return true;
 }
@@ -87,7 +93,7 @@ take_operand(Graph *g, const Facts *f, NodeId id, int result, bool *taken)
         ValueId v = n->in[i];
 
         if (taken[f->buffer_of[v]] || !dies_here(g, f, v, f->position[id]) ||
-            !may_take_bytes(g, f, n, v, &r->type))
+            !may_take_bytes(g, f, n, v, n->out[result]))
             continue;
         r->over = v;
         taken[f->buffer_of[v]] = true;

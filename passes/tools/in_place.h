@@ -4,11 +4,11 @@
 
 #include "ir/facts.h"
 
-/* May a result of type t of node n take the bytes of its operand v, if nobody
+/* May a result of node n take the bytes of its operand v, if nobody
    else wants them? Whatever n reads of them, under this name or as a view, it
    reads by element. */
 bool may_take_bytes(const Graph *g, const Facts *f, const Node *n, ValueId v,
-                    const Type *t);
+                    ValueId result);
 
 /* Lets results take the bytes of temporaries that die at their nodes. */
 void take_in_place(Graph *g, Arena *scratch);

@@ -228,7 +228,7 @@ add_totals(Text *t, Module *m, const Graph *g, const Machine *machine)
     int64_t peak = meta_number(m, "peak"), bound = meta_number(m, "bound");
     int64_t budget = meta_number(m, "budget");
     const char *order = module_get(m, "order");
-    const char *codec = module_get(m, "codec");
+    const char *codec = module_get(m, "codec"), *cut = module_get(m, "cut");
     Repeats again = repeats_of(g, machine);
 
     text_add(t, "\npeak   %12s  %" PRId64 " bytes\n",
@@ -247,6 +247,8 @@ add_totals(Text *t, Module *m, const Graph *g, const Machine *machine)
     add_spaces(t, m, g, machine);
     if (codec)
         text_add(t, "codec  %s\n", fitted(t->arena, codec, 70));
+    if (cut)
+        text_add(t, "cut    %s\n", fitted(t->arena, cut, 70));
     add_chunks(t, module_get(m, "chunk"));
     if (budget)
         text_add(t, "budget %12s  %" PRId64 " bytes\n",

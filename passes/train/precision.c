@@ -60,7 +60,7 @@ is_factor(const Node *n, int i)
 {
     if (n->op == OP_attention)
         return i < 3;
-    return n->op != OP_attention_grad || (i != 4 && i != 6);
+    return n->op != OP_attention_grad || (i != 4 && i < 6);
 }
 
 /* Is result i of a product one that may be rounded? */

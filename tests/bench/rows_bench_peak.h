@@ -20,7 +20,7 @@
 
 enum {
     PEAK_POINTS = 512, /* a round goes through */
-    PEAK_VECTORS = 4,  /* side by side */
+    PEAK_WIDE = 64,    /* elements side by side */
     PEAK_ROUNDS = 500,
     PEAK_SLOT = PEAK_POINTS * 8 + 64, /* bytes of a value's room */
     PEAK_SUMS = 4                     /* reductions of a graph */
@@ -69,6 +69,7 @@ typedef struct PeakKernel {
     const Node *sum[PEAK_SUMS];
     int sums;
     double points; /* of all nodes that are counted, over `space` */
+    int lanes;     /* of a vector: four registers, if that is not too wide */
 } PeakKernel;
 
 static int64_t
@@ -93,7 +94,7 @@ peak_load(const PeakKernel *k, ValueId v, LLVMValueRef at)
 {
     DType d = value_at(k->g, v)->type.dtype;
 
-    return load(k->u, unit_vector(k->u, d, LANES), peak_place(k, v, at),
+    return load(k->u, unit_vector(k->u, d, k->lanes), peak_place(k, v, at),
                 (unsigned)dtype_bytes(d));
 }
 
@@ -144,8 +145,8 @@ peak_map(PeakKernel *k, const Node *n)
     }
     for (int i = 0; i < n->nout; i++)
         to[i] = value_at(k->g, n->out[i])->type.dtype;
-    scalar_emit(k->u, formula_typed(k->u->arena, f, from, to, NOWHERE), LANES,
-                in, out);
+    scalar_emit(k->u, formula_typed(k->u->arena, f, from, to, NOWHERE),
+                k->lanes, in, out);
     for (int i = 0; i < n->nout; i++)
         k->value[n->out[i]] = out[i];
 }
@@ -167,7 +168,7 @@ peak_vector(PeakKernel *k, LLVMValueRef *sum)
             continue;
         }
         sum[sums] = reduce_pair(k->u, value_at(k->g, n->in[0])->type.dtype,
-                                reduce_letter(n), LANES, sum[sums],
+                                reduce_letter(n), k->lanes, sum[sums],
                                 peak_operand(k, n->in[0]));
         sums++;
     }
@@ -204,8 +205,8 @@ peak_begin(PeakKernel *k)
 static void
 peak_round(PeakKernel *k)
 {
-    LLVMValueRef sum[PEAK_SUMS * PEAK_VECTORS], i;
-    int sums = k->sums * PEAK_VECTORS;
+    LLVMValueRef sum[PEAK_SUMS * PEAK_WIDE], i;
+    int vectors = PEAK_WIDE / k->lanes, sums = k->sums * vectors;
     Loop l;
 
     for (int s = 0; s < sums; s++) {
@@ -213,15 +214,14 @@ peak_round(PeakKernel *k)
 
         sum[s] = reduce_identity(k->u,
                                  value_at(k->g, n->in[0])->type.dtype,
-                                 reduce_letter(n), LANES);
+                                 reduce_letter(n), k->lanes);
     }
     i = loop_begin(k->u, &l, const_i64(k->u, 0),
-                   const_i64(k->u, PEAK_POINTS), PEAK_VECTORS * LANES, sums,
-                   sum);
+                   const_i64(k->u, PEAK_POINTS), PEAK_WIDE, sums, sum);
     for (int s = 0; s < sums; s++)
         sum[s] = loop_phi(&l, s);
-    for (int v = 0; v < PEAK_VECTORS; v++) {
-        k->at = LLVMBuildAdd(k->u->b, i, const_i64(k->u, v * LANES), "");
+    for (int v = 0; v < vectors; v++) {
+        k->at = LLVMBuildAdd(k->u->b, i, const_i64(k->u, v * k->lanes), "");
         peak_vector(k, sum + v * k->sums);
     }
     for (int s = 0; s < sums; s++)
@@ -230,7 +230,7 @@ peak_round(PeakKernel *k)
     for (int s = 0; s < sums; s++)
         store(k->u, loop_phi(&l, s),
               peak_place(k, k->sum[s % k->sums]->out[0],
-                         const_i64(k->u, s / k->sums * LANES)), 4);
+                         const_i64(k->u, s / k->sums * k->lanes)), 4);
 }
 
 /* Seconds that one thread needs at least for the arithmetic of g. */
@@ -240,7 +240,7 @@ peak_seconds(Arena *a, const Graph *g, const Machine *m, const Target *target,
 {
     size_t values = vec_len(g->value), bytes = (values + 1) * PEAK_SLOT;
     Unit *u = unit_new(a, m, NULL, target->cpu, target->features, "peak");
-    PeakKernel k = {.u = u, .g = g};
+    PeakKernel k = {.u = u, .g = g, .lanes = LANES};
     LLVMValueRef f = unit_kernel(u, "peak");
     int64_t none = 0;
     double best = INFINITY, end;
@@ -249,6 +249,8 @@ peak_seconds(Arena *a, const Graph *g, const Machine *m, const Target *target,
     char *room;
     Loop l;
 
+    while (k.lanes < m->vector_bytes && k.lanes < PEAK_WIDE)
+        k.lanes *= 2;
     k.room = LLVMGetParam(f, 0);
     k.value = NEWN(a, LLVMValueRef, values);
     k.fixed = NEWN(a, LLVMValueRef, values);

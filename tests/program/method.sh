@@ -68,6 +68,31 @@ near() {
     fi
 }
 
+# learns NAME MODEL DATA SHARE STEPS: the loss falls, in SHARE % of the bytes
+learns() {
+    trained "$2" "$3" "$5" --method "$1"
+    before=$(peak "$2") after=$(peak "$2" --method "$1")
+    if [ $((after * 100)) -le $((before * $4)) ] &&
+        echo "$(loss_at 1) $(loss_at "$5")" | awk '{ exit !($2 < $1) }'; then
+        ok "$1: loss $(loss_at 1), then $(loss_at "$5"), $before bytes in $after"
+    else
+        bad "$1: loss $(loss_at 1), then $(loss_at "$5"), $before bytes in $after"
+    fi
+}
+
+# kept NAME MODEL PERCENT: what is kept of the activations that are coded
+kept() {
+    "$plain/snug" plan "$2" --method "$1" --json |
+        sed -n 's/.*"codec": "[^"]*: \([0-9]*\) bytes of .* in \([0-9]*\)".*/\1 \2/p' \
+            >"$work/kept"
+    if awk -v most="$3" '{ exit !($1 > 0 && 100 * $2 <= most * $1) }' \
+        "$work/kept"; then
+        ok "$1 keeps of $(sed 's/ / bytes /' "$work/kept")"
+    else
+        bad "$1 keeps of $(sed 's/ / bytes /' "$work/kept")"
+    fi
+}
+
 same_bits mst $gpt "$work/text.csv" 65
 same_bits cce $gpt "$work/text.csv" 80
 same_bits microbatch $gpt "$work/text.csv" 42
@@ -75,17 +100,20 @@ same_bits sublinear $gpt "$work/text.csv" 55
 same_bits sublinear-log $gpt "$work/text.csv" 55
 same_bits selective $gpt "$work/text.csv" 97
 same_bits mobiletl tests/program/masked.snug "$digits/digits-train.npz" 100
+same_bits mrbp tests/program/steps.onnx "$digits/digits-train.npz" 45
+learns tbptt tests/program/steps.onnx "$digits/digits-train.npz" 60 60
+learns sltt tests/program/steps.onnx "$digits/digits-train.npz" 35 60
+kept wtacrs $gpt 31
+kept compact $gpt 27
+kept frozen4 tests/program/frozen.snug 13
+learns frozen4 tests/program/frozen.snug "$digits/digits-train.npz" 80 40
+learns wtacrs $gpt "$work/text.csv" 95 40
+learns compact $gpt "$work/text.csv" 95 40
 near mesa 70
 near coat 90
 
-for rule in lomo adalomo; do
-    trained $gpt "$work/text.csv" 40 --method $rule
-    if echo "$(loss_at 1) $(loss_at 40)" | awk '{ exit !($2 < $1) }'; then
-        ok "$rule learns"
-    else
-        bad "$rule: loss $(loss_at 40), $(loss_at 1) at first"
-    fi
-done
+learns lomo $gpt "$work/text.csv" 93 40
+learns adalomo $gpt "$work/text.csv" 93 40
 
 # ---- what is refused, and names
 "$plain/snug" help methods >"$work/help"
@@ -94,7 +122,11 @@ sed -n '1,/not available/s/^  \([a-z][a-z0-9-]*\) .*/\1/p' "$work/help" \
 sed -n '/not available/,$s/^  \([a-z][a-z0-9-]*\) .*/\1/p' "$work/help" \
     >"$work/missing"
 while read -r name; do
-    check "$name plans" "$sanitized/snug" plan tests/program/attention.snug \
+    case $name in
+    sltt | tbptt) model=tests/program/steps.onnx ;;
+    *) model=tests/program/attention.snug ;;
+    esac
+    check "$name plans" "$sanitized/snug" plan "$model" \
         --method "$name" -o "$work/plan.txt"
 done <"$work/there"
 while read -r name; do

@@ -1,0 +1,18 @@
+/* chunk_stream: layers of a transformer along the sequence. */
+#ifndef SNUG_CHUNK_STREAM_H
+#define SNUG_CHUNK_STREAM_H
+
+#include "ir/graph.h"
+
+/* What has been cut. */
+typedef struct StreamCut {
+    ValueId out;     /* of a layer */
+    int64_t parts, each; /* of a sample; positions of a part */
+} StreamCut;
+
+/* Layers run for 1/parts of the positions after the others; in the backward
+   pass from what came into the layer, keys and values made once for all. A
+   vector of what was cut; NULL: nothing. */
+StreamCut *chunk_stream(Arena *scratch, Graph *g, int64_t parts);
+
+#endif

@@ -1,0 +1,529 @@
+/* chunk_stream_write: parts of nodes. Operands from outside are cut by slices;
+   results keep their axes, with one sample and some positions. Sums over rows
+   go on from part to part, so that every chain of additions stays what it was;
+   sums of columns are blocks of `reduce`, joined as it joins them. */
+#include "passes/plan/chunk_stream_write.h"
+
+#include <string.h>
+
+#include "ir/base/diag.h"
+#include "ir/ops/attention.h"
+
+enum { BLOCK = 256 }; /* rows that `reduce` adds up in one chain */
+
+static ValueId
+known(const Map *m, uint64_t key)
+{
+    uint64_t v = 0;
+
+    return m && map_get(m, key, &v) ? (ValueId)v : 0;
+}
+
+static uint64_t
+key_of(ValueId v, Rows r)
+{
+    uint64_t axes = (uint64_t)(r.batch + 1) * (MAXRANK + 1) +
+                    (uint64_t)(r.seq + 1);
+
+    return (uint64_t)v * ((MAXRANK + 1) * (MAXRANK + 1)) + axes;
+}
+
+static Sym
+name_of(const Parts *p, ValueId v)
+{
+    return value_at(p->g, v)->name;
+}
+
+static bool
+is_merged(const Stream *s, const Type *t, Rows r)
+{
+    return r.batch < 0 && r.seq >= 0 && s->batch > 1 &&
+           t->dim[r.seq] == s->batch * s->length;
+}
+
+/* The type of the part at hand. */
+static Type
+part_type(const Parts *p, const Type *whole, Rows r)
+{
+    Type t = *whole;
+
+    if (r.batch >= 0)
+        t.dim[r.batch] = 1;
+    if (r.seq >= 0)
+        t.dim[r.seq] = p->to - p->from;
+    return t;
+}
+
+/* ---- slices and joints -------------------------------------------------- */
+
+static void
+set_cut(Node *n, const void *from, Builder *b)
+{
+    const int64_t *starts = from;
+    int64_t steps[MAXRANK];
+
+    for (int i = 0; i < MAXRANK; i++)
+        steps[i] = 1;
+    node_attr_set(n, "starts")->list =
+        list_new(b->g->module->arena, (int)starts[MAXRANK], starts);
+    node_attr_set(n, "steps")->list =
+        list_new(b->g->module->arena, (int)starts[MAXRANK], steps);
+}
+
+/* starts has MAXRANK + 1 places. */
+static ValueId
+slice(Parts *p, ValueId v, int64_t *starts, Type t, Sym name)
+{
+    NodeId n;
+
+    starts[MAXRANK] = t.rank;
+    n = build_node(&p->b, OP_slice, 1, &v, 1, &t, set_cut, starts, name);
+    return node_at(p->g, n)->out[0];
+}
+
+static ValueId
+cut_value(Parts *p, ValueId v, Rows r)
+{
+    const Type t = value_at(p->g, v)->type;
+    int64_t starts[MAXRANK + 1] = {0};
+    ValueId cut = known(p->cut, key_of(v, r));
+    Type part = part_type(p, &t, r);
+
+    if (cut || type_equal(&t, &part))
+        return cut ? cut : v;
+    if (r.batch >= 0)
+        starts[r.batch] = p->sample;
+    if (r.seq >= 0)
+        starts[r.seq] =
+            p->from +
+            (is_merged(p->s, &t, r) ? p->sample * p->s->length : 0);
+    cut = slice(p, v, starts, part, name_of(p, v));
+    map_put(p->cut, key_of(v, r), cut);
+    return cut;
+}
+
+static void
+set_axis(Node *n, const void *from, Builder *b)
+{
+    (void)b;
+    node_attr_set(n, "axis")->i = *(const int *)from;
+}
+
+static ValueId
+join(Parts *p, ValueId *piece, size_t count, int axis, Sym name)
+{
+    NodeId n;
+
+    if (count == 1)
+        return piece[0];
+    n = build_node(&p->b, OP_concat, (int)count, piece, 1, NULL, set_axis,
+                   &axis, name);
+    return node_at(p->g, n)->out[0];
+}
+
+static ValueId
+join_rows(Parts *p, ValueId v)
+{
+    Rows r = p->s->rows[v];
+    ValueId *piece = p->piece[v], *sample = NULL;
+    size_t each = vec_len(piece) / (size_t)p->s->batch;
+
+    if (r.batch < 0)
+        return join(p, piece, vec_len(piece), r.seq, name_of(p, v));
+    for (size_t at = 0; at < vec_len(piece); at += each)
+        vec_push(p->arena, sample,
+                 join(p, piece + at, each, r.seq, name_of(p, v)));
+    return join(p, sample, vec_len(sample), r.batch, name_of(p, v));
+}
+
+/* ---- operands ----------------------------------------------------------- */
+
+static ValueId
+as_whole(const Parts *p, ValueId v)
+{
+    return p->whole[v] ? p->whole[v] : v;
+}
+
+static ValueId
+operand(Parts *p, NodeId id, const Node *n, int i)
+{
+    Rows need = p->s->need[id][i];
+    ValueId v = n->in[i], part = known(p->part, v);
+
+    if (part && need.seq >= 0)
+        return part;
+    return has_rows(need) ? cut_value(p, as_whole(p, v), need)
+                          : as_whole(p, v);
+}
+
+static ValueId *
+operands(Parts *p, NodeId id, const Node *n, int more)
+{
+    ValueId *in = NEWN(p->arena, ValueId, n->nin + more + 1);
+
+    for (int i = 0; i < n->nin; i++)
+        in[i] = operand(p, id, n, i);
+    return in;
+}
+
+static void
+begin_node(Parts *p, const Node *n)
+{
+    p->b.phase = p->phase;
+    p->b.source = n->source;
+    p->b.source_op = n->source_op;
+}
+
+/* ---- nodes whose results have rows -------------------------------------- */
+
+/* What a part's node is made like. */
+typedef struct Model {
+    const Node *n;
+    int64_t shift, part; /* of an attention */
+    bool more;
+    bool one; /* of a product: its sum is not split */
+} Model;
+
+static void
+set_like(Node *n, const void *from, Builder *b)
+{
+    const Model *m = from;
+
+    (void)b;
+    memcpy(n->attr, m->n->attr, sizeof n->attr);
+    if (m->one)
+        node_attr_set(n, "split")->i = 1;
+    if (n->op != OP_attention && n->op != OP_attention_grad)
+        return;
+    if (node_int(n, "causal"))
+        node_attr_set(n, "shift")->i += m->shift;
+    if (n->op == OP_attention)
+        return;
+    node_attr_set(n, "part")->i = m->part;
+    node_attr_set(n, "more")->i = m->more;
+}
+
+/* An index along the rows goes on from the part before. */
+static ValueId
+from_here(Parts *p, ValueId part, const Node *n)
+{
+    Rows r = p->s->rows[n->out[0]];
+    const Type *t = &value_at(p->g, n->out[0])->type;
+    const Value *x = value_at(p->g, part);
+    int64_t from =
+        p->from + (is_merged(p->s, t, r) ? p->sample * p->s->length : 0);
+    Text text = text_new(p->arena);
+
+    if (n->op != OP_iota || node_int(n, "axis") != r.seq || !from)
+        return part;
+    text_add(&text, "a+%lld", (long long)from);
+    return build_formula(&p->b, text_str(&text), 1, &part, x->type.dtype,
+                         x->name);
+}
+
+static void
+write_split(Parts *p, NodeId id, const Node *n)
+{
+    Model m = {.n = n, .shift = p->to - p->s->length};
+    ValueId *in = operands(p, id, n, 0);
+    Type *type = NEWN(p->arena, Type, n->nout);
+    NodeId made;
+
+    for (int i = 0; i < n->nout; i++)
+        type[i] = part_type(p, &value_at(p->g, n->out[i])->type,
+                            p->s->rows[n->out[i]]);
+    made = build_node(&p->b, n->op, n->nin, in, n->nout, type, set_like, &m,
+                      name_of(p, n->out[0]));
+    for (int i = 0; i < n->nout; i++)
+        map_put(p->part, n->out[i],
+                from_here(p, node_at(p->g, made)->out[i], n));
+}
+
+/* dk and dv of a sample go on from those of the positions before. */
+static void
+write_back(Parts *p, NodeId id, const Node *n)
+{
+    Model m = {.n = n, .shift = p->to - p->s->length};
+    Attention whole = attention_of(p->g, id);
+    ValueId *in = operands(p, id, n, 2);
+    int nin = n->nin;
+    NodeId made;
+
+    ASSERT(attention_cuts(&whole, p->from, p->to, &m.part));
+    m.more = p->to < p->s->length;
+    for (int i = 1; p->from && i < 3; i++)
+        in[nin++] = p->sum[n->out[i]];
+    made = build_node(&p->b, n->op, nin, in, 3, NULL, set_like, &m,
+                      name_of(p, n->out[0]));
+    map_put(p->part, n->out[0], node_at(p->g, made)->out[0]);
+    for (int i = 1; i < 3; i++) {
+        p->sum[n->out[i]] = node_at(p->g, made)->out[i];
+        if (!m.more)
+            vec_push(p->arena, p->piece[n->out[i]], p->sum[n->out[i]]);
+    }
+}
+
+/* ---- sums over rows ----------------------------------------------------- */
+
+/* Rows [from, from + count) of axis `axis`. */
+static ValueId
+some_rows(Parts *p, ValueId x, int axis, int64_t from, int64_t count)
+{
+    int64_t starts[MAXRANK + 1] = {0};
+    Type some = value_at(p->g, x)->type;
+
+    if (count == some.dim[axis])
+        return x;
+    starts[axis] = from;
+    some.dim[axis] = count;
+    return slice(p, x, starts, some, NULL);
+}
+
+/* Rows [at, at + count) of the part, added to the chain at hand. */
+static void
+add_rows(Parts *p, NodeId id, const Node *n, int64_t at, int64_t count,
+         bool first)
+{
+    Model m = {.n = n, .one = true};
+    ValueId *in = operands(p, id, n, 1), y = n->out[0];
+    NodeId made;
+
+    for (int i = 0; i < 2; i++)
+        in[i] = some_rows(p, in[i], p->s->need[id][i].seq, at, count);
+    in[2] = p->sum[y];
+    made = build_node(&p->b, OP_contract, first ? 2 : 3, in, 1, NULL, set_like,
+                      &m, name_of(p, y));
+    p->sum[y] = node_at(p->g, made)->out[0];
+}
+
+/* Parts of a split are chains of their own, and add in order. */
+static void
+write_sum(Parts *p, NodeId id, const Node *n)
+{
+    int64_t all = p->s->batch * p->s->length, split = node_int(n, "split");
+    int64_t part = all / split + (all % split != 0), count;
+    int64_t first = p->sample * p->s->length + p->from;
+    ValueId y = n->out[0];
+
+    for (int64_t at = 0; at < p->to - p->from; at += count) {
+        int64_t in_part = (first + at) % part;
+
+        count = part - in_part;
+        if (count > p->to - p->from - at)
+            count = p->to - p->from - at;
+        add_rows(p, id, n, at, count, in_part == 0);
+        if (in_part + count < part && first + at + count < all)
+            continue;
+        p->total[y] = p->total[y] ? build_map2(&p->b, OP_add, p->total[y],
+                                               p->sum[y], name_of(p, y))
+                                  : p->sum[y];
+    }
+}
+
+/* ---- sums of columns ---------------------------------------------------- */
+
+static ValueId
+part_ones(Parts *p, DType d, int64_t rows)
+{
+    uint64_t key = (uint64_t)d << 32 | (uint64_t)rows; /* a block at most */
+    ValueId ones = known(p->ones, key);
+
+    if (!ones) {
+        ones = build_broadcast(&p->b, build_number(&p->b, 1, d, NULL), 1,
+                               &rows, "ones");
+        map_put(p->ones, key, ones);
+    }
+    return ones;
+}
+
+static void
+set_column(Node *n, const void *from, Builder *b)
+{
+    (void)b;
+    node_attr_set(n, "labels")->s = *(const Sym *)from;
+    node_attr_set(n, "split")->i = 1;
+}
+
+/* The rows of a part as one axis. */
+static ValueId
+as_column(Parts *p, ValueId x, int seq)
+{
+    const Type t = value_at(p->g, x)->type;
+    int64_t dim[MAXRANK] = {p->to - p->from};
+
+    for (int i = seq + 1; i < t.rank; i++)
+        dim[i - seq] = t.dim[i];
+    return seq ? build_view(&p->b, x, t.rank - seq, dim, NULL) : x;
+}
+
+/* What fills no block is added as a product with ones, which goes on from the
+   rows before in the same block: x + 1 * y is x + y. */
+static void
+add_chain(Parts *p, ValueId y, ValueId x, bool first)
+{
+    static const char letter[] = "abcdefgh";
+    const Type t = value_at(p->g, x)->type;
+    ValueId in[3] = {x, part_ones(p, t.dtype, t.dim[0]), p->sum[y]};
+    Sym labels =
+        sym_format(p->g->module->syms, "%.*s,a->%.*s", t.rank, letter,
+                   t.rank - 1, letter + 1);
+    NodeId made;
+
+    made = build_node(&p->b, OP_contract, first ? 2 : 3, in, 1, NULL,
+                      set_column, &labels, name_of(p, y));
+    p->sum[y] = node_at(p->g, made)->out[0];
+}
+
+/* Rows of a part that begin and end with blocks, as many at once as stand below
+   one node of the tree in which `reduce` joins blocks; 0: parts tear blocks. */
+static int64_t
+rows_at_once(const Parts *p)
+{
+    int64_t step = BLOCK, of = p->each;
+
+    if (of % BLOCK || (p->s->batch > 1 && p->s->length % BLOCK))
+        return 0;
+    while (of % (2 * step) == 0 &&
+           (p->s->batch == 1 || p->s->length % (2 * step) == 0))
+        step *= 2;
+    return step;
+}
+
+static void
+write_columns(Parts *p, NodeId id, const Node *n)
+{
+    static const int64_t axis = 0;
+    int64_t first = p->sample * p->s->length + p->from, count;
+    int64_t rows = p->to - p->from, once = rows_at_once(p);
+    int64_t all = p->s->batch * p->s->length;
+    ValueId x = as_column(p, operand(p, id, n, 0), p->s->need[id][0].seq);
+    ValueId y = n->out[0];
+
+    for (int64_t at = 0; at < rows; at += count) {
+        int64_t in_block = (first + at) % BLOCK;
+        int64_t most = once ? once : BLOCK - in_block;
+        ValueId some;
+
+        count = rows - at < most ? rows - at : most;
+        some = some_rows(p, x, 0, at, count);
+        if (once)
+            p->sum[y] = build_reduce(&p->b, "sum", some, 1, &axis,
+                                     name_of(p, y));
+        else
+            add_chain(p, y, some, in_block == 0);
+        if (once || in_block + count == BLOCK || first + at + count == all)
+            vec_push(p->arena, p->piece[y], p->sum[y]);
+    }
+}
+
+/* Neighbours join level by level, as in `reduce`. */
+static ValueId
+join_columns(Parts *p, ValueId y)
+{
+    ValueId *x = p->piece[y];
+    const Type type = value_at(p->g, y)->type;
+
+    for (size_t n = vec_len(x); n > 1; n = n / 2 + n % 2) {
+        for (size_t i = 0; i < n / 2; i++)
+            x[i] = build_map2(&p->b, OP_add, x[2 * i], x[2 * i + 1],
+                              name_of(p, y));
+        if (n % 2)
+            x[n / 2] = x[n - 1];
+    }
+    return build_view(&p->b, x[0], type.rank, type.dim, name_of(p, y));
+}
+
+/* ---- all of it ---------------------------------------------------------- */
+
+Parts *
+parts_new(Arena *a, const Stream *s, int64_t each, char phase)
+{
+    Parts *p = NEW(a, Parts);
+
+    *p = (Parts){.arena = a, .s = s, .g = s->g, .b = {.g = s->g},
+                 .phase = phase, .each = each};
+    p->whole = NEWN(a, ValueId, vec_len(s->g->value));
+    p->piece = NEWN(a, ValueId *, vec_len(s->g->value));
+    p->sum = NEWN(a, ValueId, vec_len(s->g->value));
+    p->total = NEWN(a, ValueId, vec_len(s->g->value));
+    return p;
+}
+
+bool
+parts_next(Parts *p)
+{
+    p->from = p->to;
+    if (p->from == p->s->length) {
+        p->from = 0;
+        p->sample++;
+    }
+    if (p->sample == p->s->batch)
+        return false;
+    p->to = p->s->length - p->from < p->each ? p->s->length
+                                             : p->from + p->each;
+    p->part = map_new(p->arena);
+    p->cut = map_new(p->arena);
+    p->ones = map_new(p->arena);
+    return true;
+}
+
+void
+parts_write(Parts *p, NodeId id)
+{
+    Node n = *node_at(p->g, id); /* building moves nodes */
+
+    begin_node(p, &n);
+    switch (p->s->kind[id]) {
+    case STREAM_SPLIT: write_split(p, id, &n); break;
+    case STREAM_BACK: write_back(p, id, &n); break;
+    case STREAM_SUM: write_sum(p, id, &n); break;
+    case STREAM_COLUMNS: write_columns(p, id, &n); break;
+    case STREAM_NONE: UNREACHABLE();
+    }
+}
+
+void
+parts_keep(Parts *p, ValueId v)
+{
+    ValueId part = known(p->part, v);
+
+    if (part)
+        vec_push(p->arena, p->piece[v], part);
+}
+
+ValueId
+parts_join(Parts *p, ValueId v)
+{
+    NodeId def = value_at(p->g, v)->def;
+    StreamKind kind = p->s->kind[def];
+    Node n = *node_at(p->g, def); /* building moves nodes */
+
+    begin_node(p, &n);
+    if (kind == STREAM_SUM)
+        return p->total[v];
+    if (kind == STREAM_COLUMNS)
+        return join_columns(p, v);
+    if (!comes_in_parts(p->s, v))
+        return join(p, p->piece[v], vec_len(p->piece[v]), 0, name_of(p, v));
+    return join_rows(p, v);
+}
+
+void
+parts_write_whole(Parts *p, NodeId id)
+{
+    Node n = *node_at(p->g, id);
+    ValueId *in = NEWN(p->arena, ValueId, n.nin + 1);
+    Type *type = NEWN(p->arena, Type, n.nout);
+    Model m = {.n = &n};
+    NodeId made;
+
+    for (int i = 0; i < n.nin; i++)
+        in[i] = as_whole(p, n.in[i]);
+    for (int i = 0; i < n.nout; i++)
+        type[i] = value_at(p->g, n.out[i])->type;
+    begin_node(p, &n);
+    made = build_node(&p->b, n.op, n.nin, in, n.nout, type, set_like, &m,
+                      name_of(p, n.out[0]));
+    for (int i = 0; i < n.nout; i++)
+        p->whole[n.out[i]] = node_at(p->g, made)->out[i];
+}
