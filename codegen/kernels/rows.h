@@ -101,6 +101,7 @@ typedef struct Rows {
     unsigned epoch;
     LLVMValueRef kernel;
     bool past; /* some results go past the caches */
+    LLVMValueRef next; /* unit that the first loop is made of ahead */
     struct Sums *sums; /* rows_both.c: where columns are added to, or NULL */
     int width; /* threads that make a unit, where lanes are threads */
 } Rows;
@@ -138,6 +139,7 @@ void rows_add_columns(Rows *r, const At *at); /* of the row at hand */
 void rows_choose_past(Rows *r, const Graph *g, const Node *n);
 
 /* rows_wide.c: several vectors at once where formulas are costly */
+bool rows_are_costly(const Rows *r);
 void rows_choose_wide(Rows *r);
 /* A map of so much arithmetic asks for what it will read. */
 void rows_fetch_map(Rows *r, const At *at);
@@ -196,6 +198,10 @@ void rows_end_kernel(Rows *r, Loop *l);
 /* rows_stage.c, rows_column.c, rows_split.c: what a unit does */
 void rows_begin_unit(Rows *r, LLVMValueRef unit);
 void rows_run_row(Rows *r);
+/* Units [begin, end), the first loop of each beside the last one of the unit
+   before: one computes while the other waits. */
+bool rows_look_ahead(const Rows *r);
+void rows_run_ahead(Rows *r, LLVMValueRef begin, LLVMValueRef end);
 /* The first reduction over [from, from + length) of the row, one block. */
 LLVMValueRef rows_block_sum(Rows *r, LLVMValueRef from, int64_t length);
 /* One block of a row into partial[unit]; the rows' trees behind it. */

@@ -16,8 +16,8 @@ operations(const Formula *typed)
     return n;
 }
 
-static bool
-is_costly(const Rows *r)
+bool
+rows_are_costly(const Rows *r)
 {
     for (size_t i = 0; i < vec_len(r->member); i++) {
         const Member *m = &r->member[i];
@@ -45,7 +45,7 @@ rows_choose_wide(Rows *r)
     int lanes = r->u->machine->vector_bytes;
 
     r->wide = LANES;
-    if (r->u->threads || has_runs(r) || !is_costly(r))
+    if (r->u->threads || has_runs(r) || !rows_are_costly(r))
         return;
     while (r->wide < lanes && r->wide < WIDE_MOST)
         r->wide *= 2;

@@ -14,7 +14,7 @@
 /* Bounds begun with; exchanges tried, and steps in each. */
 enum { BELOW_MOST = 8, BELOW_SHARE = 24, WAVES = 6, WAVE_SHARE = 48 };
 /* Runs looked at before nothing new is begun; as much again for exchanges. */
-static const int64_t work_most = 20000000;
+static const int64_t work_most = 12000000;
 
 enum { BOUNDS_MOST = 3, TRIES_MOST = 200, EXCHANGE_MOST = 40 };
 

@@ -112,7 +112,7 @@ learns wtacrs $gpt "$work/text.csv" 95 40
 learns compact $gpt "$work/text.csv" 73 40
 near mesa 70
 near coat 90
-near shiftquant 126
+near shiftquant 110
 near memascend 95
 
 learns lomo $gpt "$work/text.csv" 93 40
