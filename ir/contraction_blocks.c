@@ -11,6 +11,9 @@
 enum {
     SPREAD_MOST = 1 << 18, /* bytes over which unpacked vectors may lie */
     SET_ROWS = 8,          /* that a set has room for */
+    VERY_LONG = 1 << 14,   /* a sum whose panel no cache holds */
+    MANY = 96,             /* rows and lanes for which a sum is cut in blocks */
+    FEW = 8                /* the same, of such a sum */
 };
 
 typedef struct Choice {
@@ -117,6 +120,18 @@ rows_collide(const Chooser *h, const Choice *t, double rows)
     return rows * (double)together > (double)SET_ROWS * CACHE_WAY;
 }
 
+/* What reading a step's vectors takes where the panel of a block of a long sum
+   lies in the second cache: five multiply-adds a register. */
+static double
+near_cost(const Chooser *h, const Choice *t, double vectors)
+{
+    double bytes = vectors * t->lanes * (double)h->c->bytes;
+
+    if (!h->blocks || bytes * BLOCK_TERMS <= (double)h->m->l1)
+        return 0;
+    return 5 * bytes / h->m->vector_bytes;
+}
+
 /* One step of the sum on a register tile of rows * vectors. */
 static double
 step_cost(const Chooser *h, const Choice *t, double rows, double vectors)
@@ -133,6 +148,7 @@ step_cost(const Chooser *h, const Choice *t, double rows, double vectors)
         far += 8;
     if (rows_collide(h, t, rows))
         loads += rows;
+    loads = fmax(loads, near_cost(h, t, vectors));
     return fmax(fmax(work, loads), 8) + 0.25 + 1.2 * far + streams;
 }
 
@@ -394,14 +410,16 @@ contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
     Chooser h = {.arena = a, .c = c, .m = m};
     const Choice *t = &h.best;
     bool long_sum, panels;
+    int64_t least;
 
     h.full = (int)(m->vector_bytes / c->bytes);
     if (h.full < 2)
         h.full = 2;
     long_sum = c->product && vec_len(c->sum) == 1 &&
                c->split == 1 && c->k > BLOCK_TERMS * 3 / 2;
-    h.blocks =
-        long_sum && axes_size(left, 0) >= 96 && axes_size(right, 0) >= 96;
+    least = c->k > VERY_LONG ? FEW : MANY;
+    h.blocks = long_sum && axes_size(left, 0) >= least &&
+               axes_size(right, 0) >= least;
     try_side(&h, left, right, 1);
     try_side(&h, left, right, 0);
     h.list[0] = innermost_first(&h, left, t->lane_side == 0 ? 0 : -1);

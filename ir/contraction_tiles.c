@@ -14,6 +14,8 @@ enum {
     BLOCK_LANES = 64,      /* of a tile of a blocked sum, about, at most */
     FAR_TERMS = 1 << 14,   /* sums that no cache holds a side's terms of */
     FAR_SIDE = 256,
+    FAR_TILES = 4,         /* of such sums, at least: threads share them */
+    LARGE = 8 << 20,       /* bytes of a result that no cache holds */
     SHORT_TERMS = 64,
 };
 
@@ -146,6 +148,8 @@ cut_block_tiles(Contraction *c, const Machine *m)
     side_cut(&c->row, (c->row.blocks + rows - 1) / rows);
     lanes = lanes < 1 ? 1 : lanes;
     side_cut(&c->lane, (c->lane.blocks + lanes - 1) / lanes);
+    if (far && c->row.chunks * c->lane.chunks < FAR_TILES)
+        side_cut(&c->row, (FAR_TILES + c->lane.chunks - 1) / c->lane.chunks);
 }
 
 /* Tiles whose panels stay in the second cache while rows go by: the result is
@@ -250,6 +254,18 @@ packing_of(const Contraction *c, bool wanted)
     return PACK_SHARED;
 }
 
+/* A large result of rows whose terms are pages apart: they should be read
+   once. */
+static bool
+reads_rows_once(const Contraction *c)
+{
+    const Type *y = &value_at(c->graph, c->leader->out[0])->type;
+
+    return c->product && c->packing == PACK_SHARED && !c->outside &&
+           type_bytes(y) >= LARGE && vec_len(c->sum) == 1 &&
+           c->sum[0].in[c->row.operand] * c->bytes >= CACHE_WAY;
+}
+
 /* Short sums, or rows of the result that share a set of the first cache: there
    a line is better written whole before the next. */
 static bool
@@ -257,8 +273,9 @@ writes_lines(const Contraction *c)
 {
     int64_t apart = c->row.axis[0].at[0] * c->bytes;
 
-    return c->product && c->leader->op != OP_contract && !c->outside &&
-           c->packing != PACK_TILE &&
+    if (c->leader->op == OP_contract)
+        return reads_rows_once(c);
+    return c->product && !c->outside && c->packing != PACK_TILE &&
            (c->k <= SHORT_TERMS || apart % CACHE_WAY == 0);
 }
 

@@ -1,20 +1,28 @@
 /* pipeline_choice_chunk: into how many parts `chunk` cuts under a budget: 1, 2,
    4, ..., until more of them cannot help; first of the largest product, then of
-   blocks, then of the batch instead. */
+   large weights, then of blocks, then of the batch instead. */
 #include "passes/pipeline_choice.h"
 
 #include <string.h>
 
-enum { PARTS_MOST = 32 };
-
 /* What chunk is asked for. */
-typedef enum Kind { KIND_PARTS, KIND_BLOCKS, KIND_BATCH, KINDS } Kind;
+typedef enum Kind {
+    KIND_PARTS,
+    KIND_CLASSES,
+    KIND_BLOCKS,
+    KIND_BATCH,
+    KINDS
+} Kind;
 
-static const char *const kind_option[KINDS] = {"parts", "blocks", "batch"};
-
-/* Tries in a row that may make nothing better: each takes the rest of the
-   planning's time. */
-static const int vain_most[KINDS] = {2, 1, 1};
+/* Numbers of parts that are tried, and tries in a row that may make nothing
+   better: each takes the rest of the planning's time. */
+static const struct {
+    const char *option;
+    int first, most, times, vain;
+} kinds[KINDS] = {{"parts", 2, 32, 2, 2},
+                  {"classes", 16, 64, 4, 1},
+                  {"blocks", 2, 32, 2, 1},
+                  {"batch", 2, 32, 2, 1}};
 
 typedef struct Cuts {
     int64_t parts[KINDS];
@@ -25,7 +33,7 @@ is_open(const Call *c, Kind kind)
 {
     bool given;
 
-    return strcmp(option_text(c, kind_option[kind], &given), "auto") == 0;
+    return strcmp(option_text(c, kinds[kind].option, &given), "auto") == 0;
 }
 
 /* Options as text (a vector), for what is open. */
@@ -37,7 +45,7 @@ set_of(Arena *a, const Call *chunk, const Cuts *cuts)
     for (Kind kind = 0; kind < KINDS; kind++) {
         Text t = text_new(a);
 
-        text_add(&t, "chunk.%s=%lld", kind_option[kind],
+        text_add(&t, "chunk.%s=%lld", kinds[kind].option,
                  (long long)cuts->parts[kind]);
         if (is_open(chunk, kind))
             vec_push(a, set, text_str(&t));
@@ -84,12 +92,13 @@ try_cuts(Choice *c, const Cuts *cuts, bool quick)
     return try_options(&t);
 }
 
-/* false: more parts than these cannot help. Runs of a batch in parts are many:
-   where another plan fits, nothing of them may run again. */
+/* false: more parts than these cannot help; of classes, once they fit. Runs of
+   a batch in parts are many: where another plan fits, nothing of them may run
+   again. */
 static bool
 try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
 {
-    Cuts cuts = kind == KIND_BATCH ? (Cuts){{1, 1, 1}} : c->cuts;
+    Cuts cuts = kind == KIND_BATCH ? (Cuts){{1, 1, 1, 1}} : c->cuts;
     Outcome x;
 
     cuts.parts[kind] = parts; /* what is cut of a batch is cut no further */
@@ -99,17 +108,18 @@ try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
     if (kind == KIND_BATCH && x.fits &&
         x.seconds < batch_least * c->whole)
         x.seconds = batch_least * c->whole;
-    log_line("chunk", "%s=%lld: %s, %.6g s%s", kind_option[kind],
+    log_line("chunk", "%s=%lld: %s, %.6g s%s", kinds[kind].option,
              (long long)parts, x.fits ? "fits" : "does not fit", x.seconds,
              x.extra ? ", some of it extra" : "");
     if (!outcome_is_better(&x, &c->best))
-        return (!c->best.fits && kind == KIND_PARTS) ||
+        return (!x.fits && kind == KIND_CLASSES) ||
+               (!c->best.fits && kind == KIND_PARTS) ||
                (kind == KIND_BATCH && c->best.fits) ||
-               ++*vain < vain_most[kind];
+               ++*vain < kinds[kind].vain;
     *vain = 0;
     c->best = x;
     c->cuts = cuts;
-    return !is_enough(c);
+    return !is_enough(c) && (!x.fits || kind != KIND_CLASSES);
 }
 
 /* The parts with which a step that fits is fastest; where nothing fits, those
@@ -119,9 +129,24 @@ choose_kind(Choice *c, Kind kind, int64_t from)
 {
     int vain = 0;
 
-    for (int64_t parts = from; parts <= PARTS_MOST; parts *= 2)
+    for (int64_t parts = from; parts <= kinds[kind].most;
+         parts *= kinds[kind].times)
         if (!try_parts(c, kind, parts, &vain))
             return;
+}
+
+/* Without the gradient of a large weight fewer parts of the rows may do. */
+static void
+choose_fewer(Choice *c)
+{
+    int64_t parts;
+    int vain = 1;
+
+    do {
+        parts = c->cuts.parts[KIND_PARTS];
+        if (parts < 2 || !try_parts(c, KIND_PARTS, parts / 2, &vain))
+            return;
+    } while (c->cuts.parts[KIND_PARTS] < parts);
 }
 
 static double
@@ -141,9 +166,27 @@ static bool
 may_try(const Call *chunk, Kind kind)
 {
     if (kind == KIND_BATCH &&
-        (!is_open(chunk, KIND_PARTS) || !is_open(chunk, KIND_BLOCKS)))
+        (!is_open(chunk, KIND_PARTS) || !is_open(chunk, KIND_CLASSES) ||
+         !is_open(chunk, KIND_BLOCKS)))
         return false;
     return is_open(chunk, kind);
+}
+
+static void
+choose_kinds(Choice *c)
+{
+    const Call *chunk = &c->trial.p->call[c->trial.k];
+    bool begun = false;
+
+    for (Kind kind = 0; kind < KINDS; kind++) {
+        if (!may_try(chunk, kind) || (begun && is_enough(c)))
+            continue;
+        choose_kind(c, kind, begun ? kinds[kind].first : 1);
+        if (kind == KIND_CLASSES && c->cuts.parts[kind] > 1 && !is_enough(c) &&
+            is_open(chunk, KIND_PARTS))
+            choose_fewer(c);
+        begun = true;
+    }
 }
 
 void
@@ -152,16 +195,11 @@ choose_cuts(Pipeline *p, const Module *m, const PipelineOptions *o, size_t k)
     Choice c = {.trial = {.p = p, .m = m, .o = o, .k = k},
                 .cut = text_new(p->arena),
                 .best = {.bound = INT64_MAX},
-                .cuts = {{1, 1, 1}}};
+                .cuts = {{1, 1, 1, 1}}};
     const char **set;
-    bool begun = false;
 
     c.whole = may_try(&p->call[k], KIND_BATCH) ? whole_seconds(&c) : 0;
-    for (Kind kind = 0; kind < KINDS; kind++)
-        if (may_try(&p->call[k], kind) && (!begun || !is_enough(&c))) {
-            choose_kind(&c, kind, begun ? 2 : 1);
-            begun = true;
-        }
+    choose_kinds(&c);
     set = set_of(p->arena, &p->call[k], &c.cuts);
     for (size_t i = 0; i < vec_len(set); i++)
         pipeline_set(p, set[i]);

@@ -1,5 +1,5 @@
-/* move: transpose, slice, pad, put and concat as copies between strided boxes; the
-   innermost run is copied 16 elements at a time where both sides allow. */
+/* move: transpose, slice, pad, put and concat as copies between strided boxes;
+   the innermost run is copied 16 elements at a time where both sides allow. */
 #include "codegen/kernels/move.h"
 
 #include <string.h>

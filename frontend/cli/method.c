@@ -73,8 +73,10 @@ refuse_statement(Arena *a, const char *s, size_t n)
     raise_status(ST_USAGE, NOWHERE,
                  E(E0105) "--method: no method or mechanism '%s' is "
                           "available%s\nthere are `codec SELECTOR=CODEC ...`, "
-                           "`chunk [region=head|blocks|layers|batch] parts=N`, "
-                           "`recompute policy=WORD`, `cut PATTERN "
+                           "`chunk [region=head|classes|blocks|layers|batch] "
+                           "`chunk [region=head|classes|blocks|layers|batch] "
+                           "parts=N`, `recompute policy=WORD`, `cut PATTERN "
+                           "[keep_last=K]`, "
                            "[keep_last=K]`, "
                           "`rule NAME HYPER=V ...` and the names of `snug "
                           "help methods`",
@@ -107,6 +109,7 @@ take_chunk(Arena *a, const char *s, size_t n, const char ***set)
 {
     static const char *const region[][2] = {
         {"region=head parts=", "chunk.parts"},
+        {"region=classes parts=", "chunk.classes"},
         {"region=blocks parts=", "chunk.blocks"},
         {"region=batch parts=", "chunk.batch"},
         {"region=layers parts=", "chunk.layers"},
