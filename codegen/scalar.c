@@ -3,6 +3,7 @@
 #include "codegen/scalar.h"
 
 #include "codegen/convert.h"
+#include "codegen/scalar_count.h"
 #include "ir/base/diag.h"
 
 typedef struct Emit {
@@ -40,6 +41,16 @@ vector(Emit *e, LLVMTypeRef scalar)
                          : LLVMVectorType(scalar, (unsigned)e->lanes);
 }
 
+/* Of integers: an iota may be either side. */
+static LLVMValueRef
+equality(Emit *e, LLVMIntPredicate how, LLVMValueRef x, LLVMValueRef y)
+{
+    LLVMValueRef v = count_meets(e->u, how, x, y);
+
+    v = v ? v : count_meets(e->u, how, y, x);
+    return v ? v : LLVMBuildICmp(e->u->b, how, x, y, "");
+}
+
 static LLVMValueRef
 compare(Emit *e, DType d, ExprOp op, LLVMValueRef x, LLVMValueRef y)
 {
@@ -57,7 +68,7 @@ compare(Emit *e, DType d, ExprOp op, LLVMValueRef x, LLVMValueRef y)
         return LLVMBuildICmp(b, plain ? LLVMIntULT : LLVMIntSLT, x, y, "");
     if (op == EX_LE)
         return LLVMBuildICmp(b, plain ? LLVMIntULE : LLVMIntSLE, x, y, "");
-    return LLVMBuildICmp(b, op == EX_EQ ? LLVMIntEQ : LLVMIntNE, x, y, "");
+    return equality(e, op == EX_EQ ? LLVMIntEQ : LLVMIntNE, x, y);
 }
 
 /* Integers truncate; x/0 is 0; the smallest by -1 wraps. */

@@ -194,12 +194,33 @@ operands(const Step *s, const Node *n)
     return in;
 }
 
+/* Does a group add up this operand along an axis, that is, read it before it
+   writes? */
+static bool
+is_reduced(const Step *s, const Node *group, ValueId item)
+{
+    const Graph *body = group->body;
+
+    for (int i = 0; body && i < group->nin; i++) {
+        if (s->item[group->in[i]] != item)
+            continue;
+        for (size_t k = 0; k < vec_len(body->order); k++) {
+            const Node *x = node_at(body, body->order[k]);
+
+            if (x->op == OP_reduce && x->in[0] == body->input[i])
+                return true;
+        }
+    }
+    return false;
+}
+
 /* A result may have the bytes of an operand that is as large. */
 static bool
-may_take_bytes(const Step *s, const ValueId *in, ValueId out)
+may_take_bytes(const Step *s, const Node *n, const ValueId *in, ValueId out)
 {
     for (size_t i = 0; i < vec_len(in); i++)
-        if (rounded(s, in[i]) == rounded(s, out))
+        if (rounded(s, in[i]) == rounded(s, out) &&
+            !is_reduced(s, n, in[i]))
             return true;
     return false;
 }
@@ -215,9 +236,34 @@ step_beside(const Step *s, NodeId n)
         bytes = plus(bytes, rounded(s, in[i]));
     for (int i = 0; i < x->nout; i++)
         if (s->item[x->out[i]] == x->out[i] &&
-            !may_take_bytes(s, in, x->out[i]))
+            !may_take_bytes(s, x, in, x->out[i]))
             bytes = plus(bytes, rounded(s, x->out[i]));
     return bytes;
+}
+
+/* Do the sums of n begin from this item? */
+static bool
+begins_from(const Step *s, const Node *n, ValueId item)
+{
+    return (n->op == OP_contract || n->op == OP_scatter) && n->nin > 2 &&
+           n->in[2] && s->item[n->in[2]] == item;
+}
+
+bool
+step_is_sum(const Step *s, ValueId item)
+{
+    NodeId def = value_at(s->g, item)->def;
+    const Node *n = node_at(s->g, def);
+
+    if (!def || n->out[0] != item)
+        return false;
+    if ((n->op == OP_contract || n->op == OP_scatter) && n->nin > 2 &&
+        n->in[2])
+        return true;
+    for (size_t i = 0; i < vec_len(s->after[def]); i++)
+        if (begins_from(s, node_at(s->g, s->after[def][i]), item))
+            return true;
+    return false;
 }
 
 bool
@@ -227,7 +273,8 @@ step_is_once(const Step *s, ValueId item)
     NodeId def = value_at(g, item)->def;
     const Node *n = node_at(g, def);
 
-    if (!def || n->phase == 'u' || step_is_output(s, item))
+    if (!def || n->phase == 'u' || step_is_output(s, item) ||
+        step_is_sum(s, item))
         return true;
     for (int i = 0; i < n->nin + n->nout; i++) {
         ValueId v = i < n->nin ? n->in[i] : n->out[i - n->nin];

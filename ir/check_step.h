@@ -35,8 +35,10 @@ int64_t step_beside(const Step *s, NodeId n);
 
 /* The items read to make this item again; false: there is no such way. */
 bool step_way(const Step *s, ValueId item, int way, ValueId **in);
-/* May a planner say that its node never runs again? It is handed in or out, or
-   has to do with a store that changes. */
+/* Is it a sum that goes on from node to node, over its own bytes? */
+bool step_is_sum(const Step *s, ValueId item);
+/* May a planner say that its node never runs again? It is handed in or out, is
+   such a sum, or has to do with a store that changes. */
 bool step_is_once(const Step *s, ValueId item);
 
 #endif

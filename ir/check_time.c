@@ -249,20 +249,63 @@ add_need(Proof *p)
     return true;
 }
 
+/* All ways that read it give back what is asked of it. */
 static bool
 add_in(Proof *p)
 {
-    Thing *x = thing_at(p), *u;
-    int64_t way = number(p, WAYS - 1), y;
+    Thing *x = thing_at(p), *u = thing_at(p);
+    int64_t y = number(p, number_most);
+    bool any = false;
 
-    u = thing_at(p);
+    if (p->fault)
+        return false;
+    for (int way = 0; way < WAYS; way++)
+        if (made_from(p, x, way, u)) {
+            x->made[way] += y;
+            any = true;
+        }
+    if (!any || !is_made(p, x) || !is_made(p, u))
+        return wrong(p, "a value is not made from what is said");
+    u->asked += y;
+    return true;
+}
+
+/* The next value of a way on which each is made from the one before. */
+static Thing *
+add_next(Proof *p, const Thing *from, int64_t *index)
+{
+    NodeId maker;
+    Thing *to;
+
+    *index = number(p, (int64_t)vec_len(p->thing) - 1);
+    to = *index < 0 ? NULL : &p->thing[*index];
+    maker = to ? value_at(p->step.g, to->item)->def : 0;
+    if (!p->fault && (!step_is_sum(&p->step, to->item) ||
+                      !reads(p, maker, from->item)))
+        (void)wrong(p, "a sum is not made from what is said");
+    return to;
+}
+
+static bool
+add_sum(Proof *p)
+{
+    int64_t count = number(p, (int64_t)vec_len(p->step.node)), y;
+    int64_t *index = NEWN(p->arena, int64_t, (count > 0 ? count : 0) + 1);
+    Thing *u = thing_at(p), *last = u;
+
+    if (!p->fault && !is_made(p, u))
+        return wrong(p, "what is added is not there");
+    for (int64_t i = 0; i < count && !p->fault; i++)
+        last = add_next(p, last, &index[i]);
     y = number(p, number_most);
     if (p->fault)
         return false;
-    if (!is_made(p, x) || !is_made(p, u) || !made_from(p, x, (int)way, u))
-        return wrong(p, "a value is not made from what is said");
+    if (!is_read(p, last))
+        return wrong(p, "a sum is needed by nobody");
     u->asked += y;
-    x->made[way] += y;
+    for (int64_t i = 0; i < count; i++)
+        p->thing[index[i]].asked += y;
+    p->sum += y;
     return true;
 }
 
@@ -273,6 +316,8 @@ read_row(Proof *p)
         return add_need(p);
     if (is_next(p, "in"))
         return add_in(p);
+    if (is_next(p, "sum"))
+        return add_sum(p);
     return wrong(p, "a word is not understood");
 }
 

@@ -6,14 +6,19 @@
    the costs that the plan states. meta time_witness proves it by weak duality:
 
      ENTRY SCALE at RESULT room Y {value NAME WHOLE PART}
-     {need U Y} {in X WAY U Y}
+     {need U Y} {in X U Y} {sum COUNT U S.. Y}
 
    WHOLE and PART are picoseconds to make the value again that way; -: it is
    not. At the moment when the node of RESULT runs for the first time, each
    value made before is kept (K) or not; from then on it is made again (R, by
    each way) or not. The rows, each with its multiplier Y / SCALE >= 0:
      need  K[U] + R[U] >= 1             U is read behind that node
-     in    K[U] + R[U] - R[X,WAY] >= 0  X is made from U that way
+     sum   K[U] + R[U] + K[S].. >= 1    U is added to the first of COUNT sums,
+                                        each goes on in the next, and the last
+                                        is read behind that node: what of them
+                                        has not run yet reads the one before
+     in    K[U] + R[U] - R[X] >= 0      R of all ways that make X from U: one
+                                        of them is enough
      room  - sum of bytes * K >= - what the budget leaves at that moment
    The multipliers hold if no column costs less than what they ask of it; they
    then prove their sum. All in integers. */

@@ -120,6 +120,18 @@ rows_collide(const Chooser *h, const Choice *t, double rows)
     return rows * (double)together > (double)SET_ROWS * CACHE_WAY;
 }
 
+/* What reading a step's vectors takes where the panel of a block of a long sum
+   lies in the second cache: five multiply-adds a register. */
+static double
+near_cost(const Chooser *h, const Choice *t, double vectors)
+{
+    double bytes = vectors * t->lanes * (double)h->c->bytes;
+
+    if (!h->blocks || bytes * BLOCK_TERMS <= (double)h->m->l1)
+        return 0;
+    return 5 * bytes / h->m->vector_bytes;
+}
+
 /* One step of the sum on a register tile of rows * vectors. */
 static double
 step_cost(const Chooser *h, const Choice *t, double rows, double vectors)
@@ -136,6 +148,7 @@ step_cost(const Chooser *h, const Choice *t, double rows, double vectors)
         far += 8;
     if (rows_collide(h, t, rows))
         loads += rows;
+    loads = fmax(loads, near_cost(h, t, vectors));
     return fmax(fmax(work, loads), 8) + 0.25 + 1.2 * far + streams;
 }
 

@@ -29,9 +29,9 @@ static void
 add_slice(Text *t, const Form *f, const char *name, const Share *p,
           int64_t last)
 {
-    text_add(t, "f %%%s%" PRId64 " = slice %%%s starts=[0,0,%" PRId64 "%s", name,
-             p->from, name, p->from, last ? ",0] steps=[1,1,1,1]" :
-             "] steps=[1,1,1]");
+    text_add(t, "f %%%s%" PRId64 " = slice %%%s starts=[0,0,%" PRId64 "%s",
+             name, p->from, name, p->from,
+             last ? ",0] steps=[1,1,1,1]" : "] steps=[1,1,1]");
     text_add(t, " : %s[%" PRId64 ",%" PRId64 ",%" PRId64, f->dtype, f->batch,
              f->heads, p->to - p->from);
     if (last)
@@ -239,7 +239,8 @@ Test(attention, compiled_parts)
 
 #define GRAD(more, attributes)                                                \
     "input %q : f32[1,1,2,4]\ninput %s : f32[1,1,2]\ninput %d : f32[1,1,2,3]" \
-    "\ninput %w : f32[2,1]\nb %a, %b, %c = attention_grad %q, %q, %q, %q, %s, %q" more             \
+    "\ninput %w : f32[2,1]"                                                   \
+    "\nb %a, %b, %c = attention_grad %q, %q, %q, %q, %s, %q" more             \
     " scale=1 causal=1" attributes " : f32[], f32[], f32[]\noutput %a\n"
 
 Test(attention, refuses_other_parts)

@@ -1,14 +1,7 @@
 /* codec_test: activations kept in fewer bits: the forward pass keeps its bits,
    updates stay near, chance has no preference, fewer bytes are planned, and
    compiled programs agree with the interpreter. */
-#include "ir/check.h"
-#include "passes/memory/codec.h"
-#include "tests/compiled.h"
-
-#include <inttypes.h>
-
-#define TRAIN "loss{kind=mse},grad,optimizer{rule=sgd},fold,cse,dce"
-#define PLAN  "fuse,inplace,workspace,schedule{states=2000},place{nodes=20000}"
+#include "tests/codec_test.h"
 
 enum { LAYERS = 6, ROWS = 64, WIDTH = 192 };
 
@@ -38,51 +31,6 @@ make_model(Arena *a)
              text_str(&f), LAYERS);
     return sym_format(syms_new(a), "snug 1 stage=model\nmodule \"m\"\n%s",
                       text_str(&t));
-}
-
-typedef struct Step {
-    Arena *arena;
-    Module *m;
-    Tensor *in, *out;
-    Stores before, after;
-} Step;
-
-static Step
-step_in(const char *(*model)(Arena *), const char *codec, const char *passes,
-        int64_t seed)
-{
-    static Guard guard;
-    Step s = {.arena = arena_new()};
-    PipelineOptions p = {.machine = machine_named("x86-64-v3")};
-    Text text = text_new(s.arena);
-    const Graph *g;
-
-    if (!guarded(&guard))
-        compiled_problem(&guard);
-    s.m = parse_module(s.arena, model(s.arena), "codec.snug");
-    raise_if_complained();
-    text_add(&text, TRAIN ",codec{as=\"%s\"}%s%s", codec, *passes ? "," : "",
-             passes);
-    pipeline_run(s.m, text_str(&text), &p);
-    guard_leave(&guard);
-    g = module_entry(s.m, "train");
-    s.in = NEWN(s.arena, Tensor, vec_len(g->input) + 1);
-    s.out = NEWN(s.arena, Tensor, vec_len(g->output) + 1);
-    for (size_t i = 0; i < vec_len(g->input); i++) {
-        Type t = value_at(g, g->input[i])->type;
-
-        s.in[i] = tensor_new(s.arena, t);
-        compiled_fill(&s.in[i], 7 + i);
-        if (t.rank == 0)
-            tensor_set(&s.in[i], 0, t.dtype == DT_I64 ? (double)seed : 0.125);
-    }
-    cr_assert(eval_init_stores(s.arena, s.m, &s.before));
-    cr_assert(eval_init_stores(s.arena, s.m, &s.after));
-    if (s.m->stage == ST_PLACED)
-        eval_placed(s.arena, g, &s.after, s.in, s.out, true);
-    else
-        eval_graph(s.arena, g, &s.after, s.in, s.out);
-    return s;
 }
 
 static Step
@@ -121,11 +69,6 @@ distance(const Step *a, const Step *b, int layer)
     }
     return sqrt(off / all);
 }
-
-typedef struct Bound {
-    const char *codec;
-    double distance, bytes; /* at most; of the plain plan's above the stores */
-} Bound;
 
 static const Bound bounds[] = {
     {"saved=bf16", 0.01, 0.85},
@@ -215,141 +158,19 @@ Test(codec, chance_has_no_preference)
     arena_free(plain.arena);
 }
 
-/* ---- parts --------------------------------------------------------------- */
-
-/* Rows of very different size, read back by one product only. */
-static const char *
-make_rows(Arena *a)
+Test(codec, gradients_compiled_as_interpreted)
 {
-    Text f = text_new(a);
+    static const char *const how[] = {
+        "grad=i8(bits=4,group=column,scale=pow2,round=stochastic)",
+        "grad=fp8wide(group=tensor)", "grad=u8 saved=u8(round=stochastic)"};
 
-    for (int i = 0; i < 18; i++)
-        text_add(&f, "f %%z%d = %s %%z%d : f32[32,2]\n", i + 1,
-                 i % 2 ? "sin" : "neg", i);
-    return sym_format(
-        syms_new(a),
-        "snug 1 stage=model\nmodule \"m\"\n"
-        "param %%w : f32[32,2] = random 1 0.2\n"
-        "graph forward {\ninput %%x : f32[32,32]\n"
-        "f %%i = iota axis=0 : f32[32,1]\n"
-        "f %%y = map %%x, %%i \"a*a*exp(-0.15*b)\" : f32[32,32]\n"
-        "f %%z0 = contract %%y, %%w labels=\"mk,kn->mn\" split=1 : f32[32,2]\n"
-        "%soutput %%z18\n}\n",
-        text_str(&f));
-}
+    for (size_t i = 0; i < sizeof how / sizeof *how; i++) {
+        Step s = step_of(how[i], PLAN, 3);
 
-/* Of sums over an update with given factors, over many seeds. */
-typedef struct Sums {
-    double mean, square;
-} Sums;
-
-enum { SUMS = 8 };
-
-static void
-add_sums(const Step *s, const Stores *after, Sums *sums)
-{
-    uint32_t w = module_store(s->m, sym(s->m->syms, "w"));
-
-    for (int k = 0; k < SUMS; k++) {
-        double x = 0;
-
-        for (int64_t i = 0; i < 64; i++)
-            x += (tensor_get(&after->tensor[w], i) -
-                  tensor_get(&s->before.tensor[w], i)) *
-                 (philox_uniform((uint64_t)k + 1, (uint64_t)i) - 0.5);
-        sums[k].mean += x;
-        sums[k].square += x * x;
-    }
-}
-
-static void
-check_unbiased(const char *codec)
-{
-    const char *many = getenv("SNUG_TEST_SEEDS"); /* 2000 by hand */
-    int seeds = many ? atoi(many) : 200;
-    Step plain = step_in(make_rows, "", "", 1);
-    Step s = step_in(make_rows, codec, "", 1);
-    const Graph *g = module_entry(s.m, "train");
-    Sums want[SUMS] = {0}, got[SUMS] = {0};
-
-    cr_assert(module_get(s.m, "codec"));
-    add_sums(&plain, &plain.after, want);
-    for (int seed = 0; seed < seeds; seed++) {
-        Arena *a = arena_new();
-        Stores after;
-
-        for (size_t i = 0; i < vec_len(g->input); i++)
-            if (s.in[i].type.dtype == DT_I64)
-                tensor_set(&s.in[i], 0, seed * 7919.0);
-        cr_assert(eval_init_stores(a, s.m, &after));
-        eval_graph(a, g, &after, s.in, s.out);
-        add_sums(&s, &after, got);
-        arena_free(a);
-    }
-    for (int k = 0; k < SUMS; k++) {
-        double mean = got[k].mean / seeds;
-        double error =
-            sqrt((got[k].square / seeds - mean * mean) / seeds);
-
-        cr_expect_gt(error, 0);
-        cr_expect(fabs(mean - want[k].mean) < 4 * error,
-                  "%s: %g, not %g +- %g", codec, mean, want[k].mean, error);
-    }
-    arena_free(plain.arena);
-    arena_free(s.arena);
-}
-
-Test(codec, drawn_rows_are_unbiased)
-{
-    check_unbiased("saved=rows");
-}
-
-Test(codec, projections_are_unbiased)
-{
-    check_unbiased("saved=proj(share=0.5)");
-}
-
-static void
-check_compiled(const Step *s, const char *codec, uint64_t seed)
-{
-    Arena *a = arena_new();
-    Compiled c = compiled_module(
-        a, parse_module(a, print_module(s->arena, s->m), "again.snug"), "",
-        "x86-64-v3");
-    const Graph *g = module_entry(s->m, "train");
-    int k = 0;
-
-    while (strcmp(c.program->entry[k].name, "train") != 0)
-        k++;
-    for (int t = 0; t < c.program->tensors; t++)
-        memcpy(c.memory + c.program->tensor[t].offset,
-               s->before.tensor[t + 1].data,
-               (size_t)c.program->tensor[t].bytes);
-    for (size_t t = 0; t < vec_len(g->input); t++)
-        memcpy(c.memory + c.program->entry[k].input[t].offset, s->in[t].data,
-               (size_t)c.program->entry[k].input[t].bytes);
-    compiled_run(&c, k, seed);
-    for (int t = 0; t < c.program->tensors; t++)
-        cr_expect(compiled_difference(
-                      &s->after.tensor[t + 1],
-                      c.memory + c.program->tensor[t].offset) < 0,
-                  "%s: store %d", codec, t);
-    compiled_free(&c);
-}
-
-Test(codec, parts_compiled_as_interpreted)
-{
-    static const char *const parts[] = {"saved=rows", "saved=proj",
-                                        "saved=rows(share=0.9)"};
-
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        Step s = step_in(make_rows, parts[i], PLAN, 3);
-        const char *told = module_get(s.m, "codec");
-
-        cr_expect(check_plan(s.m, stderr), "%s", parts[i]);
-        cr_expect(told && strstr(told, ": 4096 bytes of activations in "),
-                  "%s", told ? told : "nothing");
-        check_compiled(&s, parts[i], i);
+        cr_expect(check_plan(s.m, stderr), "%s", how[i]);
+        cr_expect(strstr(module_get(s.m, "codec"), "6 gradients"), "%s",
+                  module_get(s.m, "codec"));
+        check_compiled(&s, how[i], i);
         arena_free(s.arena);
     }
 }
@@ -362,115 +183,6 @@ Test(codec, compiled_as_interpreted)
         check_compiled(&s, bounds[i].codec, i);
         arena_free(s.arena);
     }
-}
-
-/* ---- weights that are not trained ---------------------------------------- */
-
-static const char *frozen_init; /* of the constant */
-
-/* A constant, seen through a view too, and a parameter behind it. */
-static const char *
-make_frozen(Arena *a)
-{
-    return sym_format(
-        syms_new(a),
-        "snug 1 stage=model\nmodule \"m\"\n"
-        "const %%c : f32[64,256] = %s\n"
-        "param %%v : f32[64,64] = random 2 0.2\n"
-        "param %%w : f32[256,2] = random 3 0.2\n"
-        "graph forward {\ninput %%x : f32[64,64]\n"
-        "f %%d = view %%c : f32[256,64]\n"
-        "f %%h = contract %%x, %%v labels=\"mk,kn->mn\" split=1 : f32[64,64]\n"
-        "f %%y = contract %%h, %%c labels=\"mk,kn->mn\" split=1 : f32[64,256]\n"
-        "f %%t = tanh %%y : f32[64,256]\n"
-        "f %%u = contract %%x, %%d labels=\"mk,nk->mn\" split=1 : "
-        "f32[64,256]\n"
-        "f %%s = add %%t, %%u : f32[64,256]\n"
-        "f %%z = contract %%s, %%w labels=\"mk,kn->mn\" split=1 : f32[64,2]\n"
-        "output %%z\n}\n",
-        frozen_init);
-}
-
-static const char *
-make_product(Arena *a)
-{
-    return sym_format(
-        syms_new(a),
-        "snug 1 stage=model\nmodule \"m\"\n"
-        "const %%c : f32[64,256] = %s\n"
-        "param %%w : f32[64,256] = 0\n"
-        "graph forward {\ninput %%x : f32[64,64]\n"
-        "f %%y = contract %%x, %%c labels=\"mk,kn->mn\" split=1 : f32[64,256]\n"
-        "f %%z = add %%y, %%w : f32[64,256]\noutput %%z\n}\n",
-        frozen_init);
-}
-
-/* What the constant decodes to, as a list: a product with the identity. */
-static const char *
-decoded_list(Arena *a, const char *codec)
-{
-    Step s = step_in(make_product, codec, "", 1);
-    const Graph *g = module_entry(s.m, "forward");
-    Text t = text_new(a);
-    Tensor x = tensor_new(a, value_at(g, g->input[0])->type), y;
-
-    for (int64_t i = 0; i < 64; i++)
-        tensor_set(&x, i * 65, 1);
-    eval_graph(a, g, &s.before, &x, &y);
-    for (int64_t i = 0; i < type_elements(&y.type); i++)
-        text_add(&t, "%s%.17g", i ? ", " : "[", tensor_get(&y, i));
-    text_add(&t, "]");
-    arena_free(s.arena);
-    return text_str(&t);
-}
-
-static const Bound frozen[] = {
-    {"frozen=nf4(group=64,double)", 0.16, 0.52},
-    {"frozen=nf4(group=64)", 0.16, 0.563},
-    {"frozen=u4(group=64)", 0.16, 0.626},
-    {"frozen=i8(group=64)", 0.01, 1.063},
-    {"frozen=fp8(group=tensor)", 0.06, 1.001},
-    {"frozen=bf16", 0.004, 2},
-};
-
-/* Coded, it computes what the decoded weights would. */
-static void
-check_frozen(const Bound *b)
-{
-    Arena *a = arena_new();
-    Step coded, plain;
-    int64_t before = 0, after = 0;
-    const char *told;
-
-    frozen_init = "random 1 0.2";
-    coded = step_in(make_frozen, b->codec, PLAN, 1);
-    check_compiled(&coded, b->codec, 1);
-    told = strrchr(module_get(coded.m, "codec"), ':');
-    cr_expect_eq(sscanf(told, ": %" SCNd64 " bytes of frozen weights in %" SCNd64,
-                        &before, &after),
-                 2, "%s", told);
-    cr_expect_leq((double)after, b->bytes * (double)before / 4, "%s", told);
-    frozen_init = decoded_list(a, b->codec);
-    plain = step_in(make_frozen, "", "", 1);
-    cr_expect(same_bits(&coded.out[0], &plain.out[0]), "%s: the loss",
-              b->codec);
-    for (uint32_t t = 1; t < vec_len(plain.m->store); t++) {
-        uint32_t k = module_store(
-            coded.m, sym(coded.m->syms, plain.m->store[t].name));
-
-        cr_expect(plain.m->store[t].kind == SK_CONST ||
-                      same_bits(&coded.after.tensor[k], &plain.after.tensor[t]),
-                  "%s: %s", b->codec, plain.m->store[t].name);
-    }
-    arena_free(coded.arena);
-    arena_free(plain.arena);
-    arena_free(a);
-}
-
-Test(codec, frozen_weights_are_what_they_decode_to)
-{
-    for (size_t i = 0; i < sizeof frozen / sizeof *frozen; i++)
-        check_frozen(&frozen[i]);
 }
 
 /* ---- masks --------------------------------------------------------------- */
@@ -554,6 +266,9 @@ Test(codec, words_that_are_not_understood)
         {"saved=i8(a,b)", "codec option 'a' is not known"},
         {"saved=bf16(round=stochastic)", "cannot round by chance"},
         {"saved=i8(double)", "codec option 'double' is not known"},
+        {"saved=i8(bits=9)", "'bits=9' is not known"},
+        {"saved=u8(scale=pow2)", "is not known"},
+        {"grad=mask", "is not for gradients"},
         {"frozen=rows", "is not for frozen weights"},
         {"frozen=u8(round=stochastic)", "nor is chance"},
         {"saved=rows(share=1)", "'share=1' is not known"},

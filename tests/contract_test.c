@@ -485,6 +485,9 @@ Test(contract, past_caches)
                   "dilations=[1,1] groups=%d nhwc : f32[1,257,256,32]\n"
                   "output %%y\n",
                   channels[i], channels[i]);
+    add_graph(&s, "input %%a : bf16[2,1100,10]\ninput %%b : bf16[2,1024,10]\n"
+                  "f %%y = contract %%a, %%b labels=\"bik,bjk->bij\" split=1 : "
+                  "f32[2,1100,1024]\noutput %%y\n");
     check_on(&s, PLAIN, "native");
     arena_free(a);
 }

@@ -47,6 +47,9 @@ Test(rows, column_parts)
                   "f %%s = reduce %%g op=\"sum\" axes=[0] : f32[1,1000]\n"
                   "f %%t = reduce %%p op=\"min\" axes=[0] : f32[1,1000]\n"
                   "output %%s\noutput %%t\n");
+    add_graph(&s, "input %%x : f32[523,4201]\n"
+                  "f %%s = reduce %%x op=\"sum\" axes=[0] : f32[1,4201]\n"
+                  "output %%s\n");
     add_graph(&s, "input %%x : f64[3,513,2,301]\n"
                   "f %%s = reduce %%x op=\"sum\" axes=[1] : f64[3,1,2,301]\n"
                   "output %%s\n");
@@ -147,6 +150,65 @@ Test(rows, crossed)
                   "f %%s = reduce %%x op=\"sum\" axes=[1] : f32[4100,1]\n"
                   "f %%t = reduce %%x op=\"min\" axes=[0] : f32[1,300]\n"
                   "output %%s\noutput %%t\n");
+    check(&s);
+    arena_free(a);
+}
+
+/* A long iota is made where it is read; numbers far outside meet no place of
+   it. */
+Test(rows, counted)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    add_graph(&s, "input %%x : f32[66,33001]\ninput %%l : i64[66,1]\n"
+                  "f %%c = iota axis=1 : i64[1,33001]\n"
+                  "f %%k = map %%l \"a*4294967296+5\" : i64[66,1]\n"
+                  "f %%p = map %%c, %%l, %%x \"where(a==b,c,0)\" "
+                  ": f32[66,33001]\n"
+                  "f %%s = reduce %%p op=\"sum\" axes=[1] : f32[66,1]\n"
+                  "f %%y = map %%c, %%k, %%s, %%x \"(a!=b)*c-d\" "
+                  ": f32[66,33001]\n"
+                  "output %%s\noutput %%y\n");
+    add_graph(&s, "input %%x : f32[40,33000]\ninput %%l : i64[]\n"
+                  "f %%c = iota axis=1 : i64[40,33000]\n"
+                  "f %%y = map %%x, %%c, %%l \"a*(b==c)\" : f32[40,33000]\n"
+                  "f %%d = iota axis=0 : i64[33000]\n"
+                  "f %%z = map %%x, %%d \"a+f32(b)\" : f32[40,33000]\n"
+                  "f %%t = reduce %%z op=\"max\" axes=[0] : f32[1,33000]\n"
+                  "output %%y\noutput %%t\n");
+    check(&s);
+    arena_free(a);
+}
+
+/* The maximum of the next row is found beside the results of this one, which
+   may lie over the operand. */
+Test(rows, ahead)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    add_graph(&s, "input %%z : f32[333,71]\n"
+                  "f %%x = transpose %%z perm=[1,0] : f32[71,333]\n"
+                  "f %%m = reduce %%x op=\"max\" axes=[1] : f32[71,1]\n"
+                  "f %%d = sub %%x, %%m : f32[71,333]\n"
+                  "f %%e = exp %%d : f32[71,333]\n"
+                  "f %%s = reduce %%e op=\"sum\" axes=[1] : f32[71,1]\n"
+                  "f %%y = div %%e, %%s : f32[71,333]\n"
+                  "output %%y\noutput %%s\n");
+    add_graph(&s, "input %%x : f64[1,128]\n"
+                  "f %%m = reduce %%x op=\"max\" axes=[1] : f64[1,1]\n"
+                  "f %%d = sub %%x, %%m : f64[1,128]\n"
+                  "f %%e = exp %%d : f64[1,128]\n"
+                  "f %%s = reduce %%e op=\"sum\" axes=[1] : f64[1,1]\n"
+                  "f %%y = map %%d, %%s \"a-log(b)\" : f64[1,128]\n"
+                  "output %%y\n");
+    add_graph(&s, "input %%x : f32[5,4096]\ninput %%w : f32[5,4096]\n"
+                  "f %%p = mul %%x, %%w : f32[5,4096]\n"
+                  "f %%m = reduce %%p op=\"sum\" axes=[1] : f32[5,1]\n"
+                  "f %%q = reduce %%w op=\"max\" axes=[1] : f32[5,1]\n"
+                  "f %%y = map %%x, %%m, %%q \"tanh(a-b)*c\" : f32[5,4096]\n"
+                  "output %%y\noutput %%q\n");
     check(&s);
     arena_free(a);
 }

@@ -1,6 +1,8 @@
 /* recompute_test: random training steps mean the same at every budget that is
    obeyed, bit for bit: in the planned arena of the interpreter, and
    compiled. */
+#include <math.h>
+
 #include "ir/cost.h"
 #include "tests/meaning.h"
 #include "tests/recompute_test.h"
@@ -12,7 +14,7 @@
     "fuse,recompute{states=2000,nodes=20000},inplace,workspace,"               \
     "schedule{states=2000},place{nodes=20000}"
 
-enum { BUDGETS = 8 };
+enum { BUDGETS = 8, LADDER = 20 };
 
 typedef struct Maker {
     uint64_t random;
@@ -249,4 +251,43 @@ Test(recompute, policies_mean_the_same)
     cr_assert_gt(check_policy("sqrt"), 5);
     cr_assert_gt(check_policy("recursive"), 5);
     cr_assert_gt(check_policy("list"), 5);
+}
+
+/* Predicted seconds in the budget; infinite where it is refused. */
+static double
+seconds_in(const Meaning *x, int64_t budget)
+{
+    Module *m = recompute_plan(x->arena, x->text, PLAN, budget);
+
+    if (!m)
+        return (double)INFINITY;
+    cr_assert_leq(meta_number(m, "peak"), budget);
+    return cost_entry(module_entry(m, "train"), machine_named("x86-64-v3"))
+        .many;
+}
+
+/* A larger budget is never slower, nor refused where a smaller one is not. */
+Test(recompute, more_memory_is_never_slower)
+{
+    int plans = 0;
+
+    for (uint64_t seed = 601; seed <= 603; seed++) {
+        Meaning x = random_step(seed);
+        Module *all = recompute_plan(x.arena, x.text, PLAN, 0);
+        int64_t peak = meta_number(all, "peak"), stores = store_bytes(all);
+        double before = 0;
+
+        for (int i = 0; i < LADDER; i++) {
+            int64_t budget = peak - (peak - stores) * i / LADDER;
+            double seconds = seconds_in(&x, budget);
+
+            cr_assert_geq(seconds, before, "seed %llu, rung %d",
+                          (unsigned long long)seed, i);
+            before = seconds;
+            plans += seconds < (double)INFINITY;
+        }
+        arena_free(x.arena);
+    }
+    fprintf(stderr, "%d plans, none slower than with less\n", plans);
+    cr_assert_gt(plans, 20);
 }

@@ -328,7 +328,7 @@ static void
 tile_chunks(Maker *k, Tile *t, LLVMValueRef *number)
 {
     const Contraction *c = k->c;
-    bool long_rows = c->blocked && c->row.chunks > c->lane.chunks;
+    bool long_rows = c->row.chunks > c->lane.chunks;
     LLVMValueRef row, lane;
 
     if (long_rows)

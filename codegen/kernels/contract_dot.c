@@ -39,6 +39,12 @@ in_chunks(const Contraction *c)
     return c->part > c->depth;
 }
 
+bool
+stores_words(const Contraction *c)
+{
+    return stores_result(c) && !in_chunks(c);
+}
+
 static LLVMValueRef
 element(Maker *k, const Side *s, LLVMValueRef base, LLVMValueRef index)
 {
@@ -146,12 +152,15 @@ emit_blocks(Maker *k, const Tile *t, const Span *span, bool end)
         loop_begin(u, &rows, t->bound[0][0], t->bound[0][1], 1, 0, NULL);
     at = copy_at(k, lane.at);
     row = spot_of(k, &c->row, row_block, at);
-    args[2] = sums_pointer(k, t, row_block, lane_block);
+    if (stores_words(c))
+        args[2] = address(u, k->out[0].base, at[k->out[0].class], c->bytes);
+    else
+        args[2] = sums_pointer(k, t, row_block, lane_block);
     if (span) {
         args[0] = words_pointer(k, t, 0, &row, row_block, span);
         call_micro(k, &row, &lane, 5, args);
     }
-    if (end)
+    if (end && !stores_words(c))
         emit_tile_end(k, args[2], &row, &lane, at);
     loop_end(u, &rows);
     loop_end(u, &lanes);
@@ -329,7 +338,8 @@ lower_contract_dot(Maker *k, Lowered *out)
             out->kernel[out->phases] = make_panels(k, i);
             out->tiles[out->phases++] = word_panel_count(c, side_at(c, i));
         }
-    out->kernel[out->phases] = make_tiles(k, !in_chunks(c), emit_tile);
+    out->kernel[out->phases] =
+        make_tiles(k, !in_chunks(c) && !stores_words(c), emit_tile);
     out->tiles[out->phases++] = c->tiles;
     if (c->split > 1) {
         out->kernel[out->phases] = make_sum(k, &out->tiles[out->phases]);

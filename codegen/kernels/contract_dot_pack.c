@@ -5,6 +5,8 @@
 #include "codegen/kernels/contract_parts.h"
 #include "codegen/kernels/square.h"
 
+enum { UNROLL = 4 }; /* words */
+
 typedef struct Pack {
     Maker *k;
     const Side *s;
@@ -71,7 +73,7 @@ term_at(const Pack *p, LLVMValueRef term)
 /* The terms of a word; missing ones are 0. */
 typedef struct Word {
     LLVMValueRef at[4]; /* in the operand */
-    LLVMValueRef there[4];
+    LLVMValueRef there[4]; /* NULL: it is */
     LLVMValueRef to; /* in the panel */
 } Word;
 
@@ -93,6 +95,21 @@ word_at(const Pack *p, LLVMValueRef number)
     return w;
 }
 
+/* One whose terms are all there. */
+static Word
+whole_word_at(const Pack *p, LLVMValueRef number)
+{
+    Unit *u = p->k->u;
+    Word w = {.to = address(u, p->to, number, p->width * 4)};
+
+    number = offset_add(u, p->first, number, p->by);
+    for (int i = 0; i < p->by; i++) {
+        w.at[i] = LLVMBuildNSWAdd(u->b, number, const_i64(u, i), "");
+        w.at[i] = address(u, p->from, term_at(p, w.at[i]), p->bytes);
+    }
+    return w;
+}
+
 static LLVMValueRef
 word_codes(const Pack *p, const Word *w, LLVMValueRef *x, int lanes)
 {
@@ -100,7 +117,7 @@ word_codes(const Pack *p, const Word *w, LLVMValueRef *x, int lanes)
 
     for (int i = 0; i < p->by; i++) {
         x[i] = codes(p, lanes, x[i]);
-        if (i)
+        if (i && w->there[i])
             x[i] = LLVMBuildSelect(u->b, w->there[i], x[i],
                                    LLVMConstNull(LLVMTypeOf(x[i])), "");
     }
@@ -126,8 +143,9 @@ pack_vector(const Pack *p, const Word *w, LLVMValueRef i, LLVMValueRef left)
     store(u, word_codes(p, w, x, p->lanes), address(u, w->to, i, 4), 4);
 }
 
+/* The words [from, to) of as many elements as there are. */
 static void
-pack_rows(const Pack *p)
+pack_cut_rows(const Pack *p, LLVMValueRef from, LLVMValueRef to)
 {
     Unit *u = p->k->u;
     LLVMValueRef zero = const_i64(u, 0), whole, left, n;
@@ -135,7 +153,7 @@ pack_rows(const Pack *p)
     Word w;
 
     whole = LLVMBuildAnd(u->b, p->count, const_i64(u, -(int64_t)p->lanes), "");
-    n = loop_begin(u, &words, zero, p->words, 1, 0, NULL);
+    n = loop_begin(u, &words, from, to, 1, 0, NULL);
     w = word_at(p, n);
     loop_begin(u, &lanes, zero, whole, p->lanes, 0, NULL);
     pack_vector(p, &w, lanes.i, NULL);
@@ -145,6 +163,55 @@ pack_rows(const Pack *p)
     pack_vector(p, &w, lanes.i, left);
     loop_end(u, &lanes);
     loop_end(u, &words);
+}
+
+/* The words [from, to), all of whose elements and terms are there, `by` a
+   round. */
+static void
+pack_whole_rows(const Pack *p, LLVMValueRef from, LLVMValueRef to, int by)
+{
+    Unit *u = p->k->u;
+    Loop words;
+
+    loop_begin(u, &words, from, to, by, 0, NULL);
+    for (int n = 0; n < by; n++) {
+        Word w = whole_word_at(
+            p, LLVMBuildNSWAdd(u->b, words.i, const_i64(u, n), ""));
+
+        for (int64_t i = 0; i < p->width; i += p->lanes) {
+            int64_t left = p->width - i;
+
+            pack_vector(p, &w, const_i64(u, i),
+                        left < p->lanes ? const_i64(u, left) : NULL);
+        }
+    }
+    loop_end(u, &words);
+}
+
+/* Mostly a block is whole, and all words but the last one. */
+static void
+pack_rows(const Pack *p)
+{
+    Unit *u = p->k->u;
+    LLVMBasicBlockRef all = block_new(u, "all"), cut = block_new(u, "rest");
+    LLVMValueRef zero = const_i64(u, 0), whole, many, is, from;
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(u->b);
+
+    whole = LLVMBuildNSWSub(u->b, p->end, p->first, "");
+    whole = LLVMBuildUDiv(u->b, whole, const_i64(u, p->by), "");
+    many = LLVMBuildAnd(u->b, whole, const_i64(u, -UNROLL), "");
+    is = LLVMBuildICmp(u->b, LLVMIntEQ, p->count, const_i64(u, p->width), "");
+    LLVMBuildCondBr(u->b, is, all, cut);
+    LLVMPositionBuilderAtEnd(u->b, all);
+    pack_whole_rows(p, zero, many, UNROLL);
+    pack_whole_rows(p, many, whole, 1);
+    all = LLVMGetInsertBlock(u->b);
+    LLVMBuildBr(u->b, cut);
+    LLVMPositionBuilderAtEnd(u->b, cut);
+    from = LLVMBuildPhi(u->b, u->i64, "");
+    LLVMAddIncoming(from, (LLVMValueRef[]){zero, whole},
+                    (LLVMBasicBlockRef[]){before, all}, 2);
+    pack_cut_rows(p, from, p->words);
 }
 
 /* ---- anything: element by element --------------------------------------- */

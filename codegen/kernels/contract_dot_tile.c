@@ -326,6 +326,28 @@ move_sums(Micro *m, LLVMValueRef sums, LLVMValueRef first, bool out)
     }
 }
 
+/* The sums are the result's elements, which stand there. */
+static void
+store_sums(const Micro *m, LLVMValueRef result, int64_t lanes)
+{
+    const Contraction *c = m->k->c;
+    Unit *u = m->k->u;
+
+    for (int i = 0; i < m->rows * m->vectors; i++) {
+        int64_t lane = (int64_t)(i % m->vectors) * c->lanes;
+        int64_t at = i / m->vectors * c->row.axis[0].at[0] + lane;
+        LLVMValueRef p = address(u, result, const_i64(u, at), c->bytes);
+
+        if (lanes - lane < c->lanes)
+            store_masked(u, c->dtype, c->lanes, finished(m, i), p,
+                         const_i64(u, lanes - lane));
+        else if (stores_past(c))
+            store_past(u, finished(m, i), p);
+        else
+            store(u, finished(m, i), p, (unsigned)c->bytes);
+    }
+}
+
 /* The words of rows in place, the last of which is not whole: `rest` terms. */
 static void
 add_last_word(Micro *m, LLVMValueRef *at, LLVMValueRef terms, int rest)
@@ -371,7 +393,10 @@ make_dot_micro(Maker *k, bool row_tail, bool lane_tail)
     add_words(&m, at, whole, words, 1, 0);
     if (rest)
         add_last_word(&m, at, terms, rest);
-    move_sums(&m, LLVMGetParam(f, 2), first, true);
+    if (stores_words(c))
+        store_sums(&m, LLVMGetParam(f, 2), lanes);
+    else
+        move_sums(&m, LLVMGetParam(f, 2), first, true);
     LLVMBuildRetVoid(u->b);
     return f;
 }

@@ -388,7 +388,8 @@ stores_past(const Contraction *c)
 {
     const Type *y = &value_at(c->graph, c->leader->out[0])->type;
 
-    return stores_result(c) && !c->outside && !c->in_word &&
+    return stores_result(c) && !c->outside &&
+           (!c->in_word || stores_words(c)) &&
            type_bytes(y) >= PAST_CACHES && c->lanes * c->bytes == CACHE_LINE &&
            c->lane.tail % c->lanes == 0 &&
            c->start[0] * c->bytes % CACHE_LINE == 0 &&

@@ -131,12 +131,15 @@ Dot dot_of(const Maker *k);
 bool rows_are_flipped(const Maker *k);
 /* More terms than a panel holds: the sums wait in scratch. */
 bool in_chunks(const Contraction *c);
+/* Are all terms taken at once, and the sums stored where they belong? */
+bool stores_words(const Contraction *c);
 void lower_contract_dot(Maker *k, Lowered *out);
 /* void f(ptr source, ptr panel, i64 count, i64 from, i64 to): the terms
    [from, to) of a block of a side, by words. */
 LLVMValueRef make_word_pack(Maker *k, const Side *s);
 /* void f(ptr rows, ptr lanes, ptr sums, i64 terms, i64 first): adds terms to a
-   register tile; to zero if first. */
+   register tile; to zero if first. sums: where they go, the result's elements
+   if it stores words. */
 LLVMValueRef make_dot_micro(Maker *k, bool row_tail, bool lane_tail);
 
 #endif

@@ -259,25 +259,37 @@ rows_enter_kernel(Rows *r, const char *name)
     }
 }
 
-/* for each unit of the tiles: `per` of them make a tile */
+/* Units of the tiles at hand: `per` of them make a tile. */
+static void
+find_units(Rows *r, int64_t per, int64_t units, LLVMValueRef *begin,
+           LLVMValueRef *end)
+{
+    Unit *u = r->u;
+    LLVMValueRef each = const_i64(u, per);
+
+    *begin = LLVMBuildMul(u->b, LLVMGetParam(r->kernel, 2), each, "");
+    *end = LLVMBuildMul(u->b, LLVMGetParam(r->kernel, 3), each, "");
+    *end = least(u, *end, const_i64(u, units));
+}
+
+/* for each unit of the tiles */
 LLVMValueRef
 rows_begin_units(Rows *r, Loop *l, int64_t per, int64_t units)
 {
     Unit *u = r->u;
-    LLVMValueRef per_tile = const_i64(u, per), begin, end;
+    LLVMValueRef begin, end;
 
     if (u->threads)
         return threads_begin(u, l, r->width, const_i64(u, units));
-    begin = LLVMBuildMul(u->b, LLVMGetParam(r->kernel, 2), per_tile, "");
-    end = LLVMBuildMul(u->b, LLVMGetParam(r->kernel, 3), per_tile, "");
-    end = least(u, end, const_i64(u, units));
+    find_units(r, per, units, &begin, &end);
     return loop_begin(u, l, begin, end, 1, 0, NULL);
 }
 
 void
 rows_end_kernel(Rows *r, Loop *l)
 {
-    loop_end(r->u, l);
+    if (l)
+        loop_end(r->u, l);
     if (r->past)
         stores_past_end(r->u);
     LLVMBuildRetVoid(r->u->b);
@@ -389,15 +401,22 @@ static void
 lower_trailing(Rows *r, Lowered *out)
 {
     int64_t per = per_tile(r->length);
+    LLVMValueRef begin, end;
     Loop l;
 
     if (r->u->threads &&
         r->length > (r->plain ? COLUMN_BLOCK : ROW_BLOCK))
         r->width = BLOCK_THREADS;
     rows_choose_kept(r);
-    rows_begin_unit(r, rows_begin_units(r, &l, per, r->units));
-    rows_run_row(r);
-    rows_end_kernel(r, &l);
+    if (rows_look_ahead(r)) {
+        find_units(r, per, r->units, &begin, &end);
+        rows_run_ahead(r, begin, end);
+        rows_end_kernel(r, NULL);
+    } else {
+        rows_begin_unit(r, rows_begin_units(r, &l, per, r->units));
+        rows_run_row(r);
+        rows_end_kernel(r, &l);
+    }
     out->tiles[0] = tiles_of(r, r->units, per);
 }
 

@@ -101,6 +101,7 @@ typedef struct Rows {
     unsigned epoch;
     LLVMValueRef kernel;
     bool past; /* some results go past the caches */
+    LLVMValueRef next; /* unit that the first loop is made of ahead */
     struct Sums *sums; /* rows_both.c: where columns are added to, or NULL */
     int width; /* threads that make a unit, where lanes are threads */
 } Rows;
@@ -121,8 +122,10 @@ void rows_enter_loop(Rows *r, LLVMValueRef flat, LLVMValueRef *saved);
 void rows_leave_loop(Rows *r, LLVMValueRef *saved);
 LLVMValueRef rows_load(Rows *r, Port *p, const At *at);
 void rows_store(Rows *r, Port *p, LLVMValueRef v, const At *at);
-/* Brings the vector `ahead` elements behind into the caches. */
-void rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead);
+/* Brings the vector `ahead` elements behind into the caches, to be read or
+   written. */
+void rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead,
+                bool writes);
 int64_t rows_size(const Rows *r, AxisPart part);
 
 /* rows_both.c: reductions over the rows beside those of the rows: sums of a
@@ -136,6 +139,7 @@ void rows_add_columns(Rows *r, const At *at); /* of the row at hand */
 void rows_choose_past(Rows *r, const Graph *g, const Node *n);
 
 /* rows_wide.c: several vectors at once where formulas are costly */
+bool rows_are_costly(const Rows *r);
 void rows_choose_wide(Rows *r);
 /* A map of so much arithmetic asks for what it will read. */
 void rows_fetch_map(Rows *r, const At *at);
@@ -194,6 +198,10 @@ void rows_end_kernel(Rows *r, Loop *l);
 /* rows_stage.c, rows_column.c, rows_split.c: what a unit does */
 void rows_begin_unit(Rows *r, LLVMValueRef unit);
 void rows_run_row(Rows *r);
+/* Units [begin, end), the first loop of each beside the last one of the unit
+   before: one computes while the other waits. */
+bool rows_look_ahead(const Rows *r);
+void rows_run_ahead(Rows *r, LLVMValueRef begin, LLVMValueRef end);
 /* The first reduction over [from, from + length) of the row, one block. */
 LLVMValueRef rows_block_sum(Rows *r, LLVMValueRef from, int64_t length);
 /* One block of a row into partial[unit]; the rows' trees behind it. */

@@ -282,7 +282,8 @@ rows_run_column_part(Rows *r, LLVMValueRef unit, LLVMValueRef block,
    The sums are where the partial results go: few enough to stay in the nearest
    cache meanwhile. */
 
-enum { PIECE_LEAST = 256, PIECE_BYTES = 16384, PIECES_WANTED = 32 };
+enum { PIECE_LEAST = 256, PIECE_BYTES = 16384, PIECES_WANTED = 32,
+       ROWS_AT_ONCE = 8 };
 
 int64_t
 rows_column_piece(const Rows *r, int64_t blocks)
@@ -327,59 +328,105 @@ sums_at(const Piece *p, size_t sum, LLVMValueRef i)
                    dtype_bytes(r->step[r->out[sum].step].type.dtype));
 }
 
-/* The row at hand joins the sums at one vector of columns, or begins them. */
-static void
-add_vector(const Piece *p, const At *at, bool begins)
+static LLVMValueRef
+begin_sum(const Piece *p, size_t k, const At *at, bool begins)
 {
-    Rows *r = p->r;
-    Unit *u = r->u;
+    const Step *s = &p->r->step[p->r->out[k].step];
+    DType d = s->type.dtype;
+    LLVMValueRef from = sums_at(p, k, at->i);
+    Unit *u = p->r->u;
 
-    r->epoch++;
-    for (size_t k = 0; k < vec_len(r->out); k++) {
-        const Step *s = &r->step[r->out[k].step];
-        const Member *m = &r->member[s->member];
-        DType d = s->type.dtype;
-        char op = reduce_letter(m->node);
-        LLVMValueRef to = sums_at(p, k, at->i), sum, v;
-        unsigned align = (unsigned)dtype_bytes(d);
-
-        if (begins)
-            sum = reduce_identity(u, d, op, LANES);
-        else if (at->count)
-            sum = load_masked(u, d, LANES, to, at->count);
-        else
-            sum = load(u, unit_vector(u, d, LANES), to, align);
-        v = rows_value(r, m->in[0], at);
-        sum = reduce_pair(u, d, op, LANES, sum, v);
-        if (at->count)
-            store_masked(u, d, LANES, sum, to, at->count);
-        else
-            store(u, sum, to, align);
-    }
+    if (begins)
+        return reduce_identity(
+            u, d, reduce_letter(p->r->member[s->member].node), LANES);
+    return at->count ? load_masked(u, d, LANES, from, at->count)
+                     : load(u, unit_vector(u, d, LANES), from,
+                            (unsigned)dtype_bytes(d));
 }
 
 static void
-add_row(const Piece *p, LLVMValueRef row, bool begins)
+end_sum(const Piece *p, size_t k, const At *at, LLVMValueRef sum)
+{
+    DType d = p->r->step[p->r->out[k].step].type.dtype;
+    LLVMValueRef to = sums_at(p, k, at->i);
+
+    if (at->count)
+        store_masked(p->r->u, d, LANES, sum, to, at->count);
+    else
+        store(p->r->u, sum, to, (unsigned)dtype_bytes(d));
+}
+
+/* `rows` rows join the sums at one vector of columns, or begin them. */
+static void
+add_vector(const Piece *p, LLVMValueRef row, int rows, const At *at,
+           bool begins)
 {
     Rows *r = p->r;
     Unit *u = r->u;
+    size_t sums = vec_len(r->out);
     LLVMValueRef *saved = NEWN(r->arena, LLVMValueRef, vec_len(r->port) + 1);
+    LLVMValueRef *sum = NEWN(r->arena, LLVMValueRef, sums);
+
+    for (size_t k = 0; k < sums; k++)
+        sum[k] = begin_sum(p, k, at, begins);
+    for (int i = 0; i < rows; i++) {
+        rows_enter_loop(r, LLVMBuildAdd(u->b, row, const_i64(u, i), ""),
+                        saved);
+        r->epoch++;
+        for (size_t k = 0; k < sums; k++) {
+            const Step *s = &r->step[r->out[k].step];
+            const Member *m = &r->member[s->member];
+
+            sum[k] = reduce_pair(u, s->type.dtype, reduce_letter(m->node),
+                                 LANES, sum[k],
+                                 rows_value(r, m->in[0], at));
+        }
+        rows_leave_loop(r, saved);
+    }
+    for (size_t k = 0; k < sums; k++)
+        end_sum(p, k, at, sum[k]);
+}
+
+static void
+add_rows(const Piece *p, LLVMValueRef row, int rows, bool begins)
+{
+    Rows *r = p->r;
+    Unit *u = r->u;
     LLVMValueRef whole = const_i64(u, r->length / LANES * LANES);
     At at = {.lanes = LANES};
     Loop l;
 
-    rows_enter_loop(r, row, saved);
     at.i = loop_begin(u, &l, p->first, least(u, p->end, whole), LANES, 0,
                       NULL);
-    add_vector(p, &at, begins);
+    add_vector(p, row, rows, &at, begins);
     loop_end(u, &l);
     if (r->length % LANES) {
         at.i = loop_begin(u, &l, whole, p->end, LANES, 0, NULL);
         at.count = const_i64(u, r->length % LANES);
-        add_vector(p, &at, begins);
+        add_vector(p, row, rows, &at, begins);
         loop_end(u, &l);
     }
-    rows_leave_loop(r, saved);
+}
+
+/* Rows [from, to), several at once: fewer visits to the sums, and more reads
+   under way. */
+static void
+add_all(const Piece *p, LLVMValueRef from, LLVMValueRef to)
+{
+    Unit *u = p->r->u;
+    LLVMValueRef some = LLVMBuildSub(u->b, to, from, "");
+    Loop l;
+
+    if (!rows_are_costly(p->r)) {
+        some = LLVMBuildAnd(u->b, some, const_i64(u, -ROWS_AT_ONCE), "");
+        some = LLVMBuildAdd(u->b, from, some, "");
+        add_rows(p, loop_begin(u, &l, from, some, ROWS_AT_ONCE, 0, NULL),
+                 ROWS_AT_ONCE, false);
+        loop_end(u, &l);
+        from = some;
+    }
+    add_rows(p, loop_begin(u, &l, from, to, 1, 0, NULL), 1, false);
+    loop_end(u, &l);
 }
 
 void
@@ -389,7 +436,6 @@ rows_run_column_piece(Rows *r, LLVMValueRef unit, LLVMValueRef block,
     Unit *u = r->u;
     LLVMValueRef wide = const_i64(u, rows_column_piece(r, blocks)), from, to;
     Piece p = {.r = r, .partial = partial, .blocks = blocks};
-    Loop l;
 
     p.block = block_index(r, unit, block, blocks);
     p.first = LLVMBuildMul(u->b, piece, wide, "");
@@ -398,10 +444,8 @@ rows_run_column_piece(Rows *r, LLVMValueRef unit, LLVMValueRef block,
     from = LLVMBuildMul(u->b, block, const_i64(u, COLUMN_BLOCK), "");
     to = LLVMBuildAdd(u->b, from, const_i64(u, COLUMN_BLOCK), "");
     to = least(u, to, const_i64(u, rows_size(r, AX_LOOP)));
-    add_row(&p, from, true);
-    from = LLVMBuildAdd(u->b, from, const_i64(u, 1), "");
-    add_row(&p, loop_begin(u, &l, from, to, 1, 0, NULL), false);
-    loop_end(u, &l);
+    add_rows(&p, from, 1, true);
+    add_all(&p, LLVMBuildAdd(u->b, from, const_i64(u, 1), ""), to);
 }
 
 /* ---- the trees over the blocks ------------------------------------------ */

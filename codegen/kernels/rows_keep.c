@@ -7,6 +7,10 @@
 
 enum { STACK_MOST = 16384, COSTLY = 10 };
 
+/* The lines of a long row are fetched before they are written: the stores
+   would wait for them. */
+enum { AHEAD_BYTES = 4096 };
+
 static bool
 is_kept(const Step *s)
 {
@@ -160,10 +164,15 @@ rows_fill_kept(Rows *r, int loop, const At *at)
     }
     for (size_t i = 0; i < vec_len(r->step); i++) {
         const Step *p = &r->step[i];
+        Port *out;
 
-        if (p->kept_out && p->kept_in == loop)
-            rows_store(r, &r->port[p->kept_out - 1],
-                       rows_value(r, (int)i, at), at);
+        if (!p->kept_out || p->kept_in != loop)
+            continue;
+        out = &r->port[p->kept_out - 1];
+        if (!at->count)
+            rows_fetch(r, out, at, AHEAD_BYTES / dtype_bytes(p->type.dtype),
+                       true);
+        rows_store(r, out, rows_value(r, (int)i, at), at);
     }
 }
 

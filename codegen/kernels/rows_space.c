@@ -532,7 +532,7 @@ rows_store(Rows *r, Port *p, LLVMValueRef v, const At *at)
 }
 
 void
-rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead)
+rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead, bool writes)
 {
     LLVMBuilderRef b = r->u->b;
     LLVMValueRef i = LLVMBuildAdd(b, p->base, at->i, "");
@@ -543,7 +543,7 @@ rows_fetch(Rows *r, const Port *p, const At *at, int64_t ahead)
     for (int64_t k = 0; k < bytes; k += CACHE_LINE) {
         LLVMValueRef args[4] = {
             address(r->u, first, const_i64(r->u, k), 1),
-            LLVMConstInt(r->u->i32, 0, false), /* to read */
+            LLVMConstInt(r->u->i32, writes, false),
             LLVMConstInt(r->u->i32, 2, false), /* into the second cache */
             LLVMConstInt(r->u->i32, 1, false)};
 

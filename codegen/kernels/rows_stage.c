@@ -11,6 +11,7 @@ typedef struct Round {
     int reduce[STAGE_REDUCES]; /* steps */
     int reduces;
     int lanes; /* that are reduced side by side */
+    const struct Round *ahead; /* made of the next row beside the results */
 } Round;
 
 static bool
@@ -86,7 +87,7 @@ fetch_ahead(Rows *r, const At *at)
             continue;
         while (rows * row < PAGE)
             rows++;
-        rows_fetch(r, &r->port[s->port], at, rows * r->length);
+        rows_fetch(r, &r->port[s->port], at, rows * r->length, false);
     }
 }
 
@@ -109,6 +110,22 @@ add_vector(Rows *r, const Round *s, const At *at, int64_t count, int k,
     }
 }
 
+/* The same vector of the next row, whose bases replace this row's meanwhile. */
+static void
+add_ahead(Rows *r, const Round *s, const At *at, int64_t count,
+          LLVMValueRef *sum)
+{
+    LLVMValueRef *base = NEWN(r->arena, LLVMValueRef, vec_len(r->port) + 1);
+
+    for (size_t i = 0; i < vec_len(r->port); i++)
+        base[i] = r->port[i].base;
+    rows_enter_unit(r, r->next);
+    r->epoch++;
+    for (int k = 0; k < s->reduces; k++)
+        add_vector(r, s, at, count, k, &sum[k]);
+    rows_leave_loop(r, base);
+}
+
 /* One vector: into the accumulators, or out. */
 static void
 run_vector(Rows *r, const Round *s, const At *at, int64_t count,
@@ -124,11 +141,21 @@ run_vector(Rows *r, const Round *s, const At *at, int64_t count,
         return;
     rows_add_columns(r, at);
     rows_store_outputs(r, at, true);
+    if (s->ahead)
+        add_ahead(r, s->ahead, at, count, sum);
+}
+
+/* Whose reductions a loop makes. */
+static const Round *
+reducing(const Round *s)
+{
+    return s->ahead ? s->ahead : s;
 }
 
 static void
 begin_sums(Rows *r, const Round *s, LLVMValueRef *sum)
 {
+    s = reducing(s);
     for (int k = 0; k < s->reduces; k++)
         sum[k] = reduce_identity(r->u, dtype_of(r, s->reduce[k]),
                                  letter_of(r, s->reduce[k]), s->lanes);
@@ -141,20 +168,21 @@ run_whole(Rows *r, const Round *s, LLVMValueRef from, int64_t length,
 {
     LLVMValueRef end =
         LLVMBuildAdd(r->u->b, from, const_i64(r->u, length), "");
+    int sums = reducing(s)->reduces;
     At at = {.lanes = lanes};
     Loop l;
 
     if (!length)
         return from;
-    at.i = loop_begin(r->u, &l, from, end, lanes, s->reduces, sum);
-    for (int k = 0; k < s->reduces; k++)
+    at.i = loop_begin(r->u, &l, from, end, lanes, sums, sum);
+    for (int k = 0; k < sums; k++)
         sum[k] = loop_phi(&l, k);
     r->epoch++;
     run_vector(r, s, &at, lanes, sum);
-    for (int k = 0; k < s->reduces; k++)
+    for (int k = 0; k < sums; k++)
         loop_next(&l, k, sum[k]);
     loop_end(r->u, &l);
-    for (int k = 0; k < s->reduces; k++)
+    for (int k = 0; k < sums; k++)
         sum[k] = loop_phi(&l, k);
     return end;
 }
@@ -183,6 +211,7 @@ run_span(Rows *r, const Round *s, LLVMValueRef from, int64_t length,
 static void
 fold_lanes(Rows *r, const Round *s, LLVMValueRef *sum)
 {
+    s = reducing(s);
     for (int k = 0; k < s->reduces && s->lanes == LANES; k++)
         sum[k] = reduce_lanes(r->u, dtype_of(r, s->reduce[k]),
                               letter_of(r, s->reduce[k]), sum[k]);
@@ -355,4 +384,87 @@ rows_run_row(Rows *r)
     if (has_varying_output(r))
         run_stage(r, &s);
     rows_store_outputs(r, &at, false);
+}
+
+/* ---- the next row's first loop beside this row's last -------------------- */
+
+/* Is it made of the operands of its row alone, element by element? */
+static bool
+only_of_operands(const Rows *r, int step)
+{
+    const Step *s = &r->step[step];
+
+    if (!s->varies)
+        return false;
+    for (int i = 0; s->member >= 0 && i < r->member[s->member].nin; i++)
+        if (!only_of_operands(r, r->member[s->member].in[i]))
+            return false;
+    return true;
+}
+
+static bool
+keeps_at_once(const Rows *r)
+{
+    for (size_t i = 0; i < vec_len(r->step); i++)
+        if ((r->step[i].kept || r->step[i].kept_out) &&
+            r->step[i].kept_in == 0)
+            return true;
+    return false;
+}
+
+bool
+rows_look_ahead(const Rows *r)
+{
+    Round first = stage_at(r, 0);
+
+    for (int k = 0; k < first.reduces; k++)
+        if (!only_of_operands(r, operand_of(r, first.reduce[k])))
+            return false;
+    return r->wide > LANES && !r->plain && !is_short(r) && first.reduces &&
+           r->length <= ROW_BLOCK && has_varying_output(r) &&
+           !keeps_at_once(r);
+}
+
+static void
+run_next(Rows *r, const Round *first, LLVMValueRef *sum)
+{
+    At at = {.i = const_i64(r->u, 0), .lanes = 1};
+    Round s;
+    int n = 1;
+
+    for (int k = 0; k < first->reduces; k++)
+        r->step[first->reduce[k]].row = sum[k];
+    rows_make_invariant(r, 1);
+    for (; s = stage_at(r, n), s.reduces; n++) {
+        run_stage(r, &s);
+        rows_make_invariant(r, n + 1);
+    }
+    s.ahead = first;
+    run_span(r, &s, const_i64(r->u, 0), r->length, sum);
+    fold_lanes(r, &s, sum);
+    rows_store_outputs(r, &at, false);
+}
+
+/* Behind the last row it is made once more, of no use. */
+void
+rows_run_ahead(Rows *r, LLVMValueRef begin, LLVMValueRef end)
+{
+    Unit *u = r->u;
+    LLVMValueRef one = const_i64(u, 1), sum[STAGE_REDUCES], unit;
+    LLVMValueRef last = LLVMBuildSub(u->b, end, one, "");
+    Round first = stage_at(r, 0);
+    Loop l;
+
+    rows_begin_unit(r, least(u, begin, const_i64(u, r->units - 1)));
+    run_span(r, &first, const_i64(u, 0), r->length, sum);
+    fold_lanes(r, &first, sum);
+    unit = loop_begin(u, &l, begin, end, 1, first.reduces, sum);
+    r->next = least(u, LLVMBuildAdd(u->b, unit, one, ""), last);
+    rows_begin_unit(r, unit);
+    for (int k = 0; k < first.reduces; k++)
+        sum[k] = loop_phi(&l, k);
+    run_next(r, &first, sum);
+    for (int k = 0; k < first.reduces; k++)
+        loop_next(&l, k, sum[k]);
+    loop_end(u, &l);
 }

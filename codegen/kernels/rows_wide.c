@@ -16,8 +16,8 @@ operations(const Formula *typed)
     return n;
 }
 
-static bool
-is_costly(const Rows *r)
+bool
+rows_are_costly(const Rows *r)
 {
     for (size_t i = 0; i < vec_len(r->member); i++) {
         const Member *m = &r->member[i];
@@ -45,7 +45,7 @@ rows_choose_wide(Rows *r)
     int lanes = r->u->machine->vector_bytes;
 
     r->wide = LANES;
-    if (r->u->threads || has_runs(r) || !is_costly(r))
+    if (r->u->threads || has_runs(r) || !rows_are_costly(r))
         return;
     while (r->wide < lanes && r->wide < WIDE_MOST)
         r->wide *= 2;
@@ -62,6 +62,6 @@ rows_fetch_map(Rows *r, const At *at)
         if (s->kind == SP_PORT && !r->port[s->port].iota &&
             r->port[s->port].reach == RE_DENSE)
             rows_fetch(r, &r->port[s->port], at,
-                       AHEAD_BYTES / dtype_bytes(s->type.dtype));
+                       AHEAD_BYTES / dtype_bytes(s->type.dtype), false);
     }
 }

@@ -123,15 +123,19 @@ print_codecs(void)
 #undef CODEC
     };
 
-    printf("how activations may be kept for the backward pass; "
+    printf("how activations may be kept for the backward pass, and what else "
+           "may be kept so;\n"
            "`--method 'codec SELECTOR=CODEC ...'`,\nthe first selector that "
            "matches counts (docs/codecs.md):\n\n");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         printf("  %-10s %s\n", rows[i].name, rows[i].doc);
     printf("\nselectors: saved (all), op:NAME (made by this operator), "
-           "op:NAME.in (read by it),\nor a tensor's name with *\noptions of "
-           "a codec: (group=row|N|tensor,round=nearest|stochastic); keep "
-           "leaves exact\n");
+           "op:NAME.in (read by it),\nor a tensor's name with *; grad "
+           "(gradients that products read), state (the optimizer's),\nfrozen "
+           "(weights that are not trained)\noptions of a codec: "
+           "(group=row|N|column|tensor,round=nearest|stochastic); "
+           "bits=N,scale=pow2\nof i8; share=X of rows and proj; double of "
+           "frozen; keep leaves exact\n");
 }
 
 static void

@@ -74,8 +74,9 @@ refuse_statement(Arena *a, const char *s, size_t n)
                  E(E0105) "--method: no method or mechanism '%s' is "
                           "available%s\nthere are `codec SELECTOR=CODEC ...`, "
                            "`chunk [region=head|classes|blocks|layers|batch] "
-                          "parts=N`, "
-                           "`recompute policy=WORD`, `cut PATTERN "
+                           "`chunk [region=head|classes|blocks|layers|batch] "
+                           "parts=N`, `recompute policy=WORD`, `cut PATTERN "
+                           "[keep_last=K]`, "
                            "[keep_last=K]`, "
                           "`rule NAME HYPER=V ...` and the names of `snug "
                           "help methods`",

@@ -5,6 +5,7 @@
    it. Encoding and decoding are ordinary maps and reductions. */
 #include "passes/memory/codec_code.h"
 #include "passes/memory/codec_frozen.h"
+#include "passes/memory/codec_state.h"
 #include "passes/memory/fuse_kinds.h"
 
 #include "passes/pass.h"
@@ -34,7 +35,9 @@ typedef struct Coding {
     size_t values;
     ValueId step, seed; /* for rounding by chance */
     int stream;
-    int64_t before, after; /* bytes */
+    const CodecChoice *gradient; /* NULL: they stay as they are */
+    int gradients;               /* that are coded */
+    int64_t before, after;       /* bytes */
     Anew *anew;            /* vector */
 } Coding;
 
@@ -252,9 +255,7 @@ find_draws(Coding *c)
 {
     Module *m = c->g->module;
     Sym name = sym(m->syms, "codec.step");
-    Builder update = {.g = c->g, .phase = 'u'};
     Store s = {.name = name, .type = type_scalar(DT_I64), .kind = SK_STATE};
-    ValueId next;
 
     if (c->step)
         return;
@@ -263,8 +264,20 @@ find_draws(Coding *c)
     c->seed = graph_find(c->g, sym(m->syms, "seed"));
     if (!c->seed)
         c->seed = graph_input(c->g, "seed", type_scalar(DT_I64));
-    next = build_formula(&update, "a+1", 1, &c->step, DT_I64, "codec.step'");
+}
+
+/* Behind all that draws. */
+static void
+count_step(Coding *c)
+{
+    Builder b = {.g = c->g, .phase = 'u'};
+    ValueId next;
+
+    if (!c->step)
+        return;
+    next = build_formula(&b, "a+1", 1, &c->step, DT_I64, "codec.step'");
     value_at(c->g, next)->over = c->step;
+    graph_touch(c->g);
 }
 
 /* Numbers of its own for one more value. */
@@ -421,23 +434,109 @@ code_graph(Coding *c)
     graph_touch(g);
 }
 
-/* The first choice for weights that are not trained. */
-static Frozen
-freeze(PassRun *run, const CodecChoice *choice)
+/* The first choice of this selector that codes; NULL: there is none. */
+static const CodecChoice *
+choice_for(const CodecChoice *choice, const char *selector)
 {
     for (size_t i = 0; i < vec_len(choice); i++)
-        if (strcmp(choice[i].selector, "frozen") == 0)
-            return choice[i].row ? codec_frozen(run, &choice[i]) : (Frozen){0};
-    return (Frozen){0};
+        if (strcmp(choice[i].selector, selector) == 0)
+            return choice[i].row ? &choice[i] : NULL;
+    return NULL;
+}
+
+/* ---- gradients ----------------------------------------------------------- */
+
+static bool
+is_product(const Node *n)
+{
+    return n->phase == 'b' && (n->op == OP_contract ||
+                               n->op == OP_conv_grad_input ||
+                               n->op == OP_conv_grad_weight);
+}
+
+/* A gradient that products read. */
+static bool
+is_gradient(const Graph *g, ValueId v)
+{
+    const Value *x = value_at(g, v);
+    const Type *t = &x->type;
+
+    return x->kind == V_TEMP && t->dtype == DT_F32 && t->rank >= 1 &&
+           t->dim[t->rank - 1] > 1 && type_elements(t) >= LEAST_ELEMENTS &&
+           node_at(g, x->def)->phase == 'b';
+}
+
+/* What product n reads of gradients is coded in front of the first product
+   that reads it, and decoded for each. */
+static void
+code_operands(Coding *c, NodeId id)
+{
+    Graph *g = c->g;
+    Node n = *node_at(g, id);
+    ValueId *in = NEWN(g->module->arena, ValueId, n.nin + 1);
+    Builder b = builder(c, &n, 'b');
+
+    for (int i = 0; i < n.nin; i++) {
+        ValueId v = n.in[i];
+        Code *code;
+        Chance chance = {0};
+
+        in[i] = v;
+        if (!is_product(&n) || v >= c->values || !is_gradient(g, v))
+            continue;
+        code = &c->of[v].code;
+        if (!code->code) {
+            code->choice = c->gradient;
+            if (code->choice->stochastic)
+                chance = draws(c);
+            code_encode(&b, v, code, &chance);
+            c->gradients++;
+        }
+        in[i] = code_decode(&b, value_at(g, v)->type, code);
+    }
+    node_at(g, id)->in = in;
+    vec_push(g->module->arena, g->order, id);
 }
 
 static void
-tell(PassRun *run, const char *text, const Coding *c, const Frozen *f)
+code_gradients(Coding *c)
+{
+    Graph *g = c->g;
+    NodeId *order = NULL;
+
+    if (!c->gradient)
+        return;
+    c->values = vec_len(g->value);
+    c->of = NEWN(c->run->scratch, Coded, c->values);
+    for (size_t k = 0; k < vec_len(g->order); k++)
+        vec_push(c->run->scratch, order, g->order[k]);
+    if (order)
+        VEC_HEAD(g->order)->len = 0;
+    for (size_t k = 0; k < vec_len(order); k++)
+        code_operands(c, order[k]);
+    graph_updates_last(g);
+    graph_touch(g);
+}
+
+static Chance
+draw_one(void *from)
+{
+    return draws(from);
+}
+
+static void
+tell(PassRun *run, const char *text, const Coding *c, const Frozen *f,
+     const int64_t state[2])
 {
     Text t = text_new(run->scratch);
 
     text_add(&t, "%s: ", text);
-    if (c->before || !f->before)
+    if (c->gradients)
+        text_add(&t, "%d gradients, ", c->gradients);
+    if (state[0])
+        text_add(&t, "%lld bytes of states in %lld%s", (long long)state[0],
+                 (long long)state[1], c->before || f->before ? ", " : "");
+    if (c->before || (!f->before && !state[0]))
         text_add(&t, "%lld bytes of activations in %lld%s",
                  (long long)c->before, (long long)c->after,
                  f->before ? ", " : "");
@@ -453,12 +552,22 @@ pass_codec(PassRun *run)
     const char *text = opt_text(run, "as");
     Graph *train = module_entry(run->m, "train");
     Coding c = {.run = run, .g = train};
-    Frozen frozen;
+    const CodecChoice *weights, *states;
+    int64_t state[2] = {0, 0};
+    Frozen frozen = {0};
 
     c.choice = codec_choices(run->scratch, text);
     if (!vec_len(c.choice) || !train)
         return;
-    frozen = freeze(run, c.choice);
+    weights = choice_for(c.choice, "frozen");
+    if (weights)
+        frozen = codec_frozen(run, weights);
+    c.gradient = choice_for(c.choice, "grad");
+    code_gradients(&c);
     code_graph(&c);
-    tell(run, text, &c, &frozen);
+    states = choice_for(c.choice, "state");
+    if (states)
+        codec_states(run, states, draw_one, &c, state);
+    count_step(&c);
+    tell(run, text, &c, &frozen, state);
 }

@@ -59,6 +59,8 @@ take_group(CodecChoice *c, const char *s, size_t n)
         c->group = GROUP_ROW;
     else if (is(s + 6, n - 6, "tensor"))
         c->group = GROUP_TENSOR;
+    else if (is(s + 6, n - 6, "column"))
+        c->group = GROUP_COLUMN;
     else {
         c->group = GROUP_SIZE;
         c->size = strtol(s + 6, &end, 10);
@@ -85,6 +87,24 @@ take_share(CodecChoice *c, const char *s, size_t n)
     return end == s + n && c->share > 0 && c->share < 1;
 }
 
+/* Of i8: fewer bits, and ranges that partial sums can shift to. */
+static bool
+take_scale(CodecChoice *c, const char *s, size_t n)
+{
+    char *end;
+
+    if (!c->row || c->row->type != DT_I8)
+        return false;
+    if (is(s, n, "scale=pow2")) {
+        c->pow2 = true;
+        return true;
+    }
+    if (n < 6 || strncmp(s, "bits=", 5) != 0)
+        return false;
+    c->bits = (int)strtol(s + 5, &end, 10);
+    return end == s + n && n == 6 && c->bits >= 2 && c->bits <= 8;
+}
+
 static void
 take_option(CodecChoice *c, const char *s, size_t n)
 {
@@ -94,12 +114,14 @@ take_option(CodecChoice *c, const char *s, size_t n)
         c->stochastic = true;
     else if (is(s, n, "double") && strcmp(c->selector, "frozen") == 0)
         c->twice = true;
-    else if (!take_share(c, s, n) && !take_group(c, s, n))
+    else if (!take_scale(c, s, n) && !take_share(c, s, n) &&
+             !take_group(c, s, n))
         raise_status(ST_USAGE, NOWHERE,
                      "codec option '%.*s' is not known\nthere are group=N "
-                     "(at most %d), group=row, group=tensor, round=nearest "
-                     "and round=stochastic, and share=X, from 0 to 1, of rows "
-                     "and proj, and double of frozen",
+                     "(at most %d), group=row, group=column, "
+                     "group=tensor, round=nearest and round=stochastic; "
+                     "bits=N, from 2 to 8, and scale=pow2 of i8; share=X, "
+                     "from 0 to 1, of rows and proj; double of frozen",
                      (int)n, s, GROUP_MOST);
     if (c->stochastic && c->row && c->row->levels < 2)
         raise_status(ST_USAGE, NOWHERE,
@@ -133,6 +155,24 @@ take_codec(Arena *a, CodecChoice *c, const char *s, size_t n)
     }
 }
 
+/* Weights, states and gradients are decoded for any reader. */
+static void
+refuse_unfit(const CodecChoice *c)
+{
+    bool frozen = strcmp(c->selector, "frozen") == 0;
+    bool state = strcmp(c->selector, "state") == 0;
+
+    if (!c->row || (!frozen && !state && strcmp(c->selector, "grad") != 0))
+        return;
+    if (!*c->row->value || (frozen && c->stochastic))
+        raise_status(ST_USAGE, NOWHERE, "codec %s is not for %s%s",
+                     c->row->name,
+                     frozen  ? "frozen weights"
+                     : state ? "states"
+                             : "gradients",
+                     frozen ? ", nor is chance" : "");
+}
+
 static CodecChoice
 take_choice(Arena *a, const char *s, size_t n)
 {
@@ -147,11 +187,7 @@ take_choice(Arena *a, const char *s, size_t n)
     text_add_n(&selector, s, (size_t)(equals - s));
     c.selector = text_str(&selector);
     take_codec(a, &c, equals + 1, n - (size_t)(equals + 1 - s));
-    if (strcmp(c.selector, "frozen") == 0 && c.row &&
-        (!*c.row->value || c.stochastic))
-        raise_status(ST_USAGE, NOWHERE,
-                     "codec %s is not for frozen weights, nor is chance",
-                     c.row->name);
+    refuse_unfit(&c);
     return c;
 }
 

@@ -17,8 +17,8 @@ divisor(int64_t n, int64_t most)
     return d;
 }
 
-/* The shape with the group as its innermost axis: the whole row where the next
-   divisor would be of a few elements. */
+/* The shape with the group as its innermost axis, or columns as those of a
+   matrix: the whole row where the next divisor would be of a few elements. */
 static Type
 grouped_type(const CodecChoice *choice, const Type *t)
 {
@@ -28,7 +28,11 @@ grouped_type(const CodecChoice *choice, const Type *t)
 
     if (choice->group == GROUP_SIZE && t->rank < MAXRANK)
         d = divisor(row, choice->size);
-    if (choice->group == GROUP_TENSOR) {
+    if (choice->group == GROUP_COLUMN) {
+        g.rank = 2;
+        g.dim[0] = type_elements(t) / row;
+        g.dim[1] = row;
+    } else if (choice->group == GROUP_TENSOR) {
         g.rank = 1;
         g.dim[0] = type_elements(t);
     } else if (d < row && d >= FEW) {
@@ -51,17 +55,46 @@ seen_as(Builder *b, ValueId x, const Type *t, const char *name)
 
 /* ---- encoding ------------------------------------------------------------ */
 
+/* The largest of all ranges over the power of two, to 2^15, that is just not
+   below a group's own. */
 static ValueId
-statistic(Builder *b, const char *name, ValueId x)
+power_of_two(Builder *b, ValueId p)
+{
+    enum { MOST = 15 };
+    const Type *t = &value_at(b->g, p)->type;
+    int64_t axes[MAXRANK];
+    ValueId in[2] = {p};
+    Text text = text_new(b->g->module->arena);
+
+    for (int i = 0; i < t->rank; i++)
+        axes[i] = i;
+    in[1] = build_reduce(b, "max", p, t->rank, axes, "code.largest");
+    text_add(&text, "s0 = b");
+    for (int i = 1; i <= MOST; i++)
+        text_add(&text, "; s%d = where(a*%d<=b,b*%.17g,s%d)", i, 1 << i,
+                 1.0 / (1 << i), i - 1);
+    text_add(&text, "; s%d", MOST);
+    return build_formula(b, text_str(&text), 2, in, DT_F32, "code.range");
+}
+
+static ValueId
+statistic(Builder *b, const CodecChoice *choice, const char *name, ValueId x)
 {
     int64_t axis = value_at(b->g, x)->type.rank - 1;
+    bool least;
 
     if (!*name)
         return 0;
+    if (choice->group == GROUP_COLUMN)
+        axis = 0;
     if (strcmp(name, "size") == 0)
         x = build_map1(b, OP_abs, x, "code.size");
-    return build_reduce(b, strcmp(name, "least") == 0 ? "min" : "max", x, 1,
-                        &axis, "code.range");
+    else if (strcmp(name, "small") == 0)
+        x = build_formula(b, "where(abs(a)>0,abs(a),3e38)", 1, &x, DT_F32,
+                          "code.size");
+    least = strcmp(name, "least") == 0 || strcmp(name, "small") == 0;
+    x = build_reduce(b, least ? "min" : "max", x, 1, &axis, "code.range");
+    return choice->pow2 ? power_of_two(b, x) : x;
 }
 
 /* A formula of the table: of x and of the statistics that there are. */
@@ -74,6 +107,24 @@ of_group(Builder *b, const char *text, ValueId x, const Code *v, DType type,
     return build_formula(b, text, v->q ? 3 : v->p ? 2 : 1, in, type, name);
 }
 
+/* The largest code; of i8 the least is its negative. */
+static int
+levels_of(const CodecChoice *choice)
+{
+    return choice->bits ? (1 << (choice->bits - 1)) - 1 : choice->row->levels;
+}
+
+/* x, a code, in levels of another number. */
+static ValueId
+rescaled(Builder *b, ValueId x, int from, int to)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "f32(a)*%.17g", (double)to / from);
+    return from == to ? x
+                      : build_formula(b, text, 1, &x, DT_F32, "code.scaled");
+}
+
 /* Rounded to a whole number: to the nearest, or up with the probability of
    what is cut off. */
 static ValueId
@@ -83,11 +134,11 @@ rounded(Builder *b, const Code *v, ValueId x, const Chance *chance)
     Type flat = {.dtype = DT_I64, .rank = 1, .dim = {type_elements(t)}};
     ValueId in[4] = {x};
     char text[160];
-    int levels = v->choice->row->levels;
+    int most = levels_of(v->choice);
+    int least = v->choice->row->type == DT_I8 ? -most : 0;
 
     if (!v->choice->stochastic) {
-        snprintf(text, sizeof text, "min(max(rint(a),%d),%d)",
-                 v->choice->row->type == DT_I8 ? -levels : 0, levels);
+        snprintf(text, sizeof text, "min(max(rint(a),%d),%d)", least, most);
         return build_formula(b, text, 1, in, DT_F32, "code.whole");
     }
     in[1] = build_view(b, build_iota(b, flat, 0, "code.index"), t->rank, t->dim,
@@ -96,8 +147,7 @@ rounded(Builder *b, const Code *v, ValueId x, const Chance *chance)
     in[3] = chance->seed;
     snprintf(text, sizeof text,
              "min(max(floor(a+uniform(b,c,d+%lld)),%d),%d)",
-             (long long)chance->stream * 40503, v->choice->row->type == DT_I8 ? -levels : 0,
-             levels);
+             (long long)chance->stream * 40503, least, most);
     return build_formula(b, text, 4, in, DT_F32, "code.whole");
 }
 
@@ -160,13 +210,14 @@ code_encode(Builder *b, ValueId id, Code *v, const Chance *chance)
 
     v->grouped = grouped_type(v->choice, &t);
     x = seen_as(b, id, &v->grouped, "code.groups");
-    v->p = statistic(b, row->p, x);
-    v->q = statistic(b, row->q, x);
+    v->p = statistic(b, v->choice, row->p, x);
+    v->q = statistic(b, v->choice, row->q, x);
     x = of_group(b,
                  has_formula(v) ? row->value : codec_mask_compared(a, &v->mask),
                  x, v, row->levels ? DT_F32 : row->type, "code");
     if (row->levels && has_formula(v))
-        x = rounded(b, v, x, chance);
+        x = rounded(b, v, rescaled(b, x, row->levels, levels_of(v->choice)),
+                    chance);
     if (packs(v, &t))
         x = packed(b, x, row->pack);
     else if (row->levels)
@@ -181,6 +232,7 @@ code_decode(Builder *b, Type t, const Code *v)
     ValueId x = v->code;
 
     x = packs(v, &t) ? unpacked(b, x, v->choice->row->pack, &v->grouped) : x;
+    x = rescaled(b, x, levels_of(v->choice), v->choice->row->levels);
     x = of_group(b,
                  has_formula(v) ? v->choice->row->decoded
                                 : codec_mask_decoded(a, &v->mask),

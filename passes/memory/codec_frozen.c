@@ -19,6 +19,7 @@ typedef struct Parts Parts;
 struct Parts {
     Code code;
     Type type;      /* of what is coded */
+    Type seen;      /* of a statistic where it is read */
     uint32_t store; /* of the codes, or of the tensor as it is */
     Parts *p, *q;   /* NULL: there is none */
 };
@@ -130,7 +131,7 @@ statistic(Freezing *f, Sym name, const Tensor *t)
     Parts *p = NEW(f->run->scratch, Parts);
     Tensor flat = *t, out[3];
 
-    p->type = t->type;
+    p->type = p->seen = t->type;
     if (!f->inner.row || type_elements(&t->type) < STATISTICS_GROUP) {
         p->store = add_store(f, name, t);
         return p;
@@ -143,8 +144,8 @@ statistic(Freezing *f, Sym name, const Tensor *t)
     p->store = add_store(f, name, &out[0]);
     p->p = NEW(f->run->scratch, Parts);
     p->q = NEW(f->run->scratch, Parts);
-    *p->p = (Parts){.type = out[1].type};
-    *p->q = (Parts){.type = out[2].type};
+    *p->p = (Parts){.type = out[1].type, .seen = out[1].type};
+    *p->q = (Parts){.type = out[2].type, .seen = out[2].type};
     p->p->store = add_store(f, sym_format(f->m->syms, "%s.least", name),
                             &out[1]);
     p->q->store = add_store(f, sym_format(f->m->syms, "%s.most", name),
@@ -178,20 +179,17 @@ freeze(Freezing *f, uint32_t store)
 
 /* ---- decoding ------------------------------------------------------------ */
 
-/* A store as it is, or decoded. Statistics in 8 bits are a line; the groups of
-   what they are of want a column. */
+/* A store as it is, or decoded. */
 static ValueId
 decoded(Builder *b, const Parts *p)
 {
     Code code = p->code;
-    Type column = p->code.grouped;
 
     code.code = graph_store(b->g, p->store);
     if (!code.choice)
         return code.code;
-    column.dim[column.rank - 1] = 1;
-    code.p = p->p ? seen_as(b, decoded(b, p->p), &column, "decoded") : 0;
-    code.q = p->q ? seen_as(b, decoded(b, p->q), &column, "decoded") : 0;
+    code.p = p->p ? seen_as(b, decoded(b, p->p), &p->p->seen, "range") : 0;
+    code.q = p->q ? seen_as(b, decoded(b, p->q), &p->q->seen, "range") : 0;
     return code_decode(b, p->type, &code);
 }
 

@@ -293,6 +293,24 @@ is_kept_narrow(const Fuse *f, const Cluster *p, const Cluster *m)
     return false;
 }
 
+/* Is p an iota that m takes in, as others may do with copies of it? */
+static bool
+is_made_again(const Fuse *f, const Cluster *p, const Cluster *m)
+{
+    return only_for(f, p, m) &&
+           type_bytes(&value_at(f->g, node_at(f->g, p->member[0])->out[0])
+                           ->type) >= COUNT_BYTES_LEAST;
+}
+
+static bool
+has_count(const Fuse *f, const Cluster *c)
+{
+    for (size_t i = 0; i < vec_len(c->member); i++)
+        if (node_at(f->g, c->member[i])->op == OP_iota)
+            return true;
+    return false;
+}
+
 /* Does m read what p reduces over the rows? It is not there before all rows
    are. */
 static bool
@@ -324,6 +342,10 @@ refusal(const Fuse *f, const Cluster *p, const Cluster *m, bool *sink)
         return "no kernel does both";
     if (is_kept_narrow(f, p, m))
         return "it is kept in fewer bytes";
+    if (p->shape.kind == CK_COUNT && !is_made_again(f, p, m))
+        return "it is no more to read than to make";
+    if (joined.kind == CK_CONTRACT && (has_count(f, p) || has_count(f, m)))
+        return "a product does not count";
     if (feeds_leader(f, p, m))
         return "a product reads whole rows of it";
     if (vec_len(p->member) + vec_len(m->member) > MEMBERS_MOST ||
@@ -434,8 +456,8 @@ tell_refusals(Fuse *f, const Cluster *m)
 static void
 tell(Fuse *f)
 {
-    static const char *const kinds[] = {"alone", "maps", "rows", "tail",
-                                        "product"};
+    static const char *const kinds[] = {"alone", "count", "maps", "rows",
+                                        "tail", "product"};
 
     for (size_t k = 0; k < vec_len(f->g->order); k++) {
         const Cluster *c = f->of[f->g->order[k]];

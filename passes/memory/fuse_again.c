@@ -31,7 +31,7 @@ map_cost(Arena *scratch, const Graph *g, const Node *n)
     DType *in = NEWN(scratch, DType, n->nin + 1);
     DType out = value_at(g, n->out[0])->type.dtype;
 
-    if (n->op == OP_broadcast)
+    if (n->op == OP_broadcast || n->op == OP_iota)
         return 1;
     for (int i = 0; i < n->nin; i++)
         in[i] = value_at(g, n->in[i])->type.dtype;
@@ -88,6 +88,16 @@ reads_updated(const Graph *g, const Node *n)
     return value_at(g, n->out[0])->over != 0;
 }
 
+static bool
+may_be_again(const Graph *g, const Node *n, const Shape *shape)
+{
+    int64_t bytes = type_bytes(&value_at(g, n->out[0])->type);
+
+    return shape->kind == CK_COUNT
+               ? bytes >= COUNT_BYTES_LEAST
+               : shape->kind == CK_MAP && n->nin && bytes >= BYTES_LEAST;
+}
+
 static void
 find_cost(Again *a, NodeId id)
 {
@@ -98,8 +108,7 @@ find_cost(Again *a, NodeId id)
     NodeId def;
     int cost;
 
-    if (shape.kind != CK_MAP || n->nout != 1 || !n->nin || n->phase == 'u' ||
-        type_bytes(&value_at(g, n->out[0])->type) < BYTES_LEAST ||
+    if (!may_be_again(g, n, &shape) || n->nout != 1 || n->phase == 'u' ||
         reads_updated(g, n) || !map_one_large_operand(g, n, &large) ||
         !readers_fuse(a, n->out[0], &shape))
         return;

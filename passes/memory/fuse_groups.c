@@ -58,6 +58,8 @@ known_already(const Body *b, const Node *node, const ValueId *in)
 
         if (n->op == node->op && n->nin == node->nin && n->nout == 1 &&
             !memcmp(n->in, in, n->nin * sizeof *in) &&
+            type_equal(&value_at(body, n->out[0])->type,
+                       &value_at(b->g, node->out[0])->type) &&
             !memcmp(n->attr, node->attr, sizeof n->attr)) {
             map_put(b->same, node->out[0], n->out[0]);
             return true;

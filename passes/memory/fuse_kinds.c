@@ -90,6 +90,8 @@ node_shape(const Graph *g, const Node *n)
         return reduce_shape(g, n);
     if (info->kernel == KK_contract)
         s.kind = CK_CONTRACT;
+    else if (n->op == OP_iota)
+        s.kind = CK_COUNT;
     else if ((info->flags & OF_MAP) || n->op == OP_broadcast)
         s.kind = CK_MAP;
     return s;
@@ -149,7 +151,13 @@ Shape
 join_shapes(const Shape *p, const Shape *m)
 {
     bool same = same_dims(&p->space, &m->space);
+    Type space = m->space;
 
+    space.dtype = p->space.dtype;
+    if (p->kind == CK_COUNT &&
+        (m->kind == CK_MAP || m->kind == CK_ROWS || m->kind == CK_TAIL) &&
+        type_broadcasts_to(&p->space, &space))
+        return *m;
     if (p->kind == CK_MAP && m->kind == CK_TAIL && same)
         return *m;
     if (p->kind == CK_TAIL && m->kind == CK_TAIL && same &&

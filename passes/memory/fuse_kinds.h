@@ -6,6 +6,7 @@
 
 typedef enum ClusterKind {
     CK_ALONE,    /* not to be fused */
+    CK_COUNT,    /* an iota, to be made where it is read */
     CK_MAP,      /* element-wise over `space` */
     CK_ROWS,     /* maps and reductions over the same trailing axes */
     CK_TAIL,     /* any other reductions and the maps in front of them */
@@ -30,6 +31,10 @@ Shape join_shapes(const Shape *p, const Shape *m);
 /* fuse_again.c. Instructions an element of an element-wise node; what costs at
    most MAP_COST_MOST, about an exp, is cheaper to make again than to read. */
 enum { MAP_COST_MOST = 28 };
+
+/* An iota that is read for every row, of more bytes than the second cache can
+   spare, is made again too. */
+enum { COUNT_BYTES_LEAST = 256 << 10 };
 int map_cost(Arena *scratch, const Graph *g, const Node *n);
 /* *large: the operand of n's size, if there are no others but small ones; 0:
    none at all. */

@@ -230,7 +230,7 @@ cut_layers(PassRun *r, Graph *g, int64_t parts, Text *chunks)
     StreamCut *cut = chunk_stream(r->scratch, g, parts);
 
     for (size_t i = 0; i < vec_len(cut); i++)
-        note(chunks, g, cut[i].out, cut[i].parts, cut[i].each);
+        note(chunks, g, cut[i].out, cut[i].parts, cut[i].rows);
 }
 
 static void

@@ -1,5 +1,6 @@
-/* chunk_stream: a layer of a transformer runs for some positions after the
-   others, each with the keys and values of all. In the backward pass nothing of
+/* chunk_stream: a layer of a transformer runs for some samples, or some
+   positions of a sample, after the others, with the keys and values of all. In
+   the backward pass nothing of
    the layer is there but what came into it: keys and values are made again as a
    whole; then, part after part, all else is, and is gone through backward; what
    hangs on the gradients of keys and values, whose sums go on from part to
@@ -40,7 +41,7 @@ typedef struct Streamed {
     unsigned char *again; /* NodeId -> of front: 1 << Role */
     ValueId *result;      /* vector: of parts, read as a whole */
     size_t values;        /* that there were at first */
-    int64_t each;
+    Share each;           /* of a part */
     Replace *replace;     /* vector */
 } Streamed;
 
@@ -308,6 +309,12 @@ write_forward(Streamed *t)
 
 /* ---- which layers ------------------------------------------------------- */
 
+static int64_t
+over(int64_t a, int64_t b)
+{
+    return a / b + (a % b != 0);
+}
+
 /* Do parts of so many positions keep every sum? */
 static bool
 keeps_sums(const Streamed *t, int64_t each)
@@ -331,16 +338,45 @@ keeps_sums(const Streamed *t, int64_t each)
     return true;
 }
 
+/* Of a sample in so many parts. */
 static int64_t
 positions_each(const Streamed *t, int64_t parts)
 {
-    int64_t each = (t->s->length + parts - 1) / parts;
+    int64_t each = over(t->s->length, parts);
     int64_t round = each >= LONG ? ROUND : QUERY_BLOCK;
 
-    each = (each + round - 1) / round * round;
+    each = over(each, round) * round;
     while (each < t->s->length && !keeps_sums(t, each))
-        each += round;
-    return each;
+        each += QUERY_BLOCK;
+    return each < t->s->length ? each : t->s->length;
+}
+
+/* Is there a sum over rows in chains that may end within a sample? */
+static bool
+splits_sums(const Streamed *t)
+{
+    for (size_t k = 0; k < vec_len(t->back); k++)
+        if (t->s->kind[t->back[k]] == STREAM_SUM &&
+            node_int(node_at(t->g, t->back[k]), "split") > 1)
+            return true;
+    return false;
+}
+
+static Share
+share_each(const Streamed *t, int64_t parts)
+{
+    int64_t batch = t->s->batch;
+
+    if (parts <= batch && !splits_sums(t))
+        return (Share){over(batch, parts), t->s->length};
+    return (Share){1, positions_each(t, over(parts, batch))};
+}
+
+static int64_t
+parts_of(const Streamed *t)
+{
+    return over(t->s->batch, t->each.samples) *
+           over(t->s->length, t->each.positions);
 }
 
 static NodeId *
@@ -404,8 +440,8 @@ streamed_new(Arena *a, Graph *g, const Layer *l, int64_t parts)
     find_apart(t);
     if (t->s->length < 2 || t->s->batch < 1 || !is_cut(t))
         return NULL;
-    t->each = positions_each(t, parts);
-    return t->each < t->s->length ? t : NULL;
+    t->each = share_each(t, parts);
+    return parts_of(t) > 1 ? t : NULL;
 }
 
 /* ---- all of it ---------------------------------------------------------- */
@@ -449,9 +485,8 @@ chunk_stream(Arena *scratch, Graph *g, int64_t parts)
             continue;
         vec_push(scratch, all, t);
         vec_push(scratch, cut,
-                 (StreamCut){t->layer.out,
-                             (t->s->length + t->each - 1) / t->each,
-                             t->each});
+                 (StreamCut){t->layer.out, parts_of(t),
+                             t->each.samples * t->each.positions});
     }
     if (!all)
         return NULL;

@@ -7,10 +7,11 @@
 /* What has been cut. */
 typedef struct StreamCut {
     ValueId out;     /* of a layer */
-    int64_t parts, each; /* of a sample; positions of a part */
+    int64_t parts, rows; /* of each */
 } StreamCut;
 
-/* Layers run for 1/parts of the positions after the others; in the backward
+/* Layers run for some samples after the others, or where there are fewer than
+   parts for some positions of each after the others; in the backward
    pass from what came into the layer, keys and values made once for all. A
    vector of what was cut; NULL: nothing. */
 StreamCut *chunk_stream(Arena *scratch, Graph *g, int64_t parts);

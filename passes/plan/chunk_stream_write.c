@@ -34,6 +34,12 @@ name_of(const Parts *p, ValueId v)
     return value_at(p->g, v)->name;
 }
 
+static int64_t
+least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static bool
 is_merged(const Stream *s, const Type *t, Rows r)
 {
@@ -48,10 +54,24 @@ part_type(const Parts *p, const Type *whole, Rows r)
     Type t = *whole;
 
     if (r.batch >= 0)
-        t.dim[r.batch] = 1;
+        t.dim[r.batch] = p->samples;
     if (r.seq >= 0)
-        t.dim[r.seq] = p->to - p->from;
+        t.dim[r.seq] = (is_merged(p->s, whole, r) ? p->samples : 1) *
+                       (p->to - p->from);
     return t;
+}
+
+/* Rows of the part at hand, and those in front of it. */
+static int64_t
+rows_here(const Parts *p)
+{
+    return p->samples * (p->to - p->from);
+}
+
+static int64_t
+rows_before(const Parts *p)
+{
+    return p->sample * p->s->length + p->from;
 }
 
 /* ---- slices and joints -------------------------------------------------- */
@@ -94,9 +114,7 @@ cut_value(Parts *p, ValueId v, Rows r)
     if (r.batch >= 0)
         starts[r.batch] = p->sample;
     if (r.seq >= 0)
-        starts[r.seq] =
-            p->from +
-            (is_merged(p->s, &t, r) ? p->sample * p->s->length : 0);
+        starts[r.seq] = is_merged(p->s, &t, r) ? rows_before(p) : p->from;
     cut = slice(p, v, starts, part, name_of(p, v));
     map_put(p->cut, key_of(v, r), cut);
     return cut;
@@ -126,7 +144,8 @@ join_rows(Parts *p, ValueId v)
 {
     Rows r = p->s->rows[v];
     ValueId *piece = p->piece[v], *sample = NULL;
-    size_t each = vec_len(piece) / (size_t)p->s->batch;
+    int64_t groups = (p->s->batch + p->each.samples - 1) / p->each.samples;
+    size_t each = vec_len(piece) / (size_t)groups;
 
     if (r.batch < 0)
         return join(p, piece, vec_len(piece), r.seq, name_of(p, v));
@@ -210,8 +229,7 @@ from_here(Parts *p, ValueId part, const Node *n)
     Rows r = p->s->rows[n->out[0]];
     const Type *t = &value_at(p->g, n->out[0])->type;
     const Value *x = value_at(p->g, part);
-    int64_t from =
-        p->from + (is_merged(p->s, t, r) ? p->sample * p->s->length : 0);
+    int64_t from = is_merged(p->s, t, r) ? rows_before(p) : p->from;
     Text text = text_new(p->arena);
 
     if (n->op != OP_iota || node_int(n, "axis") != r.seq || !from)
@@ -288,7 +306,7 @@ add_rows(Parts *p, NodeId id, const Node *n, int64_t at, int64_t count,
     ValueId *in = operands(p, id, n, 1), y = n->out[0];
     NodeId made;
 
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2 && count < rows_here(p); i++)
         in[i] = some_rows(p, in[i], p->s->need[id][i].seq, at, count);
     in[2] = p->sum[y];
     made = build_node(&p->b, OP_contract, first ? 2 : 3, in, 1, NULL, set_like,
@@ -302,15 +320,14 @@ write_sum(Parts *p, NodeId id, const Node *n)
 {
     int64_t all = p->s->batch * p->s->length, split = node_int(n, "split");
     int64_t part = all / split + (all % split != 0), count;
-    int64_t first = p->sample * p->s->length + p->from;
+    int64_t first = rows_before(p), rows = rows_here(p);
     ValueId y = n->out[0];
 
-    for (int64_t at = 0; at < p->to - p->from; at += count) {
+    for (int64_t at = 0; at < rows; at += count) {
         int64_t in_part = (first + at) % part;
 
         count = part - in_part;
-        if (count > p->to - p->from - at)
-            count = p->to - p->from - at;
+        count = least(count, rows - at);
         add_rows(p, id, n, at, count, in_part == 0);
         if (in_part + count < part && first + at + count < all)
             continue;
@@ -349,7 +366,7 @@ static ValueId
 as_column(Parts *p, ValueId x, int seq)
 {
     const Type t = value_at(p->g, x)->type;
-    int64_t dim[MAXRANK] = {p->to - p->from};
+    int64_t dim[MAXRANK] = {rows_here(p)};
 
     for (int i = seq + 1; i < t.rank; i++)
         dim[i - seq] = t.dim[i];
@@ -379,12 +396,12 @@ add_chain(Parts *p, ValueId y, ValueId x, bool first)
 static int64_t
 rows_at_once(const Parts *p)
 {
-    int64_t step = BLOCK, of = p->each;
+    int64_t step = BLOCK, of = p->each.samples * p->each.positions;
+    int64_t sample = p->s->batch > 1 && p->each.samples == 1 ? p->s->length : 0;
 
-    if (of % BLOCK || (p->s->batch > 1 && p->s->length % BLOCK))
+    if (of % BLOCK || sample % BLOCK)
         return 0;
-    while (of % (2 * step) == 0 &&
-           (p->s->batch == 1 || p->s->length % (2 * step) == 0))
+    while (of % (2 * step) == 0 && sample % (2 * step) == 0)
         step *= 2;
     return step;
 }
@@ -393,8 +410,8 @@ static void
 write_columns(Parts *p, NodeId id, const Node *n)
 {
     static const int64_t axis = 0;
-    int64_t first = p->sample * p->s->length + p->from, count;
-    int64_t rows = p->to - p->from, once = rows_at_once(p);
+    int64_t first = rows_before(p), rows = rows_here(p), count;
+    int64_t once = rows_at_once(p);
     int64_t all = p->s->batch * p->s->length;
     ValueId x = as_column(p, operand(p, id, n, 0), p->s->need[id][0].seq);
     ValueId y = n->out[0];
@@ -404,7 +421,7 @@ write_columns(Parts *p, NodeId id, const Node *n)
         int64_t most = once ? once : BLOCK - in_block;
         ValueId some;
 
-        count = rows - at < most ? rows - at : most;
+        count = least(most, rows - at);
         some = some_rows(p, x, 0, at, count);
         if (once)
             p->sum[y] = build_reduce(&p->b, "sum", some, 1, &axis,
@@ -436,7 +453,7 @@ join_columns(Parts *p, ValueId y)
 /* ---- all of it ---------------------------------------------------------- */
 
 Parts *
-parts_new(Arena *a, const Stream *s, int64_t each, char phase)
+parts_new(Arena *a, const Stream *s, Share each, char phase)
 {
     Parts *p = NEW(a, Parts);
 
@@ -455,12 +472,12 @@ parts_next(Parts *p)
     p->from = p->to;
     if (p->from == p->s->length) {
         p->from = 0;
-        p->sample++;
+        p->sample += p->samples;
     }
     if (p->sample == p->s->batch)
         return false;
-    p->to = p->s->length - p->from < p->each ? p->s->length
-                                             : p->from + p->each;
+    p->samples = least(p->s->batch - p->sample, p->each.samples);
+    p->to = least(p->s->length, p->from + p->each.positions);
     p->part = map_new(p->arena);
     p->cut = map_new(p->arena);
     p->ones = map_new(p->arena);

@@ -20,6 +20,7 @@ typedef struct Build {
     Run *run;        /* vector */
     int *touch;      /* vector */
     int *run_of;     /* node -> run, -1: none */
+    bool *begun;     /* buffer -> a sum begins from it */
     bool *unsettled; /* buffer -> what it holds changes on the way */
 } Build;
 
@@ -128,6 +129,14 @@ find_pairs(const Build *b, const Node *n, const int *in, int **pair)
     }
 }
 
+/* Do its sums begin from an operand? */
+static bool
+goes_on(const Node *n)
+{
+    return (n->op == OP_contract || n->op == OP_scatter) && n->nin > 2 &&
+           n->in[2];
+}
+
 static void
 add_run(Build *b, NodeId id)
 {
@@ -137,6 +146,8 @@ add_run(Build *b, NodeId id)
     Run r = {.node = id, .recipe = -1, .in = (int)vec_len(b->touch)};
 
     b->run_of[id] = at;
+    if (goes_on(n))
+        b->begun[b->f->buffer_of[n->in[2]]] = true;
     r.seconds = cost_seconds(b->g, id, b->machine).many;
     if (!node_scratch(b->g, n))
         r.aside = aligned(b, scratch_bytes(s, b->machine));
@@ -175,6 +186,7 @@ find_runs(Build *b)
     b->of->writes = NEWN(b->a, uint32_t *, count + 1);
     b->of->pairs = NEWN(b->a, int *, count + 1);
     b->unsettled = NEWN(b->a, bool, b->of->buffers + 1);
+    b->begun = NEWN(b->a, bool, b->of->buffers + 1);
     for (size_t n = 0; n < vec_len(g->node); n++)
         b->run_of[n] = -1;
     for (size_t k = 0; k < count; k++)
@@ -284,6 +296,17 @@ add_recipe(Build *b, int item, bool part, const ValueId *now)
     vec_push(b->a, b->of->recipe, r);
 }
 
+/* Is it a sum that goes on from node to node? Each is written over the one
+   before: to make it again is to begin anew. */
+static bool
+is_sum(const Build *b, int item)
+{
+    ValueId v = b->item[item].value;
+    const Node *n = node_at(b->g, value_at(b->g, v)->def);
+
+    return goes_on(n) || b->begun[b->f->buffer_of[v]];
+}
+
 /* Can the item's node run again? It writes nothing but its own results. */
 static bool
 is_repeatable(const Build *b, int item)
@@ -291,7 +314,8 @@ is_repeatable(const Build *b, int item)
     const Item *x = &b->item[item];
     const Run *r = x->maker < 0 ? NULL : &b->run[x->maker];
 
-    return r && !x->to_end && !b->unsettled[b->f->buffer_of[x->value]] &&
+    return r && !x->to_end && !is_sum(b, item) &&
+           !b->unsettled[b->f->buffer_of[x->value]] &&
            !writes_store(b, x->maker) && !b->of->floating[x->maker] &&
            value_at(b->g, x->value)->def == r->node &&
            aligned(b, type_bytes(&value_at(b->g, x->value)->type)) ==

@@ -326,7 +326,9 @@ find_peaks(Arena *a, Blocks *b, const Course *c)
 
         while (block > 0 && begin[block - 1] <= k)
             block--;
-        if (block < b->count && bytes > b->block[block].peak)
+        if (block == b->count)
+            b->turn = bytes > b->turn ? bytes : b->turn;
+        else if (bytes > b->block[block].peak)
             b->block[block].peak = bytes;
     }
 }

@@ -28,6 +28,8 @@ typedef struct Blocks {
     const CourseOf *of;
     int count;
     Block *block;
+    int64_t turn; /* the most alive, but for what blocks hold, before the
+                     backward part of the last begins */
     int forward;  /* runs before it are those of the blocks */
     int *made_in; /* item -> its block; -1: it is never made again */
     int *used_in; /* item -> the block whose backward part is to read it */

@@ -7,7 +7,8 @@
      edges in front of k:  forward(i..k-1) + best(k, j, m - edges)
                            + best(i, k, m)
 
-   where what is alive while the backward part of a block runs fits in m. That
+   where what is alive while the backward part of a block runs fits in m, and so
+   does what is alive behind the last block before that begins (a head). That
    is about what a course takes: for how many slots it fits is found by halving,
    on courses written out. */
 #include "passes/plan/recompute_chain.h"
@@ -23,6 +24,7 @@ typedef struct Chain {
     Arena *a;
     const Blocks *b;
     int count;
+    int turn;           /* slots behind the last block */
     double slot;        /* bytes */
     float *best;        /* [from][to][slots] */
     int16_t *choice;    /* way >= 0; -k: edges in front of block k */
@@ -49,7 +51,7 @@ slots_of(const Chain *c, int64_t bytes)
 static double
 best_of(const Chain *c, int from, int to, int slots)
 {
-    if (slots < 0)
+    if (slots < 0 || (from == c->count && slots < c->turn))
         return HUGE_VAL;
     return from == to ? 0 : (double)c->best[at(c, from, to, slots)];
 }
@@ -211,6 +213,8 @@ recompute_chain(Arena *a, Course *c, int64_t goal, int join)
     chain.forward = NEWN(a, double, b->count + 1);
     for (int i = 0; i < b->count; i++)
         chain.forward[i + 1] = chain.forward[i] + b->block[i].seconds;
+    chain.turn = slots_of(&chain, b->turn);
+    chain.turn = chain.turn < SLOTS / 2 ? chain.turn : SLOTS / 2;
     fill(&chain);
     return search_slots(&chain, c, goal);
 }

@@ -14,7 +14,7 @@
 /* Bounds begun with; exchanges tried, and steps in each. */
 enum { BELOW_MOST = 8, BELOW_SHARE = 24, WAVES = 6, WAVE_SHARE = 48 };
 /* Runs looked at before nothing new is begun; as much again for exchanges. */
-static const int64_t work_most = 20000000;
+static const int64_t work_most = 12000000;
 
 enum { BOUNDS_MOST = 3, TRIES_MOST = 200, EXCHANGE_MOST = 40 };
 
@@ -295,6 +295,7 @@ try_descents(Search *s, const Course *c, const TimeBound *b, Found *f)
     static const int slices[] = {16, 4, 64};
     size_t bounds = vec_len(b) < BOUNDS_MOST ? vec_len(b) : BOUNDS_MOST;
 
+    try_waves(s, f);
     for (int k = 1; k <= BELOW_MOST && s->work < work_most &&
                     f->profile->peak <= f->goal;
          k++)
@@ -327,8 +328,8 @@ try_all(Search *s, const Course *c, const TimeBound *b, bool quick, Found *f)
         try_chains(s, begin, f);
     if (quick && f->profile->peak <= f->goal)
         return;
-    try_descent(s, c, 1, NULL, f);
-    try_descents(s, c, b, f);
+    try_descent(s, begin, 1, NULL, f);
+    try_descents(s, begin, b, f);
     exchange(s, f);
 }
 

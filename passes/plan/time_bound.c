@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "ir/text.h"
-#include "passes/plan/time_moment.h"
+#include "passes/plan/time_sums.h"
 #include "passes/tools/milp.h"
 
 __extension__ typedef __int128 Wide;
@@ -20,11 +20,12 @@ enum { SCALE = 4096, MOMENTS = 12, MANY_RUNS = 1024 };
 static const double multiplier_most = 1e18;
 
 /* A row of check_time.h: what is asked for is its multiplier. */
-typedef enum Kind { NEED, IN, ROOM } Kind;
+typedef enum Kind { NEED, SUM, IN, ROOM } Kind;
 
 typedef struct Multiplier {
     Kind kind;
-    int u, recipe;
+    int u;        /* of SUM: its number among the moment's */
+    int into;     /* of IN: what is made from u */
     int64_t gain; /* to the bound, for one */
     int64_t y;    /* as found */
 } Multiplier;
@@ -121,19 +122,36 @@ ask_value(Dual *d, int u, int multiplier)
         ask(d, d->again[way[i]], multiplier, 1);
 }
 
-static void
-add_in(Dual *d, int recipe)
+static bool
+is_among(const int *list, int x)
 {
-    const int *in = d->of->recipe[recipe].in;
+    for (size_t i = 0; i < vec_len(list); i++)
+        if (list[i] == x)
+            return true;
+    return false;
+}
+
+/* What `into` is made from by way `first`, and by no way before it: all ways
+   that read it give back. */
+static void
+add_in(Dual *d, int into, size_t first)
+{
+    const int *way = d->of->recipes[into];
+    const int *in = d->of->recipe[way[first]].in;
 
     for (size_t i = 0; i < vec_len(in); i++) {
+        bool before = false;
         int y;
 
-        if (!d->wanted[in[i]])
+        for (size_t k = 0; k < first; k++)
+            before |= is_among(d->of->recipe[way[k]].in, in[i]);
+        if (!d->wanted[in[i]] || before)
             continue;
-        y = add_multiplier(d, (Multiplier){IN, in[i], recipe, 0, 0});
+        y = add_multiplier(d, (Multiplier){IN, in[i], into, 0, 0});
         ask_value(d, in[i], y);
-        ask(d, d->again[recipe], y, -1);
+        for (size_t k = first; k < vec_len(way); k++)
+            if (is_among(d->of->recipe[way[k]].in, in[i]))
+                ask(d, d->again[way[k]], y, -1);
     }
 }
 
@@ -146,7 +164,31 @@ add_value(Dual *d, int u)
     if (d->m->needed[u])
         ask_value(d, u, add_multiplier(d, (Multiplier){NEED, u, -1, 1, 0}));
     for (size_t i = 0; i < vec_len(way); i++)
-        add_in(d, way[i]);
+        add_in(d, u, i);
+}
+
+/* Either what is added or the sum. */
+static void
+add_sum(Dual *d, int number)
+{
+    const SumPath *p = &d->m->sum[number];
+    int y = add_multiplier(d, (Multiplier){SUM, number, -1, 1, 0});
+
+    ask_value(d, p->item, y);
+    for (size_t i = 0; i < vec_len(p->sum); i++)
+        ask(d, d->keep[p->sum[i]], y, 1);
+}
+
+static void
+want_sums(Dual *d)
+{
+    for (size_t i = 0; i < vec_len(d->m->sum); i++) {
+        const SumPath *p = &d->m->sum[i];
+
+        want(d, p->item);
+        for (size_t k = 0; k < vec_len(p->sum); k++)
+            d->wanted[p->sum[k]] = true;
+    }
 }
 
 static Dual
@@ -160,11 +202,15 @@ dual_of(Arena *a, const CourseOf *of, const Moment *m)
     for (int u = 0; u < of->items; u++)
         if (m->needed[u])
             want(&d, u);
+    want_sums(&d);
     (void)add_multiplier(&d, (Multiplier){ROOM, -1, -1, -m->left, 0});
     add_columns(&d);
     for (int u = 0; u < of->items; u++)
         if (d.wanted[u])
             add_value(&d, u);
+    for (size_t i = 0; i < vec_len(m->sum); i++)
+        if (d.wanted[m->sum[i].item])
+            add_sum(&d, (int)i);
     return d;
 }
 
@@ -271,24 +317,67 @@ add_head(const Dual *d, Text *t)
     text_add(t, " room %" PRId64, d->multiplier[0].y);
 }
 
-/* item -> its number among the values listed: those with a column. */
+static void
+add_name(const Dual *d, Text *t, ValueId v)
+{
+    text_add(t, " value ");
+    print_value_name(t, value_at(d->of->g, v)->name);
+}
+
+/* Value -> its number among the values listed: those with a column, and what a
+   sum comes to on its way. */
 static int *
 add_values(const Dual *d, Text *t)
 {
-    int *number = NEWN(d->a, int, d->of->items + 1), count = 0;
+    int *number = NEWN(d->a, int, vec_len(d->of->g->value) + 1), count = 0;
 
     for (int u = 0; u < d->of->items; u++) {
         const Item *item = &d->of->first_item[u];
 
         if (!d->wanted[u])
             continue;
-        number[u] = count++;
-        text_add(t, " value ");
-        print_value_name(t, value_at(d->of->g, item->value)->name);
+        number[item->value] = ++count;
+        add_name(d, t, item->value);
         add_way(d, t, u, false);
         add_way(d, t, u, true);
     }
+    for (size_t i = 0; i < vec_len(d->m->sum); i++)
+        for (size_t k = 0; k < vec_len(d->m->sum[i].value); k++) {
+            ValueId v = d->m->sum[i].value[k];
+
+            if (number[v])
+                continue;
+            number[v] = ++count;
+            add_name(d, t, v);
+            text_add(t, " - -");
+        }
     return number;
+}
+
+static void
+add_sum_row(const Dual *d, Text *t, const SumPath *p, const int *number)
+{
+    ValueId item = d->of->first_item[p->item].value;
+
+    text_add(t, " sum %zu %d", vec_len(p->value), number[item] - 1);
+    for (size_t i = 0; i < vec_len(p->value); i++)
+        text_add(t, " %d", number[p->value[i]] - 1);
+}
+
+static void
+add_row(const Dual *d, Text *t, const Multiplier *x, const int *number)
+{
+    const Item *item = d->of->first_item;
+
+    if (x->kind == SUM) {
+        add_sum_row(d, t, &d->m->sum[x->u], number);
+        return;
+    }
+    if (x->kind == IN)
+        text_add(t, " in %d", number[item[x->into].value] - 1);
+    else
+        text_add(t, " need");
+    text_add(t, " %d", number[item[x->u].value] - 1);
 }
 
 static const char *
@@ -304,12 +393,8 @@ witness_of(const Dual *d)
 
         if (x->y == 0)
             continue;
-        if (x->kind == IN)
-            text_add(&t, " in %d %d", number[d->of->recipe[x->recipe].item],
-                     d->of->recipe[x->recipe].part);
-        else
-            text_add(&t, " need");
-        text_add(&t, " %d %" PRId64, number[x->u], x->y);
+        add_row(d, &t, x, number);
+        text_add(&t, " %" PRId64, x->y);
     }
     return text_str(&t);
 }

@@ -1,8 +1,10 @@
 /* time_moment: where the budget presses hardest is guessed by what it would
    cost to make again the cheapest bytes of what is needed behind each node. */
-#include "passes/plan/time_moment.h"
+#include "passes/plan/time_sums.h"
 
 #include <stdlib.h>
+
+#include "ir/facts.h"
 
 /* An item that can be made again. */
 typedef struct Priced {
@@ -19,6 +21,7 @@ typedef struct Press {
     const CourseOf *of;
     Arena *a;
     int64_t budget, least;
+    const Sums *sums;
     int **needs;    /* run -> vector of runs whose results it reads */
     Priced *priced; /* vector: cheapest bytes first */
 } Press;
@@ -86,14 +89,39 @@ reads_item(const CourseOf *of, int run, int item)
     return false;
 }
 
+/* A group that adds up an operand along an axis reads it before it writes. */
+static bool
+is_reduced(const CourseOf *of, int run, int item)
+{
+    const Node *n = node_at(of->g, of->first_run[run].node);
+
+    for (int i = 0; n->body && i < n->nin; i++) {
+        ValueId in = n->body->input[i];
+
+        if (of->item_of[facts(of->g)->buffer_of[n->in[i]]] != item)
+            continue;
+        for (size_t k = 0; k < vec_len(n->body->order); k++) {
+            const Node *x = node_at(n->body, n->body->order[k]);
+
+            if (x->op == OP_reduce && x->in[0] == in)
+                return true;
+        }
+    }
+    return false;
+}
+
 static bool
 is_as_large(const CourseOf *of, int run, int64_t bytes)
 {
     const Run *r = &of->first_run[run];
 
-    for (int t = 0; t < r->ins; t++)
-        if (of->first_item[of->first_touch[r->in + t]].bytes == bytes)
+    for (int t = 0; t < r->ins; t++) {
+        int item = of->first_touch[r->in + t];
+
+        if (of->first_item[item].bytes == bytes &&
+            !is_reduced(of, run, item))
             return true;
+    }
     return false;
 }
 
@@ -135,11 +163,11 @@ static void
 find_needed(const Press *p, Moment *m)
 {
     const CourseOf *of = p->of;
-    bool *behind = NEWN(p->a, bool, of->runs + 1);
 
-    mark_behind(p, m->run, behind);
+    m->behind = NEWN(p->a, bool, of->runs + 1);
+    mark_behind(p, m->run, m->behind);
     for (int r = 0; r < of->runs; r++)
-        for (int t = 0; behind[r] && t < of->first_run[r].ins; t++)
+        for (int t = 0; m->behind[r] && t < of->first_run[r].ins; t++)
             m->needed[of->first_touch[of->first_run[r].in + t]] = true;
     for (int u = 0; u < of->items; u++)
         m->needed[u] = (m->needed[u] || of->first_item[u].to_end) &&
@@ -155,6 +183,7 @@ moment_of(const Press *p, int run)
     m.needed = NEWN(p->a, bool, p->of->items + 1);
     mark_before(p, run, m.before);
     find_needed(p, &m);
+    m.sum = sums_paths(p->a, p->sums, &m);
     m.left = p->budget - p->of->stores - bytes_beside(p->of, run);
     return m;
 }
@@ -195,12 +224,27 @@ find_prices(Press *p)
         qsort(p->priced, vec_len(p->priced), sizeof *p->priced, by_rate);
 }
 
+/* Of what is added to sums, or of the largest sum, whichever is less. */
+static double
+sum_bytes(const Moment *m)
+{
+    double added = 0, sum = 0;
+
+    for (size_t i = 0; i < vec_len(m->sum); i++) {
+        double bytes = (double)m->of->first_item[m->sum[i].sum[0]].bytes;
+
+        added += (double)m->of->first_item[m->sum[i].item].bytes;
+        sum = bytes > sum ? bytes : sum;
+    }
+    return added < sum ? added : sum;
+}
+
 /* Seconds to make again the cheapest bytes of what is needed, as far as they
    do not fit, all else being there. */
 static double
 guess(const Press *p, const Moment *m)
 {
-    double over = -(double)m->left, seconds = 0;
+    double over = sum_bytes(m) - (double)m->left, seconds = 0;
 
     for (int u = 0; u < p->of->items; u++)
         if (m->needed[u] && !moment_reads(m, u))
@@ -240,6 +284,7 @@ moments_choose(Arena *a, const CourseOf *of, int64_t budget, size_t most)
     Press p = {.of = of, .a = a, .budget = budget};
     Moment *found = NULL, *list = NULL;
 
+    p.sums = sums_find(a, of);
     p.needs = find_needs(a, of);
     find_prices(&p);
     for (int u = 0; u < of->items; u++)

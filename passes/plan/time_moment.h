@@ -9,9 +9,11 @@ typedef struct Moment {
     const CourseOf *of;
     int run;
     bool *before;  /* run: it runs before, in any order */
+    bool *behind;  /* run: it runs behind, in any order */
     bool *needed;  /* item: it is there before and read behind */
     int64_t left;  /* bytes for what is kept */
     int64_t least; /* bytes that are not worth counting */
+    struct SumPath *sum; /* vector: see time_sums.h */
     double guess;  /* seconds that it might prove */
 } Moment;
 

@@ -114,7 +114,8 @@ typedef enum TermKind {
     TM_PRODUCT,   /* matrix product */
     TM_TRANSPOSE, /* of a matrix */
     TM_RESHAPE,   /* to the type's shape */
-    TM_IOTA       /* 0, 1, ... */
+    TM_IOTA,      /* 0, 1, ... */
+    TM_RANDOM     /* normal numbers by chance, for the key arg[0] */
 } TermKind;
 
 /* What a TM_VALUE stands for. */
@@ -168,6 +169,7 @@ Term *term_product(Terms *t, Term *x, Term *y);
 Term *term_transpose(Terms *t, Term *x);
 Term *term_reshape(Terms *t, Term *x, Type to);
 Term *term_iota(Terms *t, int64_t n);
+Term *term_random(Terms *t, Term *key, int64_t rows, int64_t columns);
 
 /* A call of a function of the language on n terms; arguments are checked. */
 Term *rule_call(Terms *t, const RuleExpr *e, int n, Term **arg);
@@ -221,6 +223,7 @@ typedef struct RuleEmit {
     Arena *scratch;
     Map *scalar;          /* text -> ValueId: scalars shared by parameters */
     ValueId t, steps, lr; /* 0: not made yet */
+    ValueId seed;
 } RuleEmit;
 
 /* Appends the update of one parameter to the graph, and its states to the

@@ -24,6 +24,7 @@ static const Function functions[] = {
     {"rowmean", 1, 'a', 'r'}, {"rownorm", 1, 'n', 'r'}, {"colsum", 1, 's', 'c'},
     {"colmean", 1, 'a', 'c'}, {"colnorm", 1, 'n', 'c'}, {"eye", 1, 'x', 0},
     {"iota", 1, 'x', 0},      {"flat", 1, 'x', 0},      {"reshape", -1, 'x', 0},
+    {"randn", 3, 'x', 0},
 };
 
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
@@ -35,7 +36,7 @@ static const char *const later[] = {
     "dct2",     "idct2",     "topk",    "sort",          "argsort",
     "rowsof",   "colsof",    "take",    "putrows",       "putcols",
     "setrow",   "setrows",   "setcols", "put",           "addat",
-    "scatter",  "keepk",     "carry",   "randn",         "normal",
+    "scatter",  "keepk",     "carry",   "normal",
     "choose",   "sample",    "draw",    "exchange_mean", NULL};
 
 const char *
@@ -146,6 +147,21 @@ eye(Terms *t, const RuleExpr *e, int64_t n)
     return two(t, "==", i, column);
 }
 
+/* randn(key, rows, columns): the same numbers for the same key. */
+static Term *
+random(Terms *t, const RuleExpr *e, Term **arg)
+{
+    Term *x = type_elements(&arg[0]->type) == 1
+                  ? term_random(t, arg[0], size_of(e, arg[1]),
+                                size_of(e, arg[2]))
+                  : NULL;
+
+    if (!x)
+        rule_fault(e->at, "randn needs a key that is one number, and sizes "
+                          "that are not too large");
+    return x;
+}
+
 static Term *
 special(Terms *t, const RuleExpr *e, int n, Term **arg)
 {
@@ -165,7 +181,9 @@ special(Terms *t, const RuleExpr *e, int n, Term **arg)
     case 'f':
         size = type_elements(&x->type);
         return reshape(t, e, 2, (Term *[]){x, term_number(t, (double)size)});
-    default: return reshape(t, e, n, arg);
+    default:
+        return strcmp(e->name, "randn") == 0 ? random(t, e, arg)
+                                             : reshape(t, e, n, arg);
     }
 }
 

@@ -87,6 +87,30 @@ make_iota(Update *u, const Term *x)
     return build_formula(&u->b, "a", 1, &v, stored_type(u), "rule.index");
 }
 
+/* By Box and Muller of two uniform numbers, of the run's seed, the key and the
+   parameter. */
+static ValueId
+make_random(Update *u, const Term *x, ValueId key)
+{
+    Graph *g = u->e->g;
+    Type flat = {.dtype = DT_I64, .rank = 1, .dim = {type_elements(&x->type)}};
+    ValueId in[3] = {build_iota(&u->b, flat, 0, "rule.index"), key};
+    Text t = text_new(u->e->scratch);
+
+    if (!u->e->seed)
+        u->e->seed = graph_find(g, sym(g->module->syms, "seed"));
+    if (!u->e->seed)
+        u->e->seed = graph_input(g, "seed", type_scalar(DT_I64));
+    in[0] = build_view(&u->b, in[0], 2, x->type.dim, "rule.index");
+    in[2] = u->e->seed;
+    text_add(&t,
+             "k = i64(b); s = c+%u; p = 1-uniform(2*a,k,s); "
+             "q = uniform(2*a+1,k,s); sqrt(-2*log(p))*cos(6.283185307179586*q)",
+             u->r->param.store * 7001 + 17);
+    return build_formula(&u->b, text_str(&t), 3, in, stored_type(u),
+                         "rule.random");
+}
+
 static void
 make_other(Update *u, Term *x)
 {
@@ -102,6 +126,7 @@ make_other(Update *u, Term *x)
         x->value = build_view(&u->b, v, x->type.rank, x->type.dim, "rule.view");
         break;
     case TM_IOTA: x->value = make_iota(u, x); break;
+    case TM_RANDOM: x->value = make_random(u, x, v); break;
     default: UNREACHABLE();
     }
 }

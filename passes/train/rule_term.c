@@ -249,3 +249,12 @@ term_iota(Terms *t, int64_t n)
 
     return type_make(t->dtype, 1, &n, &x.type) ? intern(t, x) : NULL;
 }
+
+Term *
+term_random(Terms *t, Term *key, int64_t rows, int64_t columns)
+{
+    Term x = {.kind = TM_RANDOM, .args = 1, .arg[0] = key};
+    int64_t dim[2] = {rows, columns};
+
+    return type_make(t->dtype, 2, dim, &x.type) ? intern(t, x) : NULL;
+}

@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -118,6 +119,19 @@ best_time(Team *t, int threads, double seconds)
 
 /* ---- what the machine can do ------------------------------------------- */
 
+/* Memory as the runtime maps an arena: of large pages. */
+static char *
+large_pages(int64_t bytes)
+{
+    enum { PAGE = 2 << 20 };
+    size_t size = (size_t)(bytes + PAGE - 1) / PAGE * PAGE;
+    char *memory = aligned_alloc(PAGE, size);
+
+    madvise(memory, size, MADV_HUGEPAGE);
+    memset(memory, 0, size);
+    return memory;
+}
+
 /* memcpy in pieces, as a kernel: what the C library knows best. */
 static void
 copy_tiles(char *arena, const int64_t *offset, int64_t begin, int64_t end,
@@ -139,9 +153,7 @@ copy_speed(int threads, int64_t bytes, double seconds)
     Team t = {.step = &step, .steps = 1};
     double time;
 
-    t.memory = aligned_alloc(1 << 21, (size_t)(2 * bytes + (1 << 21)) >> 21
-                                          << 21);
-    memset(t.memory, 1, (size_t)(2 * bytes));
+    t.memory = large_pages(2 * bytes);
     time = best_time(&t, threads, seconds);
     free(t.memory);
     return (double)(2 * bytes) / time;
@@ -240,9 +252,7 @@ bench(const RowsShape *s, const Machine *m, const char *target,
         printf("%s: more than %d steps\n", s->name, STEPS_MOST);
         exit(1);
     }
-    team.memory = aligned_alloc(1 << 21, (size_t)(p->arena_bytes + (1 << 21)) >>
-                                             21 << 21);
-    memset(team.memory, 0, (size_t)p->arena_bytes);
+    team.memory = large_pages(p->arena_bytes);
     for (int i = 0; i < peak->threads; i++)
         time[i] = best_time(&team, i + 1, seconds);
     print_row(s, peak, w, kernels, time);

@@ -26,7 +26,7 @@ trained() {
     model=$1 data=$2 steps=$3
     shift 3
     "$plain/snug" compile "$model" -o "$work/train" --quiet "$@" &&
-        "$work/train" --data "$data" --steps "$steps" --seed 3 --quiet \
+        "$work/train" --data "$data" --steps "$steps" --seed 3 --quiet --spill "$work" \
             --save "$work/w.safetensors" --log "$work/log.jsonl" >/dev/null
 }
 
@@ -95,6 +95,7 @@ kept() {
 
 same_bits mst $gpt "$work/text.csv" 65
 same_bits cce $gpt "$work/text.csv" 80
+same_bits streambp $gpt "$work/text.csv" 40
 same_bits microbatch $gpt "$work/text.csv" 42
 same_bits sublinear $gpt "$work/text.csv" 55
 same_bits sublinear-log $gpt "$work/text.csv" 55
@@ -104,13 +105,15 @@ same_bits mrbp tests/program/steps.onnx "$digits/digits-train.npz" 45
 learns tbptt tests/program/steps.onnx "$digits/digits-train.npz" 60 60
 learns sltt tests/program/steps.onnx "$digits/digits-train.npz" 35 60
 kept wtacrs $gpt 31
-kept compact $gpt 27
+kept "codec op:MatMul.in=proj" $gpt 27
 kept frozen4 tests/program/frozen.snug 13
 learns frozen4 tests/program/frozen.snug "$digits/digits-train.npz" 80 40
 learns wtacrs $gpt "$work/text.csv" 95 40
-learns compact $gpt "$work/text.csv" 95 40
+learns compact $gpt "$work/text.csv" 73 40
 near mesa 70
 near coat 90
+near shiftquant 110
+near memascend 95
 
 learns lomo $gpt "$work/text.csv" 93 40
 learns adalomo $gpt "$work/text.csv" 93 40
