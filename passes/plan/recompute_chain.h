@@ -10,8 +10,8 @@ enum { JOINS_MOST = 4 };
 int chain_joins(Arena *a, const Course *c, int *join);
 
 /* Changes c, a course in which nothing of the blocks runs again, into the
-   fastest that the programming finds with a peak of at most `goal`, or into one not far above;
-   false: it finds none. */
+   fastest that the programming finds with a peak of at most `goal`, or into one
+   not far above; false: it finds none. */
 bool recompute_chain(Arena *a, Course *c, int64_t goal, int join);
 
 #endif

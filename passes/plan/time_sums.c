@@ -71,7 +71,8 @@ add_link(Finder *f, ValueId v)
 
     if (f->link_of[v] < 0 && maker >= 0) {
         f->link_of[v] = (int)vec_len(f->s->link);
-        vec_push(f->a, f->s->link, (Link){v, item_of(f->s->of, v), maker, NULL, -1});
+        vec_push(f->a, f->s->link,
+                 (Link){v, item_of(f->s->of, v), maker, NULL, -1});
     }
     return f->link_of[v];
 }

@@ -53,7 +53,7 @@ refuse "print-changed in another way" 2 "nothing or diff" \
 check "the pipeline, taken apart, is one again" sh -c \
     "'$snug' opt --passes=\"\$(head -n 1 counts.txt)\" '$model' -o - |
      cmp - plan.snug"
-check "the set option is in it" grep -q '^fold{most=99},' counts.txt
+check "the set option is in it" grep -q '^cut,fold{most=99},' counts.txt
 commas=$(head -n 1 counts.txt | tr -cd , | wc -c)
 check "a line a pass" [ "$(wc -l <counts.txt)" -eq $((commas + 3)) ]
 peak=$(sed -n 's/^meta peak="\(.*\)"/\1/p' plan.snug)
