@@ -92,6 +92,14 @@ try_cuts(Choice *c, const Cuts *cuts, bool quick)
     return try_options(&t);
 }
 
+/* What was cut stands in an entry that is not timed. */
+static bool
+is_same_step(const Outcome *a, const Outcome *b)
+{
+    return a->fits && b->fits && !(a->seconds < b->seconds) &&
+           !(a->seconds > b->seconds);
+}
+
 /* false: more parts than these cannot help; of classes, once they fit. Runs of
    a batch in parts are many: where another plan fits, nothing of them may run
    again. */
@@ -103,7 +111,7 @@ try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
 
     cuts.parts[kind] = parts; /* what is cut of a batch is cut no further */
     x = try_cuts(c, &cuts, kind == KIND_BATCH && c->best.fits);
-    if (x.nothing)
+    if (x.nothing || is_same_step(&x, &c->best))
         return false;
     if (kind == KIND_BATCH && x.fits &&
         x.seconds < batch_least * c->whole)
