@@ -13,7 +13,7 @@ enum {
     SET_ROWS = 8,          /* that a set has room for */
     VERY_LONG = 1 << 14,   /* a sum whose panel no cache holds */
     MANY = 96,             /* rows and lanes for which a sum is cut in blocks */
-    FEW = 8                /* the same, of such a sum */
+    FEW = 8                /* the same, of such a sum of a contract */
 };
 
 typedef struct Choice {
@@ -417,7 +417,7 @@ contraction_choose(Arena *a, Contraction *c, Axis *left, Axis *right,
         h.full = 2;
     long_sum = c->product && vec_len(c->sum) == 1 &&
                c->split == 1 && c->k > BLOCK_TERMS * 3 / 2;
-    least = c->k > VERY_LONG ? FEW : MANY;
+    least = c->leader->op == OP_contract && c->k > VERY_LONG ? FEW : MANY;
     h.blocks = long_sum && axes_size(left, 0) >= least &&
                axes_size(right, 0) >= least;
     try_side(&h, left, right, 1);

@@ -170,13 +170,15 @@ claim_time(PassRun *r, const Entry *e, const TimeBound *b)
 static bool
 fit_entry(PassRun *r, Entry *e)
 {
+    /* what transfers were tried on behind a trial is what they get */
+    bool quick = r->trial || opt_bytes(r, "lent") > 0;
     int64_t goal = r->budget, step;
     Course *c = course_new(r->scratch, e->of);
     TimeBound *b = time_bounds(r->scratch, e->of, r->budget);
     int first = c->length;
 
     for (int k = 0; k < ROUNDS; k++) {
-        bool fits = recompute_fit(r->scratch, c, goal, b, r->trial);
+        bool fits = recompute_fit(r->scratch, c, goal, b, quick);
         int64_t bytes = placed_bytes(r, e->g, e->of, c, INT64_MAX, NULL);
         int64_t peak = course_peak(r->scratch, c);
 
