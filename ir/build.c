@@ -191,6 +191,71 @@ build_broadcast(Builder *b, ValueId x, int rank, const int64_t *dim,
                   build_node(b, OP_broadcast, 1, &x, 1, &t, NULL, NULL, name));
 }
 
+typedef struct Placing {
+    const int64_t *starts, *steps;
+    double value;
+} Placing;
+
+static void
+set_placing(Node *n, const void *from, Builder *b)
+{
+    static const int64_t one[MAXRANK] = {1, 1, 1, 1, 1, 1, 1, 1};
+    const Placing *p = from;
+    int rank = value_at(b->g, n->in[0])->type.rank;
+
+    node_attr_set(n, "starts")->list =
+        list_new(b->g->module->arena, rank, p->starts);
+    if (n->op == OP_slice)
+        node_attr_set(n, "steps")->list = list_new(
+            b->g->module->arena, rank, p->steps ? p->steps : one);
+    else if (n->op == OP_pad)
+        node_attr_set(n, "value")->f = p->value;
+}
+
+ValueId
+build_slice(Builder *b, ValueId x, const int64_t *starts, const int64_t *steps,
+            Type to, const char *name)
+{
+    Placing p = {.starts = starts, .steps = steps};
+
+    return result(b, build_node(b, OP_slice, 1, &x, 1, &to, set_placing, &p,
+                                name));
+}
+
+ValueId
+build_pad(Builder *b, ValueId x, const int64_t *starts, double value, Type to,
+          const char *name)
+{
+    Placing p = {.starts = starts, .value = value};
+
+    return result(b,
+                  build_node(b, OP_pad, 1, &x, 1, &to, set_placing, &p, name));
+}
+
+ValueId
+build_put(Builder *b, ValueId x, ValueId p, const int64_t *starts,
+          const char *name)
+{
+    Placing at = {.starts = starts};
+
+    return result(b, build_node(b, OP_put, 2, (ValueId[]){x, p}, 1, NULL,
+                                set_placing, &at, name));
+}
+
+static void
+set_axis(Node *n, const void *from, Builder *b)
+{
+    (void)b;
+    node_attr_set(n, "axis")->i = *(const int *)from;
+}
+
+ValueId
+build_concat(Builder *b, int nin, const ValueId *in, int axis, const char *name)
+{
+    return result(b, build_node(b, OP_concat, nin, in, 1, NULL, set_axis, &axis,
+                                name));
+}
+
 static void
 set_perm(Node *n, const void *from, Builder *b)
 {
@@ -205,13 +270,6 @@ build_transpose(Builder *b, ValueId x, const int64_t *perm, const char *name)
 {
     return result(b, build_node(b, OP_transpose, 1, &x, 1, NULL, set_perm,
                                 perm, name));
-}
-
-static void
-set_axis(Node *n, const void *from, Builder *b)
-{
-    (void)b;
-    node_attr_set(n, "axis")->i = *(const int *)from;
 }
 
 ValueId

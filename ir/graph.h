@@ -241,6 +241,17 @@ ValueId build_transpose(Builder *b, ValueId x, const int64_t *perm,
                         const char *name);
 ValueId build_broadcast(Builder *b, ValueId x, int rank, const int64_t *dim,
                         const char *name);
+/* Elements from `starts` on, in steps (NULL: of 1), as many as `to` has. */
+ValueId build_slice(Builder *b, ValueId x, const int64_t *starts,
+                    const int64_t *steps, Type to, const char *name);
+/* x at `starts` within `to`, the rest filled with value. */
+ValueId build_pad(Builder *b, ValueId x, const int64_t *starts, double value,
+                  Type to, const char *name);
+/* x, where p stands from `starts` on. */
+ValueId build_put(Builder *b, ValueId x, ValueId p, const int64_t *starts,
+                  const char *name);
+ValueId build_concat(Builder *b, int nin, const ValueId *in, int axis,
+                     const char *name);
 ValueId build_iota(Builder *b, Type t, int axis, const char *name);
 /* A scalar constant as a `map` without operands: formula text of the number. */
 ValueId build_number(Builder *b, double x, DType d, const char *name);

@@ -133,25 +133,13 @@ slice_axis(Import *I, ValueId x, int axis, int64_t start, int64_t size)
     return slice_steps(I, x, axis, start, 1, size);
 }
 
-static void
-set_concat(Node *n, const void *from, Builder *b)
-{
-    (void)b;
-    node_attr_set(n, "axis")->i = *(const int *)from;
-}
-
 ValueId
 joined(Import *I, int n, const ValueId *x, int axis)
 {
-    NodeId made;
-
     for (int i = 0; i < n; i++)
         if (!x[i])
             return 0;
-    if (n == 1)
-        return x[0];
-    made = build_node(&I->b, OP_concat, n, x, 1, NULL, set_concat, &axis, NULL);
-    return node_at(I->g, made)->out[0];
+    return n == 1 ? x[0] : build_concat(&I->b, n, x, axis, NULL);
 }
 
 ValueId

@@ -60,40 +60,19 @@ add_parts(Builder *b, ValueId v, int axis, ValueId **part)
         vec_push(b->g->module->arena, *part, n->in[i]);
 }
 
-static void
-set_axis(Node *n, const void *from, Builder *b)
-{
-    (void)b;
-    node_attr_set(n, "axis")->i = *(const int *)from;
-}
-
-static void
-set_pad(Node *n, const void *from, Builder *b)
-{
-    int rank = value_at(b->g, n->in[0])->type.rank;
-
-    node_attr_set(n, "starts")->list =
-        list_new(b->g->module->arena, rank, from);
-    node_attr_set(n, "value")->f = 0;
-}
-
 /* first, then next along the axis, where `whole` has them among zeros. */
 static ValueId
 put_together(Builder *b, const Island *first, const Island *next, int axis,
              Type whole)
 {
-    ValueId *part = NULL;
-    NodeId n;
+    ValueId *part = NULL, all;
 
     add_parts(b, first->in, axis, &part);
     add_parts(b, next->in, axis, &part);
-    n = build_node(b, OP_concat, (int)vec_len(part), part, 1, NULL, set_axis,
-                   &axis, NULL);
-    if (type_equal(&value_at(b->g, node_at(b->g, n)->out[0])->type, &whole))
-        return node_at(b->g, n)->out[0];
-    n = build_node(b, OP_pad, 1, node_at(b->g, n)->out, 1, &whole, set_pad,
-                   first->start, NULL);
-    return node_at(b->g, n)->out[0];
+    all = build_concat(b, (int)vec_len(part), part, axis, NULL);
+    if (type_equal(&value_at(b->g, all)->type, &whole))
+        return all;
+    return build_pad(b, all, first->start, 0, whole, NULL);
 }
 
 ValueId

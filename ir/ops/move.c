@@ -110,46 +110,6 @@ infer_slice(const Graph *g, NodeId n, const Type *given, Type *out)
     return true;
 }
 
-typedef struct SliceAttrs {
-    const int64_t *starts, *steps;
-    double value;
-} SliceAttrs;
-
-static void
-set_slice(Node *n, const void *from, Builder *b)
-{
-    const SliceAttrs *s = from;
-    int rank = value_at(b->g, n->in[0])->type.rank;
-
-    node_attr_set(n, "starts")->list =
-        list_new(b->g->module->arena, rank, s->starts);
-    if (n->op == OP_slice)
-        node_attr_set(n, "steps")->list =
-            list_new(b->g->module->arena, rank, s->steps);
-    else if (n->op == OP_pad)
-        node_attr_set(n, "value")->f = s->value;
-}
-
-static ValueId
-build_slice(Builder *b, ValueId x, const int64_t *starts, const int64_t *steps,
-            Type to, const char *name)
-{
-    SliceAttrs s = {.starts = starts, .steps = steps};
-    NodeId n = build_node(b, OP_slice, 1, &x, 1, &to, set_slice, &s, name);
-
-    return b->g->node[n].out[0];
-}
-
-static ValueId
-build_pad(Builder *b, ValueId x, const int64_t *starts, double value, Type to,
-          const char *name)
-{
-    SliceAttrs s = {.starts = starts, .value = value};
-    NodeId n = build_node(b, OP_pad, 1, &x, 1, &to, set_slice, &s, name);
-
-    return b->g->node[n].out[0];
-}
-
 static Type
 shape3(const Builder *b, DType d, int64_t x, int64_t y, int64_t z)
 {
@@ -341,16 +301,6 @@ infer_put(const Graph *g, NodeId n, const Type *given, Type *out)
     return fits_inside(g, n, p, x);
 }
 
-static ValueId
-build_put(Builder *b, ValueId x, ValueId p, const int64_t *starts)
-{
-    SliceAttrs s = {.starts = starts};
-    NodeId n = build_node(b, OP_put, 2, (ValueId[]){x, p}, 1, NULL, set_slice,
-                          &s, NULL);
-
-    return b->g->node[n].out[0];
-}
-
 /* What is written over has no part in the result. */
 void
 grad_put(Builder *b, NodeId n, const ValueId *dy, const bool *want, ValueId *dx)
@@ -369,7 +319,7 @@ grad_put(Builder *b, NodeId n, const ValueId *dy, const bool *want, ValueId *dx)
         return;
     none = build_broadcast(b, build_number(b, 0, p.dtype, NULL), p.rank, p.dim,
                            NULL);
-    dx[0] = build_put(b, dy[0], none, starts);
+    dx[0] = build_put(b, dy[0], none, starts, NULL);
 }
 
 void

@@ -25,6 +25,7 @@
 #include "ir/tiling_attention.h"
 #include "passes/plan/chunk_block.h"
 #include "passes/plan/chunk_classes.h"
+#include "passes/plan/chunk_column.h"
 #include "passes/plan/chunk_stream.h"
 #include "passes/plan/chunk_write.h"
 

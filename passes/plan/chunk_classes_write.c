@@ -17,36 +17,6 @@ typedef struct Writer {
     size_t values;       /* as many there were */
 } Writer;
 
-static int64_t *
-steps_of_one(Arena *a, int rank)
-{
-    int64_t one[MAXRANK];
-
-    for (int i = 0; i < rank; i++)
-        one[i] = 1;
-    return list_new(a, rank, one);
-}
-
-/* Where the part begins along an axis of a value. */
-typedef struct Start {
-    int axis;
-    int64_t from;
-} Start;
-
-static void
-set_start(Node *n, const void *from, Builder *b)
-{
-    const Start *s = from;
-    Arena *a = b->g->module->arena;
-    int rank = value_at(b->g, n->in[0])->type.rank;
-    int64_t starts[MAXRANK] = {0};
-
-    starts[s->axis] = s->from;
-    node_attr_set(n, "starts")->list = list_new(a, rank, starts);
-    if (n->op == OP_slice)
-        node_attr_set(n, "steps")->list = steps_of_one(a, rank);
-}
-
 static Type
 part_type(const Writer *w, ValueId v)
 {
@@ -59,16 +29,14 @@ part_type(const Writer *w, ValueId v)
 static ValueId
 part_of(Writer *w, ValueId v)
 {
-    Start s = {w->c->axis[v] - 1, w->from};
-    Type t = part_type(w, v);
+    int64_t starts[MAXRANK] = {0};
     ValueId from = w->now[v] ? w->now[v] : v;
-    NodeId n;
 
     if (w->part[v])
         return w->part[v];
-    n = build_node(&w->b, OP_slice, 1, &from, 1, &t, set_start, &s,
-                   value_at(w->g, v)->name);
-    return w->part[v] = node_at(w->g, n)->out[0];
+    starts[w->c->axis[v] - 1] = w->from;
+    return w->part[v] = build_slice(&w->b, from, starts, NULL, part_type(w, v),
+                                    value_at(w->g, v)->name);
 }
 
 /* ---- rows that are scattered -------------------------------------------- */
@@ -159,13 +127,13 @@ put_back(Writer *w, const Node *n)
 {
     for (int i = 0; i < n->nout; i++) {
         ValueId store = value_at(w->g, n->out[i])->over;
-        ValueId in[] = {w->now[store], w->part[n->out[i]]};
-        Start s = {w->c->axis[store] - 1, w->from};
-        NodeId made = build_node(&w->b, OP_put, 2, in, 1, NULL, set_start, &s,
-                                 value_at(w->g, n->out[i])->name);
+        ValueId before = w->now[store];
+        int64_t starts[MAXRANK] = {0};
 
-        w->now[store] = node_at(w->g, made)->out[0];
-        value_at(w->g, w->now[store])->over = in[0];
+        starts[w->c->axis[store] - 1] = w->from;
+        w->now[store] = build_put(&w->b, before, w->part[n->out[i]], starts,
+                                  value_at(w->g, n->out[i])->name);
+        value_at(w->g, w->now[store])->over = before;
     }
 }
 

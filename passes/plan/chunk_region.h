@@ -30,7 +30,6 @@ typedef struct Region {
     bool *behind;    /* NodeId -> outside, and depends on the region */
 } Region;
 
-enum { COLUMN_BLOCK = 256 }; /* rows that `reduce` adds up in one chain */
 
 /* The region of the largest product of an entry that has one: no value as large
    as the seed leaves it, and nothing comes back that depends on it. NULL: there

@@ -8,8 +8,7 @@
 
 #include "ir/base/diag.h"
 #include "ir/ops/attention.h"
-
-enum { BLOCK = 256 }; /* rows that `reduce` adds up in one chain */
+#include "passes/plan/chunk_column.h"
 
 static ValueId
 known(const Map *m, uint64_t key)
@@ -76,36 +75,11 @@ rows_before(const Parts *p)
 
 /* ---- slices and joints -------------------------------------------------- */
 
-static void
-set_cut(Node *n, const void *from, Builder *b)
-{
-    const int64_t *starts = from;
-    int64_t steps[MAXRANK];
-
-    for (int i = 0; i < MAXRANK; i++)
-        steps[i] = 1;
-    node_attr_set(n, "starts")->list =
-        list_new(b->g->module->arena, (int)starts[MAXRANK], starts);
-    node_attr_set(n, "steps")->list =
-        list_new(b->g->module->arena, (int)starts[MAXRANK], steps);
-}
-
-/* starts has MAXRANK + 1 places. */
-static ValueId
-slice(Parts *p, ValueId v, int64_t *starts, Type t, Sym name)
-{
-    NodeId n;
-
-    starts[MAXRANK] = t.rank;
-    n = build_node(&p->b, OP_slice, 1, &v, 1, &t, set_cut, starts, name);
-    return node_at(p->g, n)->out[0];
-}
-
 static ValueId
 cut_value(Parts *p, ValueId v, Rows r)
 {
     const Type t = value_at(p->g, v)->type;
-    int64_t starts[MAXRANK + 1] = {0};
+    int64_t starts[MAXRANK] = {0};
     ValueId cut = known(p->cut, key_of(v, r));
     Type part = part_type(p, &t, r);
 
@@ -115,28 +89,16 @@ cut_value(Parts *p, ValueId v, Rows r)
         starts[r.batch] = p->sample;
     if (r.seq >= 0)
         starts[r.seq] = is_merged(p->s, &t, r) ? rows_before(p) : p->from;
-    cut = slice(p, v, starts, part, name_of(p, v));
+    cut = build_slice(&p->b, v, starts, NULL, part, name_of(p, v));
     map_put(p->cut, key_of(v, r), cut);
     return cut;
-}
-
-static void
-set_axis(Node *n, const void *from, Builder *b)
-{
-    (void)b;
-    node_attr_set(n, "axis")->i = *(const int *)from;
 }
 
 static ValueId
 join(Parts *p, ValueId *piece, size_t count, int axis, Sym name)
 {
-    NodeId n;
-
-    if (count == 1)
-        return piece[0];
-    n = build_node(&p->b, OP_concat, (int)count, piece, 1, NULL, set_axis,
-                   &axis, name);
-    return node_at(p->g, n)->out[0];
+    return count == 1 ? piece[0]
+                      : build_concat(&p->b, (int)count, piece, axis, name);
 }
 
 static ValueId
@@ -287,14 +249,14 @@ write_back(Parts *p, NodeId id, const Node *n)
 static ValueId
 some_rows(Parts *p, ValueId x, int axis, int64_t from, int64_t count)
 {
-    int64_t starts[MAXRANK + 1] = {0};
+    int64_t starts[MAXRANK] = {0};
     Type some = value_at(p->g, x)->type;
 
     if (count == some.dim[axis])
         return x;
     starts[axis] = from;
     some.dim[axis] = count;
-    return slice(p, x, starts, some, NULL);
+    return build_slice(&p->b, x, starts, NULL, some, NULL);
 }
 
 /* Rows [at, at + count) of the part, added to the chain at hand. */
@@ -339,28 +301,6 @@ write_sum(Parts *p, NodeId id, const Node *n)
 
 /* ---- sums of columns ---------------------------------------------------- */
 
-static ValueId
-part_ones(Parts *p, DType d, int64_t rows)
-{
-    uint64_t key = (uint64_t)d << 32 | (uint64_t)rows; /* a block at most */
-    ValueId ones = known(p->ones, key);
-
-    if (!ones) {
-        ones = build_broadcast(&p->b, build_number(&p->b, 1, d, NULL), 1,
-                               &rows, "ones");
-        map_put(p->ones, key, ones);
-    }
-    return ones;
-}
-
-static void
-set_column(Node *n, const void *from, Builder *b)
-{
-    (void)b;
-    node_attr_set(n, "labels")->s = *(const Sym *)from;
-    node_attr_set(n, "split")->i = 1;
-}
-
 /* The rows of a part as one axis. */
 static ValueId
 as_column(Parts *p, ValueId x, int seq)
@@ -373,33 +313,15 @@ as_column(Parts *p, ValueId x, int seq)
     return seq ? build_view(&p->b, x, t.rank - seq, dim, NULL) : x;
 }
 
-/* What fills no block is added as a product with ones, which goes on from the
-   rows before in the same block: x + 1 * y is x + y. */
-static void
-add_chain(Parts *p, ValueId y, ValueId x, bool first)
-{
-    static const char letter[] = "abcdefgh";
-    const Type t = value_at(p->g, x)->type;
-    ValueId in[3] = {x, part_ones(p, t.dtype, t.dim[0]), p->sum[y]};
-    Sym labels =
-        sym_format(p->g->module->syms, "%.*s,a->%.*s", t.rank, letter,
-                   t.rank - 1, letter + 1);
-    NodeId made;
-
-    made = build_node(&p->b, OP_contract, first ? 2 : 3, in, 1, NULL,
-                      set_column, &labels, name_of(p, y));
-    p->sum[y] = node_at(p->g, made)->out[0];
-}
-
 /* Rows of a part that begin and end with blocks, as many at once as stand below
    one node of the tree in which `reduce` joins blocks; 0: parts tear blocks. */
 static int64_t
 rows_at_once(const Parts *p)
 {
-    int64_t step = BLOCK, of = p->each.samples * p->each.positions;
+    int64_t step = COLUMN_BLOCK, of = p->each.samples * p->each.positions;
     int64_t sample = p->s->batch > 1 && p->each.samples == 1 ? p->s->length : 0;
 
-    if (of % BLOCK || sample % BLOCK)
+    if (of % COLUMN_BLOCK || sample % COLUMN_BLOCK)
         return 0;
     while (of % (2 * step) == 0 && sample % (2 * step) == 0)
         step *= 2;
@@ -417,8 +339,8 @@ write_columns(Parts *p, NodeId id, const Node *n)
     ValueId y = n->out[0];
 
     for (int64_t at = 0; at < rows; at += count) {
-        int64_t in_block = (first + at) % BLOCK;
-        int64_t most = once ? once : BLOCK - in_block;
+        int64_t in_block = (first + at) % COLUMN_BLOCK;
+        int64_t most = once ? once : COLUMN_BLOCK - in_block;
         ValueId some;
 
         count = least(most, rows - at);
@@ -427,27 +349,19 @@ write_columns(Parts *p, NodeId id, const Node *n)
             p->sum[y] = build_reduce(&p->b, "sum", some, 1, &axis,
                                      name_of(p, y));
         else
-            add_chain(p, y, some, in_block == 0);
-        if (once || in_block + count == BLOCK || first + at + count == all)
+            p->sum[y] = column_chain(&p->b, p->ones, some,
+                                     in_block ? p->sum[y] : 0, name_of(p, y));
+        if (once || in_block + count == COLUMN_BLOCK ||
+            first + at + count == all)
             vec_push(p->arena, p->piece[y], p->sum[y]);
     }
 }
 
-/* Neighbours join level by level, as in `reduce`. */
 static ValueId
 join_columns(Parts *p, ValueId y)
 {
-    ValueId *x = p->piece[y];
-    const Type type = value_at(p->g, y)->type;
-
-    for (size_t n = vec_len(x); n > 1; n = n / 2 + n % 2) {
-        for (size_t i = 0; i < n / 2; i++)
-            x[i] = build_map2(&p->b, OP_add, x[2 * i], x[2 * i + 1],
-                              name_of(p, y));
-        if (n % 2)
-            x[n / 2] = x[n - 1];
-    }
-    return build_view(&p->b, x[0], type.rank, type.dim, name_of(p, y));
+    return column_join(&p->b, p->piece[y], &value_at(p->g, y)->type,
+                       name_of(p, y));
 }
 
 /* ---- all of it ---------------------------------------------------------- */

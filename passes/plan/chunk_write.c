@@ -7,6 +7,7 @@
 
 #include "ir/base/diag.h"
 #include "ir/facts.h"
+#include "passes/plan/chunk_column.h"
 
 typedef struct Writer {
     Arena *arena;
@@ -76,41 +77,17 @@ flat_value(Writer *w, ValueId v, int lead)
     return flat;
 }
 
-typedef struct Cut {
-    Arena *arena;
-    int rank;
-    int64_t from;
-} Cut;
-
-static void
-set_cut(Node *n, const void *from, Builder *b)
-{
-    const Cut *c = from;
-    int64_t starts[MAXRANK] = {c->from}, steps[MAXRANK];
-
-    for (int i = 0; i < c->rank; i++)
-        steps[i] = 1;
-    node_attr_set(n, "starts")->list =
-        list_new(b->g->module->arena, c->rank, starts);
-    node_attr_set(n, "steps")->list =
-        list_new(b->g->module->arena, c->rank, steps);
-}
-
 static ValueId
 cut_value(Writer *w, ValueId v, int lead)
 {
     ValueId cut = known(w->cut, key_of(v, lead)), flat;
-    Type t = rows_type(w, v, lead, w->count);
-    Cut c = {.rank = t.rank,
-             .from = w->from * region_rows_each(w->r, v, lead)};
-    NodeId n;
+    int64_t starts[MAXRANK] = {w->from * region_rows_each(w->r, v, lead)};
 
     if (cut)
         return cut;
     flat = flat_value(w, v, lead);
-    n = build_node(&w->b, OP_slice, 1, &flat, 1, &t, set_cut, &c,
-                   name_of(w, v));
-    cut = node_at(w->g, n)->out[0];
+    cut = build_slice(&w->b, flat, starts, NULL,
+                      rows_type(w, v, lead, w->count), name_of(w, v));
     map_put(w->cut, key_of(v, lead), cut);
     return cut;
 }
@@ -265,38 +242,6 @@ write_sum(Writer *w, NodeId id, const Node *n)
 
 /* ---- sums of columns ---------------------------------------------------- */
 
-static ValueId
-part_ones(Writer *w, DType d, int64_t rows)
-{
-    uint64_t key = (uint64_t)d << 32 | (uint64_t)rows; /* a block at most */
-    ValueId ones = known(w->ones, key);
-
-    if (!ones) {
-        ones = build_broadcast(&w->b, build_number(&w->b, 1, d, NULL), 1,
-                               &rows, "ones");
-        map_put(w->ones, key, ones);
-    }
-    return ones;
-}
-
-/* "abc,a->bc" */
-static Sym
-column_labels(const Writer *w, int rank)
-{
-    static const char letter[] = "abcdefgh";
-
-    return sym_format(w->g->module->syms, "%.*s,a->%.*s", rank, letter,
-                      rank - 1, letter + 1);
-}
-
-static void
-set_column(Node *n, const void *from, Builder *b)
-{
-    (void)b;
-    node_attr_set(n, "labels")->s = *(const Sym *)from;
-    node_attr_set(n, "split")->i = 1;
-}
-
 /* The rows that a reduction adds up, as one axis. */
 static ValueId
 as_column(Writer *w, ValueId x, int axes)
@@ -313,21 +258,17 @@ as_column(Writer *w, ValueId x, int axes)
     return build_view(&w->b, x, t.rank - axes + 1, dim, NULL);
 }
 
-/* What fills no block is added as a product with ones, which goes on from the
-   part before in the same block: x + 1 * y is x + y. */
+/* What fills no block goes on from the part before in the same block. */
 static void
 write_chain(Writer *w, const Node *n, ValueId x, int64_t each)
 {
-    const Type t = value_at(w->g, x)->type;
-    int64_t from = w->from * each, to = from + t.dim[0];
-    ValueId y = n->out[0], in[3] = {x, part_ones(w, t.dtype, t.dim[0])};
-    Sym labels = column_labels(w, t.rank);
-    NodeId made;
+    int64_t from = w->from * each;
+    int64_t to = from + value_at(w->g, x)->type.dim[0];
+    ValueId y = n->out[0];
 
-    in[2] = from % COLUMN_BLOCK ? w->sum[y] : 0;
-    made = build_node(&w->b, OP_contract, in[2] ? 3 : 2, in, 1, NULL,
-                      set_column, &labels, name_of(w, y));
-    w->sum[y] = node_at(w->g, made)->out[0];
+    w->sum[y] = column_chain(&w->b, w->ones, x,
+                             from % COLUMN_BLOCK ? w->sum[y] : 0,
+                             name_of(w, y));
     if (to % COLUMN_BLOCK == 0 || to == w->r->rows * each)
         vec_push(w->arena, w->piece[y], w->sum[y]);
 }
@@ -345,18 +286,15 @@ write_blocks(Writer *w, const Node *n, ValueId x, int64_t part)
     while (part % (2 * step) == 0)
         step *= 2;
     for (int64_t from = 0; from < t.dim[0]; from += step) {
-        Cut c = {.rank = t.rank, .from = from};
+        int64_t starts[MAXRANK] = {from};
         Type some = t;
-        NodeId cut = 0;
+        ValueId cut = x;
 
         some.dim[0] = t.dim[0] - from < step ? t.dim[0] - from : step;
         if (some.dim[0] < t.dim[0])
-            cut = build_node(&w->b, OP_slice, 1, &x, 1, &some, set_cut, &c,
-                             NULL);
+            cut = build_slice(&w->b, x, starts, NULL, some, NULL);
         vec_push(w->arena, w->piece[y],
-                 build_reduce(&w->b, "sum",
-                              cut ? node_at(w->g, cut)->out[0] : x, 1, &axis,
-                              name_of(w, y)));
+                 build_reduce(&w->b, "sum", cut, 1, &axis, name_of(w, y)));
     }
 }
 
@@ -374,22 +312,11 @@ write_columns(Writer *w, NodeId id, const Node *n, int64_t length)
         write_blocks(w, n, x, length * each);
 }
 
-/* Neighbours join level by level, as in `reduce`. */
 static ValueId
 join_columns(Writer *w, ValueId y)
 {
-    ValueId *x = w->piece[y];
-    const Type *t = &value_at(w->g, y)->type;
-    Type type = *t;
-
-    for (size_t n = vec_len(x); n > 1; n = n / 2 + n % 2) {
-        for (size_t i = 0; i < n / 2; i++)
-            x[i] = build_map2(&w->b, OP_add, x[2 * i], x[2 * i + 1],
-                              name_of(w, y));
-        if (n % 2)
-            x[n / 2] = x[n - 1];
-    }
-    return build_view(&w->b, x[0], type.rank, type.dim, name_of(w, y));
+    return column_join(&w->b, w->piece[y], &value_at(w->g, y)->type,
+                       name_of(w, y));
 }
 
 /* ---- the whole ---------------------------------------------------------- */
@@ -416,21 +343,12 @@ write_part(Writer *w, int64_t length)
     }
 }
 
-static void
-set_axis(Node *n, const void *from, Builder *b)
-{
-    (void)from;
-    (void)b;
-    node_attr_set(n, "axis")->i = 0;
-}
-
 static ValueId
 join_rows(Writer *w, ValueId v)
 {
     Type t = value_at(w->g, v)->type;
-    NodeId n = build_node(&w->b, OP_concat, (int)vec_len(w->piece[v]),
-                          w->piece[v], 1, NULL, set_axis, NULL, name_of(w, v));
-    ValueId all = node_at(w->g, n)->out[0];
+    ValueId all = build_concat(&w->b, (int)vec_len(w->piece[v]), w->piece[v],
+                               0, name_of(w, v));
 
     if (type_equal(&value_at(w->g, all)->type, &t))
         return all;
