@@ -21,6 +21,26 @@ typedef struct Writer {
 
 /* ---- sums and maxima ---------------------------------------------------- */
 
+/* What one part hands to the next goes through a view: `fuse` joins nothing
+   across it, else several parts would be there at once. */
+static void
+hand_on(Writer *w, ValueId y, ValueId now)
+{
+    int64_t all = type_elements(&value_at(w->w.g, now)->type);
+
+    w->whole[y] = build_view(&w->w.b, now, 1, &all, NULL);
+}
+
+/* What node y of the step as written has come to, in its shape. */
+static ValueId
+so_far(Writer *w, ValueId y)
+{
+    const Type t = value_at(w->w.g, y)->type;
+
+    return build_view(&w->w.b, w->whole[y], t.rank, t.dim,
+                      value_at(w->w.g, y)->name);
+}
+
 static ValueId
 fold_part(Writer *w, const Node *n, ValueId x)
 {
@@ -51,11 +71,10 @@ write_fold(Writer *w, NodeId id)
     const Node n = *node_at(w->w.g, id);
     ValueId y = n.out[0], part = fold_part(w, &n, part_of(&w->w, n.in[0]));
 
-    w->whole[y] = w->whole[y]
-                      ? build_map2(&w->w.b, joining(node_text(&n, "op")),
-                                   w->whole[y], part,
-                                   value_at(w->w.g, y)->name)
-                      : part;
+    if (w->whole[y])
+        part = build_map2(&w->w.b, joining(node_text(&n, "op")), so_far(w, y),
+                          part, value_at(w->w.g, y)->name);
+    hand_on(w, y, part);
 }
 
 /* A maximum, and the sum of exponentials below it. */
@@ -64,24 +83,20 @@ write_softmax(Writer *w, NodeId id)
 {
     const Node max = *node_at(w->w.g, id);
     const Node sum = *node_at(w->w.g, w->c->sum[id]);
-    ValueId x = part_of(&w->w, max.in[0]), *m = &w->whole[max.out[0]];
-    ValueId *s = &w->whole[sum.out[0]], in[4];
+    ValueId x = part_of(&w->w, max.in[0]), m = max.out[0], s = sum.out[0];
     DType d = value_at(w->w.g, x)->type.dtype;
+    double lowest = d == DT_F64 ? -DBL_MAX : -(double)FLT_MAX;
+    bool first = !w->whole[m];
     Builder *b = &w->w.b;
-    Sym top = value_at(w->w.g, max.out[0])->name;
-    Sym all = value_at(w->w.g, sum.out[0])->name;
+    ValueId in[4] = {
+        first ? build_number(b, 0, d, NULL) : so_far(w, s),
+        first ? build_number(b, lowest, d, NULL) : so_far(w, m)};
 
-    if (!*m) {
-        *m = build_number(b, d == DT_F64 ? -DBL_MAX : -(double)FLT_MAX, d, top);
-        *s = build_number(b, 0, d, all);
-    }
-    in[1] = *m;
-    in[2] = build_map2(b, OP_max, fold_part(w, &max, x), *m, top);
+    in[2] = build_map2(b, OP_max, fold_part(w, &max, x), in[1], NULL);
     in[3] = build_map1(b, OP_exp, build_map2(b, OP_sub, x, in[2], NULL), NULL);
     in[3] = fold_part(w, &sum, in[3]);
-    in[0] = *s;
-    *s = build_formula(b, "a*exp(b-c)+d", 4, in, d, all);
-    *m = in[2];
+    hand_on(w, m, in[2]);
+    hand_on(w, s, build_formula(b, "a*exp(b-c)+d", 4, in, d, NULL));
 }
 
 static void
@@ -219,6 +234,19 @@ push_outside(Writer *w, const bool *kept, int front)
             vec_push(w->w.g->module->arena, w->w.g->order, w->order[k]);
 }
 
+/* Behind the last part of a pass, sums and maxima get their shapes again. */
+static void
+finish_folds(Writer *w, int pass)
+{
+    for (size_t k = 0; k < vec_len(w->order); k++) {
+        NodeId id = w->order[k];
+        ValueId y = node_at(w->w.g, id)->out[0];
+
+        if (w->c->kind[id] == CUT_FOLD && w->c->pass[id] == pass)
+            w->whole[y] = so_far(w, y);
+    }
+}
+
 static void
 hand_out(const Writer *w)
 {
@@ -255,6 +283,7 @@ cut_write(Arena *scratch, const Cut *c, int64_t length)
                        c->count - at < length ? c->count - at : length);
             write_part(&w, pass, forward[pass]);
         }
+        finish_folds(&w, pass);
     }
     push_outside(&w, kept, c->passes);
     hand_out(&w);
