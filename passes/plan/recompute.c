@@ -240,6 +240,7 @@ entry_new(PassRun *r, Graph *g, int64_t most)
     g->order = order;
     graph_touch(g);
     e.of = course_of(r->scratch, g, r->machine);
+    e.of->states = opt_int(r, "states") * 2;
     return e;
 }
 
