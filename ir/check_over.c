@@ -38,12 +38,11 @@ have_one_shape(const Type *x, const Type *y)
     return one;
 }
 
-/* Elements in the same places. */
 static bool
-lie_alike(const Type *x, const Type *y)
+have_one_size(const Type *x, const Type *y)
 {
-    return have_one_shape(x, y) &&
-           dtype_bytes(x->dtype) == dtype_bytes(y->dtype);
+    return dtype_bytes(x->dtype) == dtype_bytes(y->dtype) &&
+           type_elements(x) == type_elements(y);
 }
 
 static bool
@@ -83,17 +82,17 @@ writes_behind_rows(const Graph *body, const Type *t)
 static bool
 body_writes_behind(const Graph *body, ValueId v, const Type *t)
 {
-    if (!lie_alike(&value_at(body, v)->type, t))
-        return false;
+    const Type *x = &value_at(body, v)->type;
+
     for (size_t k = 0; k < vec_len(body->order); k++) {
         const Node *n = node_at(body, body->order[k]);
 
         for (int in = 0; in < n->nin; in++)
-            if (n->in[in] == v && !is_map(n) && n->op != OP_reduce &&
-                !goes_on(n, in, 0))
+            if (n->in[in] == v && n->op != OP_reduce &&
+                ((!is_map(n) && !goes_on(n, in, 0)) || !have_one_shape(x, t)))
                 return false;
     }
-    return writes_behind_rows(body, t);
+    return have_one_size(x, t) && writes_behind_rows(body, t);
 }
 
 bool
@@ -104,5 +103,6 @@ check_over(const Graph *g, const Node *n, int in, int i)
 
     if (n->op == OP_group)
         return body_writes_behind(n->body, n->body->input[in], y);
-    return lie_alike(x, y) && (is_map(n) || goes_on(n, in, i));
+    return have_one_size(x, y) && have_one_shape(x, y) &&
+           (is_map(n) || goes_on(n, in, i));
 }
