@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "passes/plan/recompute_early.h"
 #include "passes/plan/recompute_policy.h"
 #include "passes/plan/recompute_search.h"
 #include "passes/plan/recompute_spare.h"
@@ -24,6 +25,9 @@ enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64 };
 /* Goals tried; each is that share of the budget lower than the one before, and
    twice that the next time. */
 enum { ROUNDS = 6, LOWER = 512 };
+/* Times the nodes for addresses of what is alive in the budget, before the
+   search for what runs again goes lower for them. */
+enum { PATIENCE = 4 };
 
 /* An entry that does not fit. */
 typedef struct Entry {
@@ -86,6 +90,9 @@ placed_bytes(const PassRun *r, Graph *g, const CourseOf *of, const Course *c,
         nodes = nodes / (int64_t)vec_len(x) * MANY_BUFFERS;
     p = placement_solve(r->scratch, x, (int)vec_len(x), room > 0 ? room : 1,
                         nodes);
+    if (c && p.height > room && peak <= r->budget)
+        p = placement_solve(r->scratch, x, (int)vec_len(x), room,
+                            nodes * PATIENCE);
     return of->stores + p.height;
 }
 
@@ -226,7 +233,7 @@ find_least(PassRun *r, Entry *e)
 }
 
 /* Where it does not fit, the search begins from the order with the least
-   peak. */
+   peak, with what lets go of much run early. */
 static Entry
 entry_new(PassRun *r, Graph *g, int64_t most)
 {
@@ -239,6 +246,7 @@ entry_new(PassRun *r, Graph *g, int64_t most)
         return e;
     g->order = order;
     graph_touch(g);
+    recompute_early(r->scratch, g);
     e.of = course_of(r->scratch, g, r->machine);
     e.of->states = opt_int(r, "states") * 2;
     return e;
