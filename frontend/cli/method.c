@@ -73,11 +73,9 @@ refuse_statement(Arena *a, const char *s, size_t n)
     raise_status(ST_USAGE, NOWHERE,
                  E(E0105) "--method: no method or mechanism '%s' is "
                           "available%s\nthere are `codec SELECTOR=CODEC ...`, "
-                           "`chunk [region=head|classes|blocks|layers|batch] "
-                           "`chunk [region=head|classes|blocks|layers|batch] "
-                           "parts=N`, `recompute policy=WORD`, `cut PATTERN "
-                           "[keep_last=K]`, "
-                           "[keep_last=K]`, "
+                          "`chunk [region=head|classes|blocks|layers|batch] "
+                          "[axis=classes] parts=N`, `recompute policy=WORD`, "
+                          "`cut PATTERN [keep_last=K]`, "
                           "`rule NAME HYPER=V ...` and the names of `snug "
                           "help methods`",
                  word.s, did_you_mean(a, ", ", word.s, names));
@@ -103,12 +101,13 @@ take_cut(Arena *a, const char *s, size_t n, const char ***set)
                      (int)n, s);
 }
 
-/* [region=WORD] parts=N; false: it is none of these. */
+/* [region=WORD [axis=classes]] parts=N; false: it is none of these. */
 static bool
 take_chunk(Arena *a, const char *s, size_t n, const char ***set)
 {
     static const char *const region[][2] = {
         {"region=head parts=", "chunk.parts"},
+        {"region=head axis=classes parts=", "chunk.cut"},
         {"region=classes parts=", "chunk.classes"},
         {"region=blocks parts=", "chunk.blocks"},
         {"region=batch parts=", "chunk.batch"},

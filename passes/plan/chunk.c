@@ -35,6 +35,11 @@
 
 enum { PARTS_MOST = 4096, ROUND = 8, CLASS_ROUND = 64, CUT_LEAST = 8 };
 
+/* Parts of each kind. */
+typedef struct Asked {
+    int64_t parts, blocks, classes, batch, cut;
+} Asked;
+
 static int64_t
 parts_asked(const PassRun *r, const char *option)
 {
@@ -208,6 +213,36 @@ cut_classes(PassRun *r, Graph *g, int64_t parts, Text *chunks)
     return true;
 }
 
+/* Does a cut of the head leave no gradient of a weight? */
+static bool
+cut_takes_updates(PassRun *r, Graph *g)
+{
+    Cut *c = cut_find(r->scratch, g, NULL);
+
+    if (!c)
+        return false;
+    cut_updates(c);
+    for (ValueId v = 1; v < vec_len(g->value); v++)
+        if (c->leaves[v])
+            return false;
+    return true;
+}
+
+/* Weights behind the head where its parts leave gradients: these are made once
+   more then. */
+static bool
+cut_head(PassRun *r, Graph *g, const Asked *n, Text *chunks)
+{
+    bool late = n->cut > 1 && cut_takes_updates(r, g), cut;
+
+    if (n->classes > 1 && !late)
+        cut_weights(r, g, n->classes, chunks);
+    cut = n->cut > 1 && cut_classes(r, g, n->cut, chunks);
+    if (n->classes > 1 && late)
+        cut_weights(r, g, n->classes, chunks);
+    return cut;
+}
+
 /* ---- samples ------------------------------------------------------------ */
 
 /* Does every sum of parts of so many samples, and what is left, go on as it
@@ -273,11 +308,6 @@ cut_samples(PassRun *r, Graph *g, int64_t parts, Text *chunks)
 
 /* ------------------------------------------------------------------------ */
 
-/* Parts of each kind. */
-typedef struct Asked {
-    int64_t parts, blocks, classes, batch, cut;
-} Asked;
-
 static void
 cut_layers(PassRun *r, Graph *g, int64_t parts, Text *chunks)
 {
@@ -292,9 +322,7 @@ cut_entry(PassRun *r, Graph *g, const Asked *n, Text *chunks)
 {
     ValueId *seed = chunk_block_seeds(r->scratch, g);
 
-    if (n->classes > 1)
-        cut_weights(r, g, n->classes, chunks);
-    if ((n->cut < 2 || !cut_classes(r, g, n->cut, chunks)) && n->parts > 1)
+    if (!cut_head(r, g, n, chunks) && n->parts > 1)
         cut_region(r, region_find(r->scratch, g), n->parts, chunks);
     if (n->blocks > 1)
         cut_blocks(r, g, seed, n->blocks, chunks);

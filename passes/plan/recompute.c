@@ -298,12 +298,15 @@ spare_bytes(PassRun *r)
     Graph *g = module_entry(r->m, "train");
     double share = opt_float(r, "spare");
     int64_t peak;
+    NodeId at;
     Course *c;
 
     if (!g || !(share > 0))
         return;
     c = course_new(r->scratch, course_of(r->scratch, g, r->machine));
     peak = course_peak(r->scratch, c);
+    if (least_bound(c->of, c, &at) > peak - opt_bytes(r, "worth"))
+        return; /* nothing can be worth it */
     if (recompute_spare(r->scratch, c, share) &&
         course_peak(r->scratch, c) <= peak - opt_bytes(r, "worth"))
         course_write(r->scratch, g, c);
