@@ -3,7 +3,7 @@
    values of each layer and nothing else; then from the last positions to the
    first once more, with head, loss and everything backward, where the
    gradients of keys and values that later positions have added up come in.
-   Samples go by one after the other (after "SeCO: sequential chunk-wise
+   A part is some positions of all samples (after "SeCO: sequential chunk-wise
    optimization", 2025). */
 #include "passes/plan/chunk_sequence.h"
 
@@ -250,20 +250,19 @@ write_part(Sequence *t, Parts *p, unsigned char what)
 }
 
 static void
-write_sample(Sequence *t, Parts *p, int64_t sample)
+write_parts(Sequence *t, Parts *p)
 {
     int64_t last = t->cut.parts - 1, each = t->cut.positions;
     unsigned char both = FOR_KEYS | FOR_RESULTS;
 
-    sequence_begin(p, t->node);
     for (int64_t i = 0; i < last; i++) {
-        parts_at(p, sample, i * each);
+        parts_at(p, 0, i * each);
         write_part(t, p, t->backward ? FOR_KEYS : both);
     }
-    parts_at(p, sample, last * each);
+    parts_at(p, 0, last * each);
     write_part(t, p, both);
     for (int64_t i = last; t->backward && i-- > 0;) {
-        parts_at(p, sample, i * each);
+        parts_at(p, 0, i * each);
         write_part(t, p, FOR_RESULTS);
     }
 }
@@ -279,17 +278,19 @@ write_role(Sequence *t, Role role)
 static void
 write_all(Sequence *t)
 {
-    Share each = {1, t->cut.positions};
+    Share each = {t->s->batch, t->cut.positions};
     Parts *p = parts_new(t->arena, t->s, each, 'f');
+    ValueId *result = NULL;
 
     t->g->order = NULL;
     write_role(t, ROLE_BEFORE);
-    for (int64_t i = 0; i < t->s->batch; i++)
-        write_sample(t, p, i);
+    write_parts(t, p);
+    for (size_t i = 0; i < vec_len(t->result); i++)
+        vec_push(t->arena, result, sequence_result(p, t->result[i]));
     write_role(t, ROLE_LATE);
     graph_touch(t->g);
     for (size_t i = 0; i < vec_len(t->result); i++)
-        graph_replace(t->g, t->result[i], sequence_result(p, t->result[i]));
+        graph_replace(t->g, t->result[i], result[i]);
     graph_touch(t->g);
 }
 

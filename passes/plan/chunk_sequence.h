@@ -6,7 +6,7 @@
 
 /* What has been cut, or why nothing was. */
 typedef struct SequenceCut {
-    int64_t parts, positions; /* of each sample; parts 0: it was refused */
+    int64_t parts, positions; /* parts 0: it was refused */
     ValueId seed;             /* queries that the positions were found by */
     const char *why;
     NodeId blame;             /* 0: no node is to blame */

@@ -1,5 +1,5 @@
-/* chunk_sequence_write: keys and values are put into room for all positions of
-   a sample, in which attention sees none behind its queries; so is all else
+/* chunk_sequence_write: keys and values are put into room for all positions, in
+   which attention sees none behind its queries; so is all else
    that is read as a whole. Gradients of keys and values add up in one value for
    all positions, from the last part to the first; of a part they are complete
    when its own queries have added theirs. */
@@ -15,14 +15,14 @@ name_of(const Parts *p, ValueId v)
     return value_at(p->g, v)->name;
 }
 
-/* The part at hand of v, put into `all` (0: nothing is there yet) of this
-   type. */
+/* The part at hand of v, put into `all` (0: nothing is there yet) of this type
+   along this axis. */
 static ValueId
-put_part(Parts *p, ValueId v, ValueId all, Type type, const int64_t *starts)
+put_part(Parts *p, ValueId v, ValueId part, ValueId all, Type type, int axis)
 {
-    ValueId part = parts_part(p, v);
+    int64_t starts[MAXRANK] = {0};
 
-    parts_begin(p, value_at(p->g, v)->def);
+    starts[axis] = p->from;
     return all ? build_put(&p->b, all, part, starts, name_of(p, v))
                : build_pad(&p->b, part, starts, 0, type, name_of(p, v));
 }
@@ -30,25 +30,27 @@ put_part(Parts *p, ValueId v, ValueId all, Type type, const int64_t *starts)
 void
 sequence_keep(Parts *p, ValueId v)
 {
-    int64_t starts[MAXRANK] = {0};
+    Type type = value_at(p->g, v)->type, some;
+    int axis = p->s->rows[v].seq;
+    ValueId part = parts_part(p, v);
 
-    if (!parts_part(p, v))
+    if (!part)
         return;
-    parts_starts(p, v, starts);
-    p->total[v] = put_part(p, v, p->total[v], value_at(p->g, v)->type, starts);
+    parts_begin(p, value_at(p->g, v)->def);
+    if (parts_are_torn(p, v)) {
+        some = parts_apart(p, &type, axis, false);
+        type = parts_apart(p, &type, axis++, true);
+        part = build_view(&p->b, part, some.rank, some.dim, name_of(p, v));
+    }
+    p->total[v] = put_part(p, v, part, p->total[v], type, axis);
 }
 
-/* Of one sample, all positions. */
 void
 sequence_keep_key(Parts *p, ValueId v)
 {
-    Rows r = p->s->rows[v];
-    Type all = parts_type(p, v);
-    int64_t starts[MAXRANK] = {0};
-
-    all.dim[r.seq] = p->s->length;
-    starts[r.seq] = p->from;
-    p->keys[v] = put_part(p, v, p->keys[v], all, starts);
+    parts_begin(p, value_at(p->g, v)->def);
+    p->keys[v] = put_part(p, v, parts_part(p, v), p->keys[v],
+                          value_at(p->g, v)->type, p->s->rows[v].seq);
 }
 
 /* Of the gradient of keys or values: that of the part at hand. */
@@ -131,21 +133,14 @@ sequence_write(Parts *p, NodeId id)
 }
 
 ValueId
-sequence_result(const Parts *p, ValueId v)
+sequence_result(Parts *p, ValueId v)
 {
-    return p->total[v] ? p->total[v] : p->sum[v];
-}
+    const Type t = value_at(p->g, v)->type;
 
-void
-sequence_begin(Parts *p, const NodeId *node)
-{
-    for (size_t k = 0; k < vec_len(node); k++) {
-        const Node *n = node_at(p->g, node[k]);
-
-        for (int i = 0; i < n->nin; i++)
-            if (is_key_operand(n, i))
-                p->keys[n->in[i]] = 0;
-        if (n->op == OP_attention_grad)
-            p->sum[n->out[1]] = p->sum[n->out[2]] = 0;
-    }
+    if (!p->total[v])
+        return p->sum[v];
+    if (value_at(p->g, p->total[v])->type.rank == t.rank)
+        return p->total[v];
+    parts_begin(p, value_at(p->g, v)->def);
+    return build_view(&p->b, p->total[v], t.rank, t.dim, name_of(p, v));
 }

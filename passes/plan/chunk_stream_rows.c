@@ -18,6 +18,8 @@ are_all(const Stream *s, const Type *t, Rows r)
 {
     if (r.seq < 0)
         return false;
+    if (r.batch < 0 && s->keys && s->batch > 1 && t->rank == MAXRANK)
+        return false; /* samples and positions would take one axis more */
     if (r.batch < 0)
         return t->dim[r.seq] == s->batch * s->length;
     return t->dim[r.batch] == s->batch && t->dim[r.seq] == s->length;
@@ -128,9 +130,15 @@ try_axes(const Stream *s, const Node *n, Rows *need, Rows *made)
 static StreamKind
 try_iota(const Stream *s, const Node *n, Rows *made)
 {
+    bool merged;
+
     *made = s->rows[n->out[0]];
-    return made->seq >= 0 && node_int(n, "axis") != made->batch ? STREAM_SPLIT
-                                                               : STREAM_NONE;
+    merged = made->batch < 0 && s->batch > 1 &&
+             node_int(n, "axis") == made->seq;
+    return made->seq >= 0 && node_int(n, "axis") != made->batch &&
+                   !(s->keys && merged)
+               ? STREAM_SPLIT
+               : STREAM_NONE;
 }
 
 /* ---- reductions --------------------------------------------------------- */

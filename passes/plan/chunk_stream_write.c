@@ -84,6 +84,43 @@ find_starts(const Parts *p, const Type *t, Rows r, int64_t *starts)
         starts[r.seq] = is_merged(p->s, t, r) ? rows_before(p) : p->from;
 }
 
+/* Are the rows of the part at hand no stretch of the axis that has all? */
+static bool
+is_torn(const Parts *p, const Type *t, Rows r)
+{
+    return is_merged(p->s, t, r) && p->samples > 1 &&
+           p->to - p->from < p->s->length;
+}
+
+/* Samples and positions as two axes: of all, or of the part. */
+Type
+parts_apart(const Parts *p, const Type *t, int seq, bool all)
+{
+    Type apart = *t;
+
+    ASSERT(t->rank < MAXRANK);
+    apart.rank++;
+    for (int i = t->rank; i > seq + 1; i--)
+        apart.dim[i] = t->dim[i - 1];
+    apart.dim[seq] = p->s->batch;
+    apart.dim[seq + 1] = all ? p->s->length : p->to - p->from;
+    return apart;
+}
+
+static ValueId
+cut_torn(Parts *p, ValueId v, Rows r)
+{
+    const Type t = value_at(p->g, v)->type, part = part_type(p, &t, r);
+    Type all = parts_apart(p, &t, r.seq, true);
+    Type some = parts_apart(p, &t, r.seq, false);
+    int64_t starts[MAXRANK] = {0};
+    ValueId cut = build_view(&p->b, v, all.rank, all.dim, name_of(p, v));
+
+    starts[r.seq + 1] = p->from;
+    cut = build_slice(&p->b, cut, starts, NULL, some, name_of(p, v));
+    return build_view(&p->b, cut, part.rank, part.dim, name_of(p, v));
+}
+
 static ValueId
 cut_value(Parts *p, ValueId v, Rows r)
 {
@@ -94,8 +131,12 @@ cut_value(Parts *p, ValueId v, Rows r)
 
     if (cut || type_equal(&t, &part))
         return cut ? cut : v;
-    find_starts(p, &t, r, starts);
-    cut = build_slice(&p->b, v, starts, NULL, part, name_of(p, v));
+    if (is_torn(p, &t, r)) {
+        cut = cut_torn(p, v, r);
+    } else {
+        find_starts(p, &t, r, starts);
+        cut = build_slice(&p->b, v, starts, NULL, part, name_of(p, v));
+    }
     map_put(p->cut, key_of(v, r), cut);
     return cut;
 }
@@ -429,6 +470,12 @@ parts_begin(Parts *p, NodeId id)
     begin_node(p, node_at(p->g, id));
 }
 
+bool
+parts_are_torn(const Parts *p, ValueId v)
+{
+    return is_torn(p, &value_at(p->g, v)->type, p->s->rows[v]);
+}
+
 ValueId
 parts_part(const Parts *p, ValueId v)
 {
@@ -439,12 +486,6 @@ Type
 parts_type(const Parts *p, ValueId v)
 {
     return part_type(p, &value_at(p->g, v)->type, p->s->rows[v]);
-}
-
-void
-parts_starts(const Parts *p, ValueId v, int64_t *starts)
-{
-    find_starts(p, &value_at(p->g, v)->type, p->s->rows[v], starts);
 }
 
 void

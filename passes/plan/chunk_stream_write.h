@@ -5,7 +5,7 @@
 
 #include "passes/plan/chunk_stream_rows.h"
 
-/* More than one sample: with all their positions. */
+/* More than one sample: with all their positions, or all samples. */
 typedef struct Share {
     int64_t samples, positions;
 } Share;
@@ -38,8 +38,7 @@ typedef struct Like {
     bool one; /* of a product: its sum is not split */
 } Like;
 
-/* The part of a sample that begins at this position is at hand, all positions
-   of more than one. */
+/* The part that begins with this sample, at this position of it, is at hand. */
 void parts_at(Parts *p, int64_t sample, int64_t from);
 /* The next part is at hand; false: there is none, or none is left. */
 bool parts_next(Parts *p);
@@ -52,9 +51,12 @@ NodeId parts_node(Parts *p, NodeId id, int nin, const ValueId *in,
                   const Like *like);
 /* The part at hand of v; 0: there is none. The type of that. */
 ValueId parts_part(const Parts *p, ValueId v);
-/* Where the part at hand of v begins. */
-void parts_starts(const Parts *p, ValueId v, int64_t *starts);
 Type parts_type(const Parts *p, ValueId v);
+/* Some positions of several samples are no stretch of an axis that has the rows
+   of all: then samples and positions are to be two axes, of all or of the
+   part. */
+bool parts_are_torn(const Parts *p, ValueId v);
+Type parts_apart(const Parts *p, const Type *t, int seq, bool all);
 /* The part at hand of v is a piece of the whole. */
 void parts_keep(Parts *p, ValueId v);
 /* All pieces, or the sum. */
