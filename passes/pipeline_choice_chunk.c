@@ -169,10 +169,15 @@ whole_seconds(const Choice *c)
     return try_options(&t).seconds;
 }
 
-/* Parts of a batch go with nothing else that is asked for. */
+/* Parts of a batch go with nothing else that is asked for, and nothing goes with
+   parts along the sequence. */
 static bool
 may_try(const Call *chunk, Kind kind)
 {
+    bool given;
+
+    if (strcmp(option_text(chunk, "sequence", &given), "auto") != 0)
+        return false;
     if (kind == KIND_BATCH &&
         (!is_open(chunk, KIND_PARTS) || !is_open(chunk, KIND_CLASSES) ||
          !is_open(chunk, KIND_BLOCKS)))

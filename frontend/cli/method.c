@@ -73,9 +73,9 @@ refuse_statement(Arena *a, const char *s, size_t n)
     raise_status(ST_USAGE, NOWHERE,
                  E(E0105) "--method: no method or mechanism '%s' is "
                           "available%s\nthere are `codec SELECTOR=CODEC ...`, "
-                          "`chunk [region=head|classes|blocks|layers|batch] "
-                          "[axis=classes] parts=N`, `recompute policy=WORD`, "
-                          "`cut PATTERN [keep_last=K]`, "
+                          "`chunk [region=head|classes|blocks|layers|batch|"
+                          "sequence] [axis=classes] parts=N`, `recompute "
+                          "policy=WORD`, `cut PATTERN [keep_last=K]`, "
                           "`rule NAME HYPER=V ...` and the names of `snug "
                           "help methods`",
                  word.s, did_you_mean(a, ", ", word.s, names));
@@ -112,6 +112,7 @@ take_chunk(Arena *a, const char *s, size_t n, const char ***set)
         {"region=blocks parts=", "chunk.blocks"},
         {"region=batch parts=", "chunk.batch"},
         {"region=layers parts=", "chunk.layers"},
+        {"region=sequence parts=", "chunk.sequence"},
         {"parts=", "chunk.parts"}};
 
     for (size_t i = 0; i < sizeof region / sizeof *region; i++) {

@@ -13,6 +13,10 @@
    their classes after the others, so that no gradient as large as they are is
    ever there; what they are made of is made again for each part.
 
+   sequence: the whole model for some positions after the others, backward from
+   the last to the first: sums over positions come in that order, so these are
+   not the bits of the step as written.
+
    cut: a head and its softmax for some classes after the others, forward and
    backward. Sums over the classes are taken in another order.
 
@@ -30,6 +34,7 @@
 #include "passes/plan/chunk_classes.h"
 #include "passes/plan/chunk_column.h"
 #include "passes/plan/chunk_cut.h"
+#include "passes/plan/chunk_sequence.h"
 #include "passes/plan/chunk_stream.h"
 #include "passes/plan/chunk_write.h"
 
@@ -317,6 +322,31 @@ cut_layers(PassRun *r, Graph *g, int64_t parts, Text *chunks)
         note(chunks, g, cut[i].out, cut[i].parts, cut[i].rows);
 }
 
+static bool
+goes_back(const Graph *g)
+{
+    for (size_t k = 0; k < vec_len(g->order); k++)
+        if (node_at(g, g->order[k])->phase == 'b')
+            return true;
+    return false;
+}
+
+/* An entry without a backward part stays as it is where it cannot be cut. */
+static void
+cut_sequence(PassRun *r, Graph *g, int64_t parts, Text *chunks)
+{
+    SequenceCut cut = chunk_sequence(r->scratch, g, parts);
+
+    if (cut.parts)
+        note(chunks, g, cut.seed, cut.parts, cut.positions);
+    else if (goes_back(g) && !r->trial)
+        raise_status(ST_INPUT, cut.blame ? graph_loc(g, cut.blame) : NOWHERE,
+                     E(E0600) "chunk: entry %s cannot be run along the "
+                              "sequence: %s\nleave chunk.sequence at 1; "
+                              "--memory and chunk.batch need no such parts",
+                     g->name, cut.why);
+}
+
 static void
 cut_entry(PassRun *r, Graph *g, const Asked *n, Text *chunks)
 {
@@ -335,6 +365,7 @@ pass_chunk(PassRun *r)
                parts_asked(r, "classes"), parts_asked(r, "batch"),
                parts_asked(r, "cut")};
     int64_t layers = parts_asked(r, "layers");
+    int64_t sequence = parts_asked(r, "sequence");
     Text chunks = text_new(r->scratch);
 
     if (n.batch > 1 &&
@@ -346,6 +377,13 @@ pass_chunk(PassRun *r)
         raise_status(ST_USAGE, NOWHERE,
                      "chunk: layers in parts are not cut any further\nask for "
                      "layers and parts, for blocks and parts, or for batch");
+    if (sequence > 1 && (n.batch > 1 || n.blocks > 1 || n.parts > 1 ||
+                         n.classes > 1 || n.cut > 1 || layers > 1))
+        raise_status(ST_USAGE, NOWHERE,
+                     "chunk: a model in parts along the sequence is not cut "
+                     "any further\nask for sequence alone");
+    for (size_t i = 0; sequence > 1 && i < vec_len(r->m->entry); i++)
+        cut_sequence(r, r->m->entry[i], sequence, &chunks);
     for (size_t i = 0; layers > 1 && i < vec_len(r->m->entry); i++)
         cut_layers(r, r->m->entry[i], layers, &chunks);
     for (size_t i = 0; i < vec_len(r->m->entry); i++)
@@ -355,4 +393,6 @@ pass_chunk(PassRun *r)
             cut_entry(r, r->m->entry[i], &n, &chunks);
     if (chunks.len)
         module_set(r->m, "chunk", text_str(&chunks));
+    if (chunks.len && (sequence > 1 || n.cut > 1))
+        module_set(r->m, "chunk_sums", "other");
 }
