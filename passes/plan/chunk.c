@@ -26,6 +26,7 @@
 #include "passes/plan/chunk_block.h"
 #include "passes/plan/chunk_classes.h"
 #include "passes/plan/chunk_column.h"
+#include "passes/plan/chunk_patch.h"
 #include "passes/plan/chunk_stream.h"
 #include "passes/plan/chunk_write.h"
 
@@ -263,6 +264,8 @@ pass_chunk(PassRun *r)
         raise_status(ST_USAGE, NOWHERE,
                      "chunk: layers in parts are not cut any further\nask for "
                      "layers and parts, for blocks and parts, or for batch");
+    for (size_t i = 0; i < vec_len(r->m->entry); i++)
+        chunk_patches(r->scratch, r->m->entry[i]);
     for (size_t i = 0; layers > 1 && i < vec_len(r->m->entry); i++)
         cut_layers(r, r->m->entry[i], layers, &chunks);
     for (size_t i = 0; i < vec_len(r->m->entry); i++)
