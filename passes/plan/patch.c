@@ -11,7 +11,7 @@
 #include "passes/plan/patch_write.h"
 #include "passes/tools/name.h"
 
-enum { PARTS_MOST = 64, SHARE = 8 }; /* of all bytes: what must be saved */
+enum { PARTS_MOST = 64, SHARE = 8 }; /* of bytes: an eighth counts */
 
 typedef struct Choice {
     const PassRun *run;
@@ -97,23 +97,26 @@ try_end(Choice *c, ValueId v)
     return bytes;
 }
 
-/* The deepest of those that keep least. 0: none saves enough. */
+/* The first that keeps hardly more than the one that keeps least: behind it
+   patches overlap more and more. 0: none saves enough. */
 static ValueId
 choose_end(Choice *c)
 {
-    int64_t least = c->total - c->total / SHARE;
-    ValueId best = 0;
+    size_t nodes = vec_len(c->g->order), k;
+    int64_t *bytes = NEWN(c->run->scratch, int64_t, nodes + 1);
+    int64_t least = INT64_MAX;
 
-    for (size_t k = 0; k < vec_len(c->g->order); k++) {
+    for (k = 0; k < nodes; k++) {
         ValueId v = node_at(c->g, c->g->order[k])->out[0];
-        int64_t bytes = has_parts(c, v) ? try_end(c, v) : -1;
 
-        if (bytes >= 0 && bytes <= least) {
-            least = bytes;
-            best = v;
-        }
+        bytes[k] = has_parts(c, v) ? try_end(c, v) : -1;
+        least = bytes[k] >= 0 && bytes[k] < least ? bytes[k] : least;
     }
-    return best;
+    if (least > c->total - c->total / SHARE)
+        return 0;
+    for (k = 0; bytes[k] < 0 || bytes[k] > least + least / SHARE;)
+        k++;
+    return node_at(c->g, c->g->order[k])->out[0];
 }
 
 #define REMEDY                                                                 \
