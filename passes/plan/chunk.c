@@ -35,6 +35,7 @@
 #include "passes/plan/chunk_column.h"
 #include "passes/plan/chunk_cut.h"
 #include "passes/plan/chunk_sequence.h"
+#include "passes/plan/chunk_patch.h"
 #include "passes/plan/chunk_stream.h"
 #include "passes/plan/chunk_write.h"
 
@@ -384,6 +385,8 @@ pass_chunk(PassRun *r)
                      "any further\nask for sequence alone");
     for (size_t i = 0; sequence > 1 && i < vec_len(r->m->entry); i++)
         cut_sequence(r, r->m->entry[i], sequence, &chunks);
+    for (size_t i = 0; i < vec_len(r->m->entry); i++)
+        chunk_patches(r->scratch, r->m->entry[i]);
     for (size_t i = 0; layers > 1 && i < vec_len(r->m->entry); i++)
         cut_layers(r, r->m->entry[i], layers, &chunks);
     for (size_t i = 0; i < vec_len(r->m->entry); i++)
