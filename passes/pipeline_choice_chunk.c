@@ -243,18 +243,15 @@ choose_fewer(Choice *c)
     } while (c->cuts.parts[KIND_PARTS] < parts);
 }
 
-/* Parts of a batch go with nothing else that is asked for, parts of layers with
-   no blocks. */
+/* Parts of a batch, or of layers, go with nothing else that is asked for. */
 static bool
 may_try(const Call *chunk, Kind kind)
 {
-    if (kind == KIND_BATCH)
-        for (Kind other = 0; other < KINDS; other++)
-            if (!is_open(chunk, other))
+    if (kind == KIND_BATCH || kind == KIND_LAYERS)
+        for (int i = 0; i < chunk->options; i++)
+            if (strcmp(chunk->option[i].text, "auto") != 0)
                 return false;
-    return is_open(chunk, kind) &&
-           (kind != KIND_LAYERS || (is_open(chunk, KIND_BLOCKS) &&
-                                    is_open(chunk, KIND_BATCH)));
+    return is_open(chunk, kind);
 }
 
 /* Where one kind is cut, another number of parts of the rows may do. */
