@@ -243,7 +243,7 @@ choose_fewer(Choice *c)
     } while (c->cuts.parts[KIND_PARTS] < parts);
 }
 
-/* Nothing goes with parts along the sequence; parts of a batch, or of layers, go
+/* Nothing goes with parts along the sequence; parts of a batch or of layers go
    with nothing else that is asked for. */
 static bool
 may_try(const Call *chunk, Kind kind)
