@@ -123,14 +123,12 @@ beside_load(const Micro *m, LLVMValueRef rows, int64_t offset, int v)
     return load(u, m->k->vector, p, (unsigned)c->bytes);
 }
 
-/* Are lanes read where they stand, in a tensor that no cache holds, each term
-   far from the one before? */
-static bool
-asks_lanes(const Contraction *c)
+bool
+lanes_are_far(const Contraction *c)
 {
     ValueId v = c->leader->in[c->lane.operand];
 
-    return c->packing == PACK_NONE && c->blocked && c->lane.outer == 1 &&
+    return c->blocked && c->lane.outer == 1 &&
            type_bytes(&value_at(c->graph, v)->type) >= PAST_CACHES &&
            c->lanes * c->bytes == CACHE_LINE;
 }
@@ -156,7 +154,7 @@ emit_term(Micro *m, LLVMValueRef rows, int64_t row, LLVMValueRef lanes,
 
     for (int v = 0; v < m->vectors; v++)
         vector[v] = lane_load(m, lanes, lane, v);
-    if (asks_lanes(k->c))
+    if (!k->c->packing && lanes_are_far(k->c))
         ask_next_lanes(m, lanes, lane);
     for (int r = 0; r < m->rows; r++) {
         if (!k->c->both)
