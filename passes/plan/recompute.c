@@ -158,12 +158,15 @@ refuse(const PassRun *r, const Entry *e, int64_t least)
                  format_bytes(a, r->budget), least, bound, least);
 }
 
-/* What no schedule can add less than: of the step, or of what there is. */
+/* What no schedule can add less than, if that is known: of the step, or of
+   what there is. */
 static void
 claim_time(PassRun *r, const Entry *e, const TimeBound *b)
 {
     char text[32];
 
+    if (!b)
+        return;
     log_line("recompute", "%s: every schedule adds %.9f s", e->g->name,
              1e-12 * (double)b->picoseconds);
     if (e->g != module_entry(r->m, "train") && module_get(r->m, "time_bound"))
@@ -181,11 +184,11 @@ fit_entry(PassRun *r, Entry *e)
     bool quick = r->trial || opt_bytes(r, "lent") > 0;
     int64_t goal = r->budget, step;
     Course *c = course_new(r->scratch, e->of);
-    TimeBound *b = time_bounds(r->scratch, e->of, r->budget);
+    TimeBounds b = {r->scratch, e->of, r->budget, false, NULL};
     int first = c->length;
 
     for (int k = 0; k < ROUNDS; k++) {
-        bool fits = recompute_fit(r->scratch, c, goal, b, quick);
+        bool fits = recompute_fit(r->scratch, c, goal, &b, quick);
         int64_t bytes = placed_bytes(r, e->g, e->of, c, INT64_MAX, NULL);
         int64_t peak = course_peak(r->scratch, c);
 
@@ -197,8 +200,8 @@ fit_entry(PassRun *r, Entry *e)
         if (bytes < e->least)
             e->least = bytes;
         if (bytes <= r->budget) {
-            if (b)
-                claim_time(r, e, &b[0]);
+            if (!r->trial)
+                claim_time(r, e, time_bounds(&b));
             course_write(r->scratch, e->g, c);
             return true;
         }

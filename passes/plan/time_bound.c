@@ -507,8 +507,8 @@ add_bound(Arena *a, TimeBound **list, const TimeBound *b)
     (*list)[k] = *b;
 }
 
-TimeBound *
-time_bounds(Arena *a, const CourseOf *of, int64_t budget)
+static TimeBound *
+find_bounds(Arena *a, const CourseOf *of, int64_t budget)
 {
     size_t most = of->runs < MANY_RUNS ? MOMENTS : MOMENTS / 4;
     Moment *m = moments_choose(a, of, budget, most);
@@ -523,4 +523,13 @@ time_bounds(Arena *a, const CourseOf *of, int64_t budget)
                      list ? list[0].picoseconds : 0, &b))
             add_bound(a, &list, &b);
     return list;
+}
+
+const TimeBound *
+time_bounds(TimeBounds *b)
+{
+    if (!b->asked)
+        b->list = find_bounds(b->arena, b->of, b->budget);
+    b->asked = true;
+    return b->list;
 }
