@@ -308,7 +308,7 @@ static bool
 find_policy(const PassRun *r, Policy *policy)
 {
     static const char *const name[] = {"none", "all", "sqrt", "recursive",
-                                       "list"};
+                                       "list", "steps"};
     const char *text = opt_text(r, "policy");
 
     if (strcmp(text, "auto") == 0)
@@ -320,7 +320,7 @@ find_policy(const PassRun *r, Policy *policy)
         }
     raise_status(ST_USAGE, NOWHERE,
                  "recompute: policy=%s\nit is auto, none, all, sqrt, "
-                 "recursive or list",
+                 "recursive, list or steps",
                  text);
 }
 
