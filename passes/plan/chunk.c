@@ -216,6 +216,7 @@ cut_classes(PassRun *r, Graph *g, int64_t parts, Text *chunks)
     cut_updates(c);
     note(chunks, g, c->seed, (c->count + length - 1) / length, length);
     cut_write(r->scratch, c, length);
+    module_set(r->m, "chunk_sums", "another order");
     return true;
 }
 

@@ -77,6 +77,23 @@ near() {
     fi
 }
 
+# close_by NAME SHARE: each of 12 losses within 1e-5 of those without it
+close_by() {
+    trained $gpt "$work/text.csv" 12
+    grep '"step"' "$work/log.jsonl" >"$work/whole.jsonl"
+    trained $gpt "$work/text.csv" 12 --method "$1"
+    before=$(peak $gpt) after=$(peak $gpt --method "$1")
+    if [ $((after * 100)) -le $((before * $2)) ] &&
+        grep '"step"' "$work/log.jsonl" | paste "$work/whole.jsonl" - |
+        sed 's/.*"loss":\([^,}]*\).*"loss":\([^,}]*\).*/\1 \2/' |
+            awk '{ d = ($1 - $2) / $1; n++; if (d > 1e-5 || d < -1e-5) bad++ }
+                 END { exit !(n >= 12 && !bad) }'; then
+        ok "$1: 12 losses within 1e-5, $before bytes in $after"
+    else
+        bad "$1: 12 losses, $before bytes in $after"
+    fi
+}
+
 # learns NAME MODEL DATA SHARE STEPS: the loss falls, in SHARE % of the bytes
 learns() {
     exact "$2" "$3" "$5"
@@ -104,7 +121,6 @@ kept() {
 }
 
 same_bits mst $gpt "$work/text.csv" 65
-same_bits cce $gpt "$work/text.csv" 80
 same_bits streambp $gpt "$work/text.csv" 40
 same_bits microbatch $gpt "$work/text.csv" 42
 same_bits sublinear $gpt "$work/text.csv" 55
@@ -121,6 +137,7 @@ kept frozen4 tests/program/frozen.snug 13
 learns frozen4 tests/program/frozen.snug "$digits/digits-train.npz" 80 40
 learns wtacrs $gpt "$work/text.csv" 95 40
 learns compact $gpt "$work/text.csv" 73 40
+close_by cce 80
 near mesa 70
 near coat 90
 near shiftquant 110
