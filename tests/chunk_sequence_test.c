@@ -121,7 +121,7 @@ number_of(const char *name, int otherwise)
 static void
 check_all(int few, bool compiled)
 {
-    uint64_t first = (uint64_t)number_of("SNUG_SEED", 103);
+    uint64_t first = (uint64_t)number_of("SNUG_SEED", 104);
     int count = number_of("SNUG_GRAPHS", few);
 
     for (uint64_t seed = first; seed < first + (uint64_t)count; seed++)
