@@ -1,6 +1,7 @@
-/* patch_test: the first part of a net in patches makes what it makes as a whole,
-   bit for bit; its gradients are those of the whole up to the order of sums;
-   the plan, with patches made again, means the same as the step as written. */
+/* patch_test: the first part of a net in patches makes what it makes as a
+   whole, bit for bit; its gradients are those of the whole up to the order of
+   sums; the plan, with patches made again, means the same as the step as
+   written. */
 #include "tests/meaning.h"
 #include "tests/recompute_test.h"
 

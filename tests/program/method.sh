@@ -4,7 +4,7 @@
 # step and a loss near the exact one; what is not available says why.
 . "$(dirname "$0")/../program_lib.sh"
 
-gpt=examples/gpt/gpt.onnx
+gpt=examples/gpt/gpt.onnx lenet=examples/digits/lenet.legacy.onnx
 cat ./*.md docs/*.md | od -An -v -tu1 -w1 | head -n 24000 | awk '
     { byte[n++] = $1 + 0 }
     END {
@@ -52,12 +52,13 @@ same_bits() {
     fi
 }
 
-# near NAME SHARE: the first loss as without it, the last within 2 %
+# near NAME SHARE [MODEL DATA]: the first loss as without it, the last within 2 %
 near() {
-    trained $gpt "$work/text.csv" 40 --set lr=3e-3
+    net=${3:-$gpt} from=${4:-$work/text.csv}
+    trained "$net" "$from" 40 --set lr=3e-3
     first=$(loss_at 1) last=$(loss_at 40)
-    trained $gpt "$work/text.csv" 40 --set lr=3e-3 --method "$1"
-    before=$(peak $gpt) after=$(peak $gpt --method "$1")
+    trained "$net" "$from" 40 --set lr=3e-3 --method "$1"
+    before=$(peak "$net") after=$(peak "$net" --method "$1")
     if [ "$first" = "$(loss_at 1)" ] &&
         [ $((after * 100)) -le $((before * $2)) ] &&
         echo "$last $(loss_at 40)" |
@@ -114,6 +115,7 @@ near mesa 70
 near coat 90
 near shiftquant 110
 near memascend 95
+near mcunetv2 65 $lenet "$digits/digits28-train.npz"
 
 learns lomo $gpt "$work/text.csv" 93 40
 learns adalomo $gpt "$work/text.csv" 93 40
@@ -127,6 +129,7 @@ sed -n '/not available/,$s/^  \([a-z][a-z0-9-]*\) .*/\1/p' "$work/help" \
 while read -r name; do
     case $name in
     sltt | tbptt) model=tests/program/steps.onnx ;;
+    mcunetv2) model=$lenet ;;
     *) model=tests/program/attention.snug ;;
     esac
     check "$name plans" "$sanitized/snug" plan "$model" \
@@ -175,6 +178,13 @@ refuse "parts of one sample" 1 "has one sample" "$sanitized/snug" plan \
     "$work/one.snug" --method microbatch
 refuse "samples taken together" 1 "takes the samples together" \
     "$sanitized/snug" plan "$work/mixed.snug" --method microbatch
+refuse "patches where a norm sees the batch" 1 "more than a patch" \
+    "$sanitized/snug" plan tests/reference/convnet.onnx --method mcunetv2
+refuse "patches to a value that is not there" 1 "'nobody' is no value" \
+    "$sanitized/snug" plan $lenet \
+    --method "chunk region=patches parts=2 end=nobody"
+refuse "patches that are no number" 2 "cannot be 'few'" "$sanitized/snug" plan \
+    $lenet --method "chunk region=patches parts=few"
 refuse "parts of parts" 2 "not cut any further" "$sanitized/snug" plan \
     $gpt --method "microbatch; chunk parts=2"
 refuse "parts that are no number" 2 "chunk: batch=many" "$sanitized/snug" plan \
