@@ -364,15 +364,15 @@ check_nets(uint64_t first, int count, bool plan, bool compiled)
 
 Test(patch, numbers_are_those_of_the_whole)
 {
-    check_nets(1, 40, false, false);
+    check_nets(1, 30, false, false);
 }
 
 Test(patch, steps_mean_the_same)
 {
-    check_nets(101, 12, true, false);
+    check_nets(101, 10, true, false);
 }
 
 Test(patch, programs_mean_the_same)
 {
-    check_nets(201, 4, true, true);
+    check_nets(201, 3, true, true);
 }

@@ -57,10 +57,10 @@ patch_sizes(PatchRegion *r, int64_t parts, Sizes *s)
     return true;
 }
 
-/* The square of what is kept for the backward pass (of the net behind the
-   region, then of one patch; the end is there all the time) times the work, for
-   which the bytes that are made stand, those of patches twice: half the bytes
-   are worth four times the work. -1: it cannot be, or saves too little. */
+/* What is kept for the backward pass (of the net behind the region, then of one
+   patch; the end beside its pieces, then its gradient, is there all the time)
+   times the work, for which the bytes that are made stand: a pass forward and
+   two back, and of patches one more. -1: it cannot be, or saves too little. */
 static double
 price(const Choice *c, PatchRegion *r)
 {
@@ -73,11 +73,10 @@ price(const Choice *c, PatchRegion *r)
         return -1;
     rest = c->total - region;
     kept = (rest > patch.most ? rest : patch.most) +
-           type_bytes(&value_at(c->g, r->end)->type);
+           2 * type_bytes(&value_at(c->g, r->end)->type);
     if (kept > c->total - c->total / SHARE)
         return -1;
-    return (double)kept * (double)kept *
-           ((double)rest + 2 * (double)patch.sum);
+    return (double)kept * (3 * (double)rest + 4 * (double)patch.sum);
 }
 
 /* ---- where it ends ------------------------------------------------------ */
