@@ -251,6 +251,7 @@ Test(recompute, policies_mean_the_same)
     cr_assert_gt(check_policy("sqrt"), 5);
     cr_assert_gt(check_policy("recursive"), 5);
     cr_assert_gt(check_policy("list"), 5);
+    cr_assert_gt(check_policy("steps"), 0);
 }
 
 /* Predicted seconds in the budget; infinite where it is refused. */

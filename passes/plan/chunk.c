@@ -13,6 +13,9 @@
    their classes after the others, so that no gradient as large as they are is
    ever there; what they are made of is made again for each part.
 
+   cut: a head and its softmax for some classes after the others, forward and
+   backward. Sums over the classes are taken in another order.
+
    auto asks for nothing by itself: under a budget the pipeline tries several
    numbers of parts and sets the best. */
 #include "passes/pass.h"
@@ -26,11 +29,12 @@
 #include "passes/plan/chunk_block.h"
 #include "passes/plan/chunk_classes.h"
 #include "passes/plan/chunk_column.h"
+#include "passes/plan/chunk_cut.h"
 #include "passes/plan/chunk_patch.h"
 #include "passes/plan/chunk_stream.h"
 #include "passes/plan/chunk_write.h"
 
-enum { PARTS_MOST = 4096, ROUND = 8, CLASS_ROUND = 64 };
+enum { PARTS_MOST = 4096, ROUND = 8, CLASS_ROUND = 64, CUT_LEAST = 8 };
 
 static int64_t
 parts_asked(const PassRun *r, const char *option)
@@ -156,6 +160,55 @@ cut_weights(PassRun *r, Graph *g, int64_t parts, Text *chunks)
     }
 }
 
+/* ---- softmax ------------------------------------------------------------ */
+
+static bool
+is_training(const Graph *g)
+{
+    for (size_t k = 0; k < vec_len(g->order); k++)
+        if (node_at(g, g->order[k])->phase == 'b')
+            return true;
+    return false;
+}
+
+static void
+refuse_cut(const PassRun *r, const Graph *g, NodeId id)
+{
+    if (!r->trial && is_training(g))
+        raise_status(ST_INPUT, id ? graph_loc(g, id) : NOWHERE,
+                     E(E0600) "chunk: the head of entry %s cannot be run for "
+                              "some classes after the others: %s\nleave "
+                              "chunk.cut at 1; chunk.parts takes some rows "
+                              "after the others, with the same bits",
+                     g->name,
+                     id ? "this reads all of them, and is no map, product, "
+                          "sum or maximum over them"
+                        : "no product with a weight goes into a softmax");
+}
+
+/* false: there is nothing to cut. */
+static bool
+cut_classes(PassRun *r, Graph *g, int64_t parts, Text *chunks)
+{
+    NodeId refused;
+    Cut *c = cut_find(r->scratch, g, &refused);
+    int64_t length = c ? (c->count + parts - 1) / parts : 0;
+
+    if (!c) {
+        refuse_cut(r, g, refused);
+        return false;
+    }
+    if (length > CLASS_ROUND)
+        length = (length + CLASS_ROUND - 1) / CLASS_ROUND * CLASS_ROUND;
+    length = length < CUT_LEAST ? CUT_LEAST : length;
+    if (length >= c->count)
+        return false;
+    cut_updates(c);
+    note(chunks, g, c->seed, (c->count + length - 1) / length, length);
+    cut_write(r->scratch, c, length);
+    return true;
+}
+
 /* ---- samples ------------------------------------------------------------ */
 
 /* Does every sum of parts of so many samples, and what is left, go on as it
@@ -223,7 +276,7 @@ cut_samples(PassRun *r, Graph *g, int64_t parts, Text *chunks)
 
 /* Parts of each kind. */
 typedef struct Asked {
-    int64_t parts, blocks, classes, batch;
+    int64_t parts, blocks, classes, batch, cut;
 } Asked;
 
 static void
@@ -242,7 +295,7 @@ cut_entry(PassRun *r, Graph *g, const Asked *n, Text *chunks)
 
     if (n->classes > 1)
         cut_weights(r, g, n->classes, chunks);
-    if (n->parts > 1)
+    if ((n->cut < 2 || !cut_classes(r, g, n->cut, chunks)) && n->parts > 1)
         cut_region(r, region_find(r->scratch, g), n->parts, chunks);
     if (n->blocks > 1)
         cut_blocks(r, g, seed, n->blocks, chunks);
@@ -252,14 +305,16 @@ void
 pass_chunk(PassRun *r)
 {
     Asked n = {parts_asked(r, "parts"), parts_asked(r, "blocks"),
-               parts_asked(r, "classes"), parts_asked(r, "batch")};
+               parts_asked(r, "classes"), parts_asked(r, "batch"),
+               parts_asked(r, "cut")};
     int64_t layers = parts_asked(r, "layers");
     Text chunks = text_new(r->scratch);
 
-    if (n.batch > 1 && (n.parts > 1 || n.blocks > 1 || n.classes > 1))
+    if (n.batch > 1 &&
+        (n.parts > 1 || n.blocks > 1 || n.classes > 1 || n.cut > 1))
         raise_status(ST_USAGE, NOWHERE,
                      "chunk: parts of a batch are not cut any further\nask for "
-                     "batch, or for parts, classes and blocks");
+                     "batch, or for parts, classes, cut and blocks");
     if (layers > 1 && (n.batch > 1 || n.blocks > 1))
         raise_status(ST_USAGE, NOWHERE,
                      "chunk: layers in parts are not cut any further\nask for "

@@ -305,7 +305,7 @@ static bool
 find_policy(const PassRun *r, Policy *policy)
 {
     static const char *const name[] = {"none", "all", "sqrt", "recursive",
-                                       "list"};
+                                       "list", "steps"};
     const char *text = opt_text(r, "policy");
 
     if (strcmp(text, "auto") == 0)
@@ -317,7 +317,7 @@ find_policy(const PassRun *r, Policy *policy)
         }
     raise_status(ST_USAGE, NOWHERE,
                  "recompute: policy=%s\nit is auto, none, all, sqrt, "
-                 "recursive or list",
+                 "recursive, list or steps",
                  text);
 }
 

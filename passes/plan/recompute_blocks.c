@@ -161,6 +161,30 @@ find_cuts(const Finder *f)
     return cut;
 }
 
+/* The same, only where less than two thirds of what crosses on average does: as
+   between the steps of an unrolled loop. */
+static int *
+find_necks(const Finder *f)
+{
+    int64_t *bytes = NEWN(f->a, int64_t, f->b->forward + 2), sum = 0;
+    int *cut = NULL;
+
+    for (int i = 0; i < f->of->items; i++)
+        if (is_counted(f, i, 1)) {
+            bytes[f->of->first_item[i].maker] += f->of->first_item[i].bytes;
+            bytes[f->last[i]] -= f->of->first_item[i].bytes;
+        }
+    for (int r = 1; r < f->b->forward; r++)
+        bytes[r] += bytes[r - 1];
+    for (int r = 0; r < f->b->forward; r++)
+        sum += bytes[r];
+    for (int r = 0; r < f->b->forward; r++)
+        if (r + 1 == f->b->forward ||
+            (bytes[r] > 0 && 3 * bytes[r] < 2 * (sum / f->b->forward)))
+            vec_push(f->a, cut, r);
+    return cut;
+}
+
 static int *
 join_blocks(Arena *a, const int *cut, int join)
 {
@@ -339,8 +363,8 @@ blocks_in_front(Arena *a, const Blocks *b, const Course *c, const Profile *p)
     return find_in_front(a, b, p, blocks_begin(a, b, c, p));
 }
 
-Blocks *
-blocks_find(Arena *a, const Course *c, int join)
+static Finder
+look(Arena *a, const Course *c)
 {
     const CourseOf *of = c->of;
     Blocks *b = NEW(a, Blocks);
@@ -354,9 +378,31 @@ blocks_find(Arena *a, const Course *c, int join)
     f.back = NEWN(a, bool, of->items + 1);
     find_way(&f);
     find_readers(&f);
-    fill_blocks(&f, join_blocks(a, find_cuts(&f), join));
-    find_peaks(a, b, c);
-    return b;
+    return f;
+}
+
+static Blocks *
+finish(Finder *f, const Course *c, const int *cut)
+{
+    fill_blocks(f, cut);
+    find_peaks(f->a, f->b, c);
+    return f->b;
+}
+
+Blocks *
+blocks_find(Arena *a, const Course *c, int join)
+{
+    Finder f = look(a, c);
+
+    return finish(&f, c, join_blocks(a, find_cuts(&f), join));
+}
+
+Blocks *
+blocks_of_steps(Arena *a, const Course *c)
+{
+    Finder f = look(a, c);
+
+    return finish(&f, c, find_necks(&f));
 }
 
 /* ---- ways to hold a block ------------------------------------------------ */

@@ -38,6 +38,8 @@ typedef struct Blocks {
 /* `join` neighbours become one; 1: as many blocks as there are. Of a course in
    which nothing of the blocks runs again. */
 Blocks *blocks_find(Arena *a, const Course *c, int join);
+/* Blocks between which little is handed on, as of an unrolled loop. */
+Blocks *blocks_of_steps(Arena *a, const Course *c);
 /* Position -> bytes that blocks hold whose backward part is still to come. */
 int64_t *blocks_in_front(Arena *a, const Blocks *b, const Course *c,
                          const Profile *p);

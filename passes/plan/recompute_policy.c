@@ -39,7 +39,7 @@ kept_of(const Rule *r, int block)
     const int *item = r->b->block[block].item;
     int *kept = NULL;
 
-    if (r->policy == POLICY_ALL)
+    if (r->policy == POLICY_ALL || r->policy == POLICY_STEPS)
         return NULL;
     for (size_t i = 0; r->policy == POLICY_LIST && i < vec_len(item); i++)
         if (is_made_by_product(of, item[i]))
@@ -94,7 +94,8 @@ in_halves(const Rule *r, int from, int to)
 bool
 recompute_policy(Arena *a, Course *c, Policy policy)
 {
-    Rule r = {a, blocks_find(a, c, 1), policy, 1};
+    Rule r = {a, policy == POLICY_STEPS ? blocks_of_steps(a, c)
+                                        : blocks_find(a, c, 1), policy, 1};
     const Tree *t;
 
     if (policy == POLICY_NONE || r.b->count == 0)

@@ -10,7 +10,8 @@ typedef enum Policy {
     POLICY_ALL,       /* each block is made again from what comes into it */
     POLICY_SQRT,      /* of n blocks, each stretch of sqrt(n) is */
     POLICY_RECURSIVE, /* one half, then the other, halved in turn */
-    POLICY_LIST       /* of each block, all but products */
+    POLICY_LIST,      /* of each block, all but products */
+    POLICY_STEPS      /* each step of an unrolled loop from what it is handed */
 } Policy;
 
 /* Changes c, a course in which nothing runs again; false: there is no room. */

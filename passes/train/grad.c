@@ -28,7 +28,8 @@ mark_parameters(Reverse *r)
 }
 
 /* Names a new value, once, after what it is the gradient of; a step on the way
-   to it that has the name already gives it up. */
+   to it that has the name already gives it up, a tensor of the model keeps it:
+   its name is how its store is found. */
 static void
 name_gradient(Reverse *r, ValueId v, ValueId dx)
 {
@@ -41,7 +42,8 @@ name_gradient(Reverse *r, ValueId v, ValueId dx)
     map_put(named, dx, 1);
     if (r->g->value[dx].name == name)
         return;
-    make_name_free(r->g, name);
+    if (!module_store(r->g->module, name))
+        make_name_free(r->g, name);
     rename_value(r->g, dx, name);
 }
 

@@ -102,7 +102,8 @@ same_bits sublinear $gpt "$work/text.csv" 55
 same_bits sublinear-log $gpt "$work/text.csv" 55
 same_bits selective $gpt "$work/text.csv" 97
 same_bits mobiletl tests/program/masked.snug "$digits/digits-train.npz" 100
-same_bits mrbp tests/program/steps.onnx "$digits/digits-train.npz" 45
+same_bits mrbp tests/program/steps.onnx "$digits/digits-train.npz" 32
+same_bits mrbp tests/program/denoise.onnx "$digits/digits-train.npz" 36
 learns tbptt tests/program/steps.onnx "$digits/digits-train.npz" 60 60
 learns sltt tests/program/steps.onnx "$digits/digits-train.npz" 35 60
 kept wtacrs $gpt 31
