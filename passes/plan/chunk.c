@@ -34,8 +34,8 @@
 #include "passes/plan/chunk_classes.h"
 #include "passes/plan/chunk_column.h"
 #include "passes/plan/chunk_cut.h"
-#include "passes/plan/chunk_sequence.h"
 #include "passes/plan/chunk_patch.h"
+#include "passes/plan/chunk_sequence.h"
 #include "passes/plan/chunk_stream.h"
 #include "passes/plan/chunk_write.h"
 
@@ -216,7 +216,7 @@ cut_classes(PassRun *r, Graph *g, int64_t parts, Text *chunks)
     cut_updates(c);
     note(chunks, g, c->seed, (c->count + length - 1) / length, length);
     cut_write(r->scratch, c, length);
-    module_set(r->m, "chunk_sums", "another order");
+    module_set(r->m, "chunk_sums", "other");
     return true;
 }
 
@@ -397,6 +397,6 @@ pass_chunk(PassRun *r)
             cut_entry(r, r->m->entry[i], &n, &chunks);
     if (chunks.len)
         module_set(r->m, "chunk", text_str(&chunks));
-    if (chunks.len && (sequence > 1 || n.cut > 1))
+    if (chunks.len && sequence > 1)
         module_set(r->m, "chunk_sums", "other");
 }

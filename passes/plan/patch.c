@@ -32,40 +32,51 @@ bytes_of(const Graph *g, NodeId id)
                : type_bytes(&value_at(g, node_at(g, id)->out[0])->type);
 }
 
-/* Of the largest patch; -1: there is a patch that sees padding only. */
-static int64_t
-patch_bytes(PatchRegion *r, int64_t parts)
-{
-    int64_t most = 0;
+typedef struct Sizes {
+    int64_t most, sum; /* bytes of the largest patch, of all */
+} Sizes;
 
+/* false: there is a patch that sees padding only. */
+static bool
+patch_sizes(PatchRegion *r, int64_t parts, Sizes *s)
+{
+    *s = (Sizes){0, 0};
     for (int64_t i = 0; i < parts * parts; i++) {
-        int64_t sum = 0;
+        int64_t bytes = 0;
 
         if (!patch_ranges(r, parts, (int64_t[]){i / parts, i % parts}))
-            return -1;
+            return false;
         for (size_t k = 0; k < vec_len(r->node); k++) {
             Type t = patch_type(r, node_at(r->g, r->node[k])->out[0]);
 
-            sum += bytes_of(r->g, r->node[k]) ? type_bytes(&t) : 0;
+            bytes += bytes_of(r->g, r->node[k]) ? type_bytes(&t) : 0;
         }
-        most = sum > most ? sum : most;
+        s->most = bytes > s->most ? bytes : s->most;
+        s->sum += bytes;
     }
-    return most;
+    return true;
 }
 
-/* What is kept for the backward pass: of the net behind the region, then of one
-   patch; the end is there all the time. -1: it cannot be. */
-static int64_t
-kept_bytes(const Choice *c, PatchRegion *r)
+/* What is kept for the backward pass (of the net behind the region, then of one
+   patch; the end beside its pieces, then its gradient, is there all the time)
+   times the work, for which the bytes that are made stand: a pass forward and
+   two back, and of patches one more. -1: it cannot be, or saves too little. */
+static double
+price(const Choice *c, PatchRegion *r)
 {
-    int64_t rest = c->total, patch = patch_bytes(r, c->parts);
+    int64_t region = 0, rest, kept;
+    Sizes patch;
 
     for (size_t k = 0; k < vec_len(r->node); k++)
-        rest -= bytes_of(c->g, r->node[k]);
-    if (patch < 0)
+        region += bytes_of(c->g, r->node[k]);
+    if (!patch_sizes(r, c->parts, &patch))
         return -1;
-    return (rest > patch ? rest : patch) +
-           type_bytes(&value_at(c->g, r->end)->type);
+    rest = c->total - region;
+    kept = (rest > patch.most ? rest : patch.most) +
+           2 * type_bytes(&value_at(c->g, r->end)->type);
+    if (kept > c->total - c->total / SHARE)
+        return -1;
+    return (double)kept * (3 * (double)rest + 4 * (double)patch.sum);
 }
 
 /* ---- where it ends ------------------------------------------------------ */
@@ -82,41 +93,38 @@ has_parts(const Choice *c, ValueId v)
     return true;
 }
 
-static int64_t
+static double
 try_end(Choice *c, ValueId v)
 {
     Arena *a = arena_new();
     PatchRegion *r = patch_region(a, c->g, v, c->axis[v]);
-    int64_t bytes = r->reader ? -1 : kept_bytes(c, r);
+    double x = r->reader ? -1 : price(c, r);
 
     if (r->reader && !c->reader) {
         c->reader = r->reader;
         c->cut = v;
     }
     arena_free(a);
-    return bytes;
+    return x;
 }
 
-/* The first that keeps hardly more than the one that keeps least: behind it
-   patches overlap more and more. 0: none saves enough. */
+/* 0: none saves enough. */
 static ValueId
 choose_end(Choice *c)
 {
-    size_t nodes = vec_len(c->g->order), k;
-    int64_t *bytes = NEWN(c->run->scratch, int64_t, nodes + 1);
-    int64_t least = INT64_MAX;
+    double least = 0;
+    ValueId best = 0;
 
-    for (k = 0; k < nodes; k++) {
+    for (size_t k = 0; k < vec_len(c->g->order); k++) {
         ValueId v = node_at(c->g, c->g->order[k])->out[0];
+        double x = has_parts(c, v) ? try_end(c, v) : -1;
 
-        bytes[k] = has_parts(c, v) ? try_end(c, v) : -1;
-        least = bytes[k] >= 0 && bytes[k] < least ? bytes[k] : least;
+        if (x >= 0 && (!best || x <= least)) {
+            least = x;
+            best = v;
+        }
     }
-    if (least > c->total - c->total / SHARE)
-        return 0;
-    for (k = 0; bytes[k] < 0 || bytes[k] > least + least / SHARE;)
-        k++;
-    return node_at(c->g, c->g->order[k])->out[0];
+    return best;
 }
 
 #define REMEDY                                                                 \
@@ -161,13 +169,14 @@ static PatchRegion *
 region_to(const Choice *c, ValueId end)
 {
     PatchRegion *r = patch_region(c->run->scratch, c->g, end, c->axis[end]);
+    Sizes sizes;
 
     if (r->reader)
         raise_at(graph_loc(c->g, r->reader),
                  "patch: this needs more than a patch of what comes before "
                  "'%s'\n" REMEDY,
                  value_at(c->g, end)->name);
-    if (patch_bytes(r, c->parts) < 0)
+    if (!patch_sizes(r, c->parts, &sizes))
         raise_at(graph_loc(c->g, value_at(c->g, end)->def),
                  "patch: a patch of '%s' would see nothing but padding\nask "
                  "for fewer patches",
