@@ -278,13 +278,21 @@ typedef struct Asked {
     int64_t parts, blocks, classes, batch, cut;
 } Asked;
 
+/* Layers that cannot be cut are told, as ENTRY VALUE;... */
 static void
-cut_layers(PassRun *r, Graph *g, int64_t parts, Text *chunks)
+cut_layers(PassRun *r, Graph *g, int64_t parts, Text *chunks, Text *whole)
 {
-    StreamCut *cut = chunk_stream(r->scratch, g, parts);
+    ValueId *left;
+    StreamCut *cut = chunk_stream(r->scratch, g, parts, &left);
 
     for (size_t i = 0; i < vec_len(cut); i++)
         note(chunks, g, cut[i].out, cut[i].parts, cut[i].rows);
+    for (size_t i = 0; i < vec_len(left); i++) {
+        const char *name = value_at(g, left[i])->name;
+
+        log_line("chunk", "%s: the layer of %s stays whole", g->name, name);
+        text_add(whole, "%s%s %s", whole->len ? ";" : "", g->name, name);
+    }
 }
 
 static void
@@ -307,7 +315,7 @@ pass_chunk(PassRun *r)
                parts_asked(r, "classes"), parts_asked(r, "batch"),
                parts_asked(r, "cut")};
     int64_t layers = parts_asked(r, "layers");
-    Text chunks = text_new(r->scratch);
+    Text chunks = text_new(r->scratch), whole = text_new(r->scratch);
 
     if (n.batch > 1 &&
         (n.parts > 1 || n.blocks > 1 || n.classes > 1 || n.cut > 1))
@@ -319,7 +327,7 @@ pass_chunk(PassRun *r)
                      "chunk: layers in parts are not cut any further\nask for "
                      "layers and parts, for blocks and parts, or for batch");
     for (size_t i = 0; layers > 1 && i < vec_len(r->m->entry); i++)
-        cut_layers(r, r->m->entry[i], layers, &chunks);
+        cut_layers(r, r->m->entry[i], layers, &chunks, &whole);
     for (size_t i = 0; i < vec_len(r->m->entry); i++)
         if (n.batch > 1)
             cut_samples(r, r->m->entry[i], n.batch, &chunks);
@@ -327,4 +335,6 @@ pass_chunk(PassRun *r)
             cut_entry(r, r->m->entry[i], &n, &chunks);
     if (chunks.len)
         module_set(r->m, "chunk", text_str(&chunks));
+    if (whole.len)
+        module_set(r->m, "chunk_whole", text_str(&whole));
 }
