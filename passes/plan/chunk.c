@@ -315,22 +315,21 @@ cut_samples(PassRun *r, Graph *g, int64_t parts, Text *chunks)
 
 /* ------------------------------------------------------------------------ */
 
+/* Layers that cannot be cut are told, as ENTRY VALUE;... */
 static void
-cut_layers(PassRun *r, Graph *g, int64_t parts, Text *chunks)
+cut_layers(PassRun *r, Graph *g, int64_t parts, Text *chunks, Text *whole)
 {
-    StreamCut *cut = chunk_stream(r->scratch, g, parts);
+    ValueId *left;
+    StreamCut *cut = chunk_stream(r->scratch, g, parts, &left);
 
     for (size_t i = 0; i < vec_len(cut); i++)
         note(chunks, g, cut[i].out, cut[i].parts, cut[i].rows);
-}
+    for (size_t i = 0; i < vec_len(left); i++) {
+        const char *name = value_at(g, left[i])->name;
 
-static bool
-goes_back(const Graph *g)
-{
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        if (node_at(g, g->order[k])->phase == 'b')
-            return true;
-    return false;
+        log_line("chunk", "%s: the layer of %s stays whole", g->name, name);
+        text_add(whole, "%s%s %s", whole->len ? ";" : "", g->name, name);
+    }
 }
 
 /* An entry without a backward part stays as it is where it cannot be cut. */
@@ -341,7 +340,7 @@ cut_sequence(PassRun *r, Graph *g, int64_t parts, Text *chunks)
 
     if (cut.parts)
         note(chunks, g, cut.seed, cut.parts, cut.positions);
-    else if (goes_back(g) && !r->trial)
+    else if (is_training(g) && !r->trial)
         raise_status(ST_INPUT, cut.blame ? graph_loc(g, cut.blame) : NOWHERE,
                      E(E0600) "chunk: entry %s cannot be run along the "
                               "sequence: %s\nleave chunk.sequence at 1; "
@@ -368,7 +367,7 @@ pass_chunk(PassRun *r)
                parts_asked(r, "cut")};
     int64_t layers = parts_asked(r, "layers");
     int64_t sequence = parts_asked(r, "sequence");
-    Text chunks = text_new(r->scratch);
+    Text chunks = text_new(r->scratch), whole = text_new(r->scratch);
 
     if (n.batch > 1 &&
         (n.parts > 1 || n.blocks > 1 || n.classes > 1 || n.cut > 1))
@@ -389,7 +388,7 @@ pass_chunk(PassRun *r)
     for (size_t i = 0; i < vec_len(r->m->entry); i++)
         chunk_patches(r->scratch, r->m->entry[i]);
     for (size_t i = 0; layers > 1 && i < vec_len(r->m->entry); i++)
-        cut_layers(r, r->m->entry[i], layers, &chunks);
+        cut_layers(r, r->m->entry[i], layers, &chunks, &whole);
     for (size_t i = 0; i < vec_len(r->m->entry); i++)
         if (n.batch > 1)
             cut_samples(r, r->m->entry[i], n.batch, &chunks);
@@ -399,4 +398,6 @@ pass_chunk(PassRun *r)
         module_set(r->m, "chunk", text_str(&chunks));
     if (chunks.len && sequence > 1)
         module_set(r->m, "chunk_sums", "other");
+    if (whole.len)
+        module_set(r->m, "chunk_whole", text_str(&whole));
 }
