@@ -169,8 +169,8 @@ whole_seconds(const Choice *c)
     return try_options(&t).seconds;
 }
 
-/* Parts of a batch go with nothing else that is asked for, and nothing goes with
-   parts along the sequence. */
+/* Parts of a batch go with nothing else that is asked for, and nothing goes
+   with parts along the sequence. */
 static bool
 may_try(const Call *chunk, Kind kind)
 {

@@ -115,6 +115,7 @@ near mesa 70
 near coat 90
 near shiftquant 110
 near memascend 95
+near seco 56
 
 learns lomo $gpt "$work/text.csv" 93 40
 learns adalomo $gpt "$work/text.csv" 93 40
