@@ -4,6 +4,7 @@
    another beginning. */
 #include "tests/meaning.h"
 #include "tests/recompute_test.h"
+#include "tests/setting.h"
 #include "tests/transformer_text.h"
 
 #define TRAIN "loss,grad,optimizer{rule=adamw},fold,cse,dce"
@@ -50,14 +51,6 @@ check_layers(uint64_t seed, bool compiled)
     cut = count_cut(m);
     arena_free(a);
     return cut;
-}
-
-static int
-number_of(const char *name, int otherwise)
-{
-    const char *text = getenv(name);
-
-    return text ? atoi(text) : otherwise;
 }
 
 static int

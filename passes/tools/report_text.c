@@ -252,6 +252,9 @@ add_totals(Text *t, Module *m, const Graph *g, const Machine *machine)
         text_add(t, "codec  %s\n", fitted(t->arena, codec, 70));
     if (cut)
         text_add(t, "cut    %s\n", fitted(t->arena, cut, 70));
+    if (module_get(m, "patch"))
+        text_add(t, "patch  %s: patches along an axis, and what they end at\n",
+                 fitted(t->arena, module_get(m, "patch"), 26));
     add_chunks(t, m);
     if (budget)
         text_add(t, "budget %12s  %" PRId64 " bytes\n",
