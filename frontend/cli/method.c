@@ -73,10 +73,10 @@ refuse_statement(Arena *a, const char *s, size_t n)
     raise_status(ST_USAGE, NOWHERE,
                  E(E0105) "--method: no method or mechanism '%s' is "
                           "available%s\nthere are `codec SELECTOR=CODEC ...`, "
-                           "`chunk [region=head|classes|blocks|layers|batch] "
-                          "parts=N`, `chunk region=patches parts=N "
-                          "[end=VALUE]`, `recompute policy=WORD`, `cut "
-                          "PATTERN [keep_last=K]`, "
+                          "`chunk [region=head|classes|blocks|layers|batch|"
+                          "sequence] [axis=classes] parts=N`, `chunk "
+                          "region=patches parts=N [end=VALUE]`, `recompute "
+                          "policy=WORD`, `cut PATTERN [keep_last=K]`, "
                           "`rule NAME HYPER=V ...` and the names of `snug "
                           "help methods`",
                  word.s, did_you_mean(a, ", ", word.s, names));
@@ -125,16 +125,18 @@ take_patches(Arena *a, const char *s, size_t n, const char ***set)
     return true;
 }
 
-/* [region=WORD] parts=N; false: it is none of these. */
+/* [region=WORD [axis=classes]] parts=N; false: it is none of these. */
 static bool
 take_chunk(Arena *a, const char *s, size_t n, const char ***set)
 {
     static const char *const region[][2] = {
         {"region=head parts=", "chunk.parts"},
+        {"region=head axis=classes parts=", "chunk.cut"},
         {"region=classes parts=", "chunk.classes"},
         {"region=blocks parts=", "chunk.blocks"},
         {"region=batch parts=", "chunk.batch"},
         {"region=layers parts=", "chunk.layers"},
+        {"region=sequence parts=", "chunk.sequence"},
         {"parts=", "chunk.parts"}};
 
     if (take_patches(a, s, n, set))
