@@ -11,7 +11,7 @@
 #include "passes/plan/patch_write.h"
 #include "passes/tools/name.h"
 
-enum { PARTS_MOST = 64, SHARE = 8 }; /* of bytes: an eighth counts */
+enum { PARTS_MOST = 16, SHARE = 8 }; /* of bytes: an eighth counts */
 
 typedef struct Choice {
     const PassRun *run;
