@@ -160,6 +160,33 @@ refuse "suggest: of no budget" 2 "give --memory" "$snug" plan "$mlp" --suggest
 refuse "a refusal names it" 3 "with --suggest" \
     "$snug" plan "$mlp" --dim batch=64 --memory 1000
 
+# ---- what was tried is what is planned: no plan is slower than the fastest try
+# that fits, or refused where one does; deep.snug is a step, lenet a model.
+for model in deep.snug "$lenet" "$mlp"; do
+    dim=
+    [ "$model" = "$mlp" ] && dim="--dim batch=64"
+    # shellcheck disable=SC2086
+    "$plain/snug" plan "$model" $dim --set recompute.spare=0 --json -o json
+    peak=$(field peak)
+    fits=0
+    for share in 95 90 85 80 70 60 50; do
+        # shellcheck disable=SC2086
+        "$plain/snug" plan "$model" $dim --memory $((peak * share / 100)) \
+            --json --log=chunk -o json 2>log
+        status=$?
+        tried=$(sed -n 's/.*: fits, \([^ ]*\) s.*/\1/p' log | sort -g | head -n 1)
+        [ -n "$tried" ] || continue
+        fits=$((fits + 1))
+        planned=$(sed -n 's/.*"seconds_predicted": \([0-9.e+-]*\).*/\1/p' json)
+        [ $status = 0 ] && awk -v a="$planned" -v b="$tried" \
+            'BEGIN { exit !(a <= b * 1.00001) }' ||
+            bad "as tried: ${model##*/} $share: status $status, $planned, $tried"
+    done
+    if [ $fits -ge 1 ]; then ok "as tried: ${model##*/}"; else
+        bad "as tried: ${model##*/}: nothing fits"
+    fi
+done
+
 # ---- the story of a tensor
 "$snug" compile deep.snug --emit plan -o deep.plan.snug
 for tensor in x0 w x1 x5 g7 w1 loss %x3; do
