@@ -180,6 +180,8 @@ Sym module_arena(const Module *m);
 Sym graph_space(const Graph *g, ValueId v);
 /* Every use of `from` in the order and the outputs becomes `to`. */
 void graph_replace(Graph *g, ValueId from, ValueId to);
+/* The order, for one who makes it anew: the graph's is empty then. */
+NodeId *graph_take_order(Graph *g);
 /* Moves the nodes of phase u behind all others: what a model updates itself
    (running statistics, counts of draws) comes when everything has read what was
    there before. */

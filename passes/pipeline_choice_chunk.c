@@ -243,10 +243,15 @@ choose_fewer(Choice *c)
     } while (c->cuts.parts[KIND_PARTS] < parts);
 }
 
-/* Parts of a batch, or of layers, go with nothing else that is asked for. */
+/* Nothing goes with parts along the sequence; parts of a batch or of layers go
+   with nothing else that is asked for. */
 static bool
 may_try(const Call *chunk, Kind kind)
 {
+    bool given;
+
+    if (strcmp(option_text(chunk, "sequence", &given), "auto") != 0)
+        return false;
     if (kind == KIND_BATCH || kind == KIND_LAYERS)
         for (int i = 0; i < chunk->options; i++)
             if (strcmp(chunk->option[i].text, "auto") != 0)

@@ -433,7 +433,7 @@ streamed_new(Arena *a, Graph *g, const Layer *l, int64_t parts)
     t->again = NEWN(a, unsigned char, nodes);
     t->front = nodes_between(t, l->from, l->to, t->is_front);
     t->back = nodes_between(t, l->back, l->behind, t->is_back);
-    t->s = stream_rows(a, g, l->attention, joined(t));
+    t->s = stream_rows(a, g, l->attention, joined(t), false);
     find_roles(t);
     find_again(t);
     find_results(t);

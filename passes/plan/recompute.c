@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "passes/plan/recompute_early.h"
 #include "passes/plan/recompute_policy.h"
 #include "passes/plan/recompute_search.h"
 #include "passes/plan/recompute_spare.h"
@@ -24,6 +25,9 @@ enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64 };
 /* Goals tried; each is that share of the budget lower than the one before, and
    twice that the next time. */
 enum { ROUNDS = 6, LOWER = 512 };
+/* Times the nodes for addresses of what is alive in the budget, before the
+   search for what runs again goes lower for them. */
+enum { PATIENCE = 4 };
 
 /* An entry that does not fit. */
 typedef struct Entry {
@@ -86,6 +90,9 @@ placed_bytes(const PassRun *r, Graph *g, const CourseOf *of, const Course *c,
         nodes = nodes / (int64_t)vec_len(x) * MANY_BUFFERS;
     p = placement_solve(r->scratch, x, (int)vec_len(x), room > 0 ? room : 1,
                         nodes);
+    if (c && p.height > room && peak <= r->budget)
+        p = placement_solve(r->scratch, x, (int)vec_len(x), room,
+                            nodes * PATIENCE);
     return of->stores + p.height;
 }
 
@@ -151,12 +158,15 @@ refuse(const PassRun *r, const Entry *e, int64_t least)
                  format_bytes(a, r->budget), least, bound, least);
 }
 
-/* What no schedule can add less than: of the step, or of what there is. */
+/* What no schedule can add less than, if that is known: of the step, or of
+   what there is. */
 static void
 claim_time(PassRun *r, const Entry *e, const TimeBound *b)
 {
     char text[32];
 
+    if (!b)
+        return;
     log_line("recompute", "%s: every schedule adds %.9f s", e->g->name,
              1e-12 * (double)b->picoseconds);
     if (e->g != module_entry(r->m, "train") && module_get(r->m, "time_bound"))
@@ -174,11 +184,11 @@ fit_entry(PassRun *r, Entry *e)
     bool quick = r->trial || opt_bytes(r, "lent") > 0;
     int64_t goal = r->budget, step;
     Course *c = course_new(r->scratch, e->of);
-    TimeBound *b = time_bounds(r->scratch, e->of, r->budget);
+    TimeBounds b = {r->scratch, e->of, r->budget, false, NULL};
     int first = c->length;
 
     for (int k = 0; k < ROUNDS; k++) {
-        bool fits = recompute_fit(r->scratch, c, goal, b, quick);
+        bool fits = recompute_fit(r->scratch, c, goal, &b, quick);
         int64_t bytes = placed_bytes(r, e->g, e->of, c, INT64_MAX, NULL);
         int64_t peak = course_peak(r->scratch, c);
 
@@ -190,8 +200,8 @@ fit_entry(PassRun *r, Entry *e)
         if (bytes < e->least)
             e->least = bytes;
         if (bytes <= r->budget) {
-            if (b)
-                claim_time(r, e, &b[0]);
+            if (!r->trial)
+                claim_time(r, e, time_bounds(&b));
             course_write(r->scratch, e->g, c);
             return true;
         }
@@ -218,7 +228,7 @@ find_least(PassRun *r, Entry *e)
 }
 
 /* Where it does not fit, the search begins from the order with the least
-   peak. */
+   peak, with what lets go of much run early. */
 static Entry
 entry_new(PassRun *r, Graph *g, int64_t most)
 {
@@ -231,7 +241,9 @@ entry_new(PassRun *r, Graph *g, int64_t most)
         return e;
     g->order = order;
     graph_touch(g);
+    recompute_early(r->scratch, g);
     e.of = course_of(r->scratch, g, r->machine);
+    e.of->states = opt_int(r, "states") * 2;
     return e;
 }
 
@@ -326,12 +338,15 @@ spare_bytes(PassRun *r)
     Graph *g = module_entry(r->m, "train");
     double share = opt_float(r, "spare");
     int64_t peak;
+    NodeId at;
     Course *c;
 
     if (!g || !(share > 0))
         return;
     c = course_new(r->scratch, course_of(r->scratch, g, r->machine));
     peak = course_peak(r->scratch, c);
+    if (least_bound(c->of, c, &at) > peak - opt_bytes(r, "worth"))
+        return; /* nothing can be worth it */
     if (recompute_spare(r->scratch, c, share) &&
         course_peak(r->scratch, c) <= peak - opt_bytes(r, "worth"))
         course_write(r->scratch, g, c);
