@@ -169,9 +169,9 @@ add_whole(Arena *a, Decision **all, const Graph *g, const char *s, size_t n)
     size_t entry = strlen(g->name);
     Text name = text_new(a);
     Decision d = {.kind = "chunk",
-                  .reason = "its layer stays whole: parts along the sequence "
-                            "would not keep every sum, or more than one value "
-                            "crosses from layer to layer"};
+                  .reason = "its layer stays whole: it has one position, parts "
+                            "would tear a sum, or more than one value crosses "
+                            "from layer to layer"};
 
     if (n <= entry || strncmp(s, g->name, entry) != 0 || s[entry] != ' ')
         return;

@@ -160,6 +160,41 @@ refuse "suggest: of no budget" 2 "give --memory" "$snug" plan "$mlp" --suggest
 refuse "a refusal names it" 3 "with --suggest" \
     "$snug" plan "$mlp" --dim batch=64 --memory 1000
 
+# ---- what was tried is what is planned: no plan is slower than the fastest try
+# that fits, or refused where one does; deep.snug is a step, lenet a model.
+for model in deep.snug "$lenet"; do
+    "$plain/snug" plan "$model" --set recompute.spare=0 --json -o json
+    peak=$(field peak)
+    fits=0
+    for share in 90 80 70 60 50; do
+        "$plain/snug" plan "$model" --memory $((peak * share / 100)) \
+            --json --log=chunk -o json 2>log
+        status=$?
+        tried=$(sed -n 's/.*: fits, \([^ ]*\) s.*/\1/p' log | sort -g | head -n 1)
+        [ -n "$tried" ] || continue
+        fits=$((fits + 1))
+        planned=$(sed -n 's/.*"seconds_predicted": \([0-9.e+-]*\).*/\1/p' json)
+        [ $status = 0 ] && awk -v a="$planned" -v b="$tried" \
+            'BEGIN { exit !(a <= b * 1.00001) }' ||
+            bad "as tried: ${model##*/} $share: status $status, $planned, $tried"
+    done
+    if [ $fits -ge 1 ]; then ok "as tried: ${model##*/}"; else
+        bad "as tried: ${model##*/}: nothing fits"
+    fi
+done
+
+# ---- a layer of one position cannot be cut along the sequence, and says so
+sed 's/f32\[64,64\]/f32[64,8]/
+s/f32\[64,8,8\]$/f32[64,1,8]/
+s/\[64,8,\(16\|32\)\]/[64,1,\1]/
+s/\[64,8,\([24]\),8\]/[64,1,\1,8]/
+s/\[64,\([24]\),8,8\]/[64,\1,1,8]/
+s/f32\[64,4,8\]$/f32[64,4,1]/' "$root/tests/program/attention.snug" >one.snug
+valid "a layer stays whole" plan "$snug" plan one.snug --set chunk.layers=4 \
+    --json --log=chunk
+says "a layer stays whole: decided" '"its layer stays whole: ' json
+says "a layer stays whole: told" 'train: the layer of y stays whole' err
+
 # ---- the story of a tensor
 "$snug" compile deep.snug --emit plan -o deep.plan.snug
 for tensor in x0 w x1 x5 g7 w1 loss %x3; do
