@@ -1,5 +1,6 @@
 /* recompute_test_bound: a bound on time is believed for its witness alone. */
 #include "ir/check.h"
+#include "ir/cost.h"
 #include "tests/recompute_test.h"
 
 enum { LAYERS = 6, DAMAGES = 3000 };
@@ -150,6 +151,37 @@ Test(recompute, damaged_witnesses_are_refused)
     Arena *a = arena_new();
 
     damage(bounded_plan(a), a);
+    arena_free(a);
+}
+
+static double
+seconds_of(Module *m)
+{
+    return cost_entry(module_entry(m, "train"), machine_named("x86-64-v3"))
+        .many;
+}
+
+/* The entry is small enough for the fastest plan of all: no bound is above what
+   it adds. */
+Test(recompute, last_of_parts_is_below_the_optimum)
+{
+    enum { STEP = 128 * 64 * 4 };
+    Arena *a = arena_new();
+    double once = seconds_of(plan_below(a, parts_text(a), 0));
+    int last = 0;
+
+    for (int64_t less = 2 * STEP; less <= 5 * STEP; less += STEP) {
+        Module *m = plan_below(a, parts_text(a), less);
+        const char *bound = m ? module_get(m, "time_bound") : NULL;
+
+        if (!bound)
+            continue;
+        cr_assert(check_plan(m, NULL));
+        cr_assert_leq(once + 1e-12 * strtod(bound, NULL),
+                      seconds_of(m) * (1 + 1e-9));
+        last += strstr(module_get(m, "time_witness"), " last ") != NULL;
+    }
+    cr_assert_gt(last, 2);
     arena_free(a);
 }
 
