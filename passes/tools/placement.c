@@ -12,18 +12,18 @@
 #include <string.h>
 
 enum {
-    GREEDY_MOST = 20000,    /* intervals placed in more than one order */
-    SEARCH_MOST = 10000,    /* intervals searched */
+    GREEDY_MOST = 20000,     /* intervals placed in more than one order */
+    SEARCH_MOST = 10000,     /* intervals searched */
     SEARCH_PAIRS = 16000000, /* pairs of them alive at once */
-    ROUNDS_FIRST = 48, /* before repairs */
+    ROUNDS_FIRST = 48,       /* before repairs */
     ROUNDS_LEAST = 240,
-    ROUND_NODES = 64,       /* search nodes that a round stands for */
+    ROUND_NODES = 64, /* search nodes that a round stands for */
     ROUNDS_MOST = 1200,
-    ROUND_WORK = 4096, /* intervals looked at in rounds, for a search node */
-    REPAIR_LEAST = 512, /* intervals; fewer are soon searched */
-    REPAIR_FIRST = 32000, /* nodes of the first turn */
-    REPAIR_SHARE = 8,    /* one of so many of the nodes, twice, */
-    REPAIR_MOST = 250000 /* at the most */
+    ROUND_WORK = 4096,     /* intervals looked at in rounds, for a search node */
+    REPAIR_LEAST = 512,    /* intervals; fewer are soon searched */
+    REPAIR_FIRST = 100000, /* nodes of the first turn */
+    REPAIR_SHARE = 8,      /* one of so many of the nodes, twice, */
+    REPAIR_MOST = 250000   /* at the most */
 };
 
 typedef struct Event {

@@ -52,8 +52,7 @@ typedef struct Window {
 
 struct Repair {
     Interval *x;
-    int count, turn;         /* turns begun */
-    int times, width;        /* numbered times, of them in a lane */
+    int count, width, turn; /* numbered times in a lane; turns begun */
     int *lower, *upper;      /* of items */
     bool *laid;
     Lane lane[LANES], all;
@@ -100,7 +99,6 @@ number_times(Repair *r, Arena *scratch)
     for (int k = 0; k < 2 * r->count; k++)
         if (kept == 0 || time[k] != time[kept - 1])
             time[kept++] = time[k];
-    r->times = kept;
     r->width = kept / LANES + 1;
     for (int i = 0; i < r->count; i++) {
         r->lower[i] = number_of(time, kept, r->x[i].lower);
@@ -316,12 +314,6 @@ choose_window(Repair *r, int seed)
     if (length > 4 && draw(r) < 0.5) {
         w.lower += draw_below(r, length);
         w.upper = w.lower + 1 + draw_below(r, r->upper[seed] - w.lower);
-    }
-    if (draw(r) < 0.2) { /* neighbours of its neighbours */
-        w.lower -= draw_below(r, length);
-        w.upper += draw_below(r, length);
-        w.lower = w.lower > 0 ? w.lower : 0;
-        w.upper = w.upper < r->times ? w.upper : r->times;
     }
     return w;
 }
