@@ -16,6 +16,9 @@ elseif(TARGET snug_rt)
   list(APPEND test_rooms snug_rt)
 endif()
 
+set(plain_tests kernel_test contract_whole_test)
+add_custom_target(tests)
+
 # A test's own room: tests/NAME_test.c and, if there, tests/NAME_test_*.c.
 function(criterion_test source)
   get_filename_component(name ${source} NAME_WE)
@@ -32,6 +35,11 @@ function(criterion_test source)
       -fsanitize=address,undefined -fno-sanitize-recover=undefined)
     target_link_options(${name} PRIVATE -fsanitize=address,undefined)
   endif()
+  # Run sanitized; of a plain build only what scripts of tests/program run.
+  if(NOT SNUG_SANITIZE AND NOT name IN_LIST plain_tests)
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
+  add_dependencies(tests ${name})
   add_test(NAME ${name} COMMAND ${name}
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endfunction()

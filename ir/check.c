@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "ir/check_moves.h"
+#include "ir/check_over.h"
 #include "ir/check_time.h"
 
 typedef struct Checker {
@@ -142,6 +143,20 @@ take_bytes(Checker *c, Lives *l, ValueId v, ValueId from, int k)
     l->owner[v] = owner;
 }
 
+/* Whatever the node reads of the bytes that its result i takes. */
+static void
+check_reads(Checker *c, const Lives *l, const Node *n, int i, int k)
+{
+    const Graph *g = l->g;
+    ValueId owner = l->owner[value_at(g, n->out[i])->over];
+
+    for (int in = 0; in < n->nin; in++)
+        if (l->owner[n->in[in]] == owner && !check_over(g, n, in, i))
+            fault(c, "%s:%d: %%%s is written over %%%s before that is read",
+                  g->name, k, g->value[n->out[i]].name,
+                  g->value[n->in[in]].name);
+}
+
 static void
 make_value(Checker *c, Lives *l, const Node *n, int i, int k)
 {
@@ -154,6 +169,7 @@ make_value(Checker *c, Lives *l, const Node *n, int i, int k)
     l->made[v] = true;
     l->first[v] = k;
     if (x->over) {
+        check_reads(c, l, n, i, k);
         take_bytes(c, l, v, x->over, k);
     } else if (i == 0 && n->nin && (op_info(n->op)->flags & OF_VIEW)) {
         l->owner[v] = l->owner[n->in[0]];

@@ -1,5 +1,6 @@
 /* check_step: a plan's entry as if nothing ran again. */
 #include "ir/check_step.h"
+#include "ir/check_over.h"
 
 #include <string.h>
 
@@ -194,33 +195,24 @@ operands(const Step *s, const Node *n)
     return in;
 }
 
-/* Does a group add up this operand along an axis, that is, read it before it
-   writes? */
+/* Does the node read this item behind writing its result i there? */
 static bool
-is_reduced(const Step *s, const Node *group, ValueId item)
+reads_behind(const Step *s, const Node *n, ValueId item, int i)
 {
-    const Graph *body = group->body;
-
-    for (int i = 0; body && i < group->nin; i++) {
-        if (s->item[group->in[i]] != item)
-            continue;
-        for (size_t k = 0; k < vec_len(body->order); k++) {
-            const Node *x = node_at(body, body->order[k]);
-
-            if (x->op == OP_reduce && x->in[0] == body->input[i])
-                return true;
-        }
-    }
+    for (int in = 0; in < n->nin; in++)
+        if (s->item[n->in[in]] == item && !check_over(s->g, n, in, i))
+            return true;
     return false;
 }
 
-/* A result may have the bytes of an operand that is as large. */
+/* A result may have the bytes of an operand that is as large, but not those of
+   a group's that is reduced before they are written. */
 static bool
-may_take_bytes(const Step *s, const Node *n, const ValueId *in, ValueId out)
+may_take_bytes(const Step *s, const Node *n, const ValueId *in, int i)
 {
-    for (size_t i = 0; i < vec_len(in); i++)
-        if (rounded(s, in[i]) == rounded(s, out) &&
-            !is_reduced(s, n, in[i]))
+    for (size_t k = 0; k < vec_len(in); k++)
+        if (rounded(s, in[k]) == rounded(s, n->out[i]) &&
+            (!n->body || !reads_behind(s, n, in[k], i)))
             return true;
     return false;
 }
@@ -236,7 +228,7 @@ step_beside(const Step *s, NodeId n)
         bytes = plus(bytes, rounded(s, in[i]));
     for (int i = 0; i < x->nout; i++)
         if (s->item[x->out[i]] == x->out[i] &&
-            !may_take_bytes(s, x, in, x->out[i]))
+            !may_take_bytes(s, x, in, i))
             bytes = plus(bytes, rounded(s, x->out[i]));
     return bytes;
 }

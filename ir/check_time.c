@@ -26,6 +26,7 @@ typedef struct Proof {
     const char *at; /* of the witness */
     Step step;
     int64_t budget, scale, room;
+    NodeId *last; /* vector: a case for each that may be the last of them */
     NodeId node; /* of the moment */
     bool *before, *behind;
     Thing *thing; /* vector */
@@ -70,6 +71,16 @@ is_next(Proof *p, const char *what)
         return true;
     p->at = before;
     return false;
+}
+
+static bool
+is_ahead(Proof *p, const char *what)
+{
+    const char *before = p->at;
+    bool is = is_next(p, what);
+
+    p->at = before;
+    return is;
 }
 
 /* A number from 0 to `most`; a fault is -1. */
@@ -123,26 +134,52 @@ store_bytes(const Proof *p)
     return bytes; /* they lie side by side in a space: no overflow */
 }
 
+/* A node by a result of it; 0: a fault. */
+static NodeId
+read_node(Proof *p)
+{
+    ValueId result = value_named(p);
+    NodeId n = result ? value_at(p->step.g, result)->def : 0;
+
+    if (n && node_at(p->step.g, n)->phase != 'r')
+        return n;
+    (void)wrong(p, "the moment is no node's first run");
+    return 0;
+}
+
+/* The last of several: the others have run, and what they hang on. */
+static void
+add_before(Proof *p)
+{
+    for (size_t i = 0; i < vec_len(p->last); i++) {
+        const bool *before = step_before(&p->step, p->last[i]);
+
+        if (p->last[i] == p->node)
+            continue;
+        p->before[p->last[i]] = true;
+        for (size_t n = 0; n < vec_len(p->step.g->node); n++)
+            p->before[n] |= before[n];
+    }
+}
+
 static bool
 read_moment(Proof *p)
 {
-    ValueId result = is_next(p, "at") ? value_named(p) : 0;
     int64_t left;
 
-    if (!result)
+    p->node = is_next(p, "at") ? read_node(p) : 0;
+    if (!p->node)
         return wrong(p, "it has no moment");
-    p->node = value_at(p->step.g, result)->def;
-    if (!p->node || node_at(p->step.g, p->node)->phase == 'r')
-        return wrong(p, "the moment is no node's first run");
     p->before = step_before(&p->step, p->node);
     p->behind = step_behind(&p->step, p->node);
+    add_before(p);
     if (p->before[p->node])
         return wrong(p, "the entry runs in a circle");
     left = p->budget - store_bytes(p) - step_beside(&p->step, p->node);
     p->room = is_next(p, "room") ? number(p, number_most) : -1;
     if (p->room < 0)
         return wrong(p, "it has no room");
-    p->sum -= (Wide)p->room * left;
+    p->sum = -(Wide)p->room * left;
     return true;
 }
 
@@ -357,21 +394,56 @@ read_head(Proof *p, const char *entry)
     return p->step.fault ? wrong(p, p->step.fault) : !p->fault;
 }
 
+/* Nodes of which one runs last, whichever: a case for each, in this order. */
 static bool
-read_witness(Proof *p)
+read_last(Proof *p)
 {
-    if (!read_head(p, word(p)) || !read_moment(p))
+    int64_t count;
+
+    if (!is_next(p, "last"))
+        return true;
+    count = number(p, (int64_t)vec_len(p->step.node));
+    for (int64_t i = 0; i < count && !p->fault; i++)
+        vec_push(p->arena, p->last, read_node(p));
+    return !p->fault && (count > 0 || wrong(p, "none of no nodes is last"));
+}
+
+static bool
+read_case(Proof *p)
+{
+    p->thing = NULL;
+    if (!read_moment(p))
         return false;
     while (is_next(p, "value"))
         if (!read_thing(p))
             return false;
-    while (p->at[strspn(p->at, " ")])
+    while (p->at[strspn(p->at, " ")] && !is_ahead(p, "at"))
         if (!read_row(p))
             return false;
     for (size_t i = 0; i < vec_len(p->thing); i++)
         if (!check_columns(p, &p->thing[i]))
             return false;
     return true;
+}
+
+/* Every case holds for what is claimed. */
+static bool
+read_witness(Proof *p, int64_t bound)
+{
+    size_t cases;
+
+    if (!read_head(p, word(p)) || !read_last(p))
+        return false;
+    cases = vec_len(p->last) ? vec_len(p->last) : 1;
+    for (size_t i = 0; i < cases; i++) {
+        if (!read_case(p))
+            return false;
+        if (p->last && p->node != p->last[i])
+            return wrong(p, "a case is about another node");
+        if (p->sum < (Wide)bound * p->scale)
+            return wrong(p, "the multipliers add up to less");
+    }
+    return !p->at[strspn(p->at, " ")] || wrong(p, "a case is too many");
 }
 
 static int64_t
@@ -409,7 +481,7 @@ check_time(Arena *a, const Module *m)
     bound = claimed(p, "time_bound");
     p->budget = claimed(p, "budget");
     p->at = text ? text : "";
-    if (!p->fault && read_witness(p) && p->sum < (Wide)bound * p->scale)
-        (void)wrong(p, "the multipliers add up to less");
+    if (!p->fault)
+        (void)read_witness(p, bound);
     return p->fault;
 }

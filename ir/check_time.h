@@ -5,8 +5,13 @@
    node, without the other results, or by the part of its group behind them, at
    the costs that the plan states. meta time_witness proves it by weak duality:
 
-     ENTRY SCALE at RESULT room Y {value NAME WHOLE PART}
-     {need U Y} {in X U Y} {sum COUNT U S.. Y}
+     ENTRY SCALE [last COUNT RESULT..]
+     {at RESULT room Y {value NAME WHOLE PART}
+      {need U Y} {in X U Y} {sum COUNT U S.. Y}}
+
+   Of the nodes of `last` one runs last, whichever: there is a case for each, in
+   this order, in which all others have run for the first time; the claim is no
+   more than the least of the cases. Without `last` there is one case.
 
    WHOLE and PART are picoseconds to make the value again that way; -: it is
    not. At the moment when the node of RESULT runs for the first time, each

@@ -104,6 +104,16 @@ rows_scatter(const Chooser *h, const Choice *t)
            all * (double)c->bytes > (double)h->m->l1;
 }
 
+/* Rows of a very long sum, whose terms are far apart: each is waited for. */
+static bool
+rows_are_far(const Chooser *h, const Choice *t)
+{
+    const Contraction *c = h->c;
+
+    return h->blocks && c->k > VERY_LONG &&
+           c->sum[0].in[!t->lane_side] * c->bytes >= CACHE_WAY / 4;
+}
+
 /* Rows whose elements fall into one set of the first cache, more than it has
    ways: each step would miss. */
 static bool
@@ -146,6 +156,8 @@ step_cost(const Chooser *h, const Choice *t, double rows, double vectors)
         loads *= 1.25;
     if (rows_scatter(h, t))
         far += 8;
+    if (rows_are_far(h, t))
+        far += 2;
     if (rows_collide(h, t, rows))
         loads += rows;
     loads = fmax(loads, near_cost(h, t, vectors));

@@ -130,6 +130,18 @@ cut_sum(Arena *a, Contraction *c)
     c->inside = inner.size;
 }
 
+/* Each chunk of a side reads all of the other one from afar: the longer side
+   is cut. */
+static void
+share_far_tiles(Contraction *c)
+{
+    bool long_rows = axes_size(c->row.axis, 0) >= axes_size(c->lane.axis, 0);
+    Side *cut = long_rows ? &c->row : &c->lane;
+    const Side *other = long_rows ? &c->lane : &c->row;
+
+    side_cut(cut, (FAR_TILES + other->chunks - 1) / other->chunks);
+}
+
 /* Tiles of a blocked sum: many rows, so that a panel serves long, and few
    lanes; of a very long sum both are read from afar, then as many of each. */
 static void
@@ -149,7 +161,7 @@ cut_block_tiles(Contraction *c, const Machine *m)
     lanes = lanes < 1 ? 1 : lanes;
     side_cut(&c->lane, (c->lane.blocks + lanes - 1) / lanes);
     if (far && c->row.chunks * c->lane.chunks < FAR_TILES)
-        side_cut(&c->row, (FAR_TILES + c->lane.chunks - 1) / c->lane.chunks);
+        share_far_tiles(c);
 }
 
 /* Tiles whose panels stay in the second cache while rows go by: the result is
@@ -255,13 +267,13 @@ packing_of(const Contraction *c, bool wanted)
 }
 
 /* A large result of rows whose terms are pages apart: they should be read
-   once. */
+   once, the lanes' panels or what few terms they have staying near. */
 static bool
 reads_rows_once(const Contraction *c)
 {
     const Type *y = &value_at(c->graph, c->leader->out[0])->type;
 
-    return c->product && c->packing == PACK_SHARED && !c->outside &&
+    return c->product && c->packing != PACK_TILE && !c->outside &&
            type_bytes(y) >= LARGE && vec_len(c->sum) == 1 &&
            c->sum[0].in[c->row.operand] * c->bytes >= CACHE_WAY;
 }

@@ -285,6 +285,15 @@ graph_runs_again(const Graph *g)
     return false;
 }
 
+NodeId *
+graph_take_order(Graph *g)
+{
+    NodeId *order = g->order;
+
+    g->order = NULL;
+    return order;
+}
+
 void
 graph_updates_last(Graph *g)
 {

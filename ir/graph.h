@@ -147,6 +147,8 @@ Module *module_new(Arena *a, const char *name);
 /* Moves the content into a new arena: what passes left behind is given back.
    Module, names and entries stay where they are; any other pointer is void. */
 void module_renew(Module *m);
+/* Changes the content with that of a module of the same owner. */
+void module_take(Module *m, Module *from);
 Graph *module_entry(Module *m, const char *name); /* NULL: there is none */
 Graph *module_add_entry(Module *m, const char *name);
 uint32_t module_add_store(Module *m, Store s); /* name must be new: ASSERT */
@@ -178,6 +180,8 @@ Sym module_arena(const Module *m);
 Sym graph_space(const Graph *g, ValueId v);
 /* Every use of `from` in the order and the outputs becomes `to`. */
 void graph_replace(Graph *g, ValueId from, ValueId to);
+/* The order, for one who makes it anew: the graph's is empty then. */
+NodeId *graph_take_order(Graph *g);
 /* Moves the nodes of phase u behind all others: what a model updates itself
    (running statistics, counts of draws) comes when everything has read what was
    there before. */

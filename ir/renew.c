@@ -1,5 +1,6 @@
 /* renew: the content of a module copied into a new arena, so that a pipeline
-   holds one state of the module and not all of its past. */
+   holds one state of the module and not all of its past; or changed with that
+   of another. */
 #include "ir/graph.h"
 
 #include <string.h>
@@ -111,4 +112,30 @@ module_renew(Module *m)
         renew_graph(m->entry[i], a);
     m->arena = a;
     arena_free(old);
+}
+
+static void
+belong_to(Graph *g, Module *m)
+{
+    g->module = m;
+    for (NodeId n = 1; n < vec_len(g->node); n++)
+        if (g->node[n].body)
+            belong_to(g->node[n].body, m);
+    graph_touch(g);
+}
+
+void
+module_take(Module *m, Module *from)
+{
+    Module content = *m;
+
+    ASSERT(m->owner == from->owner);
+    *m = *from;
+    *from = content;
+    from->origin = m->origin;
+    m->origin = content.origin;
+    for (size_t i = 0; i < vec_len(m->entry); i++)
+        belong_to(m->entry[i], m);
+    for (size_t i = 0; i < vec_len(from->entry); i++)
+        belong_to(from->entry[i], from);
 }

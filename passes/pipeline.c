@@ -228,6 +228,24 @@ run_calls(Pipeline *p, Module *m, const PipelineOptions *o)
     }
 }
 
+/* What was tried is there to be taken where this is worse. */
+static void
+run_guarded(Pipeline *p, Module *m, const PipelineOptions *o)
+{
+    Guard g;
+
+    if (guarded(&g)) {
+        run_calls(p, m, o);
+        guard_leave(&g);
+        if (!o->bisect && kept_is_faster(p, m, o))
+            (void)kept_take(p, m, o, true);
+        return;
+    }
+    if (g.status != ST_NO_FIT || o->bisect || !kept_take(p, m, o, false))
+        raise_again(&g, NULL);
+    diag_free(&g);
+}
+
 void
 pipeline_run(Module *m, const char *text, const PipelineOptions *o)
 {
@@ -252,5 +270,5 @@ pipeline_run(Module *m, const char *text, const PipelineOptions *o)
     }
     if (o->statistics && !o->statistics_json)
         statistics_head(o->out ? o->out : stderr);
-    run_calls(&p, m, o);
+    run_guarded(&p, m, o);
 }

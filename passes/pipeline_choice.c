@@ -74,27 +74,45 @@ cuts_anew(Text *before, const Module *m)
     return anew;
 }
 
-/* The calls from k on. */
-static Pipeline
-rest_of(Arena *a, const Trial *t)
+Trial
+trial_new(const Pipeline *p, const Module *m, const PipelineOptions *o,
+          size_t k)
 {
-    Pipeline rest = {.arena = a, .plugged = t->p->plugged};
+    Trial t = {.p = p,
+               .text = print_module(p->arena, m),
+               .file = m->file,
+               .o = o};
+    Call *call = NULL;
 
-    for (size_t k = t->k; k < vec_len(t->p->call); k++)
-        vec_push(a, rest.call, t->p->call[k]);
+    for (; k < vec_len(p->call); k++)
+        vec_push(p->arena, call, p->call[k]);
+    t.call = call;
+    return t;
+}
+
+/* The calls as they are tried; what they are set to lasts. */
+static Pipeline
+calls_of(Arena *a, const Trial *t)
+{
+    Pipeline rest = {.arena = t->p->arena, .plugged = t->p->plugged};
+
+    for (size_t k = 0; k < vec_len(t->call); k++)
+        vec_push(a, rest.call, t->call[k]);
     for (size_t i = 0; i < vec_len(t->set); i++)
         pipeline_set(&rest, t->set[i]);
     return rest;
 }
 
 /* Runs as much as tells whether it fits: recompute places what it finds, but
-   not what it leaves to transfers. */
-static void
-run_rest(const Trial *t, Pipeline *rest, Module *m, Outcome *x)
+   not what it leaves to transfers. -> the calls that have run. */
+static size_t
+run_calls(const Trial *t, Pipeline *rest, Module *m, Outcome *x)
 {
     for (size_t k = 0; k < vec_len(rest->call); k++) {
         PassFunction *run = rest->call[k].row->run;
 
+        if (t->begin && run == pass_recompute)
+            return k;
         if (t->quick && run == pass_recompute)
             continue;
         choose_options(rest, m, t->o, k);
@@ -104,8 +122,34 @@ run_rest(const Trial *t, Pipeline *rest, Module *m, Outcome *x)
         x->nothing = run == pass_chunk && t->cut && !cuts_anew(t->cut, m);
         if (x->nothing ||
             (run == pass_recompute && leaves_nothing(&rest->call[k])))
-            return;
+            return k + 1;
     }
+    return vec_len(rest->call);
+}
+
+/* For who goes on from there. */
+static void
+take_rest(const Trial *t, const Pipeline *rest, const Module *m, size_t k,
+          Outcome *x)
+{
+    Arena *a = t->p->arena;
+
+    x->text = print_module(a, m);
+    x->fused = true;
+    for (; k < vec_len(rest->call); k++) {
+        vec_push(a, x->call, rest->call[k]);
+        x->fused &= rest->call[k].row->run != pass_fuse;
+    }
+}
+
+static void
+run_trial(const Trial *t, Pipeline *rest, Module *m, Outcome *x)
+{
+    size_t k = run_calls(t, rest, m, x);
+
+    tell_outcome(x, m, t->o->machine);
+    if (t->hands_on && !x->nothing)
+        take_rest(t, rest, m, k, x);
 }
 
 static int64_t
@@ -120,25 +164,25 @@ Outcome
 try_options(const Trial *t)
 {
     Arena *a = arena_new();
-    Module *copy = parse_module(a, print_module(a, t->m), t->m->file);
-    Pipeline rest = rest_of(a, t);
-    Outcome x = {0};
+    Module *copy = parse_module(a, t->text, t->file);
+    Pipeline rest = calls_of(a, t);
+    Outcome *x = NEW(a, Outcome), came;
     Guard g;
 
     ASSERT(copy);
     if (guarded(&g)) {
-        run_rest(t, &rest, copy, &x);
-        tell_outcome(&x, copy, t->o->machine);
+        run_trial(t, &rest, copy, x);
         guard_leave(&g);
+        came = *x;
         arena_free(a);
-        return x;
+        return came;
     }
-    x.bound = noted_bound(copy);
+    came = (Outcome){.bound = noted_bound(copy), .peak = x->peak};
     arena_free(a);
     if (g.status != ST_NO_FIT)
         raise_again(&g, NULL);
     diag_free(&g);
-    return x;
+    return came;
 }
 
 bool
@@ -147,6 +191,13 @@ outcome_is_better(const Outcome *x, const Outcome *best)
     if (x->fits != best->fits)
         return x->fits;
     return x->fits ? x->seconds < best->seconds : x->bound < best->bound;
+}
+
+void
+outcome_keep(Pipeline *p, const Outcome *x)
+{
+    if (x->fits)
+        vec_push(p->arena, p->kept, (Kept){x->text, x->call, x->seconds});
 }
 
 void

@@ -11,18 +11,27 @@ typedef struct Outcome {
     double seconds;     /* predicted, of a step */
     int64_t bound;      /* where it does not fit: no plan takes less */
     int64_t peak;       /* bytes alive in front of `transfer` */
+    const char *text;   /* the module that it came to, if asked for */
+    Call *call;         /* vector: what has not run of it */
+    bool fused;         /* none of that joins nodes */
 } Outcome;
 
-/* The rest of a pipeline, from call k on, on a copy of the module. */
+/* The rest of a pipeline on a module given as text. */
 typedef struct Trial {
     const Pipeline *p;
-    const Module *m;
+    const Call *call; /* vector */
+    const char *text, *file;
     const PipelineOptions *o; /* quiet_options() */
-    size_t k;
     const char **set; /* vector: "PASS.OPTION=V" */
-    bool quick;       /* what would have to run again does not fit */
+    bool begin; /* only what stands in front of recompute */
+    bool quick; /* what would have to run again does not fit */
+    bool hands_on; /* what it comes to is asked for */
     Text *cut; /* what the last try has cut (meta `chunk`); NULL: not asked */
 } Trial;
+
+/* Of the calls from k on. */
+Trial trial_new(const Pipeline *p, const Module *m, const PipelineOptions *o,
+                size_t k);
 
 Outcome try_options(const Trial *t);
 
@@ -30,12 +39,15 @@ Outcome try_options(const Trial *t);
    can go below. */
 bool outcome_is_better(const Outcome *x, const Outcome *best);
 
+/* The best so far, for pipeline_kept.c, if it fits. */
+void outcome_keep(Pipeline *p, const Outcome *x);
+
 /* The text of an option of a call that has it, and whether it was given. */
 const char *option_text(const Call *c, const char *name, bool *given);
 
 /* What chunk (pipeline_choice_chunk.c) and what recompute, with somewhere to go
    for what does not fit (pipeline_choice_transfer.c), leave open in call k is
-   tried and set. roughly: with fewer tries. */
+   tried and set. roughly: with fewer tries, none of them kept. */
 void choose_cuts(Pipeline *p, const Module *m, const PipelineOptions *o,
                  size_t k);
 void choose_lent(Pipeline *p, const Module *m, const PipelineOptions *o,

@@ -1,6 +1,8 @@
 /* pipeline_choice_chunk: into how many parts `chunk` cuts under a budget: 1, 2,
    4, ..., until more of them cannot help; first of the largest product, then of
-   large weights, then of blocks, then of the batch instead. */
+   large weights, then of blocks, then of layers along the sequence, then of the
+   batch instead. What is slower with everything kept than the best so far is
+   begun, but not looked at any further. */
 #include "passes/pipeline_choice.h"
 
 #include <string.h>
@@ -10,6 +12,7 @@ typedef enum Kind {
     KIND_PARTS,
     KIND_CLASSES,
     KIND_BLOCKS,
+    KIND_LAYERS,
     KIND_BATCH,
     KINDS
 } Kind;
@@ -22,11 +25,14 @@ static const struct {
 } kinds[KINDS] = {{"parts", 2, 32, 2, 2},
                   {"classes", 16, 64, 4, 1},
                   {"blocks", 2, 32, 2, 1},
+                  {"layers", 2, 32, 2, 1},
                   {"batch", 2, 32, 2, 1}};
 
 typedef struct Cuts {
     int64_t parts[KINDS];
 } Cuts;
+
+static const Cuts uncut = {{1, 1, 1, 1, 1}};
 
 static bool
 is_open(const Call *c, Kind kind)
@@ -68,11 +74,14 @@ cuts_something(const Cuts *cuts)
 static const double batch_least = 1.02;
 
 typedef struct Choice {
+    Pipeline *p;
     Trial trial;
-    Text cut;     /* what the last try has cut */
-    double whole; /* predicted seconds where all fits and nothing is cut */
+    const Call *chunk;
+    Text cut;         /* what the last try has cut */
+    double whole;     /* predicted seconds where all fits and nothing is cut */
     Outcome best;
     Cuts cuts;
+    const char *step; /* what of the training step these cut */
 } Choice;
 
 static bool
@@ -81,54 +90,128 @@ is_enough(const Choice *c)
     return c->best.fits && !c->best.extra;
 }
 
-static Outcome
-try_cuts(Choice *c, const Cuts *cuts, bool quick)
+/* What stands of the training step in the text of what was cut. */
+static const char *
+step_of(Arena *a, const char *cut)
 {
-    Trial t = c->trial;
+    Text t = text_new(a);
 
-    t.set = set_of(t.p->arena, &t.p->call[t.k], cuts);
-    t.quick = quick;
-    t.cut = cuts_something(cuts) ? &c->cut : NULL;
-    return try_options(&t);
+    while (*cut) {
+        size_t n = strcspn(cut, ";");
+
+        if (strncmp(cut, "train ", 6) == 0) {
+            text_add_n(&t, cut, n);
+            text_add(&t, ";");
+        }
+        cut += n + (cut[n] == ';');
+    }
+    return t.len ? text_str(&t) : "";
 }
 
-/* What was cut stands in an entry that is not timed. */
+/* ---- a try --------------------------------------------------------------- */
+
+/* Cuts on their way: first as far as to what has to run again. */
+typedef struct Try {
+    Kind kind;
+    Cuts cuts;
+    Outcome x; /* begun: its seconds are those of keeping everything */
+    const char *step;
+} Try;
+
+/* What is predicted of parts of a batch at least. */
+static void
+correct(const Choice *c, Try *t)
+{
+    if (t->kind == KIND_BATCH && t->x.fits &&
+        t->x.seconds < batch_least * c->whole)
+        t->x.seconds = batch_least * c->whole;
+}
+
+static void
+begin_try(Choice *c, Try *t)
+{
+    Trial trial = c->trial;
+    bool cuts = cuts_something(&t->cuts);
+
+    trial.set = set_of(c->p->arena, c->chunk, &t->cuts);
+    trial.cut = cuts ? &c->cut : NULL;
+    trial.begin = true;
+    t->x = try_options(&trial);
+    t->step = step_of(c->p->arena, cuts ? text_str(&c->cut) : "");
+    if (!cuts)
+        c->whole = t->x.seconds;
+    correct(c, t);
+}
+
+/* What runs again makes nothing faster. */
 static bool
-is_same_step(const Outcome *a, const Outcome *b)
+can_win(const Choice *c, const Try *t)
 {
-    return a->fits && b->fits && !(a->seconds < b->seconds) &&
-           !(a->seconds > b->seconds);
+    return !c->best.fits || !t->x.fits || !t->x.fused ||
+           t->x.seconds < c->best.seconds;
 }
 
-/* false: more parts than these cannot help; of classes, once they fit. Runs of
-   a batch in parts are many: where another plan fits, nothing of them may run
-   again. */
+/* Runs of a batch in parts are many: where another plan fits, nothing of them
+   may run again. */
+static void
+end_try(Choice *c, Try *t)
+{
+    Trial trial = c->trial;
+
+    if (!t->x.text)
+        return; /* the pipeline ends in front of it, or it did not fit */
+    trial.call = t->x.call;
+    trial.text = t->x.text;
+    trial.quick = t->kind == KIND_BATCH && c->best.fits;
+    t->x = try_options(&trial);
+    correct(c, t);
+}
+
+static void
+tell(const Try *t, bool ended)
+{
+    log_line("chunk", "%s=%lld: %s, %.6g s%s", kinds[t->kind].option,
+             (long long)t->cuts.parts[t->kind],
+             !ended       ? "is slower with everything kept"
+             : t->x.fits ? "fits"
+                         : "does not fit",
+             t->x.seconds, t->x.extra ? ", some of it extra" : "");
+}
+
+/* false: more parts than these cannot help; of classes, once they fit. Where
+   the step is cut as in the best, which fits, nothing that is timed is new. */
 static bool
 try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
 {
-    Cuts cuts = kind == KIND_BATCH ? (Cuts){{1, 1, 1, 1}} : c->cuts;
-    Outcome x;
+    Try t = {.kind = kind, .cuts = c->cuts};
+    bool ends;
 
-    cuts.parts[kind] = parts; /* what is cut of a batch is cut no further */
-    x = try_cuts(c, &cuts, kind == KIND_BATCH && c->best.fits);
-    if (x.nothing || is_same_step(&x, &c->best))
+    if (kind == KIND_BATCH) /* is cut no further */
+        t.cuts = uncut;
+    if (kind == KIND_LAYERS)
+        t.cuts.parts[KIND_BLOCKS] = 1;
+    t.cuts.parts[kind] = parts;
+    begin_try(c, &t);
+    if (t.x.nothing || (c->best.fits && strcmp(t.step, c->step) == 0))
         return false;
-    if (kind == KIND_BATCH && x.fits &&
-        x.seconds < batch_least * c->whole)
-        x.seconds = batch_least * c->whole;
-    log_line("chunk", "%s=%lld: %s, %.6g s%s", kinds[kind].option,
-             (long long)parts, x.fits ? "fits" : "does not fit", x.seconds,
-             x.extra ? ", some of it extra" : "");
-    if (!outcome_is_better(&x, &c->best))
-        return (!x.fits && kind == KIND_CLASSES) ||
+    ends = can_win(c, &t);
+    if (ends)
+        end_try(c, &t);
+    tell(&t, ends);
+    if (!ends || !outcome_is_better(&t.x, &c->best))
+        return (!t.x.fits && kind == KIND_CLASSES) ||
                (!c->best.fits && kind == KIND_PARTS) ||
                (kind == KIND_BATCH && c->best.fits) ||
                ++*vain < kinds[kind].vain;
     *vain = 0;
-    c->best = x;
-    c->cuts = cuts;
-    return !is_enough(c) && (!x.fits || kind != KIND_CLASSES);
+    c->best = t.x;
+    c->cuts = t.cuts;
+    c->step = t.step;
+    outcome_keep(c->p, &t.x);
+    return !is_enough(c) && (!t.x.fits || kind != KIND_CLASSES);
 }
+
+/* ---- the choice ---------------------------------------------------------- */
 
 /* The parts with which a step that fits is fastest; where nothing fits, those
    with the lowest bound. */
@@ -137,6 +220,9 @@ choose_kind(Choice *c, Kind kind, int64_t from)
 {
     int vain = 0;
 
+    if (kind == KIND_BATCH && c->best.fits &&
+        c->best.seconds <= batch_least * c->whole)
+        return;
     for (int64_t parts = from; parts <= kinds[kind].most;
          parts *= kinds[kind].times)
         if (!try_parts(c, kind, parts, &vain))
@@ -157,58 +243,75 @@ choose_fewer(Choice *c)
     } while (c->cuts.parts[KIND_PARTS] < parts);
 }
 
-static double
-whole_seconds(const Choice *c)
-{
-    PipelineOptions rich = *c->trial.o;
-    Trial t = c->trial;
-
-    rich.budget = INT64_MAX;
-    t.o = &rich;
-    t.set = set_of(t.p->arena, &t.p->call[t.k], &c->cuts);
-    return try_options(&t).seconds;
-}
-
-/* Parts of a batch go with nothing else that is asked for. */
+/* Nothing goes with parts along the sequence; parts of a batch or of layers go
+   with nothing else that is asked for. */
 static bool
 may_try(const Call *chunk, Kind kind)
 {
-    if (kind == KIND_BATCH &&
-        (!is_open(chunk, KIND_PARTS) || !is_open(chunk, KIND_CLASSES) ||
-         !is_open(chunk, KIND_BLOCKS)))
+    bool given;
+
+    if (strcmp(option_text(chunk, "sequence", &given), "auto") != 0)
         return false;
+    if (kind == KIND_BATCH || kind == KIND_LAYERS)
+        for (int i = 0; i < chunk->options; i++)
+            if (strcmp(chunk->option[i].text, "auto") != 0)
+                return false;
     return is_open(chunk, kind);
+}
+
+/* Where one kind is cut, another number of parts of the rows may do. */
+static void
+choose_rows(Choice *c, Kind kind)
+{
+    if (c->cuts.parts[kind] < 2 || is_enough(c) ||
+        !is_open(c->chunk, KIND_PARTS))
+        return;
+    if (kind == KIND_CLASSES)
+        choose_fewer(c);
+    if (kind == KIND_LAYERS)
+        choose_kind(c, KIND_PARTS, 2 * c->cuts.parts[KIND_PARTS]);
 }
 
 static void
 choose_kinds(Choice *c)
 {
-    const Call *chunk = &c->trial.p->call[c->trial.k];
     bool begun = false;
 
     for (Kind kind = 0; kind < KINDS; kind++) {
-        if (!may_try(chunk, kind) || (begun && is_enough(c)))
+        if (!may_try(c->chunk, kind) || (begun && is_enough(c)))
             continue;
         choose_kind(c, kind, begun ? kinds[kind].first : 1);
-        if (kind == KIND_CLASSES && c->cuts.parts[kind] > 1 && !is_enough(c) &&
-            is_open(chunk, KIND_PARTS))
-            choose_fewer(c);
+        choose_rows(c, kind);
         begun = true;
     }
+}
+
+static bool
+is_anything_open(const Call *chunk)
+{
+    for (Kind kind = 0; kind < KINDS; kind++)
+        if (is_open(chunk, kind))
+            return true;
+    return false;
 }
 
 void
 choose_cuts(Pipeline *p, const Module *m, const PipelineOptions *o, size_t k)
 {
-    Choice c = {.trial = {.p = p, .m = m, .o = o, .k = k},
+    Choice c = {.p = p,
+                .chunk = &p->call[k],
                 .cut = text_new(p->arena),
                 .best = {.bound = INT64_MAX},
-                .cuts = {{1, 1, 1, 1}}};
+                .cuts = uncut,
+                .step = ""};
     const char **set;
 
-    c.whole = may_try(&p->call[k], KIND_BATCH) ? whole_seconds(&c) : 0;
+    if (!is_anything_open(c.chunk))
+        return;
+    c.trial = trial_new(p, m, o, k);
+    c.trial.hands_on = true;
     choose_kinds(&c);
-    set = set_of(p->arena, &p->call[k], &c.cuts);
+    set = set_of(p->arena, c.chunk, &c.cuts);
     for (size_t i = 0; i < vec_len(set); i++)
         pipeline_set(p, set[i]);
 }

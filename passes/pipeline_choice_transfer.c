@@ -20,12 +20,12 @@ typedef struct Lending {
 
 /* Options as text (a vector): recompute and schedule are told. */
 static const char **
-set_of(Arena *a, const Pipeline *p, size_t k, int64_t lent)
+set_of(Arena *a, const Call *call, int64_t lent)
 {
     const char **set = NULL;
 
-    for (; k < vec_len(p->call); k++) {
-        const PassRow *row = p->call[k].row;
+    for (size_t k = 0; k < vec_len(call); k++) {
+        const PassRow *row = call[k].row;
         Text t = text_new(a);
 
         text_add(&t, "%s.lent=%lld", row->name, (long long)lent);
@@ -41,7 +41,7 @@ try_lending(Lending *l, int64_t lent)
     Trial t = l->trial;
     Outcome x;
 
-    t.set = set_of(t.p->arena, t.p, t.k, lent);
+    t.set = set_of(t.p->arena, t.call, lent);
     x = try_options(&t);
     log_line("transfer", "%lld bytes of %lld: %s, %.6g s", (long long)lent,
              (long long)l->excess, x.fits ? "fits" : "does not fit",
@@ -74,7 +74,7 @@ find_best(Lending *l, bool roughly)
         try_lending(l, l->least + 3 * quarter);
 }
 
-/* The call of transfer behind k, or NULL. */
+/* The call of transfer, or NULL. */
 static const Call *
 transfer_call(const Pipeline *p, size_t k)
 {
@@ -122,16 +122,20 @@ void
 choose_lent(Pipeline *p, const Module *m, const PipelineOptions *o, size_t k,
             bool roughly)
 {
-    Lending l = {.trial = {.p = p, .m = m, .o = o, .k = k}};
+    Lending l = {0};
     const char **set;
     bool given;
 
     (void)option_text(&p->call[k], "lent", &given);
     if (given || !may_move(p, k))
         return;
+    l.trial = trial_new(p, m, o, k);
+    l.trial.hands_on = !roughly;
     l.least = settled_bytes(p, m, k);
     find_best(&l, roughly);
-    set = set_of(p->arena, p, k, l.chosen);
+    if (!roughly)
+        outcome_keep(p, &l.best);
+    set = set_of(p->arena, l.trial.call, l.chosen);
     for (size_t i = 0; i < vec_len(set); i++)
         pipeline_set(p, set[i]);
 }

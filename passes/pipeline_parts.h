@@ -26,11 +26,19 @@ typedef struct Call {
     int options;
 } Call;
 
+/* A plan that was tried and fits, with the calls that are left of it. */
+typedef struct Kept {
+    const char *text; /* the module */
+    Call *call;       /* vector */
+    double seconds;   /* predicted, of a step */
+} Kept;
+
 typedef struct Pipeline {
     Arena *arena;
     const PassRow *plugged; /* vector: passes of plugins */
     const char *text, *at;  /* being read */
     Call *call;             /* vector */
+    Kept *kept;             /* vector, the best last */
 } Pipeline;
 
 /* pipeline_text.c. The row of the pass of this name; raised if there is none,
@@ -50,6 +58,13 @@ void pipeline_step(const Pipeline *p, Module *m, const PipelineOptions *o,
    open under a budget, or `recompute` and what transfers will take, sets it. */
 void choose_options(Pipeline *p, const Module *m, const PipelineOptions *o,
                     size_t k);
+
+/* pipeline_kept.c. Is a plan that was tried faster than the one at hand? */
+bool kept_is_faster(const Pipeline *p, Module *m, const PipelineOptions *o);
+/* The best that was tried and fits to the end becomes the module; where it fits
+   as it is, only if it is faster. false: there is none. */
+bool kept_take(const Pipeline *p, Module *m, const PipelineOptions *o,
+               bool fits);
 
 /* pipeline_tell.c: what --print-before, -after and -changed ask for. */
 void tell_before(const PipelineOptions *o, const char *pass,

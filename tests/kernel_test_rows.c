@@ -212,3 +212,43 @@ Test(rows, ahead)
     check(&s);
     arena_free(a);
 }
+
+/* A row's results over what it was made of: long rows, whose exponentials wait
+   in the result, rows on the stack, rows in registers; columns as well. */
+static void
+add_softmax_over(Source *s, int rows, int length, const char *dtype)
+{
+    char x[64], one[64];
+
+    snprintf(x, sizeof x, "%s[%d,%d]", dtype, rows, length);
+    snprintf(one, sizeof one, "%s[%d,1]", dtype, rows);
+    add_graph(s, "input %%a : %s[%d,%d]\ninput %%g : %s\n"
+                 "f %%x = transpose %%a perm=[1,0] : %s\n"
+                 "f %%m = reduce %%x op=\"max\" axes=[1] : %s\n"
+                 "f %%z = sub %%x, %%m : %s\nf %%e = exp %%z : %s\n"
+                 "f %%s = reduce %%e op=\"sum\" axes=[1] : %s\n"
+                 "f %%q = div %%g, %%s : %s\n"
+                 "f %%y = map %%e, %%q, %%z \"a*b+c\" : %s\n"
+                 "output %%s\noutput %%y\n",
+              dtype, length, rows, one, x, one, x, x, one, one, x);
+}
+
+Test(rows, over_what_they_read)
+{
+    Arena *a = arena_new();
+    Source s = source_new(a);
+
+    add_softmax_over(&s, 5, 9001, "f32");
+    add_softmax_over(&s, 7, 4500, "f64");
+    add_softmax_over(&s, 67, 1003, "f32");
+    add_softmax_over(&s, 33, 63, "f32");
+    add_graph(&s, "input %%a : f32[70,4200]\ninput %%g : f32[4200,70]\n"
+                  "f %%x = transpose %%a perm=[1,0] : f32[4200,70]\n"
+                  "f %%p = mul %%x, %%g : f32[4200,70]\n"
+                  "f %%s = reduce %%p op=\"sum\" axes=[1] : f32[4200,1]\n"
+                  "f %%c = reduce %%p op=\"sum\" axes=[0] : f32[1,70]\n"
+                  "f %%y = map %%x, %%s, %%p \"a*b+c\" : f32[4200,70]\n"
+                  "output %%c\noutput %%y\n");
+    check(&s);
+    arena_free(a);
+}

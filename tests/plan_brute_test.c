@@ -7,6 +7,7 @@
 #include "ir/check.h"
 #include "ir/cost.h"
 #include "tests/recompute_test.h"
+#include "tests/setting.h"
 
 enum { GRAPHS = 25, NODES = 10, UNIT = 256 /* bytes */, UNITS_MOST = 6 };
 
@@ -15,14 +16,6 @@ below(uint64_t *random, int n)
 {
     *random = *random * 6364136223846793005u + 1442695040888963407u;
     return (int)((*random >> 33) % (uint64_t)n);
-}
-
-static int
-number_of(const char *name, int otherwise)
-{
-    const char *text = getenv(name);
-
-    return text ? atoi(text) : otherwise;
 }
 
 /* ---- graphs -------------------------------------------------------------- */

@@ -2,6 +2,7 @@
    ones: random training steps, budgets and pipelines. SNUG_PLANS=N takes N
    plans, SNUG_SEED=N another beginning. */
 #include "tests/plan_campaign_test.h"
+#include "tests/setting.h"
 
 #include "ir/check.h"
 
@@ -17,14 +18,6 @@ typedef struct Tally {
     int64_t steps, plans, refused, again, in_parts, bounded, meant;
     CampaignMutants mutants;
 } Tally;
-
-static int
-number_of(const char *name, int otherwise)
-{
-    const char *text = getenv(name);
-
-    return text ? atoi(text) : otherwise;
-}
 
 static Module *
 read_module(Arena *a, const char *text)

@@ -4,6 +4,7 @@
 #include "ir/check.h"
 #include "passes/pipeline.h"
 #include "tests/random_test_graph.h"
+#include "tests/setting.h"
 #include "tests/small.h"
 
 #include <stdio.h>
@@ -137,14 +138,6 @@ good(uint64_t seed)
     }
     arena_free(a);
     return fine;
-}
-
-static int
-number_of(const char *name, int otherwise)
-{
-    const char *text = getenv(name);
-
-    return text ? atoi(text) : otherwise;
 }
 
 Test(random, passes_change_no_bit)

@@ -3,6 +3,7 @@
    bits. SNUG_MODELS=N takes N of them, SNUG_SEED=N another beginning. */
 #include "tests/compiled.h"
 #include "tests/random_test_graph.h"
+#include "tests/setting.h"
 
 enum { MODELS = 50, TOGETHER = 25, ELEMENTS = 6 };
 
@@ -151,28 +152,20 @@ check_together(uint64_t first, Differences *d)
     arena_free(a);
 }
 
-static long
-number_of(const char *variable, long otherwise)
-{
-    const char *text = getenv(variable);
-
-    return text ? strtol(text, NULL, 10) : otherwise;
-}
-
 Test(random, models, .timeout = 36000)
 {
-    long models = number_of("SNUG_MODELS", MODELS);
+    int models = number_of("SNUG_MODELS", MODELS);
     uint64_t first = (uint64_t)number_of("SNUG_SEED", 1) * TOGETHER * 1000003;
     Differences d = {0, 0};
 
     first -= first % TOGETHER;
-    for (long k = 0; k < models; k += TOGETHER)
+    for (int k = 0; k < models; k += TOGETHER)
         check_together(first + (uint64_t)k, &d);
-    cr_assert(d.checked > 2 * models, "%ld derivatives for %ld models",
+    cr_assert(d.checked > 2 * models, "%ld derivatives for %d models",
               d.checked, models);
     cr_assert(d.kinks * 4 < d.checked, "%ld kinks, %ld derivatives", d.kinks,
               d.checked);
     if (getenv("SNUG_MODELS"))
-        printf("%ld models: %ld derivatives, %ld kinks\n", models, d.checked,
+        printf("%d models: %ld derivatives, %ld kinks\n", models, d.checked,
                d.kinks);
 }

@@ -6,6 +6,7 @@
 #include "ir/cost.h"
 #include "tests/meaning.h"
 #include "tests/recompute_test.h"
+#include "tests/setting.h"
 
 #define TRAIN "loss{kind=mse},grad,optimizer{rule=adamw},fold,cse,dce"
 #define SPARING(share)                                                         \
@@ -182,21 +183,22 @@ check_budgets(uint64_t seed, bool compiled, Count *count)
 Test(recompute, steps_mean_the_same)
 {
     Count count = {0};
+    uint64_t graphs = (uint64_t)number_of("SNUG_GRAPHS", 15);
 
-    for (uint64_t seed = 1; seed <= 60; seed++)
+    for (uint64_t seed = 1; seed <= graphs; seed++)
         check_budgets(seed, false, &count);
     fprintf(stderr, "%d plans, %d run nodes again, %d budgets refused\n",
             count.plans, count.again, count.refused);
-    cr_assert_gt(count.again, 100);
+    cr_assert_gt(count.again, 25);
 }
 
 Test(recompute, programs_mean_the_same)
 {
     Count count = {0};
 
-    for (uint64_t seed = 301; seed <= 306; seed++)
+    for (uint64_t seed = 301; seed <= 303; seed++)
         check_budgets(seed, true, &count);
-    cr_assert_gt(count.again, 4);
+    cr_assert_gt(count.again, 2);
 }
 
 /* Without a budget: fewer bytes for at most a tenth of the predicted time. */
@@ -204,7 +206,7 @@ Test(recompute, what_is_spared_means_the_same)
 {
     int spared = 0;
 
-    for (uint64_t seed = 401; seed <= 430; seed++) {
+    for (uint64_t seed = 401; seed <= 415; seed++) {
         Meaning x = random_step(seed);
         Module *all = recompute_plan(x.arena, x.text, SPARING("0"), 0);
         Module *m = recompute_plan(x.arena, x.text, SPARING("0.1"), 0);

@@ -14,7 +14,11 @@ keys_by(const Attention *a)
 {
     int64_t by = common_divisor(KEY_BLOCK, a->keys);
 
-    return a->causal ? common_divisor(by, a->behind) : by;
+    if (!a->causal)
+        return by;
+    /* and the last block's, which may end before all keys */
+    by = common_divisor(by, a->behind);
+    return common_divisor(by, a->queries + a->behind);
 }
 
 static LLVMValueRef

@@ -115,6 +115,9 @@ pack_vectors(const Pack *p, LLVMValueRef from, LLVMValueRef to)
         x = load_masked(u, c->dtype, lanes, address(u, from, at, c->bytes),
                         LLVMBuildNSWSub(u->b, p->count, at, ""));
         store(u, x, address(u, to, at, c->bytes), (unsigned)c->bytes);
+        if (lanes_are_far(c))
+            ask_line(u, address(u, from, const_i64(u, i + c->lane.inner),
+                                c->bytes));
     }
 }
 

@@ -246,12 +246,37 @@ typedef struct Run {
     LLVMValueRef sums, *at, count;
 } Run;
 
+/* Elements from a block of the result to the one that a tile makes next. */
+static int64_t
+to_next_block(const Contraction *c)
+{
+    const Side *s = c->rows_first ? &c->lane : &c->row;
+
+    return s->outer > 1 ? s->outer * s->axis[1].at[0]
+                        : s->inner * s->axis[0].at[0];
+}
+
+/* What the next block begins from comes while this one's terms go by. */
+static void
+ask_next_begin(const Point *p)
+{
+    Unit *u = p->k->u;
+    const Port *q = &p->k->begin;
+    LLVMValueRef next =
+        LLVMBuildAdd(u->b, p->at[q->class],
+                     const_i64(u, to_next_block(p->k->c)), "");
+
+    ask_line(u, address(u, q->base, next, dtype_bytes(q->dtype)));
+}
+
 static void
 store_begin(const Point *p, LLVMValueRef sums)
 {
     const Contraction *c = p->k->c;
     LLVMValueRef x = port_load(p, &p->k->begin);
 
+    if (!p->k->begin.uniform)
+        ask_next_begin(p);
     if (p->count && p->lanes > 1)
         store_masked(p->k->u, c->dtype, p->lanes, x, sums, p->count);
     else

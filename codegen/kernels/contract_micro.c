@@ -123,6 +123,27 @@ beside_load(const Micro *m, LLVMValueRef rows, int64_t offset, int v)
     return load(u, m->k->vector, p, (unsigned)c->bytes);
 }
 
+bool
+lanes_are_far(const Contraction *c)
+{
+    ValueId v = c->leader->in[c->lane.operand];
+
+    return c->blocked && c->lane.outer == 1 &&
+           type_bytes(&value_at(c->graph, v)->type) >= PAST_CACHES &&
+           c->lanes * c->bytes == CACHE_LINE;
+}
+
+/* The same term of the next block of lanes. */
+static void
+ask_next_lanes(const Micro *m, LLVMValueRef lanes, int64_t offset)
+{
+    const Contraction *c = m->k->c;
+
+    for (int v = 0; v < m->vectors; v++)
+        ask_line(m->k->u,
+                 at(m, lanes, offset + m->lane_at[v] + c->lane.inner));
+}
+
 /* One term: offsets are those of the term in the two operands. */
 static void
 emit_term(Micro *m, LLVMValueRef rows, int64_t row, LLVMValueRef lanes,
@@ -133,6 +154,8 @@ emit_term(Micro *m, LLVMValueRef rows, int64_t row, LLVMValueRef lanes,
 
     for (int v = 0; v < m->vectors; v++)
         vector[v] = lane_load(m, lanes, lane, v);
+    if (!k->c->packing && lanes_are_far(k->c))
+        ask_next_lanes(m, lanes, lane);
     for (int r = 0; r < m->rows; r++) {
         if (!k->c->both)
             args[0] = row_load(m, rows, row + m->row_at[r]);

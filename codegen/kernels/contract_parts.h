@@ -58,6 +58,8 @@ bool is_const(LLVMValueRef v, int64_t *x);
    there, or to the result if it stores them and this is the last index. */
 LLVMValueRef make_micro(Maker *k, bool row_tail, bool lane_tail);
 bool stores_result(const Contraction *c);
+/* Are lanes in a tensor that no cache holds, to be asked for a block ahead? */
+bool lanes_are_far(const Contraction *c);
 /* ... past the caches, being too large for them and of whole lines. */
 bool stores_past(const Contraction *c);
 /* Element stride of sum axis i in the lanes' operand or their panel. */

@@ -59,7 +59,8 @@ may_lie_over(const Rows *r, const Port *p, const Step *s)
 {
     const Port *x = &r->port[s->port];
 
-    return !x->iota && x->type.dtype == p->type.dtype &&
+    return !x->iota &&
+           dtype_bytes(x->type.dtype) == dtype_bytes(p->type.dtype) &&
            type_elements(&x->type) == type_elements(&p->type);
 }
 

@@ -73,11 +73,10 @@ refuse_statement(Arena *a, const char *s, size_t n)
     raise_status(ST_USAGE, NOWHERE,
                  E(E0105) "--method: no method or mechanism '%s' is "
                           "available%s\nthere are `codec SELECTOR=CODEC ...`, "
-                           "`chunk [region=head|classes|blocks|layers|batch] "
-                           "`chunk [region=head|classes|blocks|layers|batch] "
-                           "parts=N`, `recompute policy=WORD`, `cut PATTERN "
-                           "[keep_last=K]`, "
-                           "[keep_last=K]`, "
+                          "`chunk [region=head|classes|blocks|layers|batch|"
+                          "sequence] [axis=classes] parts=N`, `chunk "
+                          "region=patches parts=N [end=VALUE]`, `recompute "
+                          "policy=WORD`, `cut PATTERN [keep_last=K]`, "
                           "`rule NAME HYPER=V ...` and the names of `snug "
                           "help methods`",
                  word.s, did_you_mean(a, ", ", word.s, names));
@@ -103,18 +102,45 @@ take_cut(Arena *a, const char *s, size_t n, const char ***set)
                      (int)n, s);
 }
 
-/* [region=WORD] parts=N; false: it is none of these. */
+/* region=patches parts=N [end=VALUE]; false: it is not. */
+static bool
+take_patches(Arena *a, const char *s, size_t n, const char ***set)
+{
+    static const char region[] = "region=patches parts=", last[] = " end=";
+    const char *parts = s + sizeof region - 1;
+    size_t digits = 0, skip = sizeof last - 1, left;
+
+    if (n < sizeof region || strncmp(s, region, sizeof region - 1) != 0)
+        return false;
+    left = n - (sizeof region - 1);
+    while (digits < left && parts[digits] != ' ')
+        digits++;
+    add_setting(a, set, "patch.parts", parts, digits);
+    if (digits == left)
+        return true;
+    if (left - digits <= skip || strncmp(parts + digits, last, skip) != 0)
+        return false;
+    add_setting(a, set, "patch.end", parts + digits + skip,
+                left - digits - skip);
+    return true;
+}
+
+/* [region=WORD [axis=classes]] parts=N; false: it is none of these. */
 static bool
 take_chunk(Arena *a, const char *s, size_t n, const char ***set)
 {
     static const char *const region[][2] = {
         {"region=head parts=", "chunk.parts"},
+        {"region=head axis=classes parts=", "chunk.cut"},
         {"region=classes parts=", "chunk.classes"},
         {"region=blocks parts=", "chunk.blocks"},
         {"region=batch parts=", "chunk.batch"},
         {"region=layers parts=", "chunk.layers"},
+        {"region=sequence parts=", "chunk.sequence"},
         {"parts=", "chunk.parts"}};
 
+    if (take_patches(a, s, n, set))
+        return true;
     for (size_t i = 0; i < sizeof region / sizeof *region; i++) {
         size_t word = strlen(region[i][0]);
 

@@ -210,10 +210,14 @@ eval_slice(Arena *a, const Graph *g, NodeId n, const Tensor *in, Tensor *out)
     copy_strided(&out->type, to, from);
 }
 
+/* What is left out is not read. */
 Cost
 cost_slice(const Graph *g, NodeId n)
 {
-    return cost_moving(g, n, 0);
+    Cost c = cost_moving(g, n, 0);
+
+    c.bytes = 2 * (double)type_bytes(&value_at(g, g->node[n].out[0])->type);
+    return c;
 }
 
 /* Does `x` at `starts` lie inside of `whole`? */

@@ -249,6 +249,15 @@ bytes_of(const Graph *g, ValueId v)
     return v ? type_bytes(&value_at(g, v)->type) : 0;
 }
 
+/* v is kept as what `kept` says (0: nothing). */
+static void
+count_bytes(Coding *c, ValueId v, const ValueId kept[3])
+{
+    c->before += bytes_of(c->g, v);
+    for (int i = 0; i < 3; i++)
+        c->after += bytes_of(c->g, kept[i]);
+}
+
 /* A counter of steps, and the run's seed, as dropout has them. */
 static void
 find_draws(Coding *c)
@@ -300,10 +309,7 @@ encode_part(Coding *c, ValueId id)
 
     v->rows = draws_rows(v->code.choice) ? codec_rows_draw(&b, id, k, chance)
                                     : codec_rows_project(&b, id, k, chance);
-    c->before += type_bytes(&value_at(g, id)->type);
-    c->after += type_bytes(&value_at(g, v->rows.code)->type);
-    if (v->rows.index)
-        c->after += type_bytes(&value_at(g, v->rows.index)->type);
+    count_bytes(c, id, (ValueId[]){v->rows.code, v->rows.index, 0});
 }
 
 static void
@@ -318,9 +324,7 @@ encode(Coding *c, ValueId id)
     if (v->code.choice->stochastic)
         chance = draws(c);
     code_encode(&b, id, &v->code, &chance);
-    c->before += type_bytes(&value_at(g, id)->type);
-    c->after += bytes_of(g, v->code.code) + bytes_of(g, v->code.p) +
-                bytes_of(g, v->code.q);
+    count_bytes(c, id, (ValueId[]){v->code.code, v->code.p, v->code.q});
 }
 
 static ValueId
@@ -417,15 +421,12 @@ static void
 code_graph(Coding *c)
 {
     Graph *g = c->g;
-    NodeId *order = NULL;
+    NodeId *order;
 
     c->values = vec_len(g->value);
     c->of = NEWN(c->run->scratch, Coded, c->values);
     choose_all(c);
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        vec_push(c->run->scratch, order, g->order[k]);
-    if (order)
-        VEC_HEAD(g->order)->len = 0;
+    order = graph_take_order(g);
     for (size_t k = 0; k < vec_len(order); k++)
         remake(c, order[k]);
     for (size_t i = 0; i < vec_len(c->anew); i++)
@@ -502,16 +503,13 @@ static void
 code_gradients(Coding *c)
 {
     Graph *g = c->g;
-    NodeId *order = NULL;
+    NodeId *order;
 
     if (!c->gradient)
         return;
     c->values = vec_len(g->value);
     c->of = NEWN(c->run->scratch, Coded, c->values);
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        vec_push(c->run->scratch, order, g->order[k]);
-    if (order)
-        VEC_HEAD(g->order)->len = 0;
+    order = graph_take_order(g);
     for (size_t k = 0; k < vec_len(order); k++)
         code_operands(c, order[k]);
     graph_updates_last(g);

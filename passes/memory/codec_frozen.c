@@ -223,15 +223,12 @@ read_decoded(Freezing *f, Graph *g, NodeId id)
 static void
 read_entry(Freezing *f, Graph *g)
 {
-    NodeId *order = NULL;
+    NodeId *order;
 
     for (ValueId v = 1; v < vec_len(g->value); v++)
         if (value_at(g, v)->kind == V_STORE)
             value_at(g, v)->type = f->m->store[value_at(g, v)->store].type;
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        vec_push(f->run->scratch, order, g->order[k]);
-    if (order)
-        VEC_HEAD(g->order)->len = 0;
+    order = graph_take_order(g);
     for (size_t k = 0; k < vec_len(order); k++)
         read_decoded(f, g, order[k]);
     graph_updates_last(g);

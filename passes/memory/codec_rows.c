@@ -6,6 +6,7 @@
    et al., "CompAct", 2024. */
 #include "passes/memory/codec_rows.h"
 #include "passes/memory/codec_mask.h"
+#include "passes/tools/name.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -387,16 +388,6 @@ new_labels(const Labels *l, int operand, char column, char *text)
     for (char *s = text; column && *s; s++)
         if (*s == old)
             *s = column;
-}
-
-static char
-free_label(const char *used)
-{
-    char c = 'a';
-
-    while (strchr(used, c))
-        c++;
-    return c;
 }
 
 /* Back from the columns of the projection. */

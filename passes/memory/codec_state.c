@@ -234,12 +234,9 @@ static void
 remake(States *s)
 {
     Graph *g = s->g;
-    NodeId *order = NULL;
+    NodeId *order;
 
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        vec_push(s->run->scratch, order, g->order[k]);
-    if (order)
-        VEC_HEAD(g->order)->len = 0;
+    order = graph_take_order(g);
     for (size_t k = 0; k < vec_len(order); k++) {
         read_decoded(s, order[k]);
         for (size_t i = 0; i < vec_len(s->state); i++)

@@ -1,5 +1,6 @@
 /* inplace: lets a result take the bytes of an operand that dies at its node,
-   where the kernel reads each element before it writes it (tools/in_place).
+   where the kernel reads each element before it writes it (tools/in_place):
+   the gradient of logits lies over the logits.
    Updates of parameters have their `over` already. */
 #include "passes/pass.h"
 

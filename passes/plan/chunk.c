@@ -13,6 +13,13 @@
    their classes after the others, so that no gradient as large as they are is
    ever there; what they are made of is made again for each part.
 
+   sequence: the whole model for some positions after the others, backward from
+   the last to the first: sums over positions come in that order, so these are
+   not the bits of the step as written.
+
+   cut: a head and its softmax for some classes after the others, forward and
+   backward. Sums over the classes are taken in another order.
+
    auto asks for nothing by itself: under a budget the pipeline tries several
    numbers of parts and sets the best. */
 #include "passes/pass.h"
@@ -26,10 +33,18 @@
 #include "passes/plan/chunk_block.h"
 #include "passes/plan/chunk_classes.h"
 #include "passes/plan/chunk_column.h"
+#include "passes/plan/chunk_cut.h"
+#include "passes/plan/chunk_patch.h"
+#include "passes/plan/chunk_sequence.h"
 #include "passes/plan/chunk_stream.h"
 #include "passes/plan/chunk_write.h"
 
-enum { PARTS_MOST = 4096, ROUND = 8, CLASS_ROUND = 64 };
+enum { PARTS_MOST = 4096, ROUND = 8, CLASS_ROUND = 64, CUT_LEAST = 8 };
+
+/* Parts of each kind. */
+typedef struct Asked {
+    int64_t parts, blocks, classes, batch, cut;
+} Asked;
 
 static int64_t
 parts_asked(const PassRun *r, const char *option)
@@ -155,6 +170,86 @@ cut_weights(PassRun *r, Graph *g, int64_t parts, Text *chunks)
     }
 }
 
+/* ---- softmax ------------------------------------------------------------ */
+
+static bool
+is_training(const Graph *g)
+{
+    for (size_t k = 0; k < vec_len(g->order); k++)
+        if (node_at(g, g->order[k])->phase == 'b')
+            return true;
+    return false;
+}
+
+static void
+refuse_cut(const PassRun *r, const Graph *g, NodeId id)
+{
+    if (!r->trial && is_training(g))
+        raise_status(ST_INPUT, id ? graph_loc(g, id) : NOWHERE,
+                     E(E0600) "chunk: the head of entry %s cannot be run for "
+                              "some classes after the others: %s\nleave "
+                              "chunk.cut at 1; chunk.parts takes some rows "
+                              "after the others, with the same bits",
+                     g->name,
+                     id ? "this reads all of them, and is no map, product, "
+                          "sum or maximum over them"
+                        : "no product with a weight goes into a softmax");
+}
+
+/* false: there is nothing to cut. */
+static bool
+cut_classes(PassRun *r, Graph *g, int64_t parts, Text *chunks)
+{
+    NodeId refused;
+    Cut *c = cut_find(r->scratch, g, &refused);
+    int64_t length = c ? (c->count + parts - 1) / parts : 0;
+
+    if (!c) {
+        refuse_cut(r, g, refused);
+        return false;
+    }
+    if (length > CLASS_ROUND)
+        length = (length + CLASS_ROUND - 1) / CLASS_ROUND * CLASS_ROUND;
+    length = length < CUT_LEAST ? CUT_LEAST : length;
+    if (length >= c->count)
+        return false;
+    cut_updates(c);
+    note(chunks, g, c->seed, (c->count + length - 1) / length, length);
+    cut_write(r->scratch, c, length);
+    module_set(r->m, "chunk_sums", "other");
+    return true;
+}
+
+/* Does a cut of the head leave no gradient of a weight? */
+static bool
+cut_takes_updates(PassRun *r, Graph *g)
+{
+    Cut *c = cut_find(r->scratch, g, NULL);
+
+    if (!c)
+        return false;
+    cut_updates(c);
+    for (ValueId v = 1; v < vec_len(g->value); v++)
+        if (c->leaves[v])
+            return false;
+    return true;
+}
+
+/* Weights behind the head where its parts leave gradients: these are made once
+   more then. */
+static bool
+cut_head(PassRun *r, Graph *g, const Asked *n, Text *chunks)
+{
+    bool late = n->cut > 1 && cut_takes_updates(r, g), cut;
+
+    if (n->classes > 1 && !late)
+        cut_weights(r, g, n->classes, chunks);
+    cut = n->cut > 1 && cut_classes(r, g, n->cut, chunks);
+    if (n->classes > 1 && late)
+        cut_weights(r, g, n->classes, chunks);
+    return cut;
+}
+
 /* ---- samples ------------------------------------------------------------ */
 
 /* Does every sum of parts of so many samples, and what is left, go on as it
@@ -220,18 +315,37 @@ cut_samples(PassRun *r, Graph *g, int64_t parts, Text *chunks)
 
 /* ------------------------------------------------------------------------ */
 
-/* Parts of each kind. */
-typedef struct Asked {
-    int64_t parts, blocks, classes, batch;
-} Asked;
-
+/* Layers that cannot be cut are told, as ENTRY VALUE;... */
 static void
-cut_layers(PassRun *r, Graph *g, int64_t parts, Text *chunks)
+cut_layers(PassRun *r, Graph *g, int64_t parts, Text *chunks, Text *whole)
 {
-    StreamCut *cut = chunk_stream(r->scratch, g, parts);
+    ValueId *left;
+    StreamCut *cut = chunk_stream(r->scratch, g, parts, &left);
 
     for (size_t i = 0; i < vec_len(cut); i++)
         note(chunks, g, cut[i].out, cut[i].parts, cut[i].rows);
+    for (size_t i = 0; i < vec_len(left); i++) {
+        const char *name = value_at(g, left[i])->name;
+
+        log_line("chunk", "%s: the layer of %s stays whole", g->name, name);
+        text_add(whole, "%s%s %s", whole->len ? ";" : "", g->name, name);
+    }
+}
+
+/* An entry without a backward part stays as it is where it cannot be cut. */
+static void
+cut_sequence(PassRun *r, Graph *g, int64_t parts, Text *chunks)
+{
+    SequenceCut cut = chunk_sequence(r->scratch, g, parts);
+
+    if (cut.parts)
+        note(chunks, g, cut.seed, cut.parts, cut.positions);
+    else if (is_training(g) && !r->trial)
+        raise_status(ST_INPUT, cut.blame ? graph_loc(g, cut.blame) : NOWHERE,
+                     E(E0600) "chunk: entry %s cannot be run along the "
+                              "sequence: %s\nleave chunk.sequence at 1; "
+                              "--memory and chunk.batch need no such parts",
+                     g->name, cut.why);
 }
 
 static void
@@ -239,9 +353,7 @@ cut_entry(PassRun *r, Graph *g, const Asked *n, Text *chunks)
 {
     ValueId *seed = chunk_block_seeds(r->scratch, g);
 
-    if (n->classes > 1)
-        cut_weights(r, g, n->classes, chunks);
-    if (n->parts > 1)
+    if (!cut_head(r, g, n, chunks) && n->parts > 1)
         cut_region(r, region_find(r->scratch, g), n->parts, chunks);
     if (n->blocks > 1)
         cut_blocks(r, g, seed, n->blocks, chunks);
@@ -251,20 +363,32 @@ void
 pass_chunk(PassRun *r)
 {
     Asked n = {parts_asked(r, "parts"), parts_asked(r, "blocks"),
-               parts_asked(r, "classes"), parts_asked(r, "batch")};
+               parts_asked(r, "classes"), parts_asked(r, "batch"),
+               parts_asked(r, "cut")};
     int64_t layers = parts_asked(r, "layers");
-    Text chunks = text_new(r->scratch);
+    int64_t sequence = parts_asked(r, "sequence");
+    Text chunks = text_new(r->scratch), whole = text_new(r->scratch);
 
-    if (n.batch > 1 && (n.parts > 1 || n.blocks > 1 || n.classes > 1))
+    if (n.batch > 1 &&
+        (n.parts > 1 || n.blocks > 1 || n.classes > 1 || n.cut > 1))
         raise_status(ST_USAGE, NOWHERE,
                      "chunk: parts of a batch are not cut any further\nask for "
-                     "batch, or for parts, classes and blocks");
+                     "batch, or for parts, classes, cut and blocks");
     if (layers > 1 && (n.batch > 1 || n.blocks > 1))
         raise_status(ST_USAGE, NOWHERE,
                      "chunk: layers in parts are not cut any further\nask for "
                      "layers and parts, for blocks and parts, or for batch");
+    if (sequence > 1 && (n.batch > 1 || n.blocks > 1 || n.parts > 1 ||
+                         n.classes > 1 || n.cut > 1 || layers > 1))
+        raise_status(ST_USAGE, NOWHERE,
+                     "chunk: a model in parts along the sequence is not cut "
+                     "any further\nask for sequence alone");
+    for (size_t i = 0; sequence > 1 && i < vec_len(r->m->entry); i++)
+        cut_sequence(r, r->m->entry[i], sequence, &chunks);
+    for (size_t i = 0; i < vec_len(r->m->entry); i++)
+        chunk_patches(r->scratch, r->m->entry[i]);
     for (size_t i = 0; layers > 1 && i < vec_len(r->m->entry); i++)
-        cut_layers(r, r->m->entry[i], layers, &chunks);
+        cut_layers(r, r->m->entry[i], layers, &chunks, &whole);
     for (size_t i = 0; i < vec_len(r->m->entry); i++)
         if (n.batch > 1)
             cut_samples(r, r->m->entry[i], n.batch, &chunks);
@@ -272,4 +396,8 @@ pass_chunk(PassRun *r)
             cut_entry(r, r->m->entry[i], &n, &chunks);
     if (chunks.len)
         module_set(r->m, "chunk", text_str(&chunks));
+    if (chunks.len && sequence > 1)
+        module_set(r->m, "chunk_sums", "other");
+    if (whole.len)
+        module_set(r->m, "chunk_whole", text_str(&whole));
 }

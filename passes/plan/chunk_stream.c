@@ -433,7 +433,7 @@ streamed_new(Arena *a, Graph *g, const Layer *l, int64_t parts)
     t->again = NEWN(a, unsigned char, nodes);
     t->front = nodes_between(t, l->from, l->to, t->is_front);
     t->back = nodes_between(t, l->back, l->behind, t->is_back);
-    t->s = stream_rows(a, g, l->attention, joined(t));
+    t->s = stream_rows(a, g, l->attention, joined(t), false);
     find_roles(t);
     find_again(t);
     find_results(t);
@@ -471,8 +471,26 @@ write_order(Graph *g, Streamed *const *all)
     }
 }
 
+/* Attention of the forward part in no layer that is cut. */
+static ValueId *
+find_whole(Arena *scratch, const Graph *g, Streamed *const *all)
+{
+    ValueId *whole = NULL;
+
+    for (size_t k = 0; k < vec_len(g->order); k++) {
+        const Node *n = node_at(g, g->order[k]);
+        bool cut = n->op != OP_attention || n->phase != 'f';
+
+        for (size_t i = 0; i < vec_len(all); i++)
+            cut |= all[i]->layer.attention == g->order[k];
+        if (!cut)
+            vec_push(scratch, whole, n->out[0]);
+    }
+    return whole;
+}
+
 StreamCut *
-chunk_stream(Arena *scratch, Graph *g, int64_t parts)
+chunk_stream(Arena *scratch, Graph *g, int64_t parts, ValueId **whole)
 {
     Layer *layer = stream_layers(scratch, g);
     Streamed **all = NULL;
@@ -488,6 +506,7 @@ chunk_stream(Arena *scratch, Graph *g, int64_t parts)
                  (StreamCut){t->layer.out, parts_of(t),
                              t->each.samples * t->each.positions});
     }
+    *whole = find_whole(scratch, g, all);
     if (!all)
         return NULL;
     write_order(g, all);

@@ -13,7 +13,9 @@ typedef struct StreamCut {
 /* Layers run for some samples after the others, or where there are fewer than
    parts for some positions of each after the others; in the backward
    pass from what came into the layer, keys and values made once for all. A
-   vector of what was cut; NULL: nothing. */
-StreamCut *chunk_stream(Arena *scratch, Graph *g, int64_t parts);
+   vector of what was cut; NULL: nothing. `whole`: a vector of the results of
+   attention in layers that cannot be. */
+StreamCut *chunk_stream(Arena *scratch, Graph *g, int64_t parts,
+                        ValueId **whole);
 
 #endif

@@ -18,6 +18,8 @@ are_all(const Stream *s, const Type *t, Rows r)
 {
     if (r.seq < 0)
         return false;
+    if (r.batch < 0 && s->keys && s->batch > 1 && t->rank == MAXRANK)
+        return false; /* samples and positions would take one axis more */
     if (r.batch < 0)
         return t->dim[r.seq] == s->batch * s->length;
     return t->dim[r.batch] == s->batch && t->dim[r.seq] == s->length;
@@ -128,9 +130,15 @@ try_axes(const Stream *s, const Node *n, Rows *need, Rows *made)
 static StreamKind
 try_iota(const Stream *s, const Node *n, Rows *made)
 {
+    bool merged;
+
     *made = s->rows[n->out[0]];
-    return made->seq >= 0 && node_int(n, "axis") != made->batch ? STREAM_SPLIT
-                                                               : STREAM_NONE;
+    merged = made->batch < 0 && s->batch > 1 &&
+             node_int(n, "axis") == made->seq;
+    return made->seq >= 0 && node_int(n, "axis") != made->batch &&
+                   !(s->keys && merged)
+               ? STREAM_SPLIT
+               : STREAM_NONE;
 }
 
 /* ---- reductions --------------------------------------------------------- */
@@ -311,6 +319,14 @@ rows_of_bias(const Stream *s, const Type *t)
     return r;
 }
 
+/* Does each query look at no keys behind its own position? */
+static bool
+looks_back(const Stream *s, const Node *n)
+{
+    return node_int(n, "causal") &&
+           type_of(s, n->in[1])->dim[2] == s->length;
+}
+
 static StreamKind
 try_attention(const Stream *s, const Node *n, Rows *need, Rows *made)
 {
@@ -323,7 +339,10 @@ try_attention(const Stream *s, const Node *n, Rows *need, Rows *made)
         return STREAM_NONE;
     for (int i = 0; i < own; i++)
         need[i] = *made;
-    need[1].seq = need[2].seq = -1;
+    if (s->keys && !looks_back(s, n))
+        return STREAM_NONE;
+    if (!s->keys)
+        need[1].seq = need[2].seq = -1;
     if (n->nin > own)
         need[own] = rows_of_bias(s, type_of(s, n->in[own]));
     return back ? STREAM_BACK : STREAM_SPLIT;
@@ -366,7 +385,7 @@ learn(Stream *s, ValueId v, Rows r)
     const Node *def = node_at(s->g, value_at(s->g, v)->def);
 
     if (know_all(s, v) || value_at(s->g, v)->kind == V_STORE ||
-        (def->op == OP_attention_grad && v != def->out[0]) ||
+        (def->op == OP_attention_grad && !s->keys && v != def->out[0]) ||
         !are_all(s, type_of(s, v), r))
         return false;
     s->rows[v] = r;
@@ -385,8 +404,8 @@ learn_node(Stream *s, NodeId id)
         more = learn(s, n->in[i], need[i]) || more;
     for (int i = 0; kind == STREAM_SPLIT && i < n->nout; i++)
         more = learn(s, n->out[i], made) || more;
-    if (kind == STREAM_BACK)
-        more = learn(s, n->out[0], made) || more;
+    for (int i = 0; kind == STREAM_BACK && i < n->nout; i++)
+        more = learn(s, n->out[i], made) || more;
     s->need[id] = need;
     return more;
 }
@@ -413,12 +432,13 @@ kind_of(Stream *s, NodeId id)
 }
 
 Stream *
-stream_rows(Arena *a, Graph *g, NodeId attention, const NodeId *node)
+stream_rows(Arena *a, Graph *g, NodeId attention, const NodeId *node,
+            bool keys)
 {
     Stream *s = NEW(a, Stream);
     bool more = true;
 
-    *s = (Stream){.arena = a, .g = g};
+    *s = (Stream){.arena = a, .g = g, .keys = keys};
     s->batch = value_at(g, node_at(g, attention)->in[0])->type.dim[0];
     s->length = value_at(g, node_at(g, attention)->in[0])->type.dim[2];
     s->rows = NEWN(a, Rows, vec_len(g->value));

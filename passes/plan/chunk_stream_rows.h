@@ -23,13 +23,24 @@ typedef struct Stream {
     Arena *arena;
     Graph *g;
     int64_t batch, length; /* samples, positions of each */
+    bool keys; /* keys and values have rows as queries do: a query looks at
+                  none behind its own, so those of parts before are enough */
     Rows *rows;            /* ValueId -> of what has all rows */
     StreamKind *kind;      /* NodeId -> */
     Rows **need;           /* NodeId -> of each operand */
 } Stream;
 
 /* From the rows of queries, through these nodes. */
-Stream *stream_rows(Arena *a, Graph *g, NodeId attention, const NodeId *node);
+Stream *stream_rows(Arena *a, Graph *g, NodeId attention, const NodeId *node,
+                    bool keys);
+
+/* Is operand i the keys or the values of an attention? */
+static inline bool
+is_key_operand(const Node *n, int i)
+{
+    return (n->op == OP_attention || n->op == OP_attention_grad) &&
+           (i == 1 || i == 2);
+}
 
 /* Does v, made by a node of the stream, come with the parts? Else it is there
    when all have run. */

@@ -75,6 +75,52 @@ rows_before(const Parts *p)
 
 /* ---- slices and joints -------------------------------------------------- */
 
+static void
+find_starts(const Parts *p, const Type *t, Rows r, int64_t *starts)
+{
+    if (r.batch >= 0)
+        starts[r.batch] = p->sample;
+    if (r.seq >= 0)
+        starts[r.seq] = is_merged(p->s, t, r) ? rows_before(p) : p->from;
+}
+
+/* Are the rows of the part at hand no stretch of the axis that has all? */
+static bool
+is_torn(const Parts *p, const Type *t, Rows r)
+{
+    return is_merged(p->s, t, r) && p->samples > 1 &&
+           p->to - p->from < p->s->length;
+}
+
+/* Samples and positions as two axes: of all, or of the part. */
+Type
+parts_apart(const Parts *p, const Type *t, int seq, bool all)
+{
+    Type apart = *t;
+
+    ASSERT(t->rank < MAXRANK);
+    apart.rank++;
+    for (int i = t->rank; i > seq + 1; i--)
+        apart.dim[i] = t->dim[i - 1];
+    apart.dim[seq] = p->s->batch;
+    apart.dim[seq + 1] = all ? p->s->length : p->to - p->from;
+    return apart;
+}
+
+static ValueId
+cut_torn(Parts *p, ValueId v, Rows r)
+{
+    const Type t = value_at(p->g, v)->type, part = part_type(p, &t, r);
+    Type all = parts_apart(p, &t, r.seq, true);
+    Type some = parts_apart(p, &t, r.seq, false);
+    int64_t starts[MAXRANK] = {0};
+    ValueId cut = build_view(&p->b, v, all.rank, all.dim, name_of(p, v));
+
+    starts[r.seq + 1] = p->from;
+    cut = build_slice(&p->b, cut, starts, NULL, some, name_of(p, v));
+    return build_view(&p->b, cut, part.rank, part.dim, name_of(p, v));
+}
+
 static ValueId
 cut_value(Parts *p, ValueId v, Rows r)
 {
@@ -85,11 +131,12 @@ cut_value(Parts *p, ValueId v, Rows r)
 
     if (cut || type_equal(&t, &part))
         return cut ? cut : v;
-    if (r.batch >= 0)
-        starts[r.batch] = p->sample;
-    if (r.seq >= 0)
-        starts[r.seq] = is_merged(p->s, &t, r) ? rows_before(p) : p->from;
-    cut = build_slice(&p->b, v, starts, NULL, part, name_of(p, v));
+    if (is_torn(p, &t, r)) {
+        cut = cut_torn(p, v, r);
+    } else {
+        find_starts(p, &t, r, starts);
+        cut = build_slice(&p->b, v, starts, NULL, part, name_of(p, v));
+    }
     map_put(p->cut, key_of(v, r), cut);
     return cut;
 }
@@ -131,19 +178,22 @@ operand(Parts *p, NodeId id, const Node *n, int i)
     Rows need = p->s->need[id][i];
     ValueId v = n->in[i], part = known(p->part, v);
 
+    if (p->s->keys && is_key_operand(n, i))
+        return p->keys[v];
     if (part && need.seq >= 0)
         return part;
     return has_rows(need) ? cut_value(p, as_whole(p, v), need)
                           : as_whole(p, v);
 }
 
-static ValueId *
-operands(Parts *p, NodeId id, const Node *n, int more)
+ValueId *
+parts_operands(Parts *p, NodeId id, int more)
 {
-    ValueId *in = NEWN(p->arena, ValueId, n->nin + more + 1);
+    const Node n = *node_at(p->g, id); /* building moves nodes */
+    ValueId *in = NEWN(p->arena, ValueId, n.nin + more + 1);
 
-    for (int i = 0; i < n->nin; i++)
-        in[i] = operand(p, id, n, i);
+    for (int i = 0; i < n.nin; i++)
+        in[i] = operand(p, id, &n, i);
     return in;
 }
 
@@ -160,28 +210,37 @@ begin_node(Parts *p, const Node *n)
 /* What a part's node is made like. */
 typedef struct Model {
     const Node *n;
-    int64_t shift, part; /* of an attention */
-    bool more;
-    bool one; /* of a product: its sum is not split */
+    Like like;
 } Model;
 
 static void
 set_like(Node *n, const void *from, Builder *b)
 {
     const Model *m = from;
+    const Like *like = &m->like;
 
     (void)b;
     memcpy(n->attr, m->n->attr, sizeof n->attr);
-    if (m->one)
+    if (like->one)
         node_attr_set(n, "split")->i = 1;
     if (n->op != OP_attention && n->op != OP_attention_grad)
         return;
     if (node_int(n, "causal"))
-        node_attr_set(n, "shift")->i += m->shift;
+        node_attr_set(n, "shift")->i += like->shift;
     if (n->op == OP_attention)
         return;
-    node_attr_set(n, "part")->i = m->part;
-    node_attr_set(n, "more")->i = m->more;
+    node_attr_set(n, "part")->i = like->part;
+    node_attr_set(n, "more")->i = like->more;
+}
+
+NodeId
+parts_node(Parts *p, NodeId id, int nin, const ValueId *in, const Like *like)
+{
+    const Node n = *node_at(p->g, id); /* building moves nodes */
+    Model m = {&n, *like};
+
+    return build_node(&p->b, n.op, nin, in, n.nout, NULL, set_like, &m,
+                      name_of(p, n.out[0]));
 }
 
 /* An index along the rows goes on from the part before. */
@@ -204,8 +263,8 @@ from_here(Parts *p, ValueId part, const Node *n)
 static void
 write_split(Parts *p, NodeId id, const Node *n)
 {
-    Model m = {.n = n, .shift = p->to - p->s->length};
-    ValueId *in = operands(p, id, n, 0);
+    Model m = {n, {.shift = p->to - p->s->length}};
+    ValueId *in = parts_operands(p, id, 0);
     Type *type = NEWN(p->arena, Type, n->nout);
     NodeId made;
 
@@ -223,22 +282,21 @@ write_split(Parts *p, NodeId id, const Node *n)
 static void
 write_back(Parts *p, NodeId id, const Node *n)
 {
-    Model m = {.n = n, .shift = p->to - p->s->length};
+    Like like = {.shift = p->to - p->s->length};
     Attention whole = attention_of(p->g, id);
-    ValueId *in = operands(p, id, n, 2);
+    ValueId *in = parts_operands(p, id, 2);
     int nin = n->nin;
     NodeId made;
 
-    ASSERT(attention_cuts(&whole, p->from, p->to, &m.part));
-    m.more = p->to < p->s->length;
+    ASSERT(attention_cuts(&whole, p->from, p->to, &like.part));
+    like.more = p->to < p->s->length;
     for (int i = 1; p->from && i < 3; i++)
         in[nin++] = p->sum[n->out[i]];
-    made = build_node(&p->b, n->op, nin, in, 3, NULL, set_like, &m,
-                      name_of(p, n->out[0]));
+    made = parts_node(p, id, nin, in, &like);
     map_put(p->part, n->out[0], node_at(p->g, made)->out[0]);
     for (int i = 1; i < 3; i++) {
         p->sum[n->out[i]] = node_at(p->g, made)->out[i];
-        if (!m.more)
+        if (!like.more)
             vec_push(p->arena, p->piece[n->out[i]], p->sum[n->out[i]]);
     }
 }
@@ -264,15 +322,14 @@ static void
 add_rows(Parts *p, NodeId id, const Node *n, int64_t at, int64_t count,
          bool first)
 {
-    Model m = {.n = n, .one = true};
-    ValueId *in = operands(p, id, n, 1), y = n->out[0];
+    Like like = {.one = true};
+    ValueId *in = parts_operands(p, id, 1), y = n->out[0];
     NodeId made;
 
     for (int i = 0; i < 2 && count < rows_here(p); i++)
         in[i] = some_rows(p, in[i], p->s->need[id][i].seq, at, count);
     in[2] = p->sum[y];
-    made = build_node(&p->b, OP_contract, first ? 2 : 3, in, 1, NULL, set_like,
-                      &m, name_of(p, y));
+    made = parts_node(p, id, first ? 2 : 3, in, &like);
     p->sum[y] = node_at(p->g, made)->out[0];
 }
 
@@ -376,8 +433,21 @@ parts_new(Arena *a, const Stream *s, Share each, char phase)
     p->whole = NEWN(a, ValueId, vec_len(s->g->value));
     p->piece = NEWN(a, ValueId *, vec_len(s->g->value));
     p->sum = NEWN(a, ValueId, vec_len(s->g->value));
+    p->keys = NEWN(a, ValueId, vec_len(s->g->value));
     p->total = NEWN(a, ValueId, vec_len(s->g->value));
     return p;
+}
+
+void
+parts_at(Parts *p, int64_t sample, int64_t from)
+{
+    p->sample = sample;
+    p->samples = least(p->s->batch - sample, p->each.samples);
+    p->from = from;
+    p->to = least(p->s->length, from + p->each.positions);
+    p->part = map_new(p->arena);
+    p->cut = map_new(p->arena);
+    p->ones = map_new(p->arena);
 }
 
 bool
@@ -390,12 +460,32 @@ parts_next(Parts *p)
     }
     if (p->sample == p->s->batch)
         return false;
-    p->samples = least(p->s->batch - p->sample, p->each.samples);
-    p->to = least(p->s->length, p->from + p->each.positions);
-    p->part = map_new(p->arena);
-    p->cut = map_new(p->arena);
-    p->ones = map_new(p->arena);
+    parts_at(p, p->sample, p->from);
     return true;
+}
+
+void
+parts_begin(Parts *p, NodeId id)
+{
+    begin_node(p, node_at(p->g, id));
+}
+
+bool
+parts_are_torn(const Parts *p, ValueId v)
+{
+    return is_torn(p, &value_at(p->g, v)->type, p->s->rows[v]);
+}
+
+ValueId
+parts_part(const Parts *p, ValueId v)
+{
+    return known(p->part, v);
+}
+
+Type
+parts_type(const Parts *p, ValueId v)
+{
+    return part_type(p, &value_at(p->g, v)->type, p->s->rows[v]);
 }
 
 void
@@ -445,7 +535,7 @@ parts_write_whole(Parts *p, NodeId id)
     Node n = *node_at(p->g, id);
     ValueId *in = NEWN(p->arena, ValueId, n.nin + 1);
     Type *type = NEWN(p->arena, Type, n.nout);
-    Model m = {.n = &n};
+    Model m = {&n, {0}};
     NodeId made;
 
     for (int i = 0; i < n.nin; i++)

@@ -52,6 +52,7 @@ typedef struct CourseOf {
     int **recipes;          /* item -> vector of recipes */
     int *item_of;           /* buffer -> item, -1: none */
     int64_t stores;         /* bytes that are always there */
+    int64_t states;         /* the most that an exact search looks at */
     uint32_t buffers;
     Item *first_item;       /* vectors: of the entry itself */
     Run *first_run;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "passes/plan/recompute_early.h"
 #include "passes/plan/recompute_policy.h"
 #include "passes/plan/recompute_search.h"
 #include "passes/plan/recompute_spare.h"
@@ -24,6 +25,9 @@ enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64 };
 /* Goals tried; each is that share of the budget lower than the one before, and
    twice that the next time. */
 enum { ROUNDS = 6, LOWER = 512 };
+/* Times the nodes for addresses of what is alive in the budget, before the
+   search for what runs again goes lower for them. */
+enum { PATIENCE = 4 };
 
 /* An entry that does not fit. */
 typedef struct Entry {
@@ -86,6 +90,9 @@ placed_bytes(const PassRun *r, Graph *g, const CourseOf *of, const Course *c,
         nodes = nodes / (int64_t)vec_len(x) * MANY_BUFFERS;
     p = placement_solve(r->scratch, x, (int)vec_len(x), room > 0 ? room : 1,
                         nodes);
+    if (c && p.height > room && peak <= r->budget)
+        p = placement_solve(r->scratch, x, (int)vec_len(x), room,
+                            nodes * PATIENCE);
     return of->stores + p.height;
 }
 
@@ -151,12 +158,15 @@ refuse(const PassRun *r, const Entry *e, int64_t least)
                  format_bytes(a, r->budget), least, bound, least);
 }
 
-/* What no schedule can add less than: of the step, or of what there is. */
+/* What no schedule can add less than, if that is known: of the step, or of
+   what there is. */
 static void
 claim_time(PassRun *r, const Entry *e, const TimeBound *b)
 {
     char text[32];
 
+    if (!b)
+        return;
     log_line("recompute", "%s: every schedule adds %.9f s", e->g->name,
              1e-12 * (double)b->picoseconds);
     if (e->g != module_entry(r->m, "train") && module_get(r->m, "time_bound"))
@@ -174,11 +184,11 @@ fit_entry(PassRun *r, Entry *e)
     bool quick = r->trial || opt_bytes(r, "lent") > 0;
     int64_t goal = r->budget, step;
     Course *c = course_new(r->scratch, e->of);
-    TimeBound *b = time_bounds(r->scratch, e->of, r->budget);
+    TimeBounds b = {r->scratch, e->of, r->budget, false, NULL};
     int first = c->length;
 
     for (int k = 0; k < ROUNDS; k++) {
-        bool fits = recompute_fit(r->scratch, c, goal, b, quick);
+        bool fits = recompute_fit(r->scratch, c, goal, &b, quick);
         int64_t bytes = placed_bytes(r, e->g, e->of, c, INT64_MAX, NULL);
         int64_t peak = course_peak(r->scratch, c);
 
@@ -190,8 +200,8 @@ fit_entry(PassRun *r, Entry *e)
         if (bytes < e->least)
             e->least = bytes;
         if (bytes <= r->budget) {
-            if (b)
-                claim_time(r, e, &b[0]);
+            if (!r->trial)
+                claim_time(r, e, time_bounds(&b));
             course_write(r->scratch, e->g, c);
             return true;
         }
@@ -202,14 +212,6 @@ fit_entry(PassRun *r, Entry *e)
         goal = (peak < goal ? peak : goal) - (k > 0 ? step : bytes - r->budget);
     }
     return false;
-}
-
-static bool
-may_fit(const PassRun *r, const Entry *e)
-{
-    NodeId at;
-
-    return least_bound(e->of, course_new(r->scratch, e->of), &at) <= r->budget;
 }
 
 /* The least that is found for a refusal to name. */
@@ -226,7 +228,7 @@ find_least(PassRun *r, Entry *e)
 }
 
 /* Where it does not fit, the search begins from the order with the least
-   peak. */
+   peak, with what lets go of much run early. */
 static Entry
 entry_new(PassRun *r, Graph *g, int64_t most)
 {
@@ -239,13 +241,15 @@ entry_new(PassRun *r, Graph *g, int64_t most)
         return e;
     g->order = order;
     graph_touch(g);
+    recompute_early(r->scratch, g);
     e.of = course_of(r->scratch, g, r->machine);
+    e.of->states = opt_int(r, "states") * 2;
     return e;
 }
 
-/* Of a trial only the bound is asked for. */
-static _Noreturn void
-refuse_trial(PassRun *r)
+/* What no plan of the module goes below. */
+static int64_t
+module_bound(const PassRun *r)
 {
     int64_t most = 0;
     NodeId at;
@@ -256,30 +260,75 @@ refuse_trial(PassRun *r)
 
         most = bound > most ? bound : most;
     }
-    note(r->m, "least_bound", most);
+    return most;
+}
+
+/* Of a trial only the bound is asked for. */
+static _Noreturn void
+refuse_trial(PassRun *r, int64_t bound)
+{
+    note(r->m, "least_bound", bound);
     raise_status(ST_NO_FIT, (Loc){.file = r->m->file}, "no plan fits");
 }
 
-/* Names what all entries fit in. */
-static _Noreturn void
-refuse_module(PassRun *r)
+/* Does an entry fit in what another takes anyway? */
+static bool
+fits_in(const PassRun *r, const Entry *e, int64_t most)
 {
-    Entry worst = {.least = -1};
+    PassRun other = *r;
+    Course *c = course_new(r->scratch, e->of);
+
+    other.budget = most;
+    return e->least <= most ||
+           (recompute_fit(r->scratch, c, most, NULL, true) &&
+            placed_bytes(&other, e->g, e->of, c, INT64_MAX, NULL) <= most);
+}
+
+/* The entry with the largest bound first. */
+static void
+swap_largest(PassRun *r, Entry *all)
+{
+    int64_t most = -1;
+
+    for (size_t i = 0; i < vec_len(all); i++) {
+        NodeId at;
+        int64_t bound =
+            least_bound(all[i].of, course_new(r->scratch, all[i].of), &at);
+        Entry first = all[0];
+
+        if (bound <= most)
+            continue;
+        most = bound;
+        all[0] = all[i];
+        all[i] = first;
+    }
+}
+
+/* Names what all entries fit in; where the bound refuses, without a long search
+   for it. */
+static _Noreturn void
+refuse_module(PassRun *r, int64_t bound)
+{
+    Entry *all = NULL, *worst;
 
     if (r->trial)
-        refuse_trial(r);
-    for (size_t i = 0; i < vec_len(r->m->entry); i++) {
-        Entry e;
-
-        if (!vec_len(r->m->entry[i]->order))
+        refuse_trial(r, bound);
+    r->trial = r->budget < bound;
+    for (size_t i = 0; i < vec_len(r->m->entry); i++)
+        if (vec_len(r->m->entry[i]->order))
+            vec_push(r->scratch, all,
+                     entry_new(r, r->m->entry[i], INT64_MAX));
+    swap_largest(r, all);
+    worst = &all[0];
+    for (size_t i = 0; i < vec_len(all); i++) {
+        if (i > 0 && fits_in(r, &all[i], worst->least))
             continue;
-        e = entry_new(r, r->m->entry[i], INT64_MAX);
-        if (e.least > r->budget)
-            find_least(r, &e);
-        if (e.least > worst.least)
-            worst = e;
+        if (all[i].least > r->budget)
+            find_least(r, &all[i]);
+        if (all[i].least > worst->least)
+            worst = &all[i];
     }
-    refuse(r, &worst, worst.least);
+    refuse(r, worst, worst->least);
 }
 
 /* Of the training step: only it keeps values for long. */
@@ -289,12 +338,15 @@ spare_bytes(PassRun *r)
     Graph *g = module_entry(r->m, "train");
     double share = opt_float(r, "spare");
     int64_t peak;
+    NodeId at;
     Course *c;
 
     if (!g || !(share > 0))
         return;
     c = course_new(r->scratch, course_of(r->scratch, g, r->machine));
     peak = course_peak(r->scratch, c);
+    if (least_bound(c->of, c, &at) > peak - opt_bytes(r, "worth"))
+        return; /* nothing can be worth it */
     if (recompute_spare(r->scratch, c, share) &&
         course_peak(r->scratch, c) <= peak - opt_bytes(r, "worth"))
         course_write(r->scratch, g, c);
@@ -342,6 +394,7 @@ follow_policy(PassRun *r, Policy policy)
 void
 pass_recompute(PassRun *r)
 {
+    int64_t bound;
     Policy policy;
 
     module_unset(r->m, "time_bound");
@@ -356,13 +409,16 @@ pass_recompute(PassRun *r)
     }
     if (__builtin_add_overflow(r->budget, opt_bytes(r, "lent"), &r->budget))
         r->budget = INT64_MAX; /* what transfers will take off on top */
+    bound = module_bound(r);
+    if (r->budget < bound)
+        refuse_module(r, bound);
     for (size_t i = 0; i < vec_len(r->m->entry); i++) {
         Entry e;
 
         if (!vec_len(r->m->entry[i]->order))
             continue;
         e = entry_new(r, r->m->entry[i], r->budget);
-        if (e.least > r->budget && (!may_fit(r, &e) || !fit_entry(r, &e)))
-            refuse_module(r);
+        if (e.least > r->budget && !fit_entry(r, &e))
+            refuse_module(r, bound);
     }
 }

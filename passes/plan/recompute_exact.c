@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { RUNS_MOST = 24, ITEMS_MOST = 24, STATES_MOST = 400000 };
+enum { RUNS_MOST = 24, ITEMS_MOST = 24 };
 
 typedef struct State {
     uint64_t key;   /* items alive, and runs done above them */
@@ -373,7 +373,7 @@ recompute_exact(Arena *a, Course *c, int64_t goal)
         if (c->of->first_item[i].maker < 0)
             start |= bit(i);
     reach(&e, start, -1, -1);
-    while (vec_len(e.heap) && vec_len(e.state) < STATES_MOST) {
+    while (vec_len(e.heap) && (int64_t)vec_len(e.state) < c->of->states) {
         int state = heap_take(&e);
 
         if (is_end(&e, e.state[state].key))

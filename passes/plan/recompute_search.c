@@ -312,7 +312,7 @@ try_descents(Search *s, const Course *c, const TimeBound *b, Found *f)
 
 /* A course that is begun is only tightened. */
 static void
-try_all(Search *s, const Course *c, const TimeBound *b, bool quick, Found *f)
+try_all(Search *s, const Course *c, TimeBounds *b, bool quick, Found *f)
 {
     Course *begin = course_new(s->a, s->of);
 
@@ -329,12 +329,12 @@ try_all(Search *s, const Course *c, const TimeBound *b, bool quick, Found *f)
     if (quick && f->profile->peak <= f->goal)
         return;
     try_descent(s, begin, 1, NULL, f);
-    try_descents(s, begin, b, f);
+    try_descents(s, begin, b ? time_bounds(b) : NULL, f);
     exchange(s, f);
 }
 
 static bool
-descend_all(Arena *a, Course *c, int64_t goal, const TimeBound *b, bool quick)
+descend_all(Arena *a, Course *c, int64_t goal, TimeBounds *b, bool quick)
 {
     Search s = search_new(a, c->of);
     Found f = {course_new(a, c->of), profile_new(a, c), goal};
@@ -348,7 +348,7 @@ descend_all(Arena *a, Course *c, int64_t goal, const TimeBound *b, bool quick)
 }
 
 bool
-recompute_fit(Arena *a, Course *c, int64_t goal, const TimeBound *b, bool quick)
+recompute_fit(Arena *a, Course *c, int64_t goal, TimeBounds *b, bool quick)
 {
     Arena *scratch = arena_new();
     Exact found = recompute_exact(scratch, c, goal);

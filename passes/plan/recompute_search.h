@@ -5,9 +5,9 @@
 #include "passes/plan/time_bound.h"
 
 /* Changes c until its peak is at most `goal`, at little time; false: this is
-   as low as was found. What bounds keep (a vector) is one of the things begun
+   as low as was found. What bounds keep (NULL: none) is one of the things begun
    with. `quick`: about how fast is enough to know. Deterministic. */
-bool recompute_fit(Arena *a, Course *c, int64_t goal, const TimeBound *b,
+bool recompute_fit(Arena *a, Course *c, int64_t goal, TimeBounds *b,
                    bool quick);
 
 #endif

@@ -307,14 +307,23 @@ add_way(const Dual *d, Text *t, int u, bool part)
 }
 
 static void
-add_head(const Dual *d, Text *t)
+add_result(const CourseOf *of, Text *t, int run)
 {
-    const Graph *g = d->of->g;
-    const Node *n = node_at(g, d->of->first_run[d->m->run].node);
+    const Node *n = node_at(of->g, of->first_run[run].node);
 
-    text_add(t, "%s %d at ", g->name, SCALE);
-    print_value_name(t, value_at(g, n->out[0])->name);
-    text_add(t, " room %" PRId64, d->multiplier[0].y);
+    text_add(t, " ");
+    print_value_name(t, value_at(of->g, n->out[0])->name);
+}
+
+/* What the witness is about, and which of several runs may be the last. */
+static void
+add_head(const CourseOf *of, const Moment *m, Text *t)
+{
+    text_add(t, "%s %d", of->g->name, SCALE);
+    if (m->twin)
+        text_add(t, " last %zu", vec_len(m->twin));
+    for (size_t i = 0; i < vec_len(m->twin); i++)
+        add_result(of, t, m->twin[i]);
 }
 
 static void
@@ -324,26 +333,48 @@ add_name(const Dual *d, Text *t, ValueId v)
     print_value_name(t, value_at(d->of->g, v)->name);
 }
 
-/* Value -> its number among the values listed: those with a column, and what a
-   sum comes to on its way. */
+/* Items of which a row speaks. */
+static bool *
+find_used(const Dual *d)
+{
+    bool *used = NEWN(d->a, bool, d->of->items + 1);
+
+    for (size_t i = 1; i < vec_len(d->multiplier); i++) {
+        const Multiplier *x = &d->multiplier[i];
+
+        if (x->y == 0)
+            continue;
+        used[x->kind == SUM ? d->m->sum[x->u].item : x->u] = true;
+        if (x->kind == IN)
+            used[x->into] = true;
+    }
+    return used;
+}
+
+/* Value -> its number among the values listed: those of rows, and what a sum
+   comes to on its way. */
 static int *
 add_values(const Dual *d, Text *t)
 {
     int *number = NEWN(d->a, int, vec_len(d->of->g->value) + 1), count = 0;
+    const bool *used = find_used(d);
 
     for (int u = 0; u < d->of->items; u++) {
         const Item *item = &d->of->first_item[u];
 
-        if (!d->wanted[u])
+        if (!used[u])
             continue;
         number[item->value] = ++count;
         add_name(d, t, item->value);
         add_way(d, t, u, false);
         add_way(d, t, u, true);
     }
-    for (size_t i = 0; i < vec_len(d->m->sum); i++)
-        for (size_t k = 0; k < vec_len(d->m->sum[i].value); k++) {
-            ValueId v = d->m->sum[i].value[k];
+    for (size_t i = 0; i < vec_len(d->multiplier); i++) {
+        const Multiplier *x = &d->multiplier[i];
+        const SumPath *p = x->kind == SUM ? &d->m->sum[x->u] : NULL;
+
+        for (size_t k = 0; p && x->y > 0 && k < vec_len(p->value); k++) {
+            ValueId v = p->value[k];
 
             if (number[v])
                 continue;
@@ -351,6 +382,7 @@ add_values(const Dual *d, Text *t)
             add_name(d, t, v);
             text_add(t, " - -");
         }
+    }
     return number;
 }
 
@@ -380,13 +412,16 @@ add_row(const Dual *d, Text *t, const Multiplier *x, const int *number)
     text_add(t, " %d", number[item[x->u].value] - 1);
 }
 
+/* What is proven at one moment. */
 static const char *
-witness_of(const Dual *d)
+case_of(const Dual *d)
 {
     Text t = text_new(d->a);
     int *number;
 
-    add_head(d, &t);
+    text_add(&t, " at");
+    add_result(d->of, &t, d->m->run);
+    text_add(&t, " room %" PRId64, d->multiplier[0].y);
     number = add_values(d, &t);
     for (size_t i = 1; i < vec_len(d->multiplier); i++) {
         const Multiplier *x = &d->multiplier[i];
@@ -412,7 +447,7 @@ find_kept(const Dual *d, const MilpAnswer *answer)
     return keep;
 }
 
-/* False: nothing is proven. */
+/* False: nothing is proven. Of the witness, the one case. */
 static bool
 bound_at(Arena *a, const CourseOf *of, const Moment *m, TimeBound *b)
 {
@@ -430,30 +465,71 @@ bound_at(Arena *a, const CourseOf *of, const Moment *m, TimeBound *b)
         return false;
     b->run = m->run;
     b->picoseconds = proven(&d);
-    b->witness = witness_of(&d);
+    b->witness = case_of(&d);
     b->price = answer.x[0] * unit(&d.multiplier[0]) * 1e-6;
     b->keep = find_kept(&d, &answer);
     return b->picoseconds > 0;
 }
 
-TimeBound *
-time_bounds(Arena *a, const CourseOf *of, int64_t budget)
+/* The least of all cases, if it is above `most`; kept is what the first case
+   keeps. */
+static bool
+bound_of(Arena *a, const CourseOf *of, const Moment *cases, size_t count,
+         int64_t most, TimeBound *b)
+{
+    Text t = text_new(a);
+
+    add_head(of, &cases[0], &t);
+    for (size_t i = 0; i < count; i++) {
+        TimeBound one;
+
+        if (!bound_at(a, of, &cases[i], &one) || one.picoseconds <= most)
+            return false;
+        text_add(&t, "%s", one.witness);
+        if (i == 0)
+            *b = one;
+        else if (one.picoseconds < b->picoseconds)
+            b->picoseconds = one.picoseconds;
+    }
+    b->witness = text_str(&t);
+    return true;
+}
+
+static void
+add_bound(Arena *a, TimeBound **list, const TimeBound *b)
+{
+    size_t k;
+
+    vec_push(a, *list, *b);
+    for (k = vec_len(*list) - 1;
+         k > 0 && (*list)[k - 1].picoseconds < b->picoseconds; k--)
+        (*list)[k] = (*list)[k - 1];
+    (*list)[k] = *b;
+}
+
+static TimeBound *
+find_bounds(Arena *a, const CourseOf *of, int64_t budget)
 {
     size_t most = of->runs < MANY_RUNS ? MOMENTS : MOMENTS / 4;
     Moment *m = moments_choose(a, of, budget, most);
-    TimeBound *list = NULL;
+    Moment **last = moments_last(a, of, budget, most / 2);
+    TimeBound *list = NULL, b;
 
-    for (size_t i = 0; i < vec_len(m); i++) {
-        TimeBound b;
-        size_t k;
-
-        if (!bound_at(a, of, &m[i], &b))
-            continue;
-        vec_push(a, list, b);
-        for (k = vec_len(list) - 1;
-             k > 0 && list[k - 1].picoseconds < b.picoseconds; k--)
-            list[k] = list[k - 1];
-        list[k] = b;
-    }
+    for (size_t i = 0; i < vec_len(m); i++)
+        if (bound_of(a, of, &m[i], 1, 0, &b))
+            add_bound(a, &list, &b);
+    for (size_t i = 0; i < vec_len(last); i++)
+        if (bound_of(a, of, last[i], vec_len(last[i]),
+                     list ? list[0].picoseconds : 0, &b))
+            add_bound(a, &list, &b);
     return list;
+}
+
+const TimeBound *
+time_bounds(TimeBounds *b)
+{
+    if (!b->asked)
+        b->list = find_bounds(b->arena, b->of, b->budget);
+    b->asked = true;
+    return b->list;
 }

@@ -14,8 +14,17 @@ typedef struct TimeBound {
     double price;        /* seconds for a byte */
 } TimeBound;
 
+/* Bounds of an entry, found when they are first asked for. */
+typedef struct TimeBounds {
+    Arena *arena;
+    const CourseOf *of;
+    int64_t budget;
+    bool asked;
+    TimeBound *list;
+} TimeBounds;
+
 /* At several moments; a vector, the largest first. Empty where nothing can be
    proven, or there is no solver. */
-TimeBound *time_bounds(Arena *a, const CourseOf *of, int64_t budget);
+const TimeBound *time_bounds(TimeBounds *b);
 
 #endif

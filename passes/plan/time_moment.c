@@ -1,5 +1,6 @@
 /* time_moment: where the budget presses hardest is guessed by what it would
    cost to make again the cheapest bytes of what is needed behind each node. */
+#include "passes/plan/time_last.h"
 #include "passes/plan/time_sums.h"
 
 #include <stdlib.h>
@@ -175,13 +176,18 @@ find_needed(const Press *p, Moment *m)
 }
 
 static Moment
-moment_of(const Press *p, int run)
+moment_of(const Press *p, int run, const int *twin)
 {
-    Moment m = {.of = p->of, .run = run, .least = p->least};
+    Moment m = {.of = p->of, .run = run, .twin = twin, .least = p->least};
 
     m.before = NEWN(p->a, bool, p->of->runs + 1);
     m.needed = NEWN(p->a, bool, p->of->items + 1);
     mark_before(p, run, m.before);
+    for (size_t i = 0; i < vec_len(twin); i++)
+        if (twin[i] != run) {
+            mark_before(p, twin[i], m.before);
+            m.before[twin[i]] = true;
+        }
     find_needed(p, &m);
     m.sum = sums_paths(p->a, p->sums, &m);
     m.left = p->budget - p->of->stores - bytes_beside(p->of, run);
@@ -278,11 +284,10 @@ add_moment(Arena *a, Moment **list, const Moment *m, size_t most)
     (*list)[i] = *m;
 }
 
-Moment *
-moments_choose(Arena *a, const CourseOf *of, int64_t budget, size_t most)
+static Press
+press_of(Arena *a, const CourseOf *of, int64_t budget)
 {
     Press p = {.of = of, .a = a, .budget = budget};
-    Moment *found = NULL, *list = NULL;
 
     p.sums = sums_find(a, of);
     p.needs = find_needs(a, of);
@@ -290,21 +295,59 @@ moments_choose(Arena *a, const CourseOf *of, int64_t budget, size_t most)
     for (int u = 0; u < of->items; u++)
         if (of->first_item[u].bytes / SMALL > p.least)
             p.least = of->first_item[u].bytes / SMALL;
-    for (int r = 0; r < of->runs; r++) {
-        Press q = p;
-        Moment m;
+    return p;
+}
 
-        q.a = arena_new();
-        m = moment_of(&q, r);
-        m.guess = guess(&q, &m);
-        arena_free(q.a);
-        if (m.guess > 0)
-            add_moment(a, &found, &m, most);
-    }
+/* Keeps what presses, without what it looks at. */
+static void
+consider(const Press *p, int run, const int *twin, Moment **found, size_t most)
+{
+    Press q = *p;
+    Moment m;
+
+    q.a = arena_new();
+    m = moment_of(&q, run, twin);
+    m.guess = guess(&q, &m);
+    arena_free(q.a);
+    if (m.guess > 0)
+        add_moment(p->a, found, &m, most);
+}
+
+Moment *
+moments_choose(Arena *a, const CourseOf *of, int64_t budget, size_t most)
+{
+    Press p = press_of(a, of, budget);
+    Moment *found = NULL, *list = NULL;
+
+    for (int r = 0; r < of->runs; r++)
+        consider(&p, r, NULL, &found, most);
     for (size_t i = 0; i < vec_len(found); i++) {
-        Moment m = moment_of(&p, found[i].run);
+        Moment m = moment_of(&p, found[i].run, NULL);
 
         vec_push(a, list, m);
     }
     return list;
+}
+
+Moment **
+moments_last(Arena *a, const CourseOf *of, int64_t budget, size_t most)
+{
+    Press p = press_of(a, of, budget);
+    int **twins = twins_find(a, of, p.needs);
+    Moment *found = NULL, **all = NULL;
+
+    for (size_t i = 0; i < vec_len(twins); i++)
+        consider(&p, vec_last(twins[i]), twins[i], &found, most);
+    for (size_t i = 0; i < vec_len(found); i++) {
+        const int *twin = found[i].twin;
+        Moment *cases = NULL;
+
+        for (size_t k = 0; k < vec_len(twin); k++) {
+            Moment m = moment_of(&p, twin[k], twin);
+
+            vec_push(a, cases, m);
+        }
+        vec_push(a, all, cases);
+    }
+    return all;
 }

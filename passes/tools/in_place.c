@@ -1,6 +1,9 @@
 /* in_place: a kernel may write over an operand that it reads element by
    element in the places that it writes: maps, the maps behind a product, and
-   what a product's sums or a scatter begin from, and what a put writes into. */
+   what a product's sums or a scatter begin from, and what a put writes into.
+   Kernels that reduce rows pass over a row several times, but only the last
+   pass writes, each element behind its reads, and nobody reads another's
+   row. ir/check_over has the same condition. */
 #include "passes/tools/in_place.h"
 
 static bool
@@ -32,15 +35,61 @@ reads_by_element(const Graph *g, const Node *n, ValueId v, const Type *t,
 }
 
 static bool
+reduces_last_axis(const Type *x, const Node *n)
+{
+    const int64_t *axes = node_list(n, "axes");
+
+    for (size_t i = 0; i < vec_len(axes); i++)
+        if (axes[i] == x->rank - 1)
+            return true;
+    return false;
+}
+
+static bool
+same_shape(const Type *a, const Type *b)
+{
+    Type x = *a;
+
+    x.dtype = b->dtype;
+    return type_equal(&x, b);
+}
+
+/* Is a result of type t as large as all that the body reduces, or an element
+   of each row? The rows are whole; of what they hold columns may be reduced,
+   too. True without reductions. */
+static bool
+goes_row_by_row(const Graph *body, const Type *t)
+{
+    bool any = false, rows = false;
+
+    for (size_t k = 0; k < vec_len(body->order); k++) {
+        const Node *n = node_at(body, body->order[k]);
+        const Type *x, *y;
+        bool row;
+
+        if (n->op != OP_reduce)
+            continue;
+        x = &value_at(body, n->in[0])->type;
+        y = &value_at(body, n->out[0])->type;
+        row = reduces_last_axis(x, n);
+        if (!same_shape(x, t) && !(row && same_shape(y, t)))
+            return false;
+        any = true;
+        rows = rows || row;
+    }
+    return rows || !any;
+}
+
+static bool
 body_reads_by_element(const Graph *body, ValueId v, const Type *t)
 {
     for (size_t k = 0; k < vec_len(body->order); k++) {
         const Node *n = node_at(body, body->order[k]);
 
-        if (n->op == OP_reduce || !reads_by_element(body, n, v, t, 0))
+        if (n->op != OP_reduce && !reads_by_element(body, n, v, t, 0))
             return false;
     }
-    return true;
+    return goes_row_by_row(body, t);
 }
 
 static bool

@@ -61,9 +61,22 @@ find_helper(Arena *a, const char *given)
     return NULL;
 }
 
-/* In the child: only what is safe behind fork. */
+/* No handler of ours may run in the child: it would work on our memory. */
 static void
-become_helper(const char *path, const MilpLimits *limits, int fd)
+let_signals_through(const sigset_t *mask)
+{
+    struct sigaction action;
+
+    for (int s = 1; s < NSIG; s++)
+        if (sigaction(s, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            (void)signal(s, SIG_DFL);
+    (void)sigprocmask(SIG_SETMASK, mask, NULL);
+}
+
+/* In the child, which has our memory until it is another program. */
+static void
+become_helper(const char *path, const MilpLimits *limits, int fd,
+              const sigset_t *mask)
 {
     char *const argv[] = {(char[]){"snug-milp"}, NULL};
     char *const environment[] = {NULL};
@@ -78,8 +91,26 @@ become_helper(const char *path, const MilpLimits *limits, int fd)
         setrlimit(RLIMIT_AS, &memory) || setrlimit(RLIMIT_CPU, &time) ||
         setrlimit(RLIMIT_CORE, &core))
         _exit(127);
+    let_signals_through(mask);
     execve(path, argv, environment);
     _exit(127);
+}
+
+/* A plan asks many times, and to copy the tables of our pages each time takes
+   longer than many an answer. */
+static pid_t
+start_helper(const char *path, const MilpLimits *limits, int fd)
+{
+    sigset_t all, mask;
+    pid_t child;
+
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &mask);
+    child = vfork();
+    if (child == 0)
+        become_helper(path, limits, fd, &mask);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    return child;
 }
 
 /* One way of the talk, as far as it goes now. False: the socket is broken. */
@@ -242,9 +273,7 @@ helper_ask(Arena *a, const MilpLimits *limits, const Text *question,
         return "the solver did not end before, and is not asked again";
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
         return "no socket to the solver";
-    child = fork();
-    if (child == 0)
-        become_helper(path, limits, fd[1]);
+    child = start_helper(path, limits, fd[1]);
     close(fd[1]);
     if (child < 0) {
         close(fd[0]);

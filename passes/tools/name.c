@@ -1,6 +1,8 @@
 /* name: the table of names holds 0 for a name that is free again. */
 #include "passes/tools/name.h"
 
+#include <string.h>
+
 void
 rename_value(Graph *g, ValueId v, const char *name)
 {
@@ -22,4 +24,14 @@ make_name_free(Graph *g, const char *name)
         return;
     rename_value(g, v, sym_format(g->module->syms, "%s.own", name));
     map_put_ptr(g->by_name, s, 0);
+}
+
+char
+free_label(const char *labels)
+{
+    char c = 'a';
+
+    while (strchr(labels, c))
+        c++;
+    return c;
 }

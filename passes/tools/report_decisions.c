@@ -162,15 +162,39 @@ add_chunk(Arena *a, Decision **all, const Graph *g, const char *s, size_t n)
     vec_push(a, *all, d);
 }
 
+/* Of one "ENTRY VALUE" of n characters: a layer that was to be cut. */
 static void
-add_chunks(Arena *a, Decision **all, const Graph *g)
+add_whole(Arena *a, Decision **all, const Graph *g, const char *s, size_t n)
 {
-    const char *s = module_get(g->module, "chunk");
+    size_t entry = strlen(g->name);
+    Text name = text_new(a);
+    Decision d = {.kind = "chunk",
+                  .reason = "its layer stays whole: parts along the sequence "
+                            "would not keep every sum, or more than one value "
+                            "crosses from layer to layer"};
+
+    if (n <= entry || strncmp(s, g->name, entry) != 0 || s[entry] != ' ')
+        return;
+    text_add_n(&name, s + entry + 1, n - entry - 1);
+    d.name = text_str(&name);
+    d.value = graph_find(g, sym(g->module->syms, d.name));
+    d.bytes = d.value ? type_bytes(&value_at(g, d.value)->type) : 0;
+    vec_push(a, *all, d);
+}
+
+typedef void AddChunk(Arena *a, Decision **all, const Graph *g, const char *s,
+                      size_t n);
+
+static void
+add_chunks(Arena *a, Decision **all, const Graph *g, const char *key,
+           AddChunk *add)
+{
+    const char *s = module_get(g->module, key);
 
     while (s && *s) {
         size_t n = strcspn(s, ";");
 
-        add_chunk(a, all, g, s, n);
+        add(a, all, g, s, n);
         s += n + (s[n] == ';');
     }
 }
@@ -182,7 +206,8 @@ decisions(Arena *a, Graph *g, const Machine *machine)
     Decision *all = NULL;
     size_t next = 0;
 
-    add_chunks(a, &all, g);
+    add_chunks(a, &all, g, "chunk", add_chunk);
+    add_chunks(a, &all, g, "chunk_whole", add_whole);
     for (int k = 0; k < (int)vec_len(g->order); k++) {
         const Node *n = node_at(g, g->order[k]);
 

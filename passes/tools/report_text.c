@@ -211,15 +211,18 @@ add_spaces(Text *t, const Module *m, const Graph *g, const Machine *machine)
 
 /* `--json` lists them. */
 static void
-add_chunks(Text *t, const char *chunk)
+add_chunks(Text *t, const Module *m)
 {
+    const char *chunk = module_get(m, "chunk");
     int regions = 1;
 
     if (!chunk)
         return;
     while ((chunk = strchr(chunk, ';')))
         regions += *chunk++ == ';';
-    text_add(t, "chunk  %d regions in parts, with the same bits\n", regions);
+    text_add(t, "chunk  %d regions in parts, with %s\n", regions,
+             module_get(m, "chunk_sums") ? "sums in another order"
+                                         : "the same bits");
 }
 
 static void
@@ -249,7 +252,10 @@ add_totals(Text *t, Module *m, const Graph *g, const Machine *machine)
         text_add(t, "codec  %s\n", fitted(t->arena, codec, 70));
     if (cut)
         text_add(t, "cut    %s\n", fitted(t->arena, cut, 70));
-    add_chunks(t, module_get(m, "chunk"));
+    if (module_get(m, "patch"))
+        text_add(t, "patch  %s: patches along an axis, and what they end at\n",
+                 fitted(t->arena, module_get(m, "patch"), 26));
+    add_chunks(t, m);
     if (budget)
         text_add(t, "budget %12s  %" PRId64 " bytes\n",
                  format_bytes(t->arena, budget), budget);

@@ -110,15 +110,12 @@ static void
 cut_graph(Cut *c)
 {
     Graph *g = c->g;
-    NodeId *order = NULL;
+    NodeId *order;
 
     c->values = vec_len(g->value);
     c->to = NEWN(c->scratch, ValueId, c->values);
     find_last_steps(c);
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        vec_push(c->scratch, order, g->order[k]);
-    if (order)
-        VEC_HEAD(g->order)->len = 0;
+    order = graph_take_order(g);
     for (size_t k = 0; k < vec_len(order); k++)
         put(c, order[k]);
     graph_touch(g);

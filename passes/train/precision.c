@@ -361,20 +361,17 @@ lower_precision(Graph *g, Arena *scratch)
     Precision p = {.g = g, .scratch = scratch, .values = n};
     bool **flags[] = {&p.output,       &p.active,     &p.small,  &p.feeds,
                       &p.wants_narrow, &p.wants_wide, &p.origin, &p.rounded};
-    NodeId *order = NULL;
+    NodeId *order;
 
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         *flags[i] = NEWN(scratch, bool, n);
     p.uses = NEWN(scratch, int, n);
     p.user = NEWN(scratch, NodeId, n);
     p.narrow = NEWN(scratch, ValueId, n);
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        vec_push(scratch, order, g->order[k]);
     look_forward(&p);
     look_back(&p);
     look_at_products(&p);
-    if (order)
-        VEC_HEAD(g->order)->len = 0;
+    order = graph_take_order(g);
     for (size_t k = 0; k < vec_len(order); k++)
         remake(&p, order[k]);
     graph_touch(g);

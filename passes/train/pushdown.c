@@ -3,6 +3,7 @@
    dy' (x @ R), and of x only x @ R is kept for the backward pass. R is made
    once more in front of that, in the forward pass; the update makes its own. */
 #include "passes/pass.h"
+#include "passes/tools/name.h"
 
 #include <string.h>
 
@@ -115,16 +116,6 @@ cloned(Pushing *p, ValueId v)
     memcpy(node_at(g, id)->attr, n.attr, sizeof n.attr);
     p->clone[v] = graph_result(g, id, 0, "pushed", x.type);
     return p->clone[v];
-}
-
-static char
-free_label(const char *used)
-{
-    char c = 'a';
-
-    while (strchr(used, c))
-        c++;
-    return c;
 }
 
 /* The labels with `to` for `from`. */

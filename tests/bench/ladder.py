@@ -32,11 +32,13 @@ class Planned:
         self.program = f"{self.base}.ladder.{share or 1:.3f}"
         words = [self.base + ".onnx", "--optimizer", rule, *(("--set", "mu=0.9") if rule == "sgd" else ()),
                  *(("--memory", str(budget)) if budget else ("--set", "recompute.spare=0"))]
-        plan = subprocess.run([options.snug, "plan", *words, "--json"], capture_output=True, text=True)
-        self.plan = json.loads(plan.stdout) if plan.returncode == 0 else None
-        self.refusal = " ".join(plan.stderr.split())
-        if self.plan:
-            subprocess.run([options.snug, "compile", *words, "--quiet", "-o", self.program], check=True)
+        text = self.program + ".snug"
+        made = subprocess.run([options.snug, "compile", *words, "--quiet", "--emit", "plan", "-o", text], capture_output=True, text=True)
+        self.plan, self.refusal = None, " ".join(made.stderr.split())
+        if made.returncode == 0:  # planned once: what is told and what is run are of one text
+            told = subprocess.run([options.snug, "plan", text, "--json"], capture_output=True, text=True, check=True)
+            self.plan = json.loads(told.stdout)
+            subprocess.run([options.snug, "compile", text, "--quiet", "-o", self.program], check=True)
 
     def stores(self):
         """Bytes of weights and state, as the arena has them."""
@@ -56,7 +58,7 @@ class Planned:
         return dict(seconds=[line["seconds"] for line in lines if "loss" in line][1:], digest=digest)
 
     def end(self):
-        for name in (self.program, self.program + ".safetensors"):
+        for name in (self.program, self.program + ".snug", self.program + ".safetensors"):
             if os.path.exists(name):
                 os.remove(name)
 

@@ -4,7 +4,7 @@
 # step and a loss near the exact one; what is not available says why.
 . "$(dirname "$0")/../program_lib.sh"
 
-gpt=examples/gpt/gpt.onnx
+gpt=examples/gpt/gpt.onnx lenet=examples/digits/lenet.legacy.onnx
 cat ./*.md docs/*.md | od -An -v -tu1 -w1 | head -n 24000 | awk '
     { byte[n++] = $1 + 0 }
     END {
@@ -16,15 +16,11 @@ cat ./*.md docs/*.md | od -An -v -tu1 -w1 | head -n 24000 | awk '
         }
     }' >"$work/text.csv"
 
-peak() { # model, options: bytes of the plan
-    "$plain/snug" plan "$@" --json | sed -n 's/.*"peak": \([0-9]*\).*/\1/p' |
-        head -n 1
-}
-
 # trained MODEL DATA STEPS OPTIONS...: weights and losses of a program
 trained() {
     model=$1 data=$2 steps=$3
     shift 3
+    rm -f "$work/w.safetensors" "$work/log.jsonl"
     "$plain/snug" compile "$model" -o "$work/train" --quiet "$@" &&
         "$work/train" --data "$data" --steps "$steps" --seed 3 --quiet --spill "$work" \
             --save "$work/w.safetensors" --log "$work/log.jsonl" >/dev/null
@@ -38,13 +34,27 @@ digest() {
     sha256sum <"$work/w.safetensors" | cut -c1-64
 }
 
+arena() { # bytes of it, which are those of the plan
+    sed -n 's/.*"arena_bytes":\([0-9]*\).*/\1/p' "$work/log.jsonl" | tail -n 1
+}
+
+# exact MODEL DATA STEPS OPTIONS...: what it is held against, trained once:
+# $want weights, $before bytes, $first and $last loss
+exact() {
+    told=$work/exact.$(echo "$*" | tr -c 'A-Za-z0-9\n' _)
+    if [ ! -f "$told" ]; then
+        trained "$@"
+        echo "want=$(digest) before=$(arena) first=$(loss_at 1)" \
+            "last=$(loss_at "$3")" >"$told"
+    fi
+    . "$told"
+}
+
 # same_bits NAME MODEL DATA SHARE: weights as without it, in SHARE % of the bytes
 same_bits() {
-    trained "$2" "$3" 12
-    want=$(digest)
+    exact "$2" "$3" 12
     trained "$2" "$3" 12 --method "$1"
-    got=$(digest)
-    before=$(peak "$2") after=$(peak "$2" --method "$1")
+    got=$(digest) after=$(arena)
     if [ "$want" = "$got" ] && [ $((after * 100)) -le $((before * $4)) ]; then
         ok "$1: the same bits, $before bytes in $after"
     else
@@ -52,12 +62,12 @@ same_bits() {
     fi
 }
 
-# near NAME SHARE: the first loss as without it, the last within 2 %
+# near NAME SHARE [MODEL DATA]: the first loss as without it, the last within 2 %
 near() {
-    trained $gpt "$work/text.csv" 40 --set lr=3e-3
-    first=$(loss_at 1) last=$(loss_at 40)
-    trained $gpt "$work/text.csv" 40 --set lr=3e-3 --method "$1"
-    before=$(peak $gpt) after=$(peak $gpt --method "$1")
+    net=${3:-$gpt} from=${4:-$work/text.csv}
+    exact "$net" "$from" 40 --set lr=3e-3
+    trained "$net" "$from" 40 --set lr=3e-3 --method "$1"
+    after=$(arena)
     if [ "$first" = "$(loss_at 1)" ] &&
         [ $((after * 100)) -le $((before * $2)) ] &&
         echo "$last $(loss_at 40)" |
@@ -68,10 +78,29 @@ near() {
     fi
 }
 
+# close_by NAME SHARE: each of 12 losses within 1e-5 of those without it
+close_by() {
+    trained $gpt "$work/text.csv" 12
+    before=$(arena)
+    grep '"step"' "$work/log.jsonl" >"$work/whole.jsonl"
+    trained $gpt "$work/text.csv" 12 --method "$1"
+    after=$(arena)
+    if [ $((after * 100)) -le $((before * $2)) ] &&
+        grep '"step"' "$work/log.jsonl" | paste "$work/whole.jsonl" - |
+        sed 's/.*"loss":\([^,}]*\).*"loss":\([^,}]*\).*/\1 \2/' |
+            awk '{ d = ($1 - $2) / $1; n++; if (d > 1e-5 || d < -1e-5) bad++ }
+                 END { exit !(n >= 12 && !bad) }'; then
+        ok "$1: 12 losses within 1e-5, $before bytes in $after"
+    else
+        bad "$1: 12 losses, $before bytes in $after"
+    fi
+}
+
 # learns NAME MODEL DATA SHARE STEPS: the loss falls, in SHARE % of the bytes
 learns() {
+    exact "$2" "$3" "$5"
     trained "$2" "$3" "$5" --method "$1"
-    before=$(peak "$2") after=$(peak "$2" --method "$1")
+    after=$(arena)
     if [ $((after * 100)) -le $((before * $4)) ] &&
         echo "$(loss_at 1) $(loss_at "$5")" | awk '{ exit !($2 < $1) }'; then
         ok "$1: loss $(loss_at 1), then $(loss_at "$5"), $before bytes in $after"
@@ -94,7 +123,6 @@ kept() {
 }
 
 same_bits mst $gpt "$work/text.csv" 65
-same_bits cce $gpt "$work/text.csv" 80
 same_bits streambp $gpt "$work/text.csv" 40
 same_bits microbatch $gpt "$work/text.csv" 42
 same_bits sublinear $gpt "$work/text.csv" 55
@@ -111,10 +139,12 @@ kept frozen4 tests/program/frozen.snug 13
 learns frozen4 tests/program/frozen.snug "$digits/digits-train.npz" 80 40
 learns wtacrs $gpt "$work/text.csv" 95 40
 learns compact $gpt "$work/text.csv" 73 40
+close_by cce 80
 near mesa 70
 near coat 90
 near shiftquant 110
 near memascend 95
+near mcunetv2 65 $lenet "$digits/digits28-train.npz"
 
 learns lomo $gpt "$work/text.csv" 93 40
 learns adalomo $gpt "$work/text.csv" 93 40
@@ -128,6 +158,7 @@ sed -n '/not available/,$s/^  \([a-z][a-z0-9-]*\) .*/\1/p' "$work/help" \
 while read -r name; do
     case $name in
     sltt | tbptt) model=tests/program/steps.onnx ;;
+    mcunetv2) model=$lenet ;;
     *) model=tests/program/attention.snug ;;
     esac
     check "$name plans" "$sanitized/snug" plan "$model" \
@@ -139,8 +170,9 @@ while read -r name; do
 done <"$work/missing"
 
 # ---- what is told
-"$sanitized/snug" plan $gpt --method mst >"$work/text" &&
-    "$sanitized/snug" plan $gpt --method mst --json >"$work/json"
+"$plain/snug" compile $gpt --method mst --emit plan -o "$work/mst.snug" --quiet
+"$sanitized/snug" plan "$work/mst.snug" >"$work/text" &&
+    "$sanitized/snug" plan "$work/mst.snug" --json >"$work/json"
 check "parts are told" grep -q 'regions in parts' "$work/text"
 check "parts are decisions" grep -q \
     '"kind": "chunk", "entry": "train", "id": "/blocks' "$work/json"
@@ -176,6 +208,13 @@ refuse "parts of one sample" 1 "has one sample" "$sanitized/snug" plan \
     "$work/one.snug" --method microbatch
 refuse "samples taken together" 1 "takes the samples together" \
     "$sanitized/snug" plan "$work/mixed.snug" --method microbatch
+refuse "patches where a norm sees the batch" 1 "more than a patch" \
+    "$sanitized/snug" plan tests/reference/convnet.onnx --method mcunetv2
+refuse "patches to a value that is not there" 1 "'nobody' is no value" \
+    "$sanitized/snug" plan $lenet \
+    --method "chunk region=patches parts=2 end=nobody"
+refuse "patches that are no number" 2 "cannot be 'few'" "$sanitized/snug" plan \
+    $lenet --method "chunk region=patches parts=few"
 refuse "parts of parts" 2 "not cut any further" "$sanitized/snug" plan \
     $gpt --method "microbatch; chunk parts=2"
 refuse "parts that are no number" 2 "chunk: batch=many" "$sanitized/snug" plan \
