@@ -19,11 +19,11 @@ enum {
     ROUNDS_LEAST = 240,
     ROUND_NODES = 64, /* search nodes that a round stands for */
     ROUNDS_MOST = 1200,
-    ROUND_WORK = 4096,     /* intervals looked at in rounds, for a search node */
+    ROUND_WORK = 4096,     /* intervals a round looks at, for a search node */
     REPAIR_LEAST = 512,    /* intervals; fewer are soon searched */
     REPAIR_FIRST = 100000, /* nodes of the first turn */
     REPAIR_SHARE = 8,      /* one of so many of the nodes, twice, */
-    REPAIR_MOST = 250000   /* at the most */
+    REPAIR_MOST = 500000   /* at the most */
 };
 
 typedef struct Event {

@@ -111,7 +111,7 @@ repair_new(Arena *scratch, Interval *x, int count)
 {
     Repair *r = NEW(scratch, Repair);
 
-    *r = (Repair){.x = x, .count = count, .random = 1};
+    *r = (Repair){.x = x, .count = count, .random = 2};
     r->lower = NEWN(scratch, int, count + 1);
     r->upper = NEWN(scratch, int, count + 1);
     number_times(r, scratch);
