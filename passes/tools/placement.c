@@ -1,8 +1,10 @@
 /* placement: greedy placements in a few orders first, and in rounds that learn
    (placement_rounds); then "does it fit below X?" is asked at the bound, and
-   between it and the best found. Deciding is far easier than descending. */
+   between it and the best found: of a repair of the best (placement_repair),
+   and of the exact search. Deciding is far easier than descending. */
 #include "passes/tools/placement.h"
 
+#include "passes/tools/placement_repair.h"
 #include "passes/tools/placement_rounds.h"
 #include "passes/tools/placement_search.h"
 
@@ -10,13 +12,18 @@
 #include <string.h>
 
 enum {
-    GREEDY_MOST = 20000,    /* intervals placed in more than one order */
-    SEARCH_MOST = 10000,    /* intervals searched */
+    GREEDY_MOST = 20000,     /* intervals placed in more than one order */
+    SEARCH_MOST = 10000,     /* intervals searched */
     SEARCH_PAIRS = 16000000, /* pairs of them alive at once */
+    ROUNDS_FIRST = 48,       /* before repairs */
     ROUNDS_LEAST = 240,
-    ROUND_NODES = 64,       /* search nodes that a round stands for */
+    ROUND_NODES = 64, /* search nodes that a round stands for */
     ROUNDS_MOST = 1200,
-    ROUND_WORK = 4096 /* intervals looked at in rounds, for a search node */
+    ROUND_WORK = 4096,     /* intervals a round looks at, for a search node */
+    REPAIR_LEAST = 512,    /* intervals; fewer are soon searched */
+    REPAIR_FIRST = 100000, /* nodes of the first turn */
+    REPAIR_SHARE = 8,      /* one of so many of the nodes, twice, */
+    REPAIR_MOST = 500000   /* at the most */
 };
 
 typedef struct Event {
@@ -209,17 +216,16 @@ try_greedy(Arena *scratch, Best *b, int64_t goal)
     }
 }
 
+/* Up to `last` rounds in all. */
 static void
-try_rounds(Arena *scratch, Best *b, int64_t goal, int64_t nodes)
+try_rounds(Rounds *r, Best *b, int64_t goal, int64_t nodes, int last)
 {
     int64_t most = nodes < INT64_MAX / ROUND_WORK ? nodes * ROUND_WORK : nodes;
     int64_t least = nodes / ROUND_NODES < ROUNDS_LEAST ? nodes / ROUND_NODES
                                                         : ROUNDS_LEAST;
-    Rounds *r = rounds_new(scratch, b->x, b->count, goal);
 
-    for (int k = 0; b->height > goal && k < ROUNDS_MOST &&
-                    (k < least || rounds_work(r) < most);
-         k++)
+    while (b->height > goal && rounds_done(r) < last &&
+           (rounds_done(r) < least || rounds_work(r) < most))
         keep_lower(b, rounds_next(r));
 }
 
@@ -294,6 +300,60 @@ search(Arena *scratch, Best *b, int64_t goal, int64_t bound, int64_t *nodes)
     return bound;
 }
 
+/* ---- repairs ------------------------------------------------------------ */
+
+/* Spends at most `most` of the nodes. */
+static void
+ask_repair(Repair *r, Best *b, int64_t height, int64_t most, int64_t *nodes)
+{
+    int64_t given = most < *nodes ? most : *nodes, left = given;
+
+    for (int i = 0; i < b->count; i++)
+        b->x[i].offset = b->offset[i];
+    if (repair_below(r, height, &left) == FIT_FOUND)
+        keep_lower(b, height_of(b->x, b->count));
+    *nodes -= given - left;
+}
+
+/* At the goal, then half-way to it, in turns that grow: a lower placement is a
+   better one to begin with. */
+static void
+try_repair(Repair *r, Best *b, int64_t goal, int64_t *nodes)
+{
+    int64_t share = *nodes / REPAIR_SHARE, left, turn = REPAIR_FIRST;
+
+    left = share = share < REPAIR_MOST ? share : REPAIR_MOST;
+    while (b->height > goal && left > 0) {
+        ask_repair(r, b, goal, turn, &left);
+        if (b->height > goal)
+            ask_repair(r, b, goal + (b->height - goal) / 2, turn, &left);
+        turn *= 2;
+    }
+    *nodes -= share - left;
+}
+
+/* Rounds, repairs and the search, until the goal is met. Returns what no
+   placement is below. */
+static int64_t
+improve(Arena *scratch, Best *b, int64_t goal, int64_t bound, int64_t *nodes)
+{
+    Rounds *rounds = rounds_new(scratch, b->x, b->count, goal);
+
+    if (b->count >= REPAIR_LEAST) {
+        Repair *repair = repair_new(scratch, b->x, b->count);
+
+        try_rounds(rounds, b, goal, *nodes, ROUNDS_FIRST);
+        try_repair(repair, b, goal, nodes);
+        try_rounds(rounds, b, goal, *nodes, ROUNDS_MOST);
+        try_repair(repair, b, goal, nodes);
+    } else {
+        try_rounds(rounds, b, goal, *nodes, ROUNDS_MOST);
+    }
+    if (b->height <= goal || pairs(scratch, b->x, b->count) > SEARCH_PAIRS)
+        return bound;
+    return search(scratch, b, goal, bound, nodes);
+}
+
 Placement
 placement_solve(Arena *scratch, Interval *x, int count, int64_t capacity,
                 int64_t nodes)
@@ -307,10 +367,7 @@ placement_solve(Arena *scratch, Interval *x, int count, int64_t capacity,
     goal = capacity > p.bound ? capacity : p.bound;
     try_greedy(scratch, &b, goal);
     if (b.height > goal && nodes > 0 && count <= SEARCH_MOST)
-        try_rounds(scratch, &b, goal, nodes);
-    if (b.height > goal && nodes > 0 && count <= SEARCH_MOST &&
-        pairs(scratch, x, count) <= SEARCH_PAIRS)
-        least = search(scratch, &b, goal, p.bound, &left);
+        least = improve(scratch, &b, goal, p.bound, &left);
     for (int i = 0; i < count; i++)
         x[i].offset = b.offset[i];
     p.height = b.height;

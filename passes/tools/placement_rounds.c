@@ -166,6 +166,12 @@ rounds_next(Rounds *r)
     return height;
 }
 
+int
+rounds_done(const Rounds *r)
+{
+    return r->round;
+}
+
 int64_t
 rounds_work(const Rounds *r)
 {

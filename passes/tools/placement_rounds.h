@@ -10,6 +10,7 @@ typedef struct Rounds Rounds;
 Rounds *rounds_new(Arena *scratch, Interval *x, int count, int64_t goal);
 /* One round more: the offsets are in the intervals; its height. */
 int64_t rounds_next(Rounds *r);
+int rounds_done(const Rounds *r);
 /* Intervals looked at so far. */
 int64_t rounds_work(const Rounds *r);
 
