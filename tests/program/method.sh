@@ -144,7 +144,7 @@ near mesa 70
 near coat 90
 near shiftquant 110
 near memascend 95
-near seco 56
+near seco 60
 near mcunetv2 65 $lenet "$digits/digits28-train.npz"
 
 learns lomo $gpt "$work/text.csv" 93 40
