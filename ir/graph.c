@@ -233,6 +233,25 @@ graph_result(Graph *g, NodeId n, int i, const char *name, Type t)
     return v;
 }
 
+NodeId
+graph_copy_node(Graph *g, const Graph *from, NodeId n, char phase,
+                const ValueId *in)
+{
+    Node x = *node_at(from, n); /* building moves nodes */
+    NodeId copy = graph_node(g, x.op, phase, x.nin, in, x.nout);
+    Node *y = node_at(g, copy);
+
+    memcpy(y->attr, x.attr, sizeof y->attr);
+    y->source = x.source;
+    y->source_op = x.source_op;
+    for (int i = 0; i < x.nout; i++) {
+        Value v = *value_at(from, x.out[i]);
+
+        graph_result(g, copy, i, v.name, v.type);
+    }
+    return copy;
+}
+
 ValueId
 graph_root(const Graph *g, ValueId v)
 {

@@ -171,6 +171,10 @@ NodeId graph_node(Graph *g, Op op, char phase, int nin, const ValueId *in,
                   int nout);
 /* Makes result i of node n. */
 ValueId graph_result(Graph *g, NodeId n, int i, const char *name, Type t);
+/* Node n of `from`, which may be g, once more at the end of g's order, with
+   operands `in`: attributes, source, and results of the same names. */
+NodeId graph_copy_node(Graph *g, const Graph *from, NodeId n, char phase,
+                       const ValueId *in);
 /* The V_STORE, V_INPUT or own value at the root of v's over-chain. */
 ValueId graph_root(const Graph *g, ValueId v);
 /* The space of the arena, in which kernels work; "dev" before it is placed. */

@@ -1,6 +1,7 @@
 /* chunk_cut_test: a head and its softmax by parts of the classes: the first
    loss, and the weights after ten steps, are those of the whole within 1e-5;
    interpreter, planned arena and program agree bit for bit. */
+#include "tests/draw.h"
 #include "tests/meaning.h"
 #include "tests/recompute_test.h"
 
@@ -21,8 +22,7 @@ typedef struct Maker {
 static int
 below(Maker *k, int n)
 {
-    k->random = k->random * 6364136223846793005u + 1442695040888963407u;
-    return (int)((k->random >> 33) % (uint64_t)n);
+    return draw_below(&k->random, n);
 }
 
 /* What goes into the head; a tied head embeds with its weight. */

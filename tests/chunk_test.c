@@ -1,5 +1,6 @@
 /* chunk_test: a head and its loss in parts means the same as in one, bit for
    bit: in the planned arena of the interpreter, and compiled. */
+#include "tests/draw.h"
 #include "tests/meaning.h"
 #include "tests/recompute_test.h"
 
@@ -18,8 +19,7 @@ typedef struct Maker {
 static int
 below(Maker *k, int n)
 {
-    k->random = k->random * 6364136223846793005u + 1442695040888963407u;
-    return (int)((k->random >> 33) % (uint64_t)n);
+    return draw_below(&k->random, n);
 }
 
 static const char *

@@ -6,6 +6,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "tests/draw.h"
+
 enum { MOST = 12 };
 
 static uint64_t random_state;
@@ -13,8 +15,7 @@ static uint64_t random_state;
 static int
 below(int n)
 {
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return (int)((random_state >> 33) % (uint64_t)n);
+    return draw_below(&random_state, n);
 }
 
 /* A random problem: every buffer is touched by a few nodes; some come first of

@@ -2,6 +2,7 @@
    whole, bit for bit; its gradients are those of the whole up to the order of
    sums; the plan, with patches made again, means the same as the step as
    written. */
+#include "tests/draw.h"
 #include "tests/meaning.h"
 #include "tests/recompute_test.h"
 
@@ -20,8 +21,7 @@ typedef struct Maker {
 static int
 below(Maker *k, int n)
 {
-    k->random = k->random * 6364136223846793005u + 1442695040888963407u;
-    return (int)((k->random >> 33) % (uint64_t)n);
+    return draw_below(&k->random, n);
 }
 
 static int

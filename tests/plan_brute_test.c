@@ -6,6 +6,7 @@
 
 #include "ir/check.h"
 #include "ir/cost.h"
+#include "tests/draw.h"
 #include "tests/recompute_test.h"
 #include "tests/setting.h"
 
@@ -14,8 +15,7 @@ enum { GRAPHS = 25, NODES = 10, UNIT = 256 /* bytes */, UNITS_MOST = 6 };
 static int
 below(uint64_t *random, int n)
 {
-    *random = *random * 6364136223846793005u + 1442695040888963407u;
-    return (int)((*random >> 33) % (uint64_t)n);
+    return draw_below(random, n);
 }
 
 /* ---- graphs -------------------------------------------------------------- */

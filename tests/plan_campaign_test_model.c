@@ -2,6 +2,8 @@
    with a head of more columns. */
 #include "tests/plan_campaign_test.h"
 
+#include "tests/draw.h"
+
 typedef struct Maker {
     CampaignDraws *d;
     int m, n, names; /* values h0, h1, ... */
@@ -11,8 +13,7 @@ typedef struct Maker {
 int
 campaign_draw(CampaignDraws *d, int n)
 {
-    d->state = d->state * 6364136223846793005u + 1442695040888963407u;
-    return (int)((d->state >> 33) % (uint64_t)n);
+    return draw_below(&d->state, n);
 }
 
 static void

@@ -2,6 +2,7 @@
    writing in place, ordering and placing: in the planned arena of the
    interpreter, and compiled. */
 #include "tests/compiled.h"
+#include "tests/draw.h"
 
 #define PASSES "fuse,inplace,workspace,schedule{states=2000},place{nodes=2000}"
 
@@ -36,8 +37,7 @@ enum { STORES = sizeof stores / sizeof *stores };
 static int
 below(Maker *k, int n)
 {
-    k->random = k->random * 6364136223846793005u + 1442695040888963407u;
-    return (int)((k->random >> 33) % (uint64_t)n);
+    return draw_below(&k->random, n);
 }
 
 static const char *

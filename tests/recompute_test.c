@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "ir/cost.h"
+#include "tests/draw.h"
 #include "tests/meaning.h"
 #include "tests/recompute_test.h"
 #include "tests/setting.h"
@@ -27,8 +28,7 @@ typedef struct Maker {
 static int
 below(Maker *k, int n)
 {
-    k->random = k->random * 6364136223846793005u + 1442695040888963407u;
-    return (int)((k->random >> 33) % (uint64_t)n);
+    return draw_below(&k->random, n);
 }
 
 /* A line of the graph: a new value of shape [m,n]. */

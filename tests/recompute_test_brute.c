@@ -2,6 +2,7 @@
    the fastest of all: Dijkstra's search over what is alive and what has run. */
 #include "ir/check.h"
 #include "ir/cost.h"
+#include "tests/draw.h"
 #include "tests/recompute_test.h"
 
 enum { NODES = 8, STATES = 1 << 2 * NODES, SIZE = 1024, HALF = 512 };
@@ -22,8 +23,7 @@ typedef struct Heap {
 static int
 below(uint64_t *random, int n)
 {
-    *random = *random * 6364136223846793005u + 1442695040888963407u;
-    return (int)((*random >> 33) % (uint64_t)n);
+    return draw_below(random, n);
 }
 
 /* Maps, halves and their joins; whole values are even numbers' sizes. */

@@ -3,6 +3,7 @@
    compiled; and what is wrong with a plan's transfers is found. */
 #include "ir/facts.h"
 #include "passes/plan/trips.h"
+#include "tests/draw.h"
 #include "tests/meaning.h"
 #include "tests/recompute_test.h"
 #include "tests/setting.h"
@@ -22,8 +23,7 @@ static uint64_t state;
 static int
 below(int n)
 {
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return (int)((state >> 33) % (uint64_t)n);
+    return draw_below(&state, n);
 }
 
 /* ---- steps --------------------------------------------------------------- */

@@ -7,6 +7,8 @@
 
 #include "ir/base/str.h"
 
+#include "tests/draw.h"
+
 /* A transformer that is being written. */
 typedef struct Maker {
     uint64_t random;
@@ -24,8 +26,7 @@ typedef struct Maker {
 static inline int
 below(Maker *k, int n)
 {
-    k->random = k->random * 6364136223846793005u + 1442695040888963407u;
-    return (int)((k->random >> 33) % (uint64_t)n);
+    return draw_below(&k->random, n);
 }
 
 static inline void

@@ -350,11 +350,8 @@ made_again(Coding *c, const Node *reader, ValueId v)
 
     for (int i = 0; i < n.nin; i++)
         in[i] = instead(c, reader, n.in[i]);
-    id = graph_node(g, n.op, 'b', n.nin, in, 1);
-    memcpy(node_at(g, id)->attr, n.attr, sizeof n.attr);
-    node_at(g, id)->source = n.source;
-    node_at(g, id)->source_op = n.source_op;
-    return graph_result(g, id, 0, value_at(g, v)->name, value_at(g, v)->type);
+    id = graph_copy_node(g, g, value_at(g, v)->def, 'b', in);
+    return node_at(g, id)->out[0];
 }
 
 /* What the reader, of phase b, reads instead of v, under v's shape. */

@@ -140,22 +140,16 @@ static void
 copy_for(Again *a, NodeId from, NodeId reader)
 {
     Graph *g = a->g;
-    const Node *n = node_at(g, from);
-    ValueId old = n->out[0], fresh;
-    NodeId id = graph_node(g, n->op, node_at(g, reader)->phase, n->nin, n->in,
-                           1);
-    Node *c = node_at(g, id), *r = node_at(g, reader);
+    ValueId old = node_at(g, from)->out[0];
+    NodeId id = graph_copy_node(g, g, from, node_at(g, reader)->phase,
+                                node_at(g, from)->in);
+    const Node *c = node_at(g, id);
+    Node *r = node_at(g, reader);
 
     (void)vec_pop(g->order);
-    n = node_at(g, from);
-    memcpy(c->attr, n->attr, sizeof c->attr);
-    c->source = n->source;
-    c->source_op = n->source_op;
-    fresh = graph_result(g, id, 0, value_at(g, old)->name,
-                         value_at(g, old)->type);
     for (int i = 0; i < r->nin; i++)
         if (r->in[i] == old)
-            r->in[i] = fresh;
+            r->in[i] = c->out[0];
     for (int i = 0; i < c->nin; i++)
         vec_push(a->scratch, a->reader[c->in[i]], id);
     vec_push(a->scratch, a->copy[reader], id);

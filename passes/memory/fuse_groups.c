@@ -75,21 +75,12 @@ copy_member(const Body *b, NodeId n)
     Graph *body = b->body;
     const Node *node = node_at(g, n);
     ValueId *in = NEWN(body->module->arena, ValueId, node->nin + 1);
-    NodeId copy;
-    Node *c;
 
     for (int i = 0; i < node->nin; i++)
         in[i] = body_value(b, node->in[i]);
     if (b->again[n] && known_already(b, node, in))
         return;
-    copy = graph_node(body, node->op, node->phase, node->nin, in, node->nout);
-    c = node_at(body, copy);
-    memcpy(c->attr, node->attr, sizeof c->attr);
-    c->source = node->source;
-    c->source_op = node->source_op;
-    for (int i = 0; i < node->nout; i++)
-        graph_result(body, copy, i, value_at(g, node->out[i])->name,
-                     value_at(g, node->out[i])->type);
+    graph_copy_node(body, g, n, node->phase, in);
 }
 
 /* What the cluster's value v lies over when only outer values count. */

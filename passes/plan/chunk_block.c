@@ -46,14 +46,9 @@ write_again(Block *b, NodeId id)
     for (int i = 0; i < n.nin; i++)
         in[i] = is_made_in_front(b, n.in[i]) ? make_again(b, n.in[i])
                                              : n.in[i];
-    made = graph_node(g, n.op, 'b', n.nin, in, n.nout);
-    memcpy(node_at(g, made)->attr, n.attr, sizeof n.attr);
-    node_at(g, made)->source = n.source;
-    node_at(g, made)->source_op = n.source_op;
+    made = graph_copy_node(g, g, id, 'b', in);
     for (int i = 0; i < n.nout; i++)
-        b->again[n.out[i]] =
-            graph_result(g, made, i, value_at(g, n.out[i])->name,
-                         value_at(g, n.out[i])->type);
+        b->again[n.out[i]] = node_at(g, made)->out[i];
     vec_push(b->arena, b->made, made);
 }
 

@@ -55,14 +55,9 @@ write_again(Again *x, NodeId id)
     for (int i = 0; i < n.nin; i++)
         in[i] = patch_of(x, n.in[i]) >= FIRST ? make_again(x, n.in[i])
                                               : n.in[i];
-    made = graph_node(g, n.op, 'b', n.nin, in, n.nout);
-    memcpy(node_at(g, made)->attr, n.attr, sizeof n.attr);
-    node_at(g, made)->source = n.source;
-    node_at(g, made)->source_op = n.source_op;
+    made = graph_copy_node(g, g, id, 'b', in);
     for (int i = 0; i < n.nout; i++)
-        x->again[n.out[i]] =
-            graph_result(g, made, i, value_at(g, n.out[i])->name,
-                         value_at(g, n.out[i])->type);
+        x->again[n.out[i]] = node_at(g, made)->out[i];
 }
 
 static ValueId

@@ -129,12 +129,10 @@ repair_new(Arena *scratch, Interval *x, int count)
 
 /* ---- lanes --------------------------------------------------------------- */
 
-/* From 0 to 1, the same ones every time. */
 static double
 draw(Repair *r)
 {
-    r->random = r->random * 6364136223846793005u + 1442695040888963407u;
-    return (double)(r->random >> 40) / (1 << 24);
+    return placement_draw(&r->random);
 }
 
 static int

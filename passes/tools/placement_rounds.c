@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "passes/tools/placement_search.h"
+
 typedef enum Gap {
     GAP_LOWEST,
     GAP_SHORT_ON_TOP, /* the highest for what lives shortly */
@@ -52,14 +54,6 @@ rounds_new(Arena *scratch, Interval *x, int count, int64_t goal)
     for (int i = 0; i < count; i++)
         r->span = x[i].upper > r->span ? x[i].upper : r->span;
     return r;
-}
-
-/* From 0 to 1, the same ones every time. */
-static double
-draw(Rounds *r)
-{
-    r->random = r->random * 6364136223846793005u + 1442695040888963407u;
-    return (double)(r->random >> 40) / (1 << 24);
 }
 
 static int
@@ -161,7 +155,7 @@ rounds_next(Rounds *r)
     height = place_all(r, (Gap)(way % GAPS));
     for (int i = 0; i < r->count; i++)
         if (r->x[i].offset + r->x[i].size > r->goal)
-            weight[i] *= 1.05 + 0.5 * draw(r);
+            weight[i] *= 1.05 + 0.5 * placement_draw(&r->random);
     r->round++;
     return height;
 }

@@ -183,8 +183,7 @@ by_key(const void *a, const void *b)
 static double
 shake(FitSearch *s)
 {
-    s->random = s->random * 6364136223846793005u + 1442695040888963407u;
-    return 1 + (double)(s->random >> 40) / (1 << 25);
+    return 1 + placement_draw(&s->random) / 2;
 }
 
 static void

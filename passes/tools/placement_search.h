@@ -19,4 +19,12 @@ FitSearch *fit_new(Arena *scratch, const Interval *x, int count);
 /* Spends at most *nodes, and takes what it spent from there. */
 FitAnswer fit_below(FitSearch *s, Interval *x, int64_t height, int64_t *nodes);
 
+/* From 0 to 1, the same ones every time. */
+static inline double
+placement_draw(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(*state >> 40) / (1 << 24);
+}
+
 #endif

@@ -1,10 +1,12 @@
 #!/bin/sh
-# stream.sh SNUG TOKENS [HEADS OF KEYS]: how long a sequence fits where a small
-# GPT (4 layers of 128, 8 heads, 32,768 words; tests/bench/stream_model.py) with
-# each layer run again takes TOKENS, planned: with the layers along the sequence
-# (streambp), and with the head cut in both.
+# stream.sh SNUG TOKENS [HEADS OF KEYS [HOW...]]: how long a sequence fits along
+# the sequence where a small GPT (4 layers of 128, 8 heads, 32,768 words;
+# tests/bench/stream_model.py) takes TOKENS otherwise, planned. HOW: `again`,
+# each layer run again, beside streambp; `again_cut`, the same with the head cut
+# in both; `plain`, everything kept, beside seco in parts of 128 tokens.
 set -eu
 snug=$1 tokens=$2 groups=${3:-8}
+shift $(($# < 3 ? $# : 3))
 here=$(dirname "$0")
 model=$(mktemp --suffix=.snug)
 trap 'rm -f "$model"' EXIT
@@ -24,10 +26,18 @@ again_cut() { # tokens
     peak "$1" --set recompute.policy=all --set chunk.parts=$(($1 / 128))
 }
 
-stream() { # tokens
+plain() { # tokens
+    peak "$1" --set recompute.policy=none
+}
+
+streambp() { # tokens
     parts=$(($1 / 1024))
     peak "$1" --set chunk.layers=$((parts > 4 ? parts : 4)) \
         --set chunk.parts=$(($1 / 128))
+}
+
+seco() { # tokens
+    peak "$1" --set recompute.policy=none --set chunk.sequence=$(($1 / 128))
 }
 
 fits() { # how, tokens, MiB
@@ -49,9 +59,11 @@ longest() { # how, tokens that fit, MiB: the most, to one part in 16
     echo $fit
 }
 
-for how in again again_cut; do
+for how in "${@:-again}"; do
+    method=streambp
+    [ "$how" != plain ] || method=seco
     budget=$($how "$tokens")
-    most=$(longest stream "$tokens" "$budget")
-    echo "$how: $tokens tokens in $budget MiB; streambp: $most tokens," \
+    most=$(longest $method "$tokens" "$budget")
+    echo "$how: $tokens tokens in $budget MiB; $method: $most tokens," \
         "$(echo "$most $tokens" | awk '{ printf "%.2f", $1 / $2 }') times"
 done
