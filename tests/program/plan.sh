@@ -166,7 +166,7 @@ for model in deep.snug "$lenet"; do
     "$plain/snug" plan "$model" --set recompute.spare=0 --json -o json
     peak=$(field peak)
     fits=0
-    for share in 90 80 70 60 50; do
+    for share in 95 90 80 70 60 50; do
         "$plain/snug" plan "$model" --memory $((peak * share / 100)) \
             --json --log=chunk -o json 2>log
         status=$?
