@@ -178,6 +178,18 @@ tell(const Try *t, bool ended)
              t->x.seconds, t->x.extra ? ", some of it extra" : "");
 }
 
+/* What the gradient of a large weight leaves free does not press any more, but
+   the logits of all classes do, twice in a step. */
+static void
+double_rows(const Choice *c, Cuts *cuts)
+{
+    int64_t *parts = &cuts->parts[KIND_PARTS];
+
+    if (is_open(c->chunk, KIND_PARTS) && *parts > 1 &&
+        2 * *parts <= kinds[KIND_PARTS].most)
+        *parts *= 2;
+}
+
 /* false: more parts than these cannot help; of classes, once they fit. Where
    the step is cut as in the best, which fits, nothing that is timed is new. */
 static bool
@@ -190,6 +202,8 @@ try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
         t.cuts = uncut;
     if (kind == KIND_LAYERS)
         t.cuts.parts[KIND_BLOCKS] = 1;
+    if (kind == KIND_CLASSES && c->best.fits)
+        double_rows(c, &t.cuts);
     t.cuts.parts[kind] = parts;
     begin_try(c, &t);
     if (t.x.nothing || (c->best.fits && strcmp(t.step, c->step) == 0))
