@@ -29,16 +29,6 @@ goes_on(const Node *n, int in, int i)
 }
 
 static bool
-have_one_shape(const Type *x, const Type *y)
-{
-    bool one = x->rank == y->rank;
-
-    for (int k = 0; one && k < x->rank; k++)
-        one = x->dim[k] == y->dim[k];
-    return one;
-}
-
-static bool
 have_one_size(const Type *x, const Type *y)
 {
     return dtype_bytes(x->dtype) == dtype_bytes(y->dtype) &&
@@ -70,8 +60,8 @@ writes_behind_rows(const Graph *body, const Type *t)
         if (n->op != OP_reduce)
             continue;
         row = is_row_sum(body, n);
-        if (!have_one_shape(&value_at(body, n->in[0])->type, t) &&
-            !(row && have_one_shape(&value_at(body, n->out[0])->type, t)))
+        if (!type_same_shape(&value_at(body, n->in[0])->type, t) &&
+            !(row && type_same_shape(&value_at(body, n->out[0])->type, t)))
             return false;
         rows += row;
         others += !row;
@@ -89,7 +79,7 @@ body_writes_behind(const Graph *body, ValueId v, const Type *t)
 
         for (int in = 0; in < n->nin; in++)
             if (n->in[in] == v && n->op != OP_reduce &&
-                ((!is_map(n) && !goes_on(n, in, 0)) || !have_one_shape(x, t)))
+                ((!is_map(n) && !goes_on(n, in, 0)) || !type_same_shape(x, t)))
                 return false;
     }
     return have_one_size(x, t) && writes_behind_rows(body, t);
@@ -103,6 +93,6 @@ check_over(const Graph *g, const Node *n, int in, int i)
 
     if (n->op == OP_group)
         return body_writes_behind(n->body, n->body->input[in], y);
-    return have_one_size(x, y) && have_one_shape(x, y) &&
+    return have_one_size(x, y) && type_same_shape(x, y) &&
            (is_map(n) || goes_on(n, in, i));
 }

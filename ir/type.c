@@ -141,14 +141,20 @@ type_scalar(DType d)
 }
 
 bool
-type_equal(const Type *a, const Type *b)
+type_same_shape(const Type *a, const Type *b)
 {
-    if (a->dtype != b->dtype || a->rank != b->rank)
+    if (a->rank != b->rank)
         return false;
     for (int i = 0; i < a->rank; i++)
         if (a->dim[i] != b->dim[i])
             return false;
     return true;
+}
+
+bool
+type_equal(const Type *a, const Type *b)
+{
+    return a->dtype == b->dtype && type_same_shape(a, b);
 }
 
 int64_t

@@ -42,6 +42,7 @@ DType dtype_promote(DType a, DType b);
 /* False if the rank, a dimension or the size in bytes does not fit. */
 bool type_make(DType d, int rank, const int64_t *dim, Type *out);
 Type type_scalar(DType d);
+bool type_same_shape(const Type *a, const Type *b); /* of any elements */
 bool type_equal(const Type *a, const Type *b);
 int64_t type_elements(const Type *t); /* 1 for a scalar */
 int64_t type_bytes(const Type *t);

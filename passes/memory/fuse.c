@@ -160,16 +160,6 @@ reads(const Fuse *f, const Cluster *m, const Cluster *p)
     return false;
 }
 
-static bool
-same_dims(const Type *a, const Type *b)
-{
-    bool same = a->rank == b->rank;
-
-    for (int i = 0; same && i < a->rank; i++)
-        same = a->dim[i] == b->dim[i];
-    return same;
-}
-
 /* Does a member of c read the bytes of the update v elsewhere than where v is
    written at that time? */
 static bool
@@ -184,7 +174,7 @@ reads_across(const Fuse *f, const Cluster *c, ValueId v)
         for (int k = 0; k < n->nin; k++)
             if (buffer_of[n->in[k]] == buffer_of[v] &&
                 (c->leader == c->member[i] ||
-                 !same_dims(&value_at(g, n->in[k])->type,
+                 !type_same_shape(&value_at(g, n->in[k])->type,
                             &value_at(g, v)->type)))
                 return true;
     }

@@ -66,15 +66,6 @@ part_of(Arena *scratch, const Graph *g, ValueId value, bool near)
     return p;
 }
 
-static bool
-same_dims(const Type *a, const Type *b)
-{
-    Type x = *a;
-
-    x.dtype = b->dtype;
-    return type_equal(&x, b);
-}
-
 /* Maps over one space, or led by a product or a reduction: what the kernel
    generators take. */
 static bool
@@ -90,7 +81,7 @@ is_kernel(const Part *p)
 
         led |= n->op == OP_reduce || op_info(n->op)->kernel == KK_contract;
         first = first ? first : t;
-        same &= same_dims(first, t);
+        same &= type_same_shape(first, t);
     }
     return led || same;
 }

@@ -45,15 +45,6 @@ reduces_last_axis(const Type *x, const Node *n)
     return false;
 }
 
-static bool
-same_shape(const Type *a, const Type *b)
-{
-    Type x = *a;
-
-    x.dtype = b->dtype;
-    return type_equal(&x, b);
-}
-
 /* Is a result of type t as large as all that the body reduces, or an element
    of each row? The rows are whole; of what they hold columns may be reduced,
    too. True without reductions. */
@@ -72,7 +63,7 @@ goes_row_by_row(const Graph *body, const Type *t)
         x = &value_at(body, n->in[0])->type;
         y = &value_at(body, n->out[0])->type;
         row = reduces_last_axis(x, n);
-        if (!same_shape(x, t) && !(row && same_shape(y, t)))
+        if (!type_same_shape(x, t) && !(row && type_same_shape(y, t)))
             return false;
         any = true;
         rows = rows || row;

@@ -40,11 +40,6 @@ typedef struct Lane {
     int count;
 } Lane;
 
-typedef struct First {
-    double key;
-    int item;
-} First;
-
 typedef struct Window {
     int lower, upper;
     int64_t from, to;
@@ -242,16 +237,6 @@ find_gap(Repair *r, int i, Gap gap, double share)
 
 /* ---- pressing ------------------------------------------------------------ */
 
-static int
-by_key(const void *a, const void *b)
-{
-    const First *x = a, *y = b;
-
-    if (x->key < y->key || x->key > y->key)
-        return x->key > y->key ? -1 : 1;
-    return (x->item > y->item) - (x->item < y->item);
-}
-
 /* What lies on one side of `at`, the nearest to where it goes first: so that
    each can only come nearer. */
 static void
@@ -265,7 +250,7 @@ press_side(Repair *r, int64_t at, bool up)
         if (r->laid[i] && (from + r->x[i].size / 2 >= at) == up)
             r->first[count++] = (First){(double)(up ? to : -from), i};
     }
-    qsort(r->first, (size_t)count, sizeof *r->first, by_key);
+    qsort(r->first, (size_t)count, sizeof *r->first, first_by_key);
     for (int k = 0; k < count; k++) {
         int i = r->first[k].item;
         int64_t to = find_gap(r, i, up ? GAP_HIGHEST : GAP_LOWEST, 0);
@@ -379,7 +364,7 @@ sort_items(Repair *r)
 
         r->first[k] = (First){key * (1 + shaken * draw(r)), i};
     }
-    qsort(r->first, (size_t)count, sizeof *r->first, by_key);
+    qsort(r->first, (size_t)count, sizeof *r->first, first_by_key);
     return count;
 }
 

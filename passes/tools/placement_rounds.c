@@ -25,11 +25,6 @@ typedef struct Placed {
     int64_t lower, upper;
 } Placed;
 
-typedef struct First {
-    double key;
-    int item;
-} First;
-
 struct Rounds {
     Interval *x;
     int count, round;
@@ -56,16 +51,6 @@ rounds_new(Arena *scratch, Interval *x, int count, int64_t goal)
     return r;
 }
 
-static int
-by_key(const void *a, const void *b)
-{
-    const First *x = a, *y = b;
-
-    if (x->key < y->key || x->key > y->key)
-        return x->key > y->key ? -1 : 1;
-    return (x->item > y->item) - (x->item < y->item);
-}
-
 static double
 measure(const Interval *x, int which)
 {
@@ -87,7 +72,7 @@ sort_items(Rounds *r, int way)
     for (int i = 0; i < r->count; i++)
         r->first[i] =
             (First){measure(&r->x[i], way / GAPS) * weight[i], i};
-    qsort(r->first, (size_t)r->count, sizeof *r->first, by_key);
+    qsort(r->first, (size_t)r->count, sizeof *r->first, first_by_key);
 }
 
 /* Between those of `count` placed ones that x meets in time, which lie by

@@ -27,4 +27,20 @@ placement_draw(uint64_t *state)
     return (double)(*state >> 40) / (1 << 24);
 }
 
+/* What goes first: the higher key, then the earlier item. */
+typedef struct First {
+    double key;
+    int item;
+} First;
+
+static inline int
+first_by_key(const void *a, const void *b)
+{
+    const First *x = a, *y = b;
+
+    if (x->key < y->key || x->key > y->key)
+        return x->key > y->key ? -1 : 1;
+    return (x->item > y->item) - (x->item < y->item);
+}
+
 #endif
