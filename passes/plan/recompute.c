@@ -25,9 +25,12 @@ enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64 };
 /* Goals tried; each is that share of the budget lower than the one before, and
    twice that the next time. */
 enum { ROUNDS = 6, LOWER = 512 };
-/* Times the nodes for addresses of what is alive in the budget, before the
-   search for what runs again goes lower for them. */
-enum { PATIENCE = 4 };
+/* Times less of `states` and `nodes` than `schedule` and `place` have: the order
+   with the least peak is none that much can be gained from, and what fits here
+   fits there. Times the nodes for addresses of what is alive in the budget,
+   before the search for what runs again goes lower for them, in a trial and
+   where it is the plan. */
+enum { ROUGHLY = 100, PATIENCE = 4, MUCH_PATIENCE = 40 };
 
 /* An entry that does not fit. */
 typedef struct Entry {
@@ -42,7 +45,7 @@ typedef struct Entry {
 static int64_t
 order_copy(const PassRun *r, Graph *g, int64_t stores, bool again)
 {
-    int64_t states = opt_limit(r, "states"), given;
+    int64_t states = opt_int(r, "states") / ROUGHLY, given;
     OrderProblem p = order_problem(g, r->machine->align, r->scratch);
     int *node = NEWN(r->scratch, int, p.nodes + 1);
     Order o;
@@ -69,7 +72,8 @@ placed_bytes(const PassRun *r, Graph *g, const CourseOf *of, const Course *c,
              int64_t most, NodeId **order)
 {
     Graph *copy = graph_clone(g, g->name);
-    int64_t room = r->budget - of->stores, nodes = opt_limit(r, "nodes");
+    int64_t room = r->budget - of->stores;
+    int64_t nodes = opt_int(r, "nodes") / ROUGHLY;
     uint32_t *buffer = NULL;
     Interval *x;
     Placement p;
@@ -92,7 +96,7 @@ placed_bytes(const PassRun *r, Graph *g, const CourseOf *of, const Course *c,
                         nodes);
     if (c && p.height > room && peak <= r->budget)
         p = placement_solve(r->scratch, x, (int)vec_len(x), room,
-                            nodes * PATIENCE);
+                            nodes * (r->trial ? PATIENCE : MUCH_PATIENCE));
     return of->stores + p.height;
 }
 
