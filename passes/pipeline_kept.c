@@ -29,11 +29,9 @@ run_rest(const Pipeline *p, const Kept *kept, Module *m,
 {
     Pipeline rest = {
         .arena = p->arena, .plugged = p->plugged, .call = kept->call};
-    PipelineOptions rough = *o;
 
-    rough.trial = true;
     for (size_t k = 0; k < vec_len(rest.call); k++) {
-        pipeline_step(&rest, m, &rough, k);
+        pipeline_step(&rest, m, o, k);
         if (o->stop_after && strcmp(o->stop_after, rest.call[k].row->name) == 0)
             return;
     }

@@ -25,26 +25,35 @@ enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64 };
 /* Goals tried; each is that share of the budget lower than the one before, and
    twice that the next time. */
 enum { ROUNDS = 6, LOWER = 512 };
-/* Times the nodes for addresses of what is alive in the budget, before the
-   search for what runs again goes lower for them. */
-enum { PATIENCE = 4 };
+/* Times less of `states` and `nodes` than `schedule` and `place` have: the order
+   with the least peak is none that much can be gained from, and what fits here
+   fits there. Times the nodes for addresses of what is alive in the budget,
+   before the search for what runs again goes lower for them, in a trial and
+   where it is the plan. */
+enum { ROUGHLY = 100, PATIENCE = 4, MUCH_PATIENCE = 40 };
+/* What is above the budget by no more than such a share of the entry may fit in
+   an order that is looked for with all states. */
+enum { NEAR = 32 };
 
 /* An entry that does not fit. */
 typedef struct Entry {
     PassRun *r;
     Graph *g;
     CourseOf *of;
+    int roughly;   /* times less than `states` and `nodes` */
     int64_t least; /* the lowest peak that was placed */
 } Entry;
 
 /* As low as the budget is enough where nodes run again (`again`); -> the
    peak. */
 static int64_t
-order_copy(const PassRun *r, Graph *g, int64_t stores, bool again)
+order_copy(const Entry *e, Graph *copy, bool again)
 {
-    int64_t states = opt_limit(r, "states"), given;
-    OrderProblem p = order_problem(g, r->machine->align, r->scratch);
+    const PassRun *r = e->r;
+    int64_t states = opt_int(r, "states") / e->roughly, given;
+    OrderProblem p = order_problem(copy, r->machine->align, r->scratch);
     int *node = NEWN(r->scratch, int, p.nodes + 1);
+    int64_t stores = e->of->stores;
     Order o;
 
     for (int k = 0; k < p.nodes; k++)
@@ -57,7 +66,7 @@ order_copy(const PassRun *r, Graph *g, int64_t stores, bool again)
         p.slack = 0;
         o = order_solve(r->scratch, &p, states);
     }
-    order_take(g, &o);
+    order_take(copy, &o);
     return stores + o.peak;
 }
 
@@ -65,11 +74,12 @@ order_copy(const PassRun *r, Graph *g, int64_t stores, bool again)
    as it is, and then in which order. What is alive at once above `most` is
    enough to know: it is not placed. */
 static int64_t
-placed_bytes(const PassRun *r, Graph *g, const CourseOf *of, const Course *c,
-             int64_t most, NodeId **order)
+placed_bytes(const Entry *e, const Course *c, int64_t most, NodeId **order)
 {
-    Graph *copy = graph_clone(g, g->name);
-    int64_t room = r->budget - of->stores, nodes = opt_limit(r, "nodes");
+    const PassRun *r = e->r;
+    Graph *copy = graph_clone(e->g, e->g->name);
+    int64_t room = r->budget - e->of->stores;
+    int64_t nodes = opt_int(r, "nodes") / e->roughly;
     uint32_t *buffer = NULL;
     Interval *x;
     Placement p;
@@ -79,11 +89,11 @@ placed_bytes(const PassRun *r, Graph *g, const CourseOf *of, const Course *c,
         course_write(r->scratch, copy, c);
     take_in_place(copy, r->scratch);
     show_scratch(copy, r->machine);
-    peak = order_copy(r, copy, of->stores, c);
+    peak = order_copy(e, copy, c);
     if (order)
         *order = copy->order;
     if (peak > most)
-        return INT64_MAX;
+        return peak;
     x = placement_intervals(copy, r->scratch, module_arena(copy->module),
                             r->machine->align, &buffer);
     if (vec_len(x) > MANY_BUFFERS)
@@ -92,8 +102,8 @@ placed_bytes(const PassRun *r, Graph *g, const CourseOf *of, const Course *c,
                         nodes);
     if (c && p.height > room && peak <= r->budget)
         p = placement_solve(r->scratch, x, (int)vec_len(x), room,
-                            nodes * PATIENCE);
-    return of->stores + p.height;
+                            nodes * (r->trial ? PATIENCE : MUCH_PATIENCE));
+    return e->of->stores + p.height;
 }
 
 /* No schedule needs less than what is alive while the largest node runs. */
@@ -189,7 +199,7 @@ fit_entry(PassRun *r, Entry *e)
 
     for (int k = 0; k < ROUNDS; k++) {
         bool fits = recompute_fit(r->scratch, c, goal, &b, quick);
-        int64_t bytes = placed_bytes(r, e->g, e->of, c, INT64_MAX, NULL);
+        int64_t bytes = placed_bytes(e, c, INT64_MAX, NULL);
         int64_t peak = course_peak(r->scratch, c);
 
         log_line("recompute",
@@ -222,21 +232,36 @@ find_least(PassRun *r, Entry *e)
     int64_t bytes;
 
     (void)recompute_fit(r->scratch, c, 0, NULL, false);
-    bytes = placed_bytes(r, e->g, e->of, c, INT64_MAX, NULL);
+    bytes = placed_bytes(e, c, INT64_MAX, NULL);
     if (bytes < e->least)
         e->least = bytes;
 }
 
-/* Where it does not fit, the search begins from the order with the least
-   peak, with what lets go of much run early. */
+/* May it fit in another order? */
+static bool
+is_near(const Entry *e)
+{
+    int64_t above = e->least - e->r->budget;
+
+    return vec_len(e->g->order) <= MANY_NODES ||
+           above <= (e->least - e->of->stores) / NEAR;
+}
+
+/* Where it does not fit, the search begins from an order with a low peak, with
+   what lets go of much run early. */
 static Entry
 entry_new(PassRun *r, Graph *g, int64_t most)
 {
-    Entry e = {.r = r, .g = g};
+    Entry e = {.r = r, .g = g, .roughly = ROUGHLY};
     NodeId *order;
 
     e.of = course_of(r->scratch, g, r->machine);
-    e.least = placed_bytes(r, g, e.of, NULL, most, &order);
+    e.least = placed_bytes(&e, NULL, most, &order);
+    if (e.least > r->budget && !r->trial && is_near(&e)) {
+        e.roughly = 1;
+        e.least = placed_bytes(&e, NULL, most, NULL);
+        e.roughly = ROUGHLY;
+    }
     if (e.least <= r->budget)
         return e;
     g->order = order;
@@ -276,12 +301,14 @@ static bool
 fits_in(const PassRun *r, const Entry *e, int64_t most)
 {
     PassRun other = *r;
+    Entry there = *e;
     Course *c = course_new(r->scratch, e->of);
 
     other.budget = most;
+    there.r = &other;
     return e->least <= most ||
            (recompute_fit(r->scratch, c, most, NULL, true) &&
-            placed_bytes(&other, e->g, e->of, c, INT64_MAX, NULL) <= most);
+            placed_bytes(&there, c, INT64_MAX, NULL) <= most);
 }
 
 /* The entry with the largest bound first. */

@@ -418,6 +418,7 @@ search_begin(Search *s, const Course *c)
     course_copy(s->now, c);
     profile_find(s->scratch, s->now, s->profile);
     s->price = first_price(s);
+    s->enough = HUGE_VAL;
 }
 
 bool
@@ -449,7 +450,9 @@ search_descend(Search *s, int64_t goal, int slices)
     bool stuck = false;
 
     s->goal = s->profile->peak;
-    for (int k = 0; k < STEPS_MOST && s->profile->peak > goal && !stuck; k++) {
+    for (int k = 0; k < STEPS_MOST && s->profile->peak > goal && !stuck &&
+                    s->profile->seconds < s->enough;
+         k++) {
         int64_t next = s->profile->peak - slice;
 
         if (s->profile->peak <= s->goal)

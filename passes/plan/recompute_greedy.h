@@ -18,13 +18,14 @@ typedef struct Search {
     int *made_mark;
     int question, order_index;
     int64_t work; /* runs looked at so far */
+    double enough; /* seconds with which a descent is given up */
     int held; /* first version that is not dropped; -1: none */
     const Blocks *spared; /* what these hold is not counted; NULL: all is */
 } Search;
 
 Search search_new(Arena *a, const CourseOf *of);
 void search_free(Search *s);
-/* Begins with c. */
+/* Begins with c; no descent is given up. */
 void search_begin(Search *s, const Course *c);
 
 /* Is this version there at a position? */

@@ -4,6 +4,7 @@
 #include "passes/plan/recompute_search.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "ir/base/diag.h"
@@ -97,11 +98,22 @@ take_better(Search *s, Found *f)
     return true;
 }
 
+/* What is that much slower than the best that fits is not gone on with. */
+static const double slower_most = 1.1;
+
+static void
+begin_below(Search *s, const Course *c, const Found *f)
+{
+    search_begin(s, c);
+    s->enough = f->profile->peak <= f->goal ? slower_most * f->profile->seconds
+                                            : HUGE_VAL;
+}
+
 static void
 try_descent(Search *s, const Course *c, int slices, const TimeBound *b,
             Found *f)
 {
-    search_begin(s, c);
+    begin_below(s, c, f);
     if (b)
         follow_bound(s, b);
     search_descend(s, f->goal, slices);
@@ -120,7 +132,7 @@ try_chain(Search *s, const Course *begin, int join, Found *f)
 
     course_copy(chain, begin);
     if (recompute_chain(a, chain, f->goal, join)) {
-        search_begin(s, chain);
+        begin_below(s, chain, f);
         search_descend(s, f->goal, 1);
         log_line("recompute", "chain, %d joined: %.9f s, peak %" PRId64, join,
                  s->profile->seconds, s->profile->peak);

@@ -5,8 +5,6 @@
 
 #include <stdlib.h>
 
-#include "ir/facts.h"
-
 /* An item that can be made again. */
 typedef struct Priced {
     int item;
@@ -90,57 +88,45 @@ reads_item(const CourseOf *of, int run, int item)
     return false;
 }
 
-/* A group that adds up an operand along an axis reads it before it writes. */
 static bool
-is_reduced(const CourseOf *of, int run, int item)
+is_as_large(const CourseOf *of, const Run *r, int64_t bytes)
 {
-    const Node *n = node_at(of->g, of->first_run[run].node);
-
-    for (int i = 0; n->body && i < n->nin; i++) {
-        ValueId in = n->body->input[i];
-
-        if (of->item_of[facts(of->g)->buffer_of[n->in[i]]] != item)
-            continue;
-        for (size_t k = 0; k < vec_len(n->body->order); k++) {
-            const Node *x = node_at(n->body, n->body->order[k]);
-
-            if (x->op == OP_reduce && x->in[0] == in)
-                return true;
-        }
-    }
+    for (int t = 0; t < r->ins; t++)
+        if (of->first_item[of->first_touch[r->in + t]].bytes == bytes)
+            return true;
     return false;
 }
 
+/* May result `out` have bytes that are counted as an operand's? A group may
+   need its operands longer than its results, which in_place.h knows; of
+   others it is enough that one is as large. */
 static bool
-is_as_large(const CourseOf *of, int run, int64_t bytes)
+has_operand_bytes(const CourseOf *of, int run, int out)
 {
     const Run *r = &of->first_run[run];
+    int item = of->first_touch[r->out + out];
+    const int *pair = of->pairs[run];
 
-    for (int t = 0; t < r->ins; t++) {
-        int item = of->first_touch[r->in + t];
-
-        if (of->first_item[item].bytes == bytes &&
-            !is_reduced(of, run, item))
+    if (!node_at(of->g, r->node)->body)
+        return is_as_large(of, r, of->first_item[item].bytes);
+    for (size_t i = 0; i < vec_len(pair); i += 2)
+        if (pair[i] == out)
             return true;
-    }
-    return false;
+    return reads_item(of, run, item);
 }
 
-/* What is there while a run runs, but for what is kept: a result as large as
-   an operand may have its bytes. */
+/* What is there while a run runs, but for what is kept. */
 static int64_t
 bytes_beside(const CourseOf *of, int run)
 {
     const Run *r = &of->first_run[run];
-    int64_t bytes = is_as_large(of, run, r->aside) ? 0 : r->aside;
+    int64_t bytes = is_as_large(of, r, r->aside) ? 0 : r->aside;
 
     for (int t = 0; t < r->ins; t++)
         bytes += of->first_item[of->first_touch[r->in + t]].bytes;
-    for (int t = 0; t < r->outs; t++) {
-        int64_t out = of->first_item[of->first_touch[r->out + t]].bytes;
-
-        bytes += is_as_large(of, run, out) ? 0 : out;
-    }
+    for (int t = 0; t < r->outs; t++)
+        if (!has_operand_bytes(of, run, t))
+            bytes += of->first_item[of->first_touch[r->out + t]].bytes;
     return bytes;
 }
 
