@@ -24,7 +24,7 @@
 enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64 };
 /* Goals tried; each is that share of the budget lower than the one before, and
    twice that the next time. */
-enum { ROUNDS = 6, LOWER = 512 };
+enum { ROUNDS = 6, LOWER = 512, SOME = 4 };
 /* Times less of `states` and `nodes` than `schedule` and `place` have: the order
    with the least peak is none that much can be gained from, and what fits here
    fits there. Times the nodes for addresses of what is alive in the budget,
@@ -186,13 +186,25 @@ claim_time(PassRun *r, const Entry *e, const TimeBound *b)
     module_set(r->m, "time_witness", b->witness);
 }
 
+/* How much lower to look for what has addresses in the budget, where they end
+   that much above it: at first for less, as not all of it need go. */
+static int64_t
+lower(const Entry *e, int64_t above, int round)
+{
+    int64_t step = ((e->r->budget - e->of->stores) / LOWER) << round;
+
+    if (round == 0)
+        return above / SOME + 1;
+    return round == 1 || above > step ? above : step;
+}
+
 /* Tightens the goal by what the addresses take more. */
 static bool
 fit_entry(PassRun *r, Entry *e)
 {
     /* what transfers were tried on behind a trial is what they get */
     bool quick = r->trial || opt_bytes(r, "lent") > 0;
-    int64_t goal = r->budget, step;
+    int64_t goal = r->budget;
     Course *c = course_new(r->scratch, e->of);
     TimeBounds b = {r->scratch, e->of, r->budget, false, NULL};
     int first = c->length;
@@ -217,9 +229,8 @@ fit_entry(PassRun *r, Entry *e)
         }
         if (!fits)
             return false;
-        step = ((r->budget - e->of->stores) / LOWER) << k;
-        step = bytes - r->budget > step ? bytes - r->budget : step;
-        goal = (peak < goal ? peak : goal) - (k > 0 ? step : bytes - r->budget);
+        goal = (peak < goal ? peak : goal) -
+               lower(e, bytes - r->budget, r->trial ? k + 1 : k);
     }
     return false;
 }
