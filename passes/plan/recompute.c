@@ -25,9 +25,11 @@ enum { WORTH = 10000, MANY_NODES = 256, MANY_BUFFERS = 64 };
 /* Goals tried; each is that share of the budget lower than the one before, and
    twice that the next time. */
 enum { ROUNDS = 6, LOWER = 512, SOME = 4 };
-/* Times less of `states` and `nodes` than `schedule` and `place` have: the order
-   with the least peak is none that much can be gained from, and what fits here
-   fits there. Times the nodes for addresses of what is alive in the budget,
+/* Goals tried for the least that a refusal names. */
+enum { HALVINGS = 4 };
+/* Times less of `states` and `nodes` than `schedule` and `place` have: the
+   order with the least peak is none that much can be gained from, and what fits
+   here fits there. Times the nodes for addresses of what is alive in the budget,
    before the search for what runs again goes lower for them, in a trial and
    where it is the plan. */
 enum { ROUGHLY = 100, PATIENCE = 4, MUCH_PATIENCE = 40 };
@@ -203,14 +205,15 @@ static bool
 fit_entry(PassRun *r, Entry *e)
 {
     /* what transfers were tried on behind a trial is what they get */
-    bool quick = r->trial || opt_bytes(r, "lent") > 0;
+    Effort effort = r->trial || opt_bytes(r, "lent") > 0 ? EFFORT_QUICK
+                                                         : EFFORT_ALL;
     int64_t goal = r->budget;
     Course *c = course_new(r->scratch, e->of);
     TimeBounds b = {r->scratch, e->of, r->budget, false, NULL};
     int first = c->length;
 
     for (int k = 0; k < ROUNDS; k++) {
-        bool fits = recompute_fit(r->scratch, c, goal, &b, quick);
+        bool fits = recompute_fit(r->scratch, c, goal, &b, effort);
         int64_t bytes = placed_bytes(e, c, INT64_MAX, NULL);
         int64_t peak = course_peak(r->scratch, c);
 
@@ -235,17 +238,37 @@ fit_entry(PassRun *r, Entry *e)
     return false;
 }
 
-/* The least that is found for a refusal to name. */
+static void
+lower_least(Entry *e, const Course *c)
+{
+    int64_t bytes = placed_bytes(e, c, INT64_MAX, NULL);
+
+    if (bytes < e->least)
+        e->least = bytes;
+}
+
+/* The least that is found for a refusal to name: half-way between what cannot
+   be and what is known, as chains of blocks go lower than one value after the
+   other does. */
 static void
 find_least(PassRun *r, Entry *e)
 {
+    Course *whole = course_new(r->scratch, e->of);
     Course *c = course_new(r->scratch, e->of);
-    int64_t bytes;
+    NodeId at;
+    int64_t low = least_bound(e->of, whole, &at);
 
-    (void)recompute_fit(r->scratch, c, 0, NULL, false);
-    bytes = placed_bytes(e, c, INT64_MAX, NULL);
-    if (bytes < e->least)
-        e->least = bytes;
+    course_copy(c, whole);
+    (void)recompute_fit(r->scratch, c, 0, NULL, EFFORT_ALL);
+    lower_least(e, c);
+    for (int k = 0; k < HALVINGS && low < e->least; k++) {
+        int64_t goal = low + (e->least - low) / 2;
+
+        course_copy(c, whole);
+        if (!recompute_fit(r->scratch, c, goal, NULL, EFFORT_CHAINS))
+            low = goal;
+        lower_least(e, c);
+    }
 }
 
 /* May it fit in another order? */
@@ -318,7 +341,7 @@ fits_in(const PassRun *r, const Entry *e, int64_t most)
     other.budget = most;
     there.r = &other;
     return e->least <= most ||
-           (recompute_fit(r->scratch, c, most, NULL, true) &&
+           (recompute_fit(r->scratch, c, most, NULL, EFFORT_QUICK) &&
             placed_bytes(&there, c, INT64_MAX, NULL) <= most);
 }
 

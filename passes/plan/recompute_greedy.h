@@ -5,6 +5,14 @@
 
 #include "passes/plan/recompute_blocks.h"
 
+/* Runs looked at before nothing new is begun, before no more is exchanged, and
+   before a descent ends where it is. */
+enum {
+    BEGIN_MOST = 12000000,
+    EXCHANGES_MOST = 48000000,
+    SEARCH_MOST = 60000000
+};
+
 typedef struct Search {
     Arena *a, *scratch; /* scratch is renewed each step */
     const CourseOf *of;
@@ -18,6 +26,7 @@ typedef struct Search {
     int *made_mark;
     int question, order_index;
     int64_t work; /* runs looked at so far */
+    int64_t asked; /* and what recipes read */
     double enough; /* seconds with which a descent is given up */
     int held; /* first version that is not dropped; -1: none */
     const Blocks *spared; /* what these hold is not counted; NULL: all is */

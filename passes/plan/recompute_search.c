@@ -14,9 +14,6 @@
 
 /* Bounds begun with; exchanges tried, and steps in each. */
 enum { BELOW_MOST = 8, BELOW_SHARE = 24, WAVES = 6, WAVE_SHARE = 48 };
-/* Runs looked at before nothing new is begun; as much again for exchanges. */
-static const int64_t work_most = 12000000;
-
 enum { BOUNDS_MOST = 3, TRIES_MOST = 200, EXCHANGE_MOST = 40 };
 
 /* ---- beginning with what the bound keeps --------------------------------- */
@@ -272,7 +269,7 @@ exchange(Search *s, Found *f)
 
         better = false;
         for (size_t i = 0; i < vec_len(again) && tried < TRIES_MOST &&
-                           s->work < 4 * work_most;
+                           s->work < EXCHANGES_MOST;
              i++) {
             tried++;
             better |= try_without(s, again[i].base, f);
@@ -291,10 +288,10 @@ try_waves(Search *s, Found *f)
     int64_t unit = (f->goal - f->course->of->stores) / WAVE_SHARE;
     bool better = f->profile->peak <= f->goal;
 
-    while (better && s->work < work_most) {
+    while (better && s->work < BEGIN_MOST) {
         double seconds = f->profile->seconds;
 
-        for (int k = 1; k <= WAVES && s->work < work_most; k++)
+        for (int k = 1; k <= WAVES && s->work < BEGIN_MOST; k++)
             try_below(s, f->course, k * unit, NULL, f);
         better = f->profile->seconds < seconds;
     }
@@ -308,23 +305,34 @@ try_descents(Search *s, const Course *c, const TimeBound *b, Found *f)
     size_t bounds = vec_len(b) < BOUNDS_MOST ? vec_len(b) : BOUNDS_MOST;
 
     try_waves(s, f);
-    for (int k = 1; k <= BELOW_MOST && s->work < work_most &&
+    for (int k = 1; k <= BELOW_MOST && s->work < BEGIN_MOST &&
                     f->profile->peak <= f->goal;
          k++)
         try_below(s, c, k * ((f->goal - c->of->stores) / BELOW_SHARE), NULL,
                   f);
-    for (size_t i = 0; i < bounds && s->work < work_most; i++)
+    for (size_t i = 0; i < bounds && s->work < BEGIN_MOST; i++)
         try_descent(s, c, 1, &b[i], f);
-    for (int i = 0; i < 3 && s->work < work_most; i++)
+    for (int i = 0; i < 3 && s->work < BEGIN_MOST; i++)
         try_descent(s, c, slices[i], NULL, f);
-    for (size_t i = 0; i < bounds && s->work < work_most; i++)
+    for (size_t i = 0; i < bounds && s->work < BEGIN_MOST; i++)
         try_descent(s, c, 16, &b[i], f);
     try_waves(s, f);
 }
 
+/* -> begin: what goes on from there has let go of. */
+static void
+try_all_chains(Search *s, const Course *c, Course *begin, Found *f)
+{
+    try_chains(s, c, f);
+    course_copy(begin, c);
+    if (relieve_chains(s, begin, f->goal))
+        try_chains(s, begin, f);
+}
+
 /* A course that is begun is only tightened. */
 static void
-try_all(Search *s, const Course *c, TimeBounds *b, bool quick, Found *f)
+try_all(Search *s, const Course *c, TimeBounds *b, Effort effort,
+        Found *f)
 {
     Course *begin = course_new(s->a, s->of);
 
@@ -334,11 +342,9 @@ try_all(Search *s, const Course *c, TimeBounds *b, bool quick, Found *f)
             try_descent(s, c, 16, NULL, f);
         return;
     }
-    try_chains(s, c, f);
-    course_copy(begin, c);
-    if (relieve_chains(s, begin, f->goal))
-        try_chains(s, begin, f);
-    if (quick && f->profile->peak <= f->goal)
+    try_all_chains(s, c, begin, f);
+    if (effort == EFFORT_CHAINS ||
+        (effort == EFFORT_QUICK && f->profile->peak <= f->goal))
         return;
     try_descent(s, begin, 1, NULL, f);
     try_descents(s, begin, b ? time_bounds(b) : NULL, f);
@@ -346,25 +352,25 @@ try_all(Search *s, const Course *c, TimeBounds *b, bool quick, Found *f)
 }
 
 static bool
-descend_all(Arena *a, Course *c, int64_t goal, TimeBounds *b, bool quick)
+descend_all(Arena *a, Course *c, int64_t goal, TimeBounds *b, Effort effort)
 {
     Search s = search_new(a, c->of);
     Found f = {course_new(a, c->of), profile_new(a, c), goal};
 
     course_copy(f.course, c);
     profile_find(s.scratch, c, f.profile);
-    try_all(&s, c, b, quick, &f);
+    try_all(&s, c, b, effort, &f);
     course_copy(c, f.course);
     search_free(&s);
     return f.profile->peak <= goal;
 }
 
 bool
-recompute_fit(Arena *a, Course *c, int64_t goal, TimeBounds *b, bool quick)
+recompute_fit(Arena *a, Course *c, int64_t goal, TimeBounds *b, Effort effort)
 {
     Arena *scratch = arena_new();
     Exact found = recompute_exact(scratch, c, goal);
 
     arena_free(scratch);
-    return found == EXACT_FOUND || descend_all(a, c, goal, b, quick);
+    return found == EXACT_FOUND || descend_all(a, c, goal, b, effort);
 }

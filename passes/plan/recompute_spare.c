@@ -15,7 +15,7 @@ lower_to(Arena *a, Course *c, const Course *whole, int64_t goal, double most)
     Course *trial = course_new(a, c->of);
 
     course_copy(trial, whole);
-    if (!recompute_fit(a, trial, goal, NULL, true) ||
+    if (!recompute_fit(a, trial, goal, NULL, EFFORT_QUICK) ||
         course_seconds(a, trial) > most)
         return false;
     course_copy(c, trial);
