@@ -119,6 +119,7 @@ node_like(Graph *g, const Node *like, const ValueId *in)
         copy->attr[i] = n.attr[i];
     copy->source = n.source;
     copy->source_op = n.source_op;
+    copy->when = n.when;
     return id;
 }
 
@@ -224,6 +225,7 @@ group_again(Arena *scratch, Graph *g, const Part *p, const ValueId *now)
     node_at(g, id)->body = body;
     node_at(g, id)->source = like.source;
     node_at(g, id)->source_op = like.source_op;
+    node_at(g, id)->when = like.when;
     return id;
 }
 
