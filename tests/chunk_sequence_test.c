@@ -118,7 +118,7 @@ check_sequence(uint64_t seed, bool compiled)
     arena_free(a);
 }
 
-/* ---- parts drawn at random ------------------------------------------------ */
+/* ---- parts drawn at random ----------------------------------------------- */
 
 #define SHARE 0.375
 

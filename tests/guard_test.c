@@ -12,7 +12,7 @@
     "fuse,recompute{nodes=2000,policy=%s},inplace,workspace," \
     "schedule{states=200},place{nodes=2000}"
 
-/* ---- sums that go on ------------------------------------------------------ */
+/* ---- sums that go on ----------------------------------------------------- */
 
 static const char drawn[] =
     "snug 1 stage=train\n"
@@ -81,7 +81,7 @@ Test(guard, sums_stay_where_they_are)
         cr_expect(seen[i], "never drawn: %d", i);
 }
 
-/* ---- random graphs -------------------------------------------------------- */
+/* ---- random graphs ------------------------------------------------------- */
 
 enum { GUARDS = 3 };
 

@@ -416,7 +416,8 @@ pass_chunk(PassRun *r)
     if (chunks.len)
         module_set(r->m, "chunk", text_str(&chunks));
     if (chunks.len && sequence > 1)
-        module_set(r->m, "chunk_sums", "other");
+        module_set(r->m, "chunk_sums",
+                   opt_float(r, "subset") < 1 ? "drawn" : "other");
     if (whole.len)
         module_set(r->m, "chunk_whole", text_str(&whole));
 }

@@ -4,8 +4,8 @@
 
 #include "ir/graph.h"
 
-/* ValueId -> if all seeds are scaled, it is so, too. What no seed goes into is
-   not. blame: a node of these that is neither the one nor the other; 0: none. */
+/* ValueId -> if all seeds are scaled, so is this. What no seed goes into is
+   not. blame: a node of which neither is true; 0: there is none. */
 bool *find_linear(Arena *a, const Graph *g, const NodeId *node,
                   const bool *seed, NodeId *blame);
 

@@ -147,6 +147,7 @@ near memascend 95
 near seco 60
 near mcunetv2 65 $lenet "$digits/digits28-train.npz"
 
+learns spaco $gpt "$work/text.csv" 60 40
 learns lomo $gpt "$work/text.csv" 93 40
 learns adalomo $gpt "$work/text.csv" 93 40
 
@@ -159,7 +160,7 @@ sed -n '/not available/,$s/^  \([a-z][a-z0-9-]*\) .*/\1/p' "$work/help" \
 while read -r name; do
     case $name in
     sltt | tbptt) model=tests/program/steps.onnx ;;
-    seco) model=$gpt ;;
+    seco | spaco) model=$gpt ;;
     mcunetv2) model=$lenet ;;
     *) model=tests/program/attention.snug ;;
     esac
