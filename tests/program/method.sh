@@ -147,9 +147,27 @@ near memascend 95
 near seco 60
 near mcunetv2 65 $lenet "$digits/digits28-train.npz"
 
-learns spaco $gpt "$work/text.csv" 60 40
+near spaco 55
 learns lomo $gpt "$work/text.csv" 93 40
 learns adalomo $gpt "$work/text.csv" 93 40
+
+# ---- draws: those of the run, whatever the threads and however often it stops
+draws() { # OPTIONS...: weights of 30 steps of spaco, as trained last
+    "$work/train" --data "$work/text.csv" --steps 30 --seed 3 --quiet \
+        --save "$work/w.safetensors" "$@" >/dev/null
+}
+
+trained $gpt "$work/text.csv" 30 --method spaco
+want=$(digest)
+draws --threads 1
+check "spaco: one thread draws the same" test "$want" = "$(digest)"
+"$work/train" --data "$work/text.csv" --steps 13 --seed 3 --quiet --every 5 \
+    --checkpoint "$work/run" >/dev/null
+draws --checkpoint "$work/run" --resume 2>/dev/null
+check "spaco: so does one that goes on after a stop" \
+    test "$want" = "$(digest)"
+draws --seed 4
+check "spaco: another seed draws others" test "$want" != "$(digest)"
 
 # ---- what is refused, and names
 "$plain/snug" help methods >"$work/help"
