@@ -12,6 +12,7 @@
 #include "ir/base/diag.h"
 #include "ir/cost.h"
 #include "ir/describe.h"
+#include "ir/guard.h"
 #include "ir/text.h"
 #include "ir/timeline.h"
 #include "runtime/abi.h"
@@ -33,7 +34,7 @@ typedef struct Data {
     const EmitOptions *o;
     const KernelTable *kernels;
     const KernelTiles *tiles;
-    LLVMTypeRef step, port, entry, tensor, piece, move;
+    LLVMTypeRef step, port, entry, tensor, piece, move, guard, idle;
     Seconds seconds; /* of the entry train */
 } Data;
 
@@ -209,7 +210,7 @@ kernel_function(Data *d, int row, int phase)
 
 /* What all steps of a node have in common. */
 typedef struct Common {
-    LLVMValueRef places, name, kind, sources, move;
+    LLVMValueRef places, name, kind, sources, move, guard;
     Cost cost;
     Seconds seconds;
 } Common;
@@ -240,9 +241,10 @@ step(Data *d, const Common *c, int row, int phase, int64_t node)
                             c->sources,
                             real(d, c->seconds.many * part),
                             wide(d, (uint64_t)node),
-                            row < 0 ? c->move : none};
+                            row < 0 ? c->move : none,
+                            row < 0 ? none : c->guard};
 
-    return record(d, d->step, 12, field);
+    return record(d, d->step, 13, field);
 }
 
 /* Of program.tier; the arena is none. */
@@ -307,8 +309,40 @@ add_move(Data *d, const Graph *g, size_t at, Tickets *t, LLVMValueRef **row)
     vec_push(d->u->arena, *row, step(d, &c, -1, 0, (int64_t)at));
 }
 
+/* What node n leaves in result i where it does not run. */
+static LLVMValueRef
+idle_of(Data *d, const Graph *g, const Node *n, int i)
+{
+    const Value *v = value_at(g, n->out[i]);
+    ValueId from = goes_on_from(n, i);
+    LLVMValueRef field[] = {
+        wide(d, from ? place_of(value_at(g, from)) : UINT64_MAX), /* -1 */
+        wide(d, place_of(v)), wide(d, (uint64_t)type_bytes(&v->type))};
+
+    return record(d, d->idle, 3, field);
+}
+
+/* unguarded: what is read where n may not have run. */
+static LLVMValueRef
+guard_of(Data *d, const Graph *g, const Node *n, const bool *unguarded)
+{
+    LLVMValueRef *row = NULL;
+
+    if (!n->when)
+        return LLVMConstNull(d->u->ptr);
+    for (int i = 0; i < n->nout; i++)
+        if (unguarded[n->out[i]])
+            vec_push(d->u->arena, row, idle_of(d, g, n, i));
+    LLVMValueRef field[] = {wide(d, place_of(value_at(g, n->when))),
+                            table(d, d->idle, row),
+                            whole(d, (int64_t)vec_len(row))};
+
+    return hidden(d, record(d, d->guard, 3, field), 8);
+}
+
 static void
-add_steps(Data *d, const Graph *g, size_t at, LLVMValueRef **row)
+add_steps(Data *d, const Graph *g, size_t at, const bool *unguarded,
+          LLVMValueRef **row)
 {
     NodeId id = g->order[at];
     const Node *n = node_at(g, id);
@@ -323,6 +357,7 @@ add_steps(Data *d, const Graph *g, size_t at, LLVMValueRef **row)
     c.name = text(d, n->source ? n->source : value_at(g, n->out[0])->name);
     c.kind = text(d, node_kind(a, g, id));
     c.sources = text(d, node_sources(a, g, id));
+    c.guard = guard_of(d, g, n, unguarded);
     for (int i = 0; i < d->tiles[k].phases; i++)
         vec_push(a, *row, step(d, &c, k, i, (int64_t)at));
 }
@@ -345,10 +380,11 @@ entry(Data *d, const Graph *g)
 {
     LLVMValueRef *row = NULL;
     Tickets t = {.of = NEWN(d->u->arena, int, vec_len(g->value))};
+    bool *unguarded = read_unguarded(d->u->arena, g);
 
     for (size_t k = 0; k < vec_len(g->order); k++) {
         add_move(d, g, k, &t, &row);
-        add_steps(d, g, k, &row);
+        add_steps(d, g, k, unguarded, &row);
     }
     if (strcmp(g->name, "train") == 0)
         d->seconds = cost_entry(g, d->o->machine);
@@ -541,7 +577,9 @@ emit_data(Unit *u, const Module *m, const EmitOptions *o,
     Data d = {.u = u, .m = m, .o = o, .kernels = kernels, .tiles = tiles};
     LLVMValueRef value, g;
 
-    d.step = record_type(&d, "ppldpddppdlp");
+    d.step = record_type(&d, "ppldpddppdlpp");
+    d.guard = record_type(&d, "lpi");
+    d.idle = record_type(&d, "lll");
     d.port = record_type(&d, "piiiDll");
     d.entry = record_type(&d, "ppppiiiii");
     d.tensor = record_type(&d, "piiiDllidi");

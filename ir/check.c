@@ -192,6 +192,8 @@ find_lives(Checker *c, const Graph *g)
 
         for (int i = 0; i < n->nin; i++)
             read_value(c, &l, n->in[i], k, g->value[n->out[0]].name);
+        if (n->when)
+            read_value(c, &l, n->when, k, g->value[n->out[0]].name);
         for (int i = 0; i < n->nout; i++)
             make_value(c, &l, n, i, k);
     }

@@ -3,6 +3,7 @@
 #include "ir/eval.h"
 
 #include "ir/eval_scratch.h"
+#include "ir/guard.h"
 
 #include <string.h>
 
@@ -26,6 +27,32 @@ eval_node(Arena *a, const Graph *g, NodeId n, const Tensor *in, Tensor *out)
     run_rule(a, g, n, in, out);
 }
 
+static void
+copy_tensor(Tensor to, Tensor from)
+{
+    ASSERT(type_equal(&to.type, &from.type));
+    memcpy(to.data, from.data, (size_t)type_bytes(&from.type));
+}
+
+bool
+eval_runs(const Node *n, const Tensor *tensor)
+{
+    return !n->when || *(const float *)tensor[n->when].data != 0;
+}
+
+void
+eval_idle(Arena *a, const Graph *g, const Node *n, const Tensor *tensor,
+          Tensor *out)
+{
+    for (int i = 0; i < n->nout; i++) {
+        ValueId from = goes_on_from(n, i);
+
+        out[i] = tensor_new(a, value_at(g, n->out[i])->type);
+        if (from)
+            copy_tensor(out[i], tensor[from]);
+    }
+}
+
 /* Makes the results of node n from the tensors of its operands. */
 static void
 step(Arena *a, const Graph *g, NodeId n, Tensor *tensor)
@@ -38,16 +65,12 @@ step(Arena *a, const Graph *g, NodeId n, Tensor *tensor)
         in[i] = tensor[node->in[i]];
         ASSERT(in[i].data);
     }
-    eval_node(a, g, n, in, out);
+    if (eval_runs(node, tensor))
+        eval_node(a, g, n, in, out);
+    else
+        eval_idle(a, g, node, tensor, out);
     for (int i = 0; i < node->nout; i++)
         tensor[node->out[i]] = out[i];
-}
-
-static void
-copy_tensor(Tensor to, Tensor from)
-{
-    ASSERT(type_equal(&to.type, &from.type));
-    memcpy(to.data, from.data, (size_t)type_bytes(&from.type));
 }
 
 /* What the stores hold afterwards: the end of each over-chain. */

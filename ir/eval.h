@@ -28,6 +28,11 @@ void eval_placed(Arena *a, const Graph *g, Stores *s, const Tensor *in,
 void eval_node(Arena *a, const Graph *g, NodeId n, const Tensor *in,
                Tensor *out);
 
+/* Does n run, and what are its results if not? See ir/guard.h. */
+bool eval_runs(const Node *n, const Tensor *tensor);
+void eval_idle(Arena *a, const Graph *g, const Node *n, const Tensor *tensor,
+               Tensor *out);
+
 double tensor_get(const Tensor *t, int64_t i); /* element i as a double */
 void tensor_set(Tensor *t, int64_t i, double x); /* as a cast: saturates */
 /* Exact for all integers; not for floats. Setting wraps. */

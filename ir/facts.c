@@ -224,24 +224,32 @@ depend_on_readers(Finder *d, NodeId id, uint32_t buffer)
 }
 
 static void
+read_buffer(Finder *d, NodeId id, ValueId v)
+{
+    uint32_t b = d->f->buffer_of[v];
+    Reader r = {id, d->first[b]};
+
+    if (d->reader[r.next].node == id)
+        return;
+    d->first[b] = (uint32_t)vec_len(d->reader);
+    vec_push(d->a, d->reader, r);
+}
+
+static void
 find_edges(Finder *d, NodeId id)
 {
     const Node *n = node_at(d->g, id);
 
     for (int i = 0; i < n->nin; i++)
         add_edge(d, id, value_at(d->g, n->in[i])->def);
+    add_edge(d, id, value_at(d->g, n->when)->def);
     for (int i = 0; i < n->nout; i++)
         if (value_at(d->g, n->out[i])->over)
             depend_on_readers(d, id, d->f->buffer_of[n->out[i]]);
-    for (int i = 0; i < n->nin; i++) {
-        uint32_t b = d->f->buffer_of[n->in[i]];
-        Reader r = {id, d->first[b]};
-
-        if (d->reader[r.next].node == id)
-            continue;
-        d->first[b] = (uint32_t)vec_len(d->reader);
-        vec_push(d->a, d->reader, r);
-    }
+    for (int i = 0; i < n->nin; i++)
+        read_buffer(d, id, n->in[i]);
+    if (n->when)
+        read_buffer(d, id, n->when);
 }
 
 static Depends

@@ -244,6 +244,7 @@ graph_copy_node(Graph *g, const Graph *from, NodeId n, char phase,
     memcpy(y->attr, x.attr, sizeof y->attr);
     y->source = x.source;
     y->source_op = x.source_op;
+    y->when = g == from ? x.when : 0;
     for (int i = 0; i < x.nout; i++) {
         Value v = *value_at(from, x.out[i]);
 
@@ -288,6 +289,8 @@ graph_replace(Graph *g, ValueId from, ValueId to)
         for (int i = 0; i < n->nin; i++)
             if (n->in[i] == from)
                 n->in[i] = to;
+        if (n->when == from)
+            n->when = to;
     }
     for (size_t i = 0; i < vec_len(g->output); i++)
         if (g->output[i] == from)

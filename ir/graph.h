@@ -99,6 +99,7 @@ typedef struct Node {
     ValueId *in, *out;
     Attr attr[MAX_ATTRS]; /* in the order of the op's signature */
     Graph *body;          /* OF_BODY */
+    ValueId when;         /* 0: it runs in every step; else see ir/guard.h */
     Sym source;           /* node of the source model, or NULL */
     Sym source_op;        /* its operator there, or NULL */
 } Node;
@@ -172,7 +173,8 @@ NodeId graph_node(Graph *g, Op op, char phase, int nin, const ValueId *in,
 /* Makes result i of node n. */
 ValueId graph_result(Graph *g, NodeId n, int i, const char *name, Type t);
 /* Node n of `from`, which may be g, once more at the end of g's order, with
-   operands `in`: attributes, source, and results of the same names. */
+   operands `in`: attributes, source, and results of the same names; its guard,
+   if it stays in g. */
 NodeId graph_copy_node(Graph *g, const Graph *from, NodeId n, char phase,
                        const ValueId *in);
 /* The V_STORE, V_INPUT or own value at the root of v's over-chain. */

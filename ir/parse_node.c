@@ -11,6 +11,7 @@ typedef struct Draft {
     Sym *result; /* vectors */
     ValueId *in;
     Sym *over; /* NULL: none */
+    ValueId when;
     Type *type;
     Place *place;
     Op op;
@@ -190,6 +191,19 @@ read_types(Parser *p, Draft *d)
 }
 
 static bool
+read_guard(Parser *p, Draft *d)
+{
+    Sym name;
+
+    if (!parse_keyword(p, "if"))
+        return true;
+    if (!read_name(p, &name))
+        return false;
+    d->when = parse_value(p, name);
+    return d->when != 0;
+}
+
+static bool
 read_source(Parser *p, Draft *d)
 {
     if (parse_keyword(p, "from")) {
@@ -291,6 +305,7 @@ make_node(Parser *p, const Draft *d)
     n->body = d->body;
     n->source = d->source;
     n->source_op = d->source_op;
+    n->when = d->when;
     for (size_t i = 0; i < vec_len(d->result); i++) {
         ValueId v = graph_result(p->g, id, (int)i, d->result[i], d->type[i]);
 
@@ -347,7 +362,7 @@ parse_node(Parser *p)
     bool ok = read_phase(p, d) && read_results(p, d) && results_are_new(p, d) &&
               read_op(p, d) && read_operands(p, d) && counts_fit(p, d) &&
               read_attrs(p, d) && read_body(p, d) && read_types(p, d) &&
-              read_source(p, d) && make_node(p, d);
+              read_guard(p, d) && read_source(p, d) && make_node(p, d);
 
     if (!ok)
         note_broken(p, d);

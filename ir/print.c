@@ -188,6 +188,15 @@ print_results(Text *t, const Graph *g, const Node *n)
 }
 
 static void
+print_guard(Text *t, const Graph *g, const Node *n)
+{
+    if (!n->when)
+        return;
+    text_add(t, " if ");
+    print_value_name(t, value_at(g, n->when)->name);
+}
+
+static void
 print_source(Text *t, const Node *n)
 {
     if (!n->source && !n->source_op)
@@ -217,6 +226,7 @@ print_node(Text *t, const Graph *g, NodeId n, int indent)
         text_add(t, "%*s}", indent, "");
     }
     print_results(t, g, node);
+    print_guard(t, g, node);
     print_source(t, node);
     text_add_n(t, "\n", 1);
 }

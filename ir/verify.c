@@ -12,6 +12,7 @@
    must not be read: one comparison a use. */
 #include "ir/verify.h"
 
+#include "ir/guard.h"
 #include "ir/infer.h"
 #include "ir/text.h"
 #include "ir/verify_placed.h"
@@ -74,7 +75,7 @@ node_in_range(const Graph *g, NodeId id, bool *seen)
          ids_in_range(g, n->out, n->nout, "a result");
     for (int i = 0; ok && i < n->nout; i++)
         ok = value_at(g, n->out[i])->over < vec_len(g->value);
-    return ok;
+    return ok && (!n->when || ids_in_range(g, &n->when, 1, "a guard"));
 }
 
 /* Indices and ops: what every later check takes for granted. */
@@ -141,6 +142,17 @@ check_operand(Verifier *v, NodeId id, ValueId in)
     else if (v->content[in] != v->current[v->root[in]])
         complain(loc, "reads %%%s, whose bytes %%%s has taken", name,
                  value_at(v->g, v->current[v->root[in]])->name);
+}
+
+static void
+check_guard(Verifier *v, NodeId id)
+{
+    ValueId when = node_at(v->g, id)->when;
+    int before = complaints();
+
+    check_operand(v, id, when);
+    if (complaints() == before)
+        verify_guard(v->g, id, v->root[when]);
 }
 
 static bool
@@ -296,6 +308,8 @@ check_node(Verifier *v, NodeId id)
 
     for (int i = 0; i < n->nin; i++)
         check_operand(v, id, n->in[i]);
+    if (n->when)
+        check_guard(v, id);
     for (int i = 0; i < n->nout; i++)
         check_result(v, id, i);
     if (!check_parts(v->g, id))

@@ -101,6 +101,9 @@ check_kernel(const Spaces *s, NodeId id)
                      name_of(s, n->in[i]), graph_space(s->g, n->in[i]),
                      s->arena);
     }
+    if (n->when && is_away(s, n->when))
+        complain(graph_loc(s->g, id), "its guard %%%s lies in %s, not in %s",
+                 name_of(s, n->when), graph_space(s->g, n->when), s->arena);
 }
 
 static void

@@ -38,6 +38,7 @@ keep_stores(Renaming *r, Arena *scratch)
 
         for (int i = 0; i < n->nin; i++)
             used[n->in[i]] = true;
+        used[n->when] = true;
         for (int i = 0; i < n->nout; i++)
             mark_store(g, used, n->out[i]);
     }
@@ -74,6 +75,7 @@ rename_nodes(const Renaming *r, Arena *scratch)
 
         rename_ids(r, n->in, n->nin);
         rename_ids(r, n->out, n->nout);
+        rename_ids(r, &n->when, 1);
         if (n->body)
             compact_graph(n->body, scratch);
         g->order[k] = (NodeId)vec_len(node);

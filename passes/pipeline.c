@@ -5,6 +5,7 @@
 #include "ir/text.h"
 #include "ir/verify.h"
 #include "passes/compact.h"
+#include "passes/guarded.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,7 @@ run_call(PassRun *r, const Call *c, bool verify)
     memcpy(r->option, c->option, sizeof r->option);
     r->options = c->options;
     r->plugged = c->row->plugged;
+    refuse_guards(r->m, c->row->name);
     c->row->run(r);
     raise_if_complained();
     if (c->row->to != PASS_SAME)

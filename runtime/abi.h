@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define RT_ABI_VERSION 4
+#define RT_ABI_VERSION 5
 
 /* Element types: the order of ir/dtype.def, NONE first. ORDER DTYPE */
 typedef enum RtType {
@@ -69,6 +69,18 @@ typedef struct RtMove {
     int64_t from, to, bytes;    /* offsets there */
 } RtMove;
 
+/* What a step leaves where it does not run: the bytes at `from`, or zeros. */
+typedef struct RtIdle {
+    int64_t from, to, bytes; /* offsets in the arena; from -1: zeros */
+} RtIdle;
+
+/* A step that does not run in every turn of its entry. */
+typedef struct RtGuard {
+    int64_t at; /* of an f32 in the arena: the step runs unless it is 0 */
+    const RtIdle *idle;
+    int32_t idles;
+} RtGuard;
+
 typedef struct RtStep {
     RtKernel *kernel;
     const int64_t *offset;
@@ -81,6 +93,7 @@ typedef struct RtStep {
     double seconds_many; /* predicted, on program.many workers */
     int64_t node;        /* in the entry's order: steps of one node share it */
     const RtMove *move;  /* NULL: a kernel; else no kernel and no tiles */
+    const RtGuard *guard; /* NULL: it always runs */
 } RtStep;
 
 typedef enum RtRole {

@@ -2,6 +2,7 @@
 #include "runtime/model.h"
 
 #include "runtime/element.h"
+#include "runtime/idle.h"
 #include "runtime/progress.h"
 #include "runtime/status.h"
 
@@ -75,6 +76,8 @@ run_step(RtModel *m, const RtStep *s, int workers)
 {
     if (s->move)
         return rt_tiers_move(m->tiers, s->move);
+    if (!rt_guard_runs(s->guard, m->arena.base))
+        return RT_OK;
     if (workers == 1 || s->tiles < 2 || s->seconds < SMALL_SECONDS * workers)
         s->kernel(m->arena.base, s->offset, 0, s->tiles, 0);
     else
@@ -135,6 +138,24 @@ check_ports(const RtProgram *p, const RtPort *port, int count)
     return RT_OK;
 }
 
+static int
+check_guards(const RtProgram *p, const RtEntry *e)
+{
+    for (int k = 0; k < e->steps; k++) {
+        const RtGuard *g = e->step[k].guard;
+        const char *name = e->step[k].name;
+        if (g)
+            RT_TRY(check_place(p, name, -1, g->at, sizeof(float)));
+        for (int i = 0; g && i < g->idles; i++) {
+            const RtIdle *idle = &g->idle[i];
+            RT_TRY(check_place(p, name, -1, idle->to, idle->bytes));
+            if (idle->from >= 0)
+                RT_TRY(check_place(p, name, -1, idle->from, idle->bytes));
+        }
+    }
+    return RT_OK;
+}
+
 /* What the compiler promises about its tables: a wrong layout shows here and
    not as a wrong number. */
 static int
@@ -152,6 +173,7 @@ check_program(const RtProgram *p)
         const RtEntry *e = &p->entry[k];
         RT_TRY(check_ports(p, e->input, e->inputs));
         RT_TRY(check_ports(p, e->output, e->outputs));
+        RT_TRY(check_guards(p, e));
     }
     return rt_tiers_check(p);
 }

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "codegen/gpu/grid.h"
-#include "runtime/abi.h"
+#include "runtime/idle.h"
 #include "tests/expect.h"
 #include "tests/shell.h"
 
@@ -100,6 +100,8 @@ grid_steps(GridCode *c, const Graph *g, const RtEntry *e, char *arena,
         if (c->library)
             row = kernel_row(c->arena, &c->grid.kernels, g,
                              g->order[s->node]);
+        if (!rt_guard_runs(s->guard, arena))
+            continue;
         if (row >= 0 && c->grid.tiles[row].phases)
             grid_step(c, row, phase, s, arena, seed);
         else

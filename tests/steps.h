@@ -3,7 +3,7 @@
 #ifndef SNUG_TESTS_STEPS_H
 #define SNUG_TESTS_STEPS_H
 
-#include "runtime/abi.h"
+#include "runtime/idle.h"
 
 #include <string.h>
 
@@ -44,6 +44,8 @@ run_step(const RtProgram *p, const RtStep *s, char *arena, uint64_t seed)
         run_move(p, s->move, arena);
         return;
     }
+    if (!rt_guard_runs(s->guard, arena))
+        return;
     if (!seed) {
         s->kernel(arena, s->offset, 0, n, 0);
         return;

@@ -73,9 +73,10 @@ refuse_statement(Arena *a, const char *s, size_t n)
     raise_status(ST_USAGE, NOWHERE,
                  E(E0105) "--method: no method or mechanism '%s' is "
                           "available%s\nthere are `codec SELECTOR=CODEC ...`, "
-                          "`chunk [region=head|classes|blocks|layers|batch|"
-                          "sequence] [axis=classes] parts=N`, `chunk "
-                          "region=patches parts=N [end=VALUE]`, `recompute "
+                          "`chunk [region=head|classes|blocks|layers|batch] "
+                          "[axis=classes] parts=N`, `chunk region=sequence "
+                          "parts=N [subset=P]`, `chunk region=patches "
+                          "parts=N [end=VALUE]`, `recompute "
                           "policy=WORD`, `cut PATTERN [keep_last=K]`, "
                           "`rule NAME HYPER=V ...` and the names of `snug "
                           "help methods`",
@@ -102,30 +103,29 @@ take_cut(Arena *a, const char *s, size_t n, const char ***set)
                      (int)n, s);
 }
 
-/* region=patches parts=N [end=VALUE]; false: it is not. */
+/* FIRST N [LAST VALUE]; false: it is not. */
 static bool
-take_patches(Arena *a, const char *s, size_t n, const char ***set)
+take_two(Arena *a, const char *s, size_t n, const char *const form[4],
+         const char ***set)
 {
-    static const char region[] = "region=patches parts=", last[] = " end=";
-    const char *parts = s + sizeof region - 1;
-    size_t digits = 0, skip = sizeof last - 1, left;
+    size_t first = strlen(form[0]), last = strlen(form[2]), digits = 0, left;
 
-    if (n < sizeof region || strncmp(s, region, sizeof region - 1) != 0)
+    if (n <= first || strncmp(s, form[0], first) != 0)
         return false;
-    left = n - (sizeof region - 1);
-    while (digits < left && parts[digits] != ' ')
+    s += first;
+    left = n - first;
+    while (digits < left && s[digits] != ' ')
         digits++;
-    add_setting(a, set, "patch.parts", parts, digits);
-    if (digits == left)
-        return true;
-    if (left - digits <= skip || strncmp(parts + digits, last, skip) != 0)
+    if (digits < left && (left - digits <= last ||
+                          strncmp(s + digits, form[2], last) != 0))
         return false;
-    add_setting(a, set, "patch.end", parts + digits + skip,
-                left - digits - skip);
+    add_setting(a, set, form[1], s, digits);
+    if (digits < left)
+        add_setting(a, set, form[3], s + digits + last, left - digits - last);
     return true;
 }
 
-/* [region=WORD [axis=classes]] parts=N; false: it is none of these. */
+/* [region=WORD [axis=classes]] parts=N [...]; false: it is none of these. */
 static bool
 take_chunk(Arena *a, const char *s, size_t n, const char ***set)
 {
@@ -136,11 +136,15 @@ take_chunk(Arena *a, const char *s, size_t n, const char ***set)
         {"region=blocks parts=", "chunk.blocks"},
         {"region=batch parts=", "chunk.batch"},
         {"region=layers parts=", "chunk.layers"},
-        {"region=sequence parts=", "chunk.sequence"},
         {"parts=", "chunk.parts"}};
+    static const char *const two[][4] = {
+        {"region=patches parts=", "patch.parts", " end=", "patch.end"},
+        {"region=sequence parts=", "chunk.sequence", " subset=",
+         "chunk.subset"}};
 
-    if (take_patches(a, s, n, set))
-        return true;
+    for (size_t i = 0; i < sizeof two / sizeof *two; i++)
+        if (take_two(a, s, n, two[i], set))
+            return true;
     for (size_t i = 0; i < sizeof region / sizeof *region; i++) {
         size_t word = strlen(region[i][0]);
 

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "ir/base/diag.h"
+#include "ir/guard.h"
 #include "ir/tiling_rows.h"
 
 enum { MEMBERS_MOST = 64, PORTS_MOST = 48, REDUCTIONS_MOST = 16 };
@@ -55,6 +56,7 @@ make_clusters(Fuse *f)
         if (reader)
             continue;
         c->shape = node_shape(g, node_at(g, n));
+        c->when = node_at(g, n)->when;
         c->position = (int)k;
         c->leader = c->shape.kind == CK_CONTRACT ? n : 0;
     }
@@ -321,6 +323,20 @@ reads_columns(const Fuse *f, const Cluster *p, const Cluster *m)
     return false;
 }
 
+/* Does a member's result go on from an operand? */
+static bool
+goes_on(const Fuse *f, const Cluster *c)
+{
+    for (size_t i = 0; i < vec_len(c->member); i++) {
+        const Node *n = node_at(f->g, c->member[i]);
+
+        for (int k = 0; k < n->nout; k++)
+            if (goes_on_from(n, k))
+                return true;
+    }
+    return false;
+}
+
 /* Why p and m cannot be one cluster; NULL: they can, at m's position if sink,
    else at p's. */
 static const char *
@@ -330,6 +346,10 @@ refusal(const Fuse *f, const Cluster *p, const Cluster *m, bool *sink)
 
     if (joined.kind == CK_ALONE || (joined.columns && !f->crosses))
         return "no kernel does both";
+    if (p->when != m->when)
+        return "one runs in other steps";
+    if (p->when && (goes_on(f, p) || goes_on(f, m)))
+        return "its sum stays as it is in some steps";
     if (is_kept_narrow(f, p, m))
         return "it is kept in fewer bytes";
     if (p->shape.kind == CK_COUNT && !is_made_again(f, p, m))

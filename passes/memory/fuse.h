@@ -11,6 +11,7 @@ typedef struct Cluster {
     int position;
     NodeId leader;  /* CK_CONTRACT: the product */
     NodeId *member; /* vector, in order */
+    ValueId when;   /* guard of all members */
 } Cluster;
 
 /* A pair of nodes whose clusters may join: the better, the larger `worth`. */

@@ -61,16 +61,20 @@ map_one_large_operand(const Graph *g, const Node *n, ValueId *large)
     return true;
 }
 
-/* Can every reader of v, made by a node of this shape, take in that node? */
+/* Can every reader of v, made by a node of this shape, take in that node? Under
+   its guard too: where a node does not run, others read zeros. */
 static bool
 readers_fuse(const Again *a, ValueId v, const Shape *shape)
 {
     const Facts *f = a->facts;
+    ValueId when = node_at(a->g, value_at(a->g, v)->def)->when;
 
     for (uint32_t u = f->use_of[v]; u < f->use_of[v + 1]; u++) {
         NodeId n = f->use[u].node;
         Shape reader = n ? node_shape(a->g, node_at(a->g, n)) : (Shape){0};
 
+        if (when && (!n || node_at(a->g, n)->when != when))
+            return false;
         if (reader.kind == CK_CONTRACT ||
             join_shapes(shape, &reader).kind == CK_ALONE)
             return false;
@@ -147,6 +151,7 @@ copy_for(Again *a, NodeId from, NodeId reader)
     Node *r = node_at(g, reader);
 
     (void)vec_pop(g->order);
+    node_at(g, id)->when = r->when;
     for (int i = 0; i < r->nin; i++)
         if (r->in[i] == old)
             r->in[i] = c->out[0];

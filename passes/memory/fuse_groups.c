@@ -176,6 +176,7 @@ make_group(Fuse *f, const Cluster *c)
     node_at(g, n)->body = body;
     node_at(g, n)->source = source;
     node_at(g, n)->source_op = source_op;
+    node_at(g, n)->when = c->when;
     return n;
 }
 

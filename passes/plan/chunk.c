@@ -336,7 +336,8 @@ cut_layers(PassRun *r, Graph *g, int64_t parts, Text *chunks, Text *whole)
 static void
 cut_sequence(PassRun *r, Graph *g, int64_t parts, Text *chunks)
 {
-    SequenceCut cut = chunk_sequence(r->scratch, g, parts);
+    double subset = opt_float(r, "subset");
+    SequenceCut cut = chunk_sequence(r->scratch, g, parts, subset);
 
     if (cut.parts)
         note(chunks, g, cut.seed, cut.parts, cut.positions);
@@ -346,6 +347,23 @@ cut_sequence(PassRun *r, Graph *g, int64_t parts, Text *chunks)
                               "sequence: %s\nleave chunk.sequence at 1; "
                               "--memory and chunk.batch need no such parts",
                      g->name, cut.why);
+}
+
+/* A part in 2^20 is drawn hardly ever, and counts for more than floats bear. */
+static void
+check_subset(const PassRun *r, int64_t sequence)
+{
+    double subset = opt_float(r, "subset"), least = 0x1p-20;
+
+    if (!(subset >= least && subset <= 1))
+        raise_status(ST_USAGE, NOWHERE,
+                     "chunk: subset=%g\nit is the probability that a part "
+                     "goes backward: above 0, at least %g, at most 1",
+                     subset, least);
+    if (subset < 1 && sequence < 2)
+        raise_status(ST_USAGE, NOWHERE,
+                     "chunk: subset draws among the parts of a sequence, and "
+                     "there is but one\nask for sequence=N too");
 }
 
 static void
@@ -383,6 +401,7 @@ pass_chunk(PassRun *r)
         raise_status(ST_USAGE, NOWHERE,
                      "chunk: a model in parts along the sequence is not cut "
                      "any further\nask for sequence alone");
+    check_subset(r, sequence);
     for (size_t i = 0; sequence > 1 && i < vec_len(r->m->entry); i++)
         cut_sequence(r, r->m->entry[i], sequence, &chunks);
     for (size_t i = 0; i < vec_len(r->m->entry); i++)
@@ -397,7 +416,8 @@ pass_chunk(PassRun *r)
     if (chunks.len)
         module_set(r->m, "chunk", text_str(&chunks));
     if (chunks.len && sequence > 1)
-        module_set(r->m, "chunk_sums", "other");
+        module_set(r->m, "chunk_sums",
+                   opt_float(r, "subset") < 1 ? "drawn" : "other");
     if (whole.len)
         module_set(r->m, "chunk_whole", text_str(&whole));
 }

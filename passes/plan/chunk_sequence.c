@@ -9,6 +9,8 @@
 
 #include "ir/facts.h"
 #include "ir/ops/attention.h"
+#include "passes/plan/chunk_sequence_linear.h"
+#include "passes/plan/chunk_sequence_subset.h"
 #include "passes/plan/chunk_sequence_write.h"
 
 /* When a node runs. */
@@ -19,7 +21,7 @@ typedef enum Role {
 } Role;
 
 /* What of a part is written. */
-enum { FOR_KEYS = 1, FOR_RESULTS = 2 };
+enum { FOR_KEYS = 1, FOR_RESULTS = 2, FOR_LOSS = 4 };
 
 typedef struct Sequence {
     Arena *arena;
@@ -30,10 +32,12 @@ typedef struct Sequence {
     bool *early;           /* NodeId -> inputs alone say all of it, and it, or
                               what it goes into, takes positions together */
     Role *role;            /* NodeId -> */
-    unsigned char *wanted; /* NodeId -> FOR_KEYS, FOR_RESULTS */
+    unsigned char *wanted; /* NodeId -> FOR_KEYS, FOR_RESULTS, FOR_LOSS */
     bool *is_key;          /* ValueId -> keys or values of an attention */
     ValueId *result;       /* vector: of parts, read as a whole */
     bool backward;
+    double subset;         /* share of the parts that go backward */
+    Subset *draws;         /* of a subset; else NULL */
     SequenceCut cut;
 } Sequence;
 
@@ -194,17 +198,26 @@ want(Sequence *t, ValueId v, unsigned char what)
         t->wanted[def] |= what;
 }
 
+/* Where parts are left out of the backward pass, what is of the forward pass
+   is made, of all parts, before it. */
+static unsigned char
+what_for(const Sequence *t, ValueId v)
+{
+    bool forward = node_at(t->g, maker(t, v))->phase == 'f';
+
+    return t->draws && forward ? FOR_LOSS : FOR_RESULTS;
+}
+
 static void
 find_results(Sequence *t)
 {
     for (size_t k = 0; k < vec_len(t->node); k++) {
         const Node *n = node_at(t->g, t->node[k]);
 
-        t->backward |= n->phase == 'b';
         for (int i = 0; t->role[t->node[k]] == ROLE_PART && i < n->nout; i++)
             if (is_result(t, n->out[i])) {
                 vec_push(t->arena, t->result, n->out[i]);
-                want(t, n->out[i], FOR_RESULTS);
+                want(t, n->out[i], what_for(t, n->out[i]));
             }
     }
 }
@@ -245,8 +258,29 @@ write_part(Sequence *t, Parts *p, unsigned char what)
             if (t->is_key[out[i]])
                 sequence_keep_key(p, out[i]);
     }
-    for (size_t i = 0; what & FOR_RESULTS && i < vec_len(t->result); i++)
-        sequence_keep(p, t->result[i]);
+    for (size_t i = 0; i < vec_len(t->result); i++)
+        if (what & what_for(t, t->result[i]))
+            sequence_keep(p, t->result[i]);
+}
+
+/* All parts forward, then those that are drawn backward. */
+static void
+write_subset(Sequence *t, Parts *p)
+{
+    int64_t parts = t->cut.parts, each = t->cut.positions;
+
+    for (int64_t i = 0; i < parts; i++) {
+        parts_at(p, 0, i * each);
+        write_part(t, p, FOR_KEYS | FOR_LOSS);
+    }
+    subset_scale(t->draws, p);
+    for (int64_t i = parts; i-- > 0;) {
+        size_t first = vec_len(t->g->node);
+
+        parts_at(p, 0, i * each);
+        write_part(t, p, FOR_RESULTS);
+        subset_guard(t->draws, p, (NodeId)first, i);
+    }
 }
 
 static void
@@ -283,15 +317,79 @@ write_all(Sequence *t)
     ValueId *result = NULL;
 
     t->g->order = NULL;
+    if (t->draws)
+        subset_draw(t->draws, t->cut.parts);
     write_role(t, ROLE_BEFORE);
-    write_parts(t, p);
+    if (t->draws)
+        write_subset(t, p);
+    else
+        write_parts(t, p);
     for (size_t i = 0; i < vec_len(t->result); i++)
         vec_push(t->arena, result, sequence_result(p, t->result[i]));
     write_role(t, ROLE_LATE);
     graph_touch(t->g);
     for (size_t i = 0; i < vec_len(t->result); i++)
         graph_replace(t->g, t->result[i], result[i]);
+    if (t->draws)
+        subset_count(t->draws);
     graph_touch(t->g);
+}
+
+/* ---- some parts only ---------------------------------------------------- */
+
+static bool
+is_seed(const Sequence *t, ValueId v)
+{
+    const Value *x = value_at(t->g, v);
+
+    return x->kind == V_TEMP && t->role[x->def] == ROLE_BEFORE &&
+           node_at(t->g, x->def)->phase == 'b' && dtype_float(x->type.dtype);
+}
+
+/* Where gradients come into the parts, and their nodes that go backward. */
+static NodeId *
+find_seeds(const Sequence *t, bool *seed)
+{
+    NodeId *back = NULL;
+
+    for (size_t k = 0; k < vec_len(t->node); k++) {
+        const Node *n = node_at(t->g, t->node[k]);
+
+        if (t->role[t->node[k]] != ROLE_PART || n->phase != 'b')
+            continue;
+        vec_push(t->arena, back, t->node[k]);
+        for (int i = 0; i < n->nin; i++)
+            seed[n->in[i]] |= is_seed(t, n->in[i]);
+    }
+    return back;
+}
+
+/* What goes on from part to part must be the gradient of what was drawn: a node
+   whose results are not linear in the seeds is to blame. */
+static NodeId
+find_constant(const Sequence *t, const NodeId *back, const bool *linear)
+{
+    for (size_t k = 0; k < vec_len(back); k++) {
+        const Node *n = node_at(t->g, back[k]);
+        bool sums = t->s->kind[back[k]] != STREAM_SPLIT;
+
+        for (int i = 0; i < n->nout; i++)
+            if ((sums || is_result(t, n->out[i])) && !linear[n->out[i]])
+                return back[k];
+    }
+    return 0;
+}
+
+static void
+find_subset(Sequence *t)
+{
+    bool *seed = NEWN(t->arena, bool, vec_len(t->g->value));
+    NodeId *back = find_seeds(t, seed);
+    bool *linear = find_linear(t->arena, t->g, back, seed, &t->cut.blame);
+
+    if (!t->cut.blame)
+        t->cut.blame = find_constant(t, back, linear);
+    t->draws = subset_new(t->arena, t->g, seed, t->subset);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -342,11 +440,13 @@ sequence_new(Arena *a, Graph *g)
     t->role = NEWN(a, Role, nodes);
     t->wanted = NEWN(a, unsigned char, nodes);
     t->is_key = NEWN(a, bool, vec_len(g->value));
+    for (size_t k = 0; k < vec_len(g->order); k++)
+        t->backward |= node_at(g, g->order[k])->phase == 'b';
     return t;
 }
 
 SequenceCut
-chunk_sequence(Arena *scratch, Graph *g, int64_t parts)
+chunk_sequence(Arena *scratch, Graph *g, int64_t parts, double subset)
 {
     Sequence *t = sequence_new(scratch, g);
     NodeId attention = first_attention(t);
@@ -364,6 +464,13 @@ chunk_sequence(Arena *scratch, Graph *g, int64_t parts)
     find_parts(t, parts);
     if (t->cut.parts < 2)
         return refused("a part has no fewer than 32 positions", attention);
+    t->subset = subset;
+    if (t->backward && subset < 1)
+        find_subset(t);
+    if (t->cut.blame)
+        return refused("gradients do not pass this in proportion, so they "
+                       "cannot be those of some parts only",
+                       t->cut.blame);
     find_results(t);
     find_wanted(t);
     t->cut.seed = node_at(g, attention)->in[0];

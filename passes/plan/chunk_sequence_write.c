@@ -53,22 +53,43 @@ sequence_keep_key(Parts *p, ValueId v)
                           value_at(p->g, v)->type, p->s->rows[v].seq);
 }
 
+ValueId
+sequence_scaled(Builder *b, ValueId v, double factor)
+{
+    Text text = text_new(b->g->module->arena);
+
+    text_add(&text, "a*%.17g", factor);
+    return build_formula(b, text_str(&text), 1, &v, DT_NONE,
+                         value_at(b->g, v)->name);
+}
+
 /* Of the gradient of keys or values: that of the part at hand. */
 static ValueId
 cut_gradient(Parts *p, ValueId v, double scale)
 {
     int64_t starts[MAXRANK] = {0};
-    Text text = text_new(p->arena);
     ValueId part;
 
     starts[p->s->rows[v].seq] = p->from;
     part = build_slice(&p->b, p->sum[v], starts, NULL, parts_type(p, v),
                        name_of(p, v));
-    if (scale == 1)
-        return part;
-    text_add(&text, "a*%.17g", scale);
-    return build_formula(&p->b, text_str(&text), 1, &part, DT_NONE,
-                         name_of(p, v));
+    return scale == 1 ? part : sequence_scaled(&p->b, part, scale);
+}
+
+/* What later parts have added to the gradient of this one's keys or values
+   counts for more, as some of these parts are left out. */
+static ValueId
+weigh_part(Parts *p, ValueId v)
+{
+    int64_t starts[MAXRANK] = {0};
+    ValueId part;
+
+    starts[p->s->rows[v].seq] = p->from;
+    part = build_slice(&p->b, p->sum[v], starts, NULL, parts_type(p, v),
+                       name_of(p, v));
+    return build_put(&p->b, p->sum[v],
+                     sequence_scaled(&p->b, part, p->weight), starts,
+                     name_of(p, v));
 }
 
 static void
@@ -82,6 +103,8 @@ write_back(Parts *p, NodeId id)
 
     for (int i = 0; i < 3; i++)
         out[i] = node_at(p->g, id)->out[i];
+    for (int i = 1; i < 3 && p->weight > 1 && p->sum[out[i]]; i++)
+        p->sum[out[i]] = weigh_part(p, out[i]);
     if (p->sum[out[1]]) {
         in[nin++] = p->sum[out[1]];
         in[nin++] = p->sum[out[2]];

@@ -15,4 +15,7 @@ void sequence_keep(Parts *p, ValueId v);
 /* What v has come to. */
 ValueId sequence_result(Parts *p, ValueId v);
 
+/* v times a number. */
+ValueId sequence_scaled(Builder *b, ValueId v, double factor);
+
 #endif

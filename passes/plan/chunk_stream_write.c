@@ -430,7 +430,8 @@ parts_new(Arena *a, const Stream *s, Share each, char phase)
 
     *p = (Parts){.arena = a, .s = s, .g = s->g, .b = {.g = s->g},
                  .phase = phase, .each = each};
-    p->whole = NEWN(a, ValueId, vec_len(s->g->value));
+    p->values = vec_len(s->g->value);
+    p->whole = NEWN(a, ValueId, p->values);
     p->piece = NEWN(a, ValueId *, vec_len(s->g->value));
     p->sum = NEWN(a, ValueId, vec_len(s->g->value));
     p->keys = NEWN(a, ValueId, vec_len(s->g->value));

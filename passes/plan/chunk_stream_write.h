@@ -22,12 +22,15 @@ typedef struct Parts {
     Map *part;                /* value -> its part */
     Map *cut;                 /* value, rows -> that of them */
     Map *ones;                /* type, rows -> a vector of ones */
+    size_t values;            /* of the graph as it was, 0 too */
     ValueId *whole;           /* ValueId -> what stands for it as a whole */
     ValueId **piece;          /* ValueId -> vector: of results that leave */
     ValueId *sum;             /* ValueId -> what a sum has come to */
     ValueId *total;           /* the same of a product's parts that are over */
     ValueId *keys;            /* ValueId -> keys and values, as far as they are
                                  there, where s->keys */
+    double weight;            /* of the gradients that come into a part; not
+                                 above 1: as they are */
 } Parts;
 
 Parts *parts_new(Arena *a, const Stream *s, Share each, char phase);

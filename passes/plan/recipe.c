@@ -1,6 +1,7 @@
 /* recipe: the members of a group that a value needs, as a node of their own. */
 #include "passes/plan/recipe.h"
 
+#include "ir/guard.h"
 #include "ir/infer.h"
 
 /* The part of a group's body that makes one of its results. */
@@ -119,6 +120,7 @@ node_like(Graph *g, const Node *like, const ValueId *in)
         copy->attr[i] = n.attr[i];
     copy->source = n.source;
     copy->source_op = n.source_op;
+    copy->when = n.when;
     return id;
 }
 
@@ -162,8 +164,21 @@ member_again(Arena *scratch, Graph *g, const Part *p, const ValueId *now)
     id = node_like(g, &n, in);
     (void)vec_pop(g->order);
     node_at(g, id)->phase = 'r';
+    node_at(g, id)->when = p->group->when;
     (void)again(g, id, 0, p->value);
     return id;
+}
+
+/* Is the part one member, which the group's guard may stop by itself? */
+static bool
+is_member(const Part *p)
+{
+    const Node *n = node_at(p->group->body, p->member[0]);
+
+    if (vec_len(p->member) > 1 || n->nout > 1)
+        return false;
+    return !p->group->when ||
+           (op_info(n->op)->kernel != KK_none && !goes_on_from(n, 0));
 }
 
 static bool
@@ -224,6 +239,7 @@ group_again(Arena *scratch, Graph *g, const Part *p, const ValueId *now)
     node_at(g, id)->body = body;
     node_at(g, id)->source = like.source;
     node_at(g, id)->source_op = like.source_op;
+    node_at(g, id)->when = like.when;
     return id;
 }
 
@@ -239,8 +255,7 @@ recipe_node(Arena *scratch, Graph *g, ValueId value, bool part,
         return whole_again(scratch, g, &like, now);
     p = part_of(scratch, g, value, part);
     p.group = &like;
-    if (vec_len(p.member) == 1 &&
-        node_at(like.body, p.member[0])->nout == 1)
+    if (is_member(&p))
         return member_again(scratch, g, &p, now);
     return group_again(scratch, g, &p, now);
 }

@@ -72,6 +72,7 @@ canonical(Seen *s, const Node *n)
     text_add(&t, "%s", info->name);
     for (int i = 0; i < n->nin; i++)
         text_add(&t, " %u", n->in[i]);
+    text_add(&t, " if %u", n->when);
     for (int i = 0; i < info->attrs; i++)
         add_attr(&t, &info->attr[i], &n->attr[i]);
     for (int i = 0; i < n->nout; i++)
@@ -112,6 +113,7 @@ meet(Seen *s, NodeId id)
     for (int i = 0; i < n->nin; i++)
         if (s->to[n->in[i]])
             n->in[i] = s->to[n->in[i]];
+    n->when = s->to[n->when] ? s->to[n->when] : n->when;
     text = canonical(s, n);
     if (may_go(s, n) && map_get_ptr(s->node, text, &earlier)) {
         for (int i = 0; i < n->nout; i++)

@@ -41,6 +41,7 @@ sweep(Graph *g, Arena *scratch)
             sweep(n->body, scratch);
         for (int i = 0; i < n->nin; i++)
             live[n->in[i]] = true;
+        live[n->when] = true;
         vec_push(scratch, kept, g->order[k]);
     }
     vec_clear(g->order);

@@ -214,6 +214,7 @@ static void
 add_chunks(Text *t, const Module *m)
 {
     const char *chunk = module_get(m, "chunk");
+    const char *sums = module_get(m, "chunk_sums");
     int regions = 1;
 
     if (!chunk)
@@ -221,8 +222,9 @@ add_chunks(Text *t, const Module *m)
     while ((chunk = strchr(chunk, ';')))
         regions += *chunk++ == ';';
     text_add(t, "chunk  %d regions in parts, with %s\n", regions,
-             module_get(m, "chunk_sums") ? "sums in another order"
-                                         : "the same bits");
+             !sums                        ? "the same bits"
+             : strcmp(sums, "drawn") == 0 ? "some drawn to go backward"
+                                          : "sums in another order");
 }
 
 static void

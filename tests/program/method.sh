@@ -147,8 +147,27 @@ near memascend 95
 near seco 60
 near mcunetv2 65 $lenet "$digits/digits28-train.npz"
 
+near spaco 55
 learns lomo $gpt "$work/text.csv" 93 40
 learns adalomo $gpt "$work/text.csv" 93 40
+
+# ---- draws: those of the run, whatever the threads and however often it stops
+draws() { # OPTIONS...: weights of 30 steps of spaco, as trained last
+    "$work/train" --data "$work/text.csv" --steps 30 --quiet \
+        --save "$work/w.safetensors" "$@" >/dev/null
+}
+
+trained $gpt "$work/text.csv" 30 --method spaco
+want=$(digest)
+draws --seed 3 --threads 1
+check "spaco: one thread draws the same" test "$want" = "$(digest)"
+"$work/train" --data "$work/text.csv" --steps 13 --seed 3 --quiet --every 5 \
+    --checkpoint "$work/run" >/dev/null
+draws --seed 3 --checkpoint "$work/run" --resume 2>/dev/null
+check "spaco: so does one that goes on after a stop" \
+    test "$want" = "$(digest)"
+draws --seed 4
+check "spaco: another seed draws others" test "$want" != "$(digest)"
 
 # ---- what is refused, and names
 "$plain/snug" help methods >"$work/help"
@@ -159,7 +178,7 @@ sed -n '/not available/,$s/^  \([a-z][a-z0-9-]*\) .*/\1/p' "$work/help" \
 while read -r name; do
     case $name in
     sltt | tbptt) model=tests/program/steps.onnx ;;
-    seco) model=$gpt ;;
+    seco | spaco) model=$gpt ;;
     mcunetv2) model=$lenet ;;
     *) model=tests/program/attention.snug ;;
     esac
