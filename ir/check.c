@@ -4,8 +4,7 @@
    belongs to an owner, the value that had its bytes first. Overlaps are found
    by a sweep over addresses: those that are alive at one address must follow
    each other in time, so a newcomer looks at its predecessor in time only;
-   predecessors come from a bit set of several levels (van Emde Boas' idea with
-   64 ways). n log n, for the sort. */
+   predecessors come from a bit set (check_bits.h). n log n, for the sort. */
 #include "ir/check.h"
 
 #include <inttypes.h>
@@ -13,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/check_bits.h"
 #include "ir/check_moves.h"
 #include "ir/check_over.h"
 #include "ir/check_time.h"
@@ -36,6 +36,7 @@ typedef struct Lives {
     bool *made;
     int *first, *last; /* owner -> */
     int64_t *bytes;    /* owner -> */
+    int64_t *ahead;    /* ValueId -> bytes of the owner in front of it */
 } Lives;
 
 /* What occupies addresses for some time. */
@@ -96,7 +97,8 @@ new_lives(Arena *a, const Graph *g)
                .made = NEWN(a, bool, count),
                .first = NEWN(a, int, count),
                .last = NEWN(a, int, count),
-               .bytes = NEWN(a, int64_t, count)};
+               .bytes = NEWN(a, int64_t, count),
+               .ahead = NEWN(a, int64_t, count)};
 
     for (ValueId v = 1; v < count; v++) {
         const Value *x = value_at(g, v);
@@ -141,6 +143,29 @@ take_bytes(Checker *c, Lives *l, ValueId v, ValueId from, int k)
     l->taken[content] = k + 1;
     l->taker[content] = v;
     l->owner[v] = owner;
+    l->ahead[v] = l->ahead[from];
+}
+
+/* Shows the bytes of the operand, or those of a part of it. */
+static void
+show_bytes(Checker *c, Lives *l, const Node *n, int k)
+{
+    const Graph *g = l->g;
+    ValueId v = n->out[0], from = n->in[0];
+    const Type *x = &value_at(g, from)->type;
+    int64_t ahead = 0;
+
+    l->owner[v] = l->owner[from];
+    l->content[v] = l->content[from];
+    if (n->op == OP_part &&
+        (__builtin_mul_overflow(node_int(n, "at"), dtype_bytes(x->dtype),
+                                &ahead) ||
+         ahead < 0 || ahead > type_bytes(x) - type_bytes(&g->value[v].type))) {
+        fault(c, "%s:%d: %%%s is no part of %%%s", g->name, k, g->value[v].name,
+              g->value[from].name);
+        ahead = 0;
+    }
+    l->ahead[v] = l->ahead[from] + ahead;
 }
 
 /* Whatever the node reads of the bytes that its result i takes. */
@@ -148,10 +173,12 @@ static void
 check_reads(Checker *c, const Lives *l, const Node *n, int i, int k)
 {
     const Graph *g = l->g;
-    ValueId owner = l->owner[value_at(g, n->out[i])->over];
+    ValueId over = value_at(g, n->out[i])->over, owner = l->owner[over];
+    int64_t ahead = l->ahead[over];
 
     for (int in = 0; in < n->nin; in++)
-        if (l->owner[n->in[in]] == owner && !check_over(g, n, in, i))
+        if (l->owner[n->in[in]] == owner &&
+            (l->ahead[n->in[in]] != ahead || !check_over(g, n, in, i)))
             fault(c, "%s:%d: %%%s is written over %%%s before that is read",
                   g->name, k, g->value[n->out[i]].name,
                   g->value[n->in[in]].name);
@@ -172,8 +199,7 @@ make_value(Checker *c, Lives *l, const Node *n, int i, int k)
         check_reads(c, l, n, i, k);
         take_bytes(c, l, v, x->over, k);
     } else if (i == 0 && n->nin && (op_info(n->op)->flags & OF_VIEW)) {
-        l->owner[v] = l->owner[n->in[0]];
-        l->content[v] = l->content[n->in[0]];
+        show_bytes(c, l, n, k);
     }
     owner = l->owner[v];
     if (l->bytes[v] > l->bytes[owner])
@@ -239,6 +265,27 @@ add_block(Checker *c, Block **blocks, const char *entry, Sym name,
             (Block){name, s->name, p->offset, p->offset + bytes, first, last});
 }
 
+/* Its own place is where its bytes are, and kernels count on its alignment. */
+static void
+check_own(Checker *c, const Lives *l, ValueId v, const Place *owner)
+{
+    const Value *x = value_at(l->g, v);
+    const Space *s = space_of(c->m, owner->space);
+    int64_t at = 0;
+
+    if (!l->made[v] || type_bytes(&x->type) == 0)
+        return;
+    if (__builtin_add_overflow(owner->offset, l->ahead[v], &at) ||
+        x->place.space != owner->space || x->place.offset != at)
+        fault(c, "%s: %%%s is not where its bytes are: @%s+%" PRId64,
+              l->g->name, x->name, owner->space ? owner->space : "?", at);
+    if (s && l->ahead[v] % s->align)
+        fault(c, "%s: %%%s begins %" PRId64 " bytes behind %%%s, which is not "
+                 "aligned to %" PRId64,
+              l->g->name, x->name, l->ahead[v],
+              value_at(l->g, l->owner[v])->name, s->align);
+}
+
 /* Every store, read in this entry or not, then the owners that are none. */
 static Block *
 find_blocks(Checker *c, const Lives *l)
@@ -261,68 +308,9 @@ find_blocks(Checker *c, const Lives *l)
         else if (l->owner[v] == v && l->made[v])
             add_block(c, &blocks, g->name, x->name, own, l->bytes[v],
                       l->first[v], l->last[v]);
-        if (l->made[v] && type_bytes(&x->type) &&
-            (x->place.space != own->space || x->place.offset != own->offset))
-            fault(c, "%s: %%%s is not where its bytes are: @%s+%" PRId64,
-                  g->name, x->name, own->space ? own->space : "?", own->offset);
+        check_own(c, l, v, own);
     }
     return blocks;
-}
-
-/* A set of numbers below a bound; level i + 1 has a bit for each word of
-   level i that is not zero. */
-enum { LEVELS = 6, NONE = -1 };
-
-typedef struct BitSet {
-    uint64_t *word[LEVELS];
-} BitSet;
-
-static BitSet
-bits_new(Arena *a, size_t bound)
-{
-    BitSet s;
-
-    for (int i = 0; i < LEVELS; i++) {
-        bound = bound / 64 + 1;
-        s.word[i] = NEWN(a, uint64_t, bound);
-    }
-    return s;
-}
-
-static void
-bits_add(BitSet *s, uint64_t x)
-{
-    for (int i = 0; i < LEVELS; i++, x /= 64)
-        s->word[i][x / 64] |= UINT64_C(1) << x % 64;
-}
-
-static void
-bits_remove(BitSet *s, uint64_t x)
-{
-    for (int i = 0; i < LEVELS; i++, x /= 64) {
-        s->word[i][x / 64] &= ~(UINT64_C(1) << x % 64);
-        if (s->word[i][x / 64])
-            return;
-    }
-}
-
-/* The largest member that is at most x, or NONE. */
-static int64_t
-bits_last(const BitSet *s, uint64_t x)
-{
-    int i = 0;
-    uint64_t below = s->word[0][x / 64] & (UINT64_MAX >> (63 - x % 64));
-
-    while (!below) {
-        if (++i == LEVELS)
-            return NONE;
-        x /= 64;
-        below = s->word[i][x / 64] & ((UINT64_C(1) << x % 64) - 1);
-    }
-    x = x / 64 * 64 + 63 - (uint64_t)__builtin_clzll(below);
-    while (i-- > 0)
-        x = x * 64 + 63 - (uint64_t)__builtin_clzll(s->word[i][x]);
-    return (int64_t)x;
 }
 
 static int
@@ -382,7 +370,7 @@ check_overlaps(Checker *c, const Lives *l, const Block *block, Sym space)
             continue;
         }
         before = bits_last(&alive, (uint64_t)x->last);
-        if (before != NONE && block[at[before]].last >= x->first) {
+        if (before != BITS_NONE && block[at[before]].last >= x->first) {
             report_overlap(c, l, &block[at[before]], x);
             continue;
         }

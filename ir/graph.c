@@ -419,6 +419,17 @@ node_scratch(const Graph *g, const Node *n)
     return n->nout > own ? last : 0;
 }
 
+int64_t
+node_ahead(const Graph *g, NodeId n)
+{
+    const Node *view = node_at(g, n);
+
+    if (view->op != OP_part)
+        return 0;
+    return node_int(view, "at") *
+           dtype_bytes(value_at(g, view->in[0])->type.dtype);
+}
+
 static int
 attr_index(const Node *n, const char *name)
 {
