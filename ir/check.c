@@ -111,6 +111,30 @@ new_lives(Arena *a, const Graph *g)
     return l;
 }
 
+/* Does n put what was the last to be written there, at the same address, with
+   nothing between its first byte and its last that is not its own? */
+static bool
+is_there(const Lives *l, const Node *n)
+{
+    const Graph *g = l->g;
+    const Type *x = &value_at(g, n->in[0])->type, *p;
+    int64_t stride[MAXRANK], first = 0, last = 0;
+
+    if (n->op != OP_put || value_at(g, n->out[0])->over != n->in[0] ||
+        l->taker[l->content[n->in[0]]] != n->in[1] ||
+        l->owner[n->in[0]] != l->owner[n->in[1]])
+        return false;
+    p = &value_at(g, n->in[1])->type;
+    type_strides(x, stride);
+    for (int i = 0; i < x->rank; i++) {
+        first += node_list(n, "starts")[i] * stride[i];
+        last += (node_list(n, "starts")[i] + p->dim[i] - 1) * stride[i];
+    }
+    return last - first == type_elements(p) - 1 &&
+           first * dtype_bytes(x->dtype) ==
+               l->ahead[n->in[1]] - l->ahead[n->in[0]];
+}
+
 static void
 read_value(Checker *c, Lives *l, ValueId v, int k, const char *by)
 {
@@ -130,16 +154,21 @@ read_value(Checker *c, Lives *l, ValueId v, int k, const char *by)
 static void
 take_bytes(Checker *c, Lives *l, ValueId v, ValueId from, int k)
 {
+    const Node *n = node_at(l->g, value_at(l->g, v)->def);
     ValueId content = l->content[from], owner = l->owner[from];
     const Graph *g = l->g;
 
     if (!l->made[from])
         fault(c, "%s:%d: %%%s takes the bytes of %%%s, which is made later",
               g->name, k, g->value[v].name, g->value[from].name);
-    if (l->taken[content])
+    if (is_there(l, n)) {
+        l->taken[l->content[n->in[1]]] = k + 1;
+        l->taker[l->content[n->in[1]]] = v;
+    } else if (l->taken[content]) {
         fault(c, "%s:%d: %%%s takes the bytes of %%%s after %%%s took them",
               g->name, k, g->value[v].name, g->value[from].name,
               g->value[l->taker[content]].name);
+    }
     l->taken[content] = k + 1;
     l->taker[content] = v;
     l->owner[v] = owner;
@@ -178,7 +207,8 @@ check_reads(Checker *c, const Lives *l, const Node *n, int i, int k)
 
     for (int in = 0; in < n->nin; in++)
         if (l->owner[n->in[in]] == owner &&
-            (l->ahead[n->in[in]] != ahead || !check_over(g, n, in, i)))
+            (l->ahead[n->in[in]] != ahead || !check_over(g, n, in, i)) &&
+            !is_there(l, n))
             fault(c, "%s:%d: %%%s is written over %%%s before that is read",
                   g->name, k, g->value[n->out[i]].name,
                   g->value[n->in[in]].name);
@@ -217,7 +247,8 @@ find_lives(Checker *c, const Graph *g)
         const Node *n = node_at(g, g->order[k]);
 
         for (int i = 0; i < n->nin; i++)
-            read_value(c, &l, n->in[i], k, g->value[n->out[0]].name);
+            if (i > 0 || !is_there(&l, n))
+                read_value(c, &l, n->in[i], k, g->value[n->out[0]].name);
         for (int i = 0; i < n->nout; i++)
             make_value(c, &l, n, i, k);
     }

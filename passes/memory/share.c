@@ -1,12 +1,16 @@
 /* share: a slice whose elements lie side by side in its operand becomes a part
    of the operand's bytes, where it begins at an aligned address, nobody writes
    there before it is read last, and nothing lives longer for it: what it is
-   cut from is a store, or is read later still.
+   cut from is a store, or is read later still. What is put back there by the
+   node that read it, element by element, is written there at once.
 
-   Chunks cut weights by rows; those parts are read where they lie. */
+   Chunks cut weights by rows; those parts are read, and the new ones written,
+   where they lie. */
 #include "passes/pass.h"
 
 #include <string.h>
+
+#include "passes/tools/in_place.h"
 
 typedef struct Share {
     Graph *g;
@@ -17,27 +21,17 @@ typedef struct Share {
     bool *shown;   /* buffer -> it has become a part of another */
 } Share;
 
-/* Elements side by side, from `at` on: full axes behind one that is cut, single
-   indices in front of it. */
 static bool
 lies_together(const Graph *g, const Node *n, int64_t *at)
 {
-    const Type *x = &value_at(g, n->in[0])->type;
     const Type *y = &value_at(g, n->out[0])->type;
-    const int64_t *starts = node_list(n, "starts");
     const int64_t *steps = node_list(n, "steps");
-    int64_t stride[MAXRANK];
-    bool cut = false;
 
-    *at = 0;
-    type_strides(x, stride);
-    for (int i = x->rank; i-- > 0;) {
-        if (y->dim[i] != 1 && (cut || steps[i] != 1))
+    for (int i = 0; i < y->rank; i++)
+        if (y->dim[i] != 1 && steps[i] != 1)
             return false;
-        cut = cut || y->dim[i] != x->dim[i];
-        *at += starts[i] * stride[i];
-    }
-    return true;
+    return type_lies_together(&value_at(g, n->in[0])->type, y,
+                              node_list(n, "starts"), at);
 }
 
 static bool
@@ -73,6 +67,64 @@ show(Share *s, NodeId id, int64_t at)
     n->op = OP_part;
     node_attr_set(n, "at")->i = at;
     s->shown[s->f->buffer_of[n->out[0]]] = true;
+}
+
+/* ---- results in their place ---------------------------------------------- */
+
+/* The part of x at `at` that node n reads; 0: there is none. */
+static ValueId
+part_read(const Graph *g, const Node *n, ValueId x, int64_t at)
+{
+    for (int i = 0; i < n->nin; i++) {
+        NodeId def = value_at(g, n->in[i])->def;
+        const Node *part = node_at(g, def);
+
+        if (def && part->op == OP_part && part->in[0] == x &&
+            node_int(part, "at") == at)
+            return n->in[i];
+    }
+    return 0;
+}
+
+/* Does a node between these positions touch the buffer? */
+static bool
+is_touched(const Share *s, uint32_t buffer, int from, int to)
+{
+    for (int k = from + 1; k < to; k++) {
+        const Node *n = node_at(s->g, s->g->order[k]);
+
+        for (int i = 0; i < n->nin + n->nout; i++)
+            if (s->f->buffer_of[i < n->nin ? n->in[i] : n->out[i - n->nin]] ==
+                buffer)
+                return true;
+    }
+    return false;
+}
+
+/* What is put where its node read is written there at once: each element
+   behind its read. */
+static void
+write_there(Share *s, NodeId id)
+{
+    const Graph *g = s->g;
+    const Facts *f = s->f;
+    const Node *n = node_at(g, id);
+    ValueId x = n->in[0], p = n->in[1], part;
+    NodeId maker = value_at(g, p)->def;
+    int64_t at;
+
+    if (value_at(g, n->out[0])->over != x || !maker || use_count(f, p) != 1 ||
+        value_at(g, p)->over || f->buffer[f->buffer_of[p]].root != p ||
+        s->stays[f->buffer_of[p]] ||
+        !type_lies_together(&value_at(g, x)->type, &value_at(g, p)->type,
+                            node_list(n, "starts"), &at))
+        return;
+    part = part_read(g, node_at(g, maker), x, at);
+    if (part &&
+        type_equal(&value_at(g, part)->type, &value_at(g, p)->type) &&
+        may_take_bytes(g, f, node_at(g, maker), part, p) &&
+        !is_touched(s, f->buffer_of[x], f->position[maker], f->position[id]))
+        value_at(s->g, p)->over = part;
 }
 
 static Share
@@ -116,6 +168,11 @@ share_entry(PassRun *r, Graph *g)
             may_share(&s, n, (int)k, at))
             show(&s, g->order[k], at);
     }
+    graph_touch(g);
+    s = share_new(r, g);
+    for (size_t k = 0; k < vec_len(g->order); k++)
+        if (node_at(g, g->order[k])->op == OP_put)
+            write_there(&s, g->order[k]);
     graph_touch(g);
 }
 
