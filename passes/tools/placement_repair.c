@@ -21,7 +21,7 @@
 typedef enum Gap { GAP_LOWEST, GAP_HIGHEST, GAP_TIGHTEST, GAPS } Gap;
 
 enum {
-    LANES = 16, /* of the time */
+    LANES = 16,         /* of the time */
     TAKEN_MOST = 20,    /* taken out in a step */
     PRESS_EVERY = 50,   /* steps */
     WORK_OF_NODE = 1024 /* intervals looked at */
@@ -80,6 +80,12 @@ static int
 draw_below(Repair *r, int n)
 {
     return (int)(draw(r) * n);
+}
+
+static int
+length_of(const Repair *r, int i)
+{
+    return r->lanes->upper[i] - r->lanes->lower[i];
 }
 
 static void
@@ -178,11 +184,11 @@ press(Repair *r)
 static Window
 choose_window(Repair *r, int seed)
 {
-    int length = r->lanes->upper[seed] - r->lanes->lower[seed];
+    int length = length_of(r, seed);
     double at = draw(r) * (double)r->height;
     double half = (double)r->x[seed].size * (0.25 + 1.5 * draw(r));
-    Window w = {r->lanes->lower[seed], r->lanes->upper[seed], (int64_t)(at - half),
-                (int64_t)(at + half)};
+    Window w = {r->lanes->lower[seed], r->lanes->upper[seed],
+                (int64_t)(at - half), (int64_t)(at + half)};
 
     if (length > 4 && draw(r) < 0.5) {
         w.lower += draw_below(r, length);
@@ -227,7 +233,7 @@ take_out(Repair *r, Window w)
 static double
 measure(Repair *r, int i, int which)
 {
-    double size = (double)r->x[i].size, length = r->lanes->upper[i] - r->lanes->lower[i];
+    double size = (double)r->x[i].size, length = length_of(r, i);
 
     switch (which) {
     case 0: return size;
@@ -330,7 +336,7 @@ begin_weights(Repair *r)
 {
     r->heavier = 0;
     for (int i = 0; i < r->count; i++) {
-        double area = (double)r->x[i].size * (r->lanes->upper[i] - r->lanes->lower[i]);
+        double area = (double)r->x[i].size * length_of(r, i);
 
         r->weight[i] = r->turn % 2 ? 1 : sqrt(area);
         r->heavier += r->weight[i] * heavier / r->count;
