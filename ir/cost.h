@@ -28,6 +28,7 @@ typedef struct LinkFigure {
 typedef struct Figures {
     const char *target; /* a machine's name */
     int workers;        /* `many` are so many */
+    const char *kernels; /* the fingerprint of their generator; or NULL */
     Figure *row;        /* vector */
     LinkFigure *link;   /* vector */
 } Figures;

@@ -66,6 +66,18 @@ number(const Reader *r, char **at)
     return x;
 }
 
+/* kernels FINGERPRINT: files of older versions have none */
+static bool
+read_kernels(Figures *f, const char *line)
+{
+    static const char word[] = "kernels ";
+
+    if (f->kernels || strncmp(line, word, sizeof word - 1) != 0)
+        return false;
+    f->kernels = line + sizeof word - 1;
+    return true;
+}
+
 /* link SPACE AWAY BACK, in bytes a second */
 static bool
 read_link(Reader *r, Figures *f, const char *line)
@@ -118,7 +130,7 @@ figures_parse(Arena *a, const char *text, const char *path)
     if (f->workers < 1 || f->workers > WORKERS_MOST)
         raise_at(here(&r), "workers are 1 to %d", WORKERS_MOST);
     while ((line = next_line(&r)))
-        if (!read_link(&r, f, line))
+        if (!read_kernels(f, line) && !read_link(&r, f, line))
             read_row(&r, f, line);
     return f;
 }
@@ -129,6 +141,8 @@ figures_print(Arena *a, const Figures *f)
     Text t = text_new(a);
 
     text_add(&t, "%s\ntarget %s\nworkers %d\n", head, f->target, f->workers);
+    if (f->kernels)
+        text_add(&t, "kernels %s\n", f->kernels);
     for (size_t i = 0; i < vec_len(f->link); i++)
         text_add(&t, "link %s %.4g %.4g\n", f->link[i].space,
                  f->link[i].link->away, f->link[i].link->back);

@@ -18,13 +18,15 @@ static const char *const one_map =
 
 Test(cost, figures_go_round)
 {
-    const char *text = HEAD "link disk 1.5e+09 8e+08\n"
+    const char *text = HEAD "kernels 0123456789abcdef\n"
+                            "link disk 1.5e+09 8e+08\n"
                             "1000 2000 1e-05 6e-06 b contract+map\n"
                             "0 12 2e-07 2e-07 u map\n";
     Arena *a = arena_new();
     Figures *f = figures_parse(a, text, "figures");
 
     cr_expect_eq(f->workers, 2);
+    cr_expect_str_eq(f->kernels, "0123456789abcdef");
     cr_assert_eq(vec_len(f->link), 1);
     cr_assert_eq(vec_len(f->row), 2);
     cr_expect_str_eq(f->row[0].kind, "b contract+map");

@@ -1,6 +1,7 @@
 /* calibrate: trains the nets of calibrate/nets.def on made-up data, on one
    thread and on all, and writes down what each of their kernels took. */
 #include "codegen/emit.h"
+#include "codegen/fingerprint.h"
 #include "codegen/link.h"
 #include "frontend/cli/calibrate.h"
 #include "frontend/cli/commands.h"
@@ -244,7 +245,9 @@ int
 cmd_calibrate(const Args *args)
 {
     const char *path;
-    Figures f = {.target = machine_of(args)->name, .workers = processors()};
+    Figures f = {.target = machine_of(args)->name,
+                 .workers = processors(),
+                 .kernels = kernels_fingerprint};
 
     expect_operands(args, 0);
     require_seconds(option(args, OPT_seconds, "1"));

@@ -50,7 +50,8 @@ claim_text(Arena *a, const Claim *c)
                                     : "optimal (forced-live bound)";
 }
 
-/* One entry, for an arena in which `highest` is needed anyway. Where the budget
+/* One entry, for an arena in which `highest` is needed anyway, which is low
+   enough unless each is asked to be as low as it can. Where the budget
    asks for less, it is searched on; where nodes run again for it, as low as it
    is enough. */
 static void
@@ -61,7 +62,7 @@ order_entry(PassRun *r, Graph *g, int64_t highest, Claim *c)
     OrderProblem p = order_problem(g, r->machine->align, r->scratch);
     Order o;
 
-    p.goal = highest;
+    p.goal = opt_int(r, "each") ? 0 : highest;
     if (r->budget > stores && graph_runs_again(g) &&
         r->budget - stores > highest)
         p.goal = r->budget - stores;

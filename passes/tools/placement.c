@@ -20,10 +20,13 @@ enum {
     ROUND_NODES = 64, /* search nodes that a round stands for */
     ROUNDS_MOST = 1200,
     ROUND_WORK = 4096,     /* intervals a round looks at, for a search node */
+    ROUND_SHARE = 250000,  /* nodes that rounds stand for, at the most */
     REPAIR_LEAST = 512,    /* intervals; fewer are soon searched */
     REPAIR_FIRST = 100000, /* nodes of the first turn */
     REPAIR_SHARE = 8,      /* one of so many of the nodes, twice, */
-    REPAIR_MOST = 500000   /* at the most */
+    REPAIR_MOST = 500000,  /* at the most, */
+    REPAIR_LAST = 100000,  /* and the second time */
+    SEARCH_SHARE = 500000  /* of that many intervals, all questions */
 };
 
 typedef struct Event {
@@ -216,13 +219,18 @@ try_greedy(Arena *scratch, Best *b, int64_t goal)
     }
 }
 
+static int64_t
+smaller(int64_t x, int64_t y)
+{
+    return x < y ? x : y;
+}
+
 /* Up to `last` rounds in all. */
 static void
 try_rounds(Rounds *r, Best *b, int64_t goal, int64_t nodes, int last)
 {
-    int64_t most = nodes < INT64_MAX / ROUND_WORK ? nodes * ROUND_WORK : nodes;
-    int64_t least = nodes / ROUND_NODES < ROUNDS_LEAST ? nodes / ROUND_NODES
-                                                        : ROUNDS_LEAST;
+    int64_t most = smaller(nodes, ROUND_SHARE) * ROUND_WORK;
+    int64_t least = smaller(nodes / ROUND_NODES, ROUNDS_LEAST);
 
     while (b->height > goal && rounds_done(r) < last &&
            (rounds_done(r) < least || rounds_work(r) < most))
@@ -283,9 +291,11 @@ search(Arena *scratch, Best *b, int64_t goal, int64_t bound, int64_t *nodes)
     int64_t unit = unit_of(b->x, b->count), asked = goal;
     int64_t open = bound - unit; /* not met, as far as is known */
     FitSearch *s = fit_new(scratch, b->x, b->count);
+    int64_t most = b->count < REPAIR_LEAST ? *nodes : SEARCH_SHARE;
+    int64_t end = *nodes - smaller(*nodes, most);
 
-    while (b->height > goal && b->height - open > unit && *nodes > 0) {
-        int64_t given = (*nodes + 1) / 2, left = given;
+    while (b->height > goal && b->height - open > unit && *nodes > end) {
+        int64_t given = smaller((*nodes + 1) / 2, *nodes - end), left = given;
         FitAnswer answer = fit_below(s, b->x, asked, &left);
 
         *nodes -= given - (left > 0 ? left : 0);
@@ -306,7 +316,7 @@ search(Arena *scratch, Best *b, int64_t goal, int64_t bound, int64_t *nodes)
 static void
 ask_repair(Repair *r, Best *b, int64_t height, int64_t most, int64_t *nodes)
 {
-    int64_t given = most < *nodes ? most : *nodes, left = given;
+    int64_t given = smaller(most, *nodes), left = given;
 
     for (int i = 0; i < b->count; i++)
         b->x[i].offset = b->offset[i];
@@ -318,11 +328,11 @@ ask_repair(Repair *r, Best *b, int64_t height, int64_t most, int64_t *nodes)
 /* At the goal, then half-way to it, in turns that grow: a lower placement is a
    better one to begin with. */
 static void
-try_repair(Repair *r, Best *b, int64_t goal, int64_t *nodes)
+try_repair(Repair *r, Best *b, int64_t goal, int64_t most, int64_t *nodes)
 {
-    int64_t share = *nodes / REPAIR_SHARE, left, turn = REPAIR_FIRST;
+    int64_t share = smaller(*nodes / REPAIR_SHARE, most), left = share;
+    int64_t turn = REPAIR_FIRST;
 
-    left = share = share < REPAIR_MOST ? share : REPAIR_MOST;
     while (b->height > goal && left > 0) {
         ask_repair(r, b, goal, turn, &left);
         if (b->height > goal)
@@ -343,9 +353,9 @@ improve(Arena *scratch, Best *b, int64_t goal, int64_t bound, int64_t *nodes)
         Repair *repair = repair_new(scratch, b->x, b->count);
 
         try_rounds(rounds, b, goal, *nodes, ROUNDS_FIRST);
-        try_repair(repair, b, goal, nodes);
+        try_repair(repair, b, goal, REPAIR_MOST, nodes);
         try_rounds(rounds, b, goal, *nodes, ROUNDS_MOST);
-        try_repair(repair, b, goal, nodes);
+        try_repair(repair, b, goal, REPAIR_LAST, nodes);
     } else {
         try_rounds(rounds, b, goal, *nodes, ROUNDS_MOST);
     }

@@ -12,6 +12,8 @@
    left out; pressing both ways is the justification of project schedules. */
 #include "passes/tools/placement_repair.h"
 
+#include "passes/tools/placement_lanes.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,7 @@
 typedef enum Gap { GAP_LOWEST, GAP_HIGHEST, GAP_TIGHTEST, GAPS } Gap;
 
 enum {
-    LANES = 16,         /* of the time; what lives in one is looked for there */
+    LANES = 16,         /* of the time */
     TAKEN_MOST = 20,    /* taken out in a step */
     PRESS_EVERY = 50,   /* steps */
     WORK_OF_NODE = 1024 /* intervals looked at */
@@ -28,18 +30,6 @@ enum {
 static const double heavier = 0.01; /* of the mean weight, a step */
 static const double missed = 0.02;  /* share of the gaps */
 
-typedef struct Laid {
-    int64_t from, to; /* addresses */
-    int lower, upper; /* times, numbered */
-    int item;
-} Laid;
-
-/* By rising address; behind the last lies the height. */
-typedef struct Lane {
-    Laid *laid;
-    int count;
-} Lane;
-
 typedef struct Window {
     int lower, upper;
     int64_t from, to;
@@ -47,10 +37,9 @@ typedef struct Window {
 
 struct Repair {
     Interval *x;
-    int count, width, turn; /* numbered times in a lane; turns begun */
-    int *lower, *upper;      /* of items */
+    int count, turn; /* turns begun */
     bool *laid;
-    Lane lane[LANES], all;
+    Lanes *lanes;
     double *weight;
     double heavier; /* a step */
     int *out, outs;
@@ -63,62 +52,19 @@ struct Repair {
 
 /* ---- what does not change ------------------------------------------------ */
 
-static int
-by_value(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-static int
-number_of(const int64_t *time, int times, int64_t x)
-{
-    const int64_t *found =
-        bsearch(&x, time, (size_t)times, sizeof *time, by_value);
-
-    return (int)(found - time);
-}
-
-static void
-number_times(Repair *r, Arena *scratch)
-{
-    int64_t *time = NEWN(scratch, int64_t, 2 * r->count + 1);
-    int kept = 0;
-
-    for (int i = 0; i < r->count; i++) {
-        time[2 * i] = r->x[i].lower;
-        time[2 * i + 1] = r->x[i].upper;
-    }
-    qsort(time, (size_t)(2 * r->count), sizeof *time, by_value);
-    for (int k = 0; k < 2 * r->count; k++)
-        if (kept == 0 || time[k] != time[kept - 1])
-            time[kept++] = time[k];
-    r->width = kept / LANES + 1;
-    for (int i = 0; i < r->count; i++) {
-        r->lower[i] = number_of(time, kept, r->x[i].lower);
-        r->upper[i] = number_of(time, kept, r->x[i].upper);
-    }
-}
-
 Repair *
 repair_new(Arena *scratch, Interval *x, int count)
 {
     Repair *r = NEW(scratch, Repair);
 
     *r = (Repair){.x = x, .count = count, .random = 2};
-    r->lower = NEWN(scratch, int, count + 1);
-    r->upper = NEWN(scratch, int, count + 1);
-    number_times(r, scratch);
+    r->lanes = laid_new(scratch, x, count, LANES);
     r->laid = NEWN(scratch, bool, count + 1);
     r->weight = NEWN(scratch, double, count + 1);
     r->out = NEWN(scratch, int, count + 1);
     r->taken = NEWN(scratch, int, count + 1);
     r->before = NEWN(scratch, int64_t, count + 1);
     r->first = NEWN(scratch, First, count + 1);
-    r->all.laid = NEWN(scratch, Laid, count + 1);
-    for (int k = 0; k < LANES; k++)
-        r->lane[k].laid = NEWN(scratch, Laid, count + 1);
     return r;
 }
 
@@ -137,74 +83,24 @@ draw_below(Repair *r, int n)
 }
 
 static int
-first_from(const Lane *l, int64_t from)
+length_of(const Repair *r, int i)
 {
-    int a = 0, b = l->count;
-
-    while (a < b) {
-        int half = (a + b) / 2;
-
-        if (l->laid[half].from < from)
-            a = half + 1;
-        else
-            b = half;
-    }
-    return a;
-}
-
-static void
-lane_add(Lane *l, Laid y)
-{
-    int k = first_from(l, y.from);
-
-    memmove(l->laid + k + 1, l->laid + k,
-            (size_t)(l->count + 1 - k) * sizeof y);
-    l->laid[k] = y;
-    l->count++;
-}
-
-static void
-lane_drop(Lane *l, int64_t from, int item)
-{
-    int k = first_from(l, from);
-
-    while (l->laid[k].item != item)
-        k++;
-    memmove(l->laid + k, l->laid + k + 1,
-            (size_t)(l->count - k) * sizeof *l->laid);
-    l->count--;
+    return r->lanes->upper[i] - r->lanes->lower[i];
 }
 
 static void
 lay(Repair *r, int i, int64_t at)
 {
-    Laid y = {at, at + r->x[i].size, r->lower[i], r->upper[i], i};
-
     r->x[i].offset = at;
     r->laid[i] = true;
-    lane_add(&r->all, y);
-    for (int k = y.lower / r->width; k <= (y.upper - 1) / r->width; k++)
-        lane_add(&r->lane[k], y);
+    laid_put(r->lanes, r->x, i);
 }
 
 static void
 take(Repair *r, int i)
 {
-    int64_t at = r->x[i].offset;
-
     r->laid[i] = false;
-    lane_drop(&r->all, at, i);
-    for (int k = r->lower[i] / r->width; k <= (r->upper[i] - 1) / r->width; k++)
-        lane_drop(&r->lane[k], at, i);
-}
-
-/* All that is laid in [lower, upper), and more. */
-static const Lane *
-lane_of(const Repair *r, int lower, int upper)
-{
-    int k = lower / r->width;
-
-    return k == (upper - 1) / r->width ? &r->lane[k] : &r->all;
+    laid_take(r->lanes, r->x, i);
 }
 
 /* For item i, as if it were not laid; -1: none below the height. A share of
@@ -212,8 +108,8 @@ lane_of(const Repair *r, int lower, int upper)
 static int64_t
 find_gap(Repair *r, int i, Gap gap, double share)
 {
-    int lower = r->lower[i], upper = r->upper[i];
-    const Lane *l = lane_of(r, lower, upper);
+    int lower = r->lanes->lower[i], upper = r->lanes->upper[i];
+    const Lane *l = laid_of(r->lanes, lower, upper);
     int64_t size = r->x[i].size, at = 0, found = -1, least = INT64_MAX;
 
     r->work += l->count;
@@ -288,15 +184,15 @@ press(Repair *r)
 static Window
 choose_window(Repair *r, int seed)
 {
-    int length = r->upper[seed] - r->lower[seed];
+    int length = length_of(r, seed);
     double at = draw(r) * (double)r->height;
     double half = (double)r->x[seed].size * (0.25 + 1.5 * draw(r));
-    Window w = {r->lower[seed], r->upper[seed], (int64_t)(at - half),
-                (int64_t)(at + half)};
+    Window w = {r->lanes->lower[seed], r->lanes->upper[seed],
+                (int64_t)(at - half), (int64_t)(at + half)};
 
     if (length > 4 && draw(r) < 0.5) {
         w.lower += draw_below(r, length);
-        w.upper = w.lower + 1 + draw_below(r, r->upper[seed] - w.lower);
+        w.upper = w.lower + 1 + draw_below(r, r->lanes->upper[seed] - w.lower);
     }
     return w;
 }
@@ -305,7 +201,7 @@ choose_window(Repair *r, int seed)
 static void
 take_out(Repair *r, Window w)
 {
-    const Lane *l = lane_of(r, w.lower, w.upper);
+    const Lane *l = laid_of(r->lanes, w.lower, w.upper);
     int most = 1 + draw_below(r, TAKEN_MOST), met = 0;
 
     r->work += l->count;
@@ -337,7 +233,7 @@ take_out(Repair *r, Window w)
 static double
 measure(Repair *r, int i, int which)
 {
-    double size = (double)r->x[i].size, length = r->upper[i] - r->lower[i];
+    double size = (double)r->x[i].size, length = length_of(r, i);
 
     switch (which) {
     case 0: return size;
@@ -418,14 +314,8 @@ step(Repair *r)
 static void
 begin(Repair *r)
 {
-    Laid end = {r->height, r->height, 0, r->width * LANES, -1};
-
-    r->outs = r->all.count = 0;
-    r->all.laid[0] = end;
-    for (int k = 0; k < LANES; k++) {
-        r->lane[k].count = 0;
-        r->lane[k].laid[0] = end;
-    }
+    r->outs = 0;
+    laid_clear(r->lanes, r->height);
     for (int i = 0; i < r->count; i++) {
         Interval *y = &r->x[i];
 
@@ -446,7 +336,7 @@ begin_weights(Repair *r)
 {
     r->heavier = 0;
     for (int i = 0; i < r->count; i++) {
-        double area = (double)r->x[i].size * (r->upper[i] - r->lower[i]);
+        double area = (double)r->x[i].size * length_of(r, i);
 
         r->weight[i] = r->turn % 2 ? 1 : sqrt(area);
         r->heavier += r->weight[i] * heavier / r->count;

@@ -3,10 +3,10 @@
    that ended above the goal are drawn up a little, at random. */
 #include "passes/tools/placement_rounds.h"
 
-#include <stdlib.h>
-#include <string.h>
-
+#include "passes/tools/placement_lanes.h"
 #include "passes/tools/placement_search.h"
+
+#include <stdlib.h>
 
 typedef enum Gap {
     GAP_LOWEST,
@@ -15,15 +15,10 @@ typedef enum Gap {
     GAPS
 } Gap;
 
-enum { MEASURES = 4, WAYS = MEASURES * GAPS, SHARES = 4 };
+enum { LANES = 64, MEASURES = 4, WAYS = MEASURES * GAPS, SHARES = 4 };
 
 /* Of the time: what lives shorter than that lives shortly. */
 static const double short_share[SHARES] = {0.01, 0.03, 0.1, 0.3};
-
-typedef struct Placed {
-    int64_t from, to; /* addresses */
-    int64_t lower, upper;
-} Placed;
 
 struct Rounds {
     Interval *x;
@@ -32,7 +27,7 @@ struct Rounds {
     uint64_t random;
     double *weight; /* way, item */
     First *first;
-    Placed *placed;
+    Lanes *lanes;
 };
 
 Rounds *
@@ -43,7 +38,7 @@ rounds_new(Arena *scratch, Interval *x, int count, int64_t goal)
     *r = (Rounds){.x = x, .count = count, .goal = goal, .random = 1};
     r->weight = NEWN(scratch, double, WAYS * (size_t)count + 1);
     r->first = NEWN(scratch, First, count + 1);
-    r->placed = NEWN(scratch, Placed, count + 1);
+    r->lanes = laid_new(scratch, x, count, LANES);
     for (int i = 0; i < WAYS * count; i++)
         r->weight[i] = 1;
     for (int i = 0; i < count; i++)
@@ -75,32 +70,31 @@ sort_items(Rounds *r, int way)
     qsort(r->first, (size_t)r->count, sizeof *r->first, first_by_key);
 }
 
-/* Between those of `count` placed ones that x meets in time, which lie by
-   rising address. */
+/* For item i, between those that are laid and meet it in time. */
 static int64_t
-find_gap(Rounds *r, const Interval *x, int count, Gap gap)
+find_gap(Rounds *r, int i, Gap gap)
 {
-    int64_t at = 0, found = -1, room = INT64_MAX;
+    int lower = r->lanes->lower[i], upper = r->lanes->upper[i];
+    const Lane *l = laid_of(r->lanes, lower, upper);
+    int64_t size = r->x[i].size, at = 0, found = -1, least = INT64_MAX;
 
-    r->work += count;
-    for (int k = 0; k < count; k++) {
-        const Placed *p = &r->placed[k];
+    r->work += r->lanes->all.count;
+    for (int k = 0; k < l->count; k++) {
+        const Laid *p = &l->laid[k];
+        int64_t room = p->from - at;
 
-        if (p->upper <= x->lower || x->upper <= p->lower)
+        if (p->upper <= lower || upper <= p->lower)
             continue;
-        if (p->from - at >= x->size && gap == GAP_LOWEST)
-            return at;
-        if (p->from - at >= x->size && gap == GAP_SHORT_ON_TOP)
-            found = p->from - x->size;
-        if (p->from - at >= x->size && gap == GAP_TIGHTEST &&
-            p->from - at < room) {
-            found = at;
-            room = p->from - at;
+        if (room >= size && room < least) {
+            if (gap == GAP_LOWEST)
+                return at;
+            found = gap == GAP_SHORT_ON_TOP ? p->from - size : at;
+            least = gap == GAP_TIGHTEST ? room : least;
         }
         at = p->to > at ? p->to : at;
     }
-    if (gap == GAP_SHORT_ON_TOP && r->goal - at >= x->size)
-        return r->goal - x->size;
+    if (gap == GAP_SHORT_ON_TOP && r->goal - at >= size)
+        return r->goal - size;
     return found < 0 ? at : found;
 }
 
@@ -110,19 +104,15 @@ place_all(Rounds *r, Gap gap)
     double share = short_share[r->round / WAYS % SHARES];
     int64_t height = 0, brief = (int64_t)(share * (double)r->span);
 
-    for (int i = 0; i < r->count; i++) {
-        Interval *x = &r->x[r->first[i].item];
+    laid_clear(r->lanes, r->goal);
+    for (int k = 0; k < r->count; k++) {
+        int i = r->first[k].item;
+        Interval *x = &r->x[i];
         bool lasts = x->upper - x->lower >= brief;
-        int k = i;
 
         x->offset = find_gap(
-            r, x, i, gap == GAP_SHORT_ON_TOP && lasts ? GAP_LOWEST : gap);
-        while (k > 0 && r->placed[k - 1].from > x->offset)
-            k--;
-        memmove(r->placed + k + 1, r->placed + k,
-                (size_t)(i - k) * sizeof *r->placed);
-        r->placed[k] = (Placed){x->offset, x->offset + x->size, x->lower,
-                                x->upper};
+            r, i, gap == GAP_SHORT_ON_TOP && lasts ? GAP_LOWEST : gap);
+        laid_put(r->lanes, r->x, i);
         if (x->offset + x->size > height)
             height = x->offset + x->size;
     }

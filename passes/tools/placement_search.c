@@ -34,10 +34,8 @@ static const char ways[WAYS][KEYS + 1] = {"TWA", "WAT", "TAW", "AWT"};
 static int
 lower_of(const FitSearch *s, int x, int y)
 {
-    const Item *p = &s->item[y];
-
-    if (x < 0 || p->lower < s->item[x].lower ||
-        (p->lower == s->item[x].lower && p->rank < s->item[x].rank))
+    if (x < 0 || s->lower[y] < s->lower[x] ||
+        (s->lower[y] == s->lower[x] && s->item[y].rank < s->item[x].rank))
         return y;
     return x;
 }
@@ -46,9 +44,8 @@ lower_of(const FitSearch *s, int x, int y)
 static int
 lowest_of_section(const FitSearch *s, int k, int best)
 {
-    for (int m = s->member_of[k]; m < s->member_of[k + 1]; m++)
-        if (!s->item[s->member[m]].placed)
-            best = lower_of(s, best, s->member[m]);
+    for (int m = 0; m < s->section[k].left; m++)
+        best = lower_of(s, best, s->member[s->member_of[k] + m]);
     return best;
 }
 

@@ -53,21 +53,34 @@ cut_sections(FitSearch *s, const Interval *x)
     }
 }
 
+static int *
+seat(FitSearch *s, int i, int k)
+{
+    return &s->seat[s->seat_of[i] + k - s->item[i].first];
+}
+
 static void
 list_members(FitSearch *s)
 {
     int *at = NEWN(s->arena, int, s->sections + 2);
 
     s->member_of = NEWN(s->arena, int, s->sections + 2);
-    for (int i = 0; i < s->count; i++)
+    s->seat_of = NEWN(s->arena, int, s->count + 2);
+    for (int i = 0; i < s->count; i++) {
         for (int k = s->item[i].first; k < s->item[i].last; k++)
             s->member_of[k + 1]++;
+        s->seat_of[i + 1] =
+            s->seat_of[i] + s->item[i].last - s->item[i].first;
+    }
     for (int k = 0; k < s->sections; k++)
         at[k + 1] = s->member_of[k + 1] += s->member_of[k];
     s->member = NEWN(s->arena, int, s->member_of[s->sections] + 1);
+    s->seat = NEWN(s->arena, int, s->member_of[s->sections] + 1);
     for (int i = 0; i < s->count; i++)
-        for (int k = s->item[i].first; k < s->item[i].last; k++)
+        for (int k = s->item[i].first; k < s->item[i].last; k++) {
+            *seat(s, i, k) = at[k];
             s->member[at[k]++] = i;
+        }
 }
 
 static bool
@@ -91,6 +104,21 @@ list_neighbours(FitSearch *s)
     s->near = near;
 }
 
+/* What leaves section k goes behind what is left there. */
+static void
+leave(FitSearch *s, int i, int k)
+{
+    int last = s->member_of[k] + --s->section[k].left, *mine = seat(s, i, k);
+    int other = s->member[last];
+
+    s->member[*mine] = other;
+    *seat(s, other, k) = *mine;
+    s->member[last] = i;
+    *mine = last;
+}
+
+/* What was placed last comes back first: its seats are the first ones behind
+   what is left. */
 static void
 unplace(FitSearch *s, int i)
 {
@@ -130,6 +158,7 @@ fit_new(Arena *scratch, const Interval *x, int count)
     s->count = count;
     s->item = NEWN(scratch, Item, count + 1);
     s->offset = NEWN(scratch, int64_t, count + 1);
+    s->lower = NEWN(scratch, int64_t, count + 1);
     for (int i = 0; i < count; i++)
         s->item[i].size = x[i].size;
     cut_sections(s, x);
@@ -151,34 +180,37 @@ save_item(FitSearch *s, int i)
     const Item *x = &s->item[i];
 
     vec_push(s->arena, s->undo,
-             (Undo){UNDO_ITEM, i, x->resting, x->lower, x->deadline});
+             (Undo){UNDO_ITEM, i, x->resting, s->lower[i], x->deadline});
 }
 
-/* Item x no longer holds down the floors of its sections. */
+/* Item i no longer holds down the floors of its sections. */
 static void
-spoil_floors(FitSearch *s, const Item *x)
+spoil_floors(FitSearch *s, int i)
 {
+    const Item *x = &s->item[i];
+    int64_t lower = s->lower[i];
+
     for (int k = x->first; k < x->last; k++) {
         Section *p = &s->section[k];
 
-        if (p->floor == x->lower && !p->stale) {
+        if (p->floor == lower && !p->stale) {
             p->stale = true;
             vec_push(s->arena, s->stale, k);
         }
     }
 }
 
+/* Nothing left is lower than the floor was. */
 static int64_t
 lowest_member(const FitSearch *s, int k)
 {
+    const Section *p = &s->section[k];
+    const int *member = s->member + s->member_of[k];
     int64_t floor = INT64_MAX;
 
-    for (int m = s->member_of[k]; m < s->member_of[k + 1]; m++) {
-        const Item *x = &s->item[s->member[m]];
-
-        if (!x->placed && x->lower < floor)
-            floor = x->lower;
-    }
+    for (int m = 0; m < p->left && floor > p->floor; m++)
+        if (s->lower[member[m]] < floor)
+            floor = s->lower[member[m]];
     return floor;
 }
 
@@ -215,7 +247,7 @@ fit_take_back(FitSearch *s, size_t mark)
         } else if (u.kind == UNDO_PLACE) {
             unplace(s, u.which);
         } else {
-            s->item[u.which].lower = u.value;
+            s->lower[u.which] = u.value;
             s->item[u.which].resting = u.resting;
             s->item[u.which].deadline = u.deadline;
         }
@@ -229,9 +261,9 @@ static bool
 can_be_met(const FitSearch *s, int i)
 {
     for (int e = s->near_of[i]; e < s->near_of[i + 1]; e++) {
-        const Item *y = &s->item[s->near[e]];
+        int y = s->near[e];
 
-        if (!y->placed && y->lower < s->item[i].deadline)
+        if (!s->item[y].placed && s->lower[y] < s->item[i].deadline)
             return true;
     }
     return false;
@@ -245,20 +277,20 @@ meet_placed(FitSearch *s, int i, int y)
     Item *n = &s->item[y];
     bool owed = n->deadline != 0;
 
-    if (top < n->lower && !owed)
+    if (top < s->lower[y] && !owed)
         return true;
     save_item(s, y);
     if (at < n->deadline)
         n->deadline = 0;
     else if (owed && !can_be_met(s, y))
         return false;
-    if (top >= n->lower)
+    if (top >= s->lower[y])
         n->resting = true;
-    if (top > n->lower) {
-        spoil_floors(s, n);
-        n->lower = top;
+    if (top > s->lower[y]) {
+        spoil_floors(s, y);
+        s->lower[y] = top;
     }
-    return n->lower <= s->height - n->size;
+    return s->lower[y] <= s->height - n->size;
 }
 
 bool
@@ -267,17 +299,17 @@ fit_put(FitSearch *s, int i)
     Item *x = &s->item[i];
     bool fits = true;
 
-    s->offset[i] = x->lower;
+    s->offset[i] = s->lower[i];
     x->placed = true;
     vec_push(s->arena, s->undo, (Undo){.kind = UNDO_PLACE, .which = i});
     for (int k = x->first; k < x->last; k++) {
         Section *p = &s->section[k];
 
         p->total -= x->size;
-        p->left--;
+        leave(s, i, k);
         p->crossing -= k > x->first;
     }
-    spoil_floors(s, x);
+    spoil_floors(s, i);
     s->work += s->near_of[i + 1] - s->near_of[i];
     for (int e = s->near_of[i]; fits && e < s->near_of[i + 1]; e++)
         if (!s->item[s->near[e]].placed)
@@ -293,23 +325,24 @@ fit_lift(FitSearch *s, int i)
 
     for (int e = s->near_of[i]; e < s->near_of[i + 1]; e++) {
         const Item *y = &s->item[s->near[e]];
+        int64_t lower = s->lower[s->near[e]];
 
         if (y->placed)
             continue;
-        if (y->lower < first)
-            first = y->lower;
-        if (y->lower + y->size < rest)
-            rest = y->lower + y->size;
+        if (lower < first)
+            first = lower;
+        if (lower + y->size < rest)
+            rest = lower + y->size;
     }
     save_item(s, i);
     if (x->resting)
-        x->deadline = x->lower + x->size;
+        x->deadline = s->lower[i] + x->size;
     if (rest > s->height - x->size ||
         (x->deadline != 0 && first >= x->deadline))
         return false;
     x->resting = false;
-    spoil_floors(s, x);
-    x->lower = rest;
+    spoil_floors(s, i);
+    s->lower[i] = rest;
     return settle(s);
 }
 
@@ -325,7 +358,7 @@ fit_begin(FitSearch *s, int64_t height)
     for (int i = 0; i < s->count; i++) {
         Item *x = &s->item[i];
 
-        x->lower = x->deadline = 0;
+        s->lower[i] = x->deadline = 0;
         x->resting = true;
         unplace(s, i);
     }

@@ -10,7 +10,6 @@ enum { KEYS = 3 }; /* by which ties are broken */
 
 typedef struct Item {
     int64_t size;
-    int64_t lower;    /* its offset is at least this */
     int64_t deadline; /* something beside it must start below; 0: nothing */
     int first, last;  /* its sections, [first, last) */
     int rank;         /* ties are broken by it */
@@ -45,9 +44,11 @@ struct FitSearch {
     int count, sections;
     Item *item;
     Section *section;
-    int *member_of, *member; /* CSR: section -> items */
+    int *member_of, *member; /* CSR: section -> items, what is left first */
+    int *seat_of, *seat;     /* CSR: item -> where it is a member */
     int *near_of, *near;     /* CSR: item -> items alive with it */
     int64_t *offset;
+    int64_t *lower; /* of items: the offset is at least this */
     Undo *undo; /* vector */
     int *stale; /* vector of sections */
     int64_t height, nodes, work;

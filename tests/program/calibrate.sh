@@ -9,7 +9,7 @@ cd "$work" || exit 1
 
 # seconds FILE: what a plan by these figures predicts
 seconds() {
-    "$snug" plan "$model" --machine "$1" --json |
+    "$snug" plan "$model" --machine "$1" --json 2>/dev/null |
         sed -n 's/.*"seconds_predicted": *\([-+.e0-9]*\).*/\1/p' | head -n 1
 }
 
@@ -26,8 +26,27 @@ for kernel in 'f contract+add+relu' 'u contract_bf16+map' 'f contract_i8' \
     check "it has $kernel" grep -q " $kernel" figures
 done
 
-# The head's three lines, then seconds behind flops and bytes.
-awk 'NR <= 3 { print; next } { $3 *= 10; $4 *= 10; print }' figures >slower
+check "it says of which kernels" \
+    test "$(grep -c '^kernels [0-9a-f]*$' figures)" -eq 1
+
+# stale FILE: how often a plan by these figures says that they are of others
+stale() {
+    "$snug" plan "$model" --machine "$1" 2>&1 >/dev/null |
+        grep -c "^snug: warning: $1: .*snug calibrate"
+}
+
+sed 's/^kernels .*/kernels 0123456789abcdef/' figures >others
+sed '/^kernels /d' figures >older
+check "figures of these kernels pass in silence" test "$(stale figures)" -eq 0
+check "those of others are told once" test "$(stale others)" -eq 1
+check "so are those of versions that did not say" test "$(stale older)" -eq 1
+check "with the same predictions" about "$(seconds older)" \
+    "$(seconds figures)"
+check "and nothing is said where that is asked for" test -z \
+    "$("$snug" plan "$model" --machine older --quiet 2>&1 >/dev/null)"
+
+# The head's four lines, then seconds behind flops and bytes.
+awk 'NR <= 4 { print; next } { $3 *= 10; $4 *= 10; print }' figures >slower
 check "predictions follow the figures" about "$(seconds slower)" \
     "$(awk -v s="$(seconds figures)" 'BEGIN { print 10 * s }')"
 mkdir -p config/snug
@@ -41,8 +60,8 @@ check "the file of the configuration is found" about "$found" \
 head -c 300 figures | sed '$s/ .*//' >cut
 refuse "a file that ends early" 1 '^cut:[0-9]*:' \
     "$snug" plan "$model" --machine cut
-sed '5s/^[^ ]*/nan/' figures >nan
-refuse "a number that is none" 1 '^nan:5:' "$snug" plan "$model" --machine nan
+sed '6s/^[^ ]*/nan/' figures >nan
+refuse "a number that is none" 1 '^nan:6:' "$snug" plan "$model" --machine nan
 sed '1s/1/9/' figures >later
 refuse "another version" 1 '^later:1:' "$snug" plan "$model" --machine later
 refuse "no such file" 1 absent "$snug" plan "$model" --machine absent
