@@ -68,17 +68,11 @@ cuts_something(const Cuts *cuts)
     return false;
 }
 
-/* A step whose batch is cut takes at least so many times the seconds of a whole
-   one, whatever is predicted of its smaller kernels: as measured, in 2 and in 4
-   parts (docs/planning.md). */
-static const double batch_least = 1.02;
-
 typedef struct Choice {
     Pipeline *p;
     Trial trial;
     const Call *chunk;
     Text cut;         /* what the last try has cut */
-    double whole;     /* predicted seconds where all fits and nothing is cut */
     Outcome best;
     Cuts cuts;
     const char *step; /* what of the training step these cut */
@@ -118,15 +112,6 @@ typedef struct Try {
     const char *step;
 } Try;
 
-/* What is predicted of parts of a batch at least. */
-static void
-correct(const Choice *c, Try *t)
-{
-    if (t->kind == KIND_BATCH && t->x.fits &&
-        t->x.seconds < batch_least * c->whole)
-        t->x.seconds = batch_least * c->whole;
-}
-
 static void
 begin_try(Choice *c, Try *t)
 {
@@ -138,9 +123,6 @@ begin_try(Choice *c, Try *t)
     trial.begin = true;
     t->x = try_options(&trial);
     t->step = step_of(c->p->arena, cuts ? text_str(&c->cut) : "");
-    if (!cuts)
-        c->whole = t->x.seconds;
-    correct(c, t);
 }
 
 /* What runs again makes nothing faster. */
@@ -164,7 +146,6 @@ end_try(Choice *c, Try *t)
     trial.text = t->x.text;
     trial.quick = t->kind == KIND_BATCH && c->best.fits;
     t->x = try_options(&trial);
-    correct(c, t);
 }
 
 static void
@@ -190,8 +171,9 @@ double_rows(const Choice *c, Cuts *cuts)
         *parts *= 2;
 }
 
-/* false: more parts than these cannot help; of classes, once they fit. Where
-   the step is cut as in the best, which fits, nothing that is timed is new. */
+/* false: more parts than these cannot help; of classes, once they fit. More of a
+   batch may be faster though nothing runs again in fewer. Where the step is cut
+   as in the best, which fits, nothing that is timed is new. */
 static bool
 try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
 {
@@ -222,7 +204,8 @@ try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
     c->cuts = t.cuts;
     c->step = t.step;
     outcome_keep(c->p, &t.x);
-    return !is_enough(c) && (!t.x.fits || kind != KIND_CLASSES);
+    return kind == KIND_BATCH ||
+           (!is_enough(c) && (!t.x.fits || kind != KIND_CLASSES));
 }
 
 /* ---- the choice ---------------------------------------------------------- */
@@ -234,9 +217,6 @@ choose_kind(Choice *c, Kind kind, int64_t from)
 {
     int vain = 0;
 
-    if (kind == KIND_BATCH && c->best.fits &&
-        c->best.seconds <= batch_least * c->whole)
-        return;
     for (int64_t parts = from; parts <= kinds[kind].most;
          parts *= kinds[kind].times)
         if (!try_parts(c, kind, parts, &vain))

@@ -271,6 +271,12 @@ find_least(PassRun *r, Entry *e)
     }
 }
 
+static CourseOf *
+entry_course(const PassRun *r, size_t i)
+{
+    return course_of(r->scratch, r->m->entry[i], r->machine);
+}
+
 /* May it fit in another order? */
 static bool
 is_near(const Entry *e)
@@ -284,12 +290,12 @@ is_near(const Entry *e)
 /* Where it does not fit, the search begins from an order with a low peak, with
    what lets go of much run early. */
 static Entry
-entry_new(PassRun *r, Graph *g, int64_t most)
+entry_new(PassRun *r, CourseOf *of, int64_t most)
 {
-    Entry e = {.r = r, .g = g, .roughly = ROUGHLY};
+    Graph *g = of->g;
+    Entry e = {.r = r, .g = g, .of = of, .roughly = ROUGHLY};
     NodeId *order;
 
-    e.of = course_of(r->scratch, g, r->machine);
     e.least = placed_bytes(&e, NULL, most, &order);
     if (e.least > r->budget && !r->trial && is_near(&e)) {
         e.roughly = 1;
@@ -308,14 +314,14 @@ entry_new(PassRun *r, Graph *g, int64_t most)
 
 /* What no plan of the module goes below. */
 static int64_t
-module_bound(const PassRun *r)
+module_bound(const PassRun *r, CourseOf *const *of)
 {
     int64_t most = 0;
     NodeId at;
 
-    for (size_t i = 0; i < vec_len(r->m->entry); i++) {
-        CourseOf *of = course_of(r->scratch, r->m->entry[i], r->machine);
-        int64_t bound = least_bound(of, course_new(r->scratch, of), &at);
+    for (size_t i = 0; i < vec_len(of); i++) {
+        int64_t bound =
+            least_bound(of[i], course_new(r->scratch, of[i]), &at);
 
         most = bound > most ? bound : most;
     }
@@ -378,7 +384,7 @@ refuse_module(PassRun *r, int64_t bound)
     for (size_t i = 0; i < vec_len(r->m->entry); i++)
         if (vec_len(r->m->entry[i]->order))
             vec_push(r->scratch, all,
-                     entry_new(r, r->m->entry[i], INT64_MAX));
+                     entry_new(r, entry_course(r, i), INT64_MAX));
     swap_largest(r, all);
     worst = &all[0];
     for (size_t i = 0; i < vec_len(all); i++) {
@@ -455,6 +461,7 @@ follow_policy(PassRun *r, Policy policy)
 void
 pass_recompute(PassRun *r)
 {
+    CourseOf **of = NULL;
     int64_t bound;
     Policy policy;
 
@@ -470,7 +477,9 @@ pass_recompute(PassRun *r)
     }
     if (__builtin_add_overflow(r->budget, opt_bytes(r, "lent"), &r->budget))
         r->budget = INT64_MAX; /* what transfers will take off on top */
-    bound = module_bound(r);
+    for (size_t i = 0; i < vec_len(r->m->entry); i++)
+        vec_push(r->scratch, of, entry_course(r, i));
+    bound = module_bound(r, of);
     if (r->budget < bound)
         refuse_module(r, bound);
     for (size_t i = 0; i < vec_len(r->m->entry); i++) {
@@ -478,7 +487,7 @@ pass_recompute(PassRun *r)
 
         if (!vec_len(r->m->entry[i]->order))
             continue;
-        e = entry_new(r, r->m->entry[i], r->budget);
+        e = entry_new(r, of[i], r->budget);
         if (e.least > r->budget && !fit_entry(r, &e))
             refuse_module(r, bound);
     }
