@@ -75,8 +75,11 @@ typedef struct Choice {
     Text cut;         /* what the last try has cut */
     Outcome best;
     Cuts cuts;
+    bool doubled;     /* classes are tried with twice the parts of the rows */
     const char *step; /* what of the training step these cut */
 } Choice;
+
+static const double far_slower = 1.03;
 
 static bool
 is_enough(const Choice *c)
@@ -161,14 +164,20 @@ tell(const Try *t, bool ended)
 
 /* What the gradient of a large weight leaves free does not press any more, but
    the logits of all classes do, twice in a step. */
-static void
-double_rows(const Choice *c, Cuts *cuts)
+static bool
+may_double_rows(const Choice *c)
 {
-    int64_t *parts = &cuts->parts[KIND_PARTS];
+    int64_t parts = c->cuts.parts[KIND_PARTS];
 
-    if (is_open(c->chunk, KIND_PARTS) && *parts > 1 &&
-        2 * *parts <= kinds[KIND_PARTS].most)
-        *parts *= 2;
+    return c->best.fits && is_open(c->chunk, KIND_PARTS) && parts > 1 &&
+           2 * parts <= kinds[KIND_PARTS].most;
+}
+
+/* What is far slower than the best counts as two tries. */
+static int
+in_vain(const Choice *c, const Try *t)
+{
+    return t->x.fits && t->x.seconds > far_slower * c->best.seconds ? 2 : 1;
 }
 
 /* false: more parts than these cannot help; of classes, once they fit. More of a
@@ -184,8 +193,8 @@ try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
         t.cuts = uncut;
     if (kind == KIND_LAYERS)
         t.cuts.parts[KIND_BLOCKS] = 1;
-    if (kind == KIND_CLASSES && c->best.fits)
-        double_rows(c, &t.cuts);
+    if (kind == KIND_CLASSES && c->doubled)
+        t.cuts.parts[KIND_PARTS] *= 2;
     t.cuts.parts[kind] = parts;
     begin_try(c, &t);
     if (t.x.nothing || (c->best.fits && strcmp(t.step, c->step) == 0))
@@ -198,7 +207,7 @@ try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
         return (!t.x.fits && kind == KIND_CLASSES) ||
                (!c->best.fits && kind == KIND_PARTS) ||
                (kind == KIND_BATCH && c->best.fits) ||
-               ++*vain < kinds[kind].vain;
+               (*vain += in_vain(c, &t)) < kinds[kind].vain;
     *vain = 0;
     c->best = t.x;
     c->cuts = t.cuts;
@@ -221,6 +230,18 @@ choose_kind(Choice *c, Kind kind, int64_t from)
          parts *= kinds[kind].times)
         if (!try_parts(c, kind, parts, &vain))
             return;
+}
+
+/* With twice the parts of the rows, and where that is no better as they are. */
+static void
+choose_classes(Choice *c, int64_t from)
+{
+    c->doubled = may_double_rows(c);
+    choose_kind(c, KIND_CLASSES, from);
+    if (!c->doubled || c->cuts.parts[KIND_CLASSES] > 1)
+        return;
+    c->doubled = false;
+    choose_kind(c, KIND_CLASSES, from);
 }
 
 /* Without the gradient of a large weight fewer parts of the rows may do. */
@@ -274,7 +295,10 @@ choose_kinds(Choice *c)
     for (Kind kind = 0; kind < KINDS; kind++) {
         if (!may_try(c->chunk, kind) || (begun && is_enough(c)))
             continue;
-        choose_kind(c, kind, begun ? kinds[kind].first : 1);
+        if (kind == KIND_CLASSES)
+            choose_classes(c, begun ? kinds[kind].first : 1);
+        else
+            choose_kind(c, kind, begun ? kinds[kind].first : 1);
         choose_rows(c, kind);
         begun = true;
     }
