@@ -21,13 +21,14 @@
 
 /* ---- which kernels ------------------------------------------------------ */
 
-/* Does the node do anything? A view does not, nor what makes no element. */
+/* Does the node do anything? A view does not, nor what makes no element, nor
+   what puts something where it is. */
 static bool
 has_work(const Graph *g, NodeId id)
 {
     const Node *n = node_at(g, id);
 
-    if (op_info(n->op)->kernel == KK_none)
+    if (op_info(n->op)->kernel == KK_none || put_is_there(g, n))
         return false;
     for (int i = 0; i < n->nout; i++)
         if (type_elements(&value_at(g, n->out[i])->type) > 0)

@@ -4,8 +4,7 @@
    belongs to an owner, the value that had its bytes first. Overlaps are found
    by a sweep over addresses: those that are alive at one address must follow
    each other in time, so a newcomer looks at its predecessor in time only;
-   predecessors come from a bit set of several levels (van Emde Boas' idea with
-   64 ways). n log n, for the sort. */
+   predecessors come from a bit set (check_bits.h). n log n, for the sort. */
 #include "ir/check.h"
 
 #include <inttypes.h>
@@ -13,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/check_bits.h"
 #include "ir/check_moves.h"
 #include "ir/check_over.h"
 #include "ir/check_time.h"
@@ -36,6 +36,7 @@ typedef struct Lives {
     bool *made;
     int *first, *last; /* owner -> */
     int64_t *bytes;    /* owner -> */
+    int64_t *ahead;    /* ValueId -> bytes of the owner in front of it */
 } Lives;
 
 /* What occupies addresses for some time. */
@@ -96,7 +97,8 @@ new_lives(Arena *a, const Graph *g)
                .made = NEWN(a, bool, count),
                .first = NEWN(a, int, count),
                .last = NEWN(a, int, count),
-               .bytes = NEWN(a, int64_t, count)};
+               .bytes = NEWN(a, int64_t, count),
+               .ahead = NEWN(a, int64_t, count)};
 
     for (ValueId v = 1; v < count; v++) {
         const Value *x = value_at(g, v);
@@ -107,6 +109,32 @@ new_lives(Arena *a, const Graph *g)
         l.last[v] = x->kind == V_STORE ? l.end : 0;
     }
     return l;
+}
+
+/* Does n put what was the last to be written there, at the same address, with
+   nothing between its first byte and its last that is not its own? In every
+   step, that is. */
+static bool
+is_there(const Lives *l, const Node *n)
+{
+    const Graph *g = l->g;
+    const Type *x = &value_at(g, n->in[0])->type, *p;
+    int64_t stride[MAXRANK], first = 0, last = 0;
+
+    if (n->op != OP_put || value_at(g, n->out[0])->over != n->in[0] ||
+        n->when || node_at(g, value_at(g, n->in[1])->def)->when ||
+        l->taker[l->content[n->in[0]]] != n->in[1] ||
+        l->owner[n->in[0]] != l->owner[n->in[1]])
+        return false;
+    p = &value_at(g, n->in[1])->type;
+    type_strides(x, stride);
+    for (int i = 0; i < x->rank; i++) {
+        first += node_list(n, "starts")[i] * stride[i];
+        last += (node_list(n, "starts")[i] + p->dim[i] - 1) * stride[i];
+    }
+    return last - first == type_elements(p) - 1 &&
+           first * dtype_bytes(x->dtype) ==
+               l->ahead[n->in[1]] - l->ahead[n->in[0]];
 }
 
 static void
@@ -128,19 +156,47 @@ read_value(Checker *c, Lives *l, ValueId v, int k, const char *by)
 static void
 take_bytes(Checker *c, Lives *l, ValueId v, ValueId from, int k)
 {
+    const Node *n = node_at(l->g, value_at(l->g, v)->def);
     ValueId content = l->content[from], owner = l->owner[from];
     const Graph *g = l->g;
 
     if (!l->made[from])
         fault(c, "%s:%d: %%%s takes the bytes of %%%s, which is made later",
               g->name, k, g->value[v].name, g->value[from].name);
-    if (l->taken[content])
+    if (is_there(l, n)) {
+        l->taken[l->content[n->in[1]]] = k + 1;
+        l->taker[l->content[n->in[1]]] = v;
+    } else if (l->taken[content]) {
         fault(c, "%s:%d: %%%s takes the bytes of %%%s after %%%s took them",
               g->name, k, g->value[v].name, g->value[from].name,
               g->value[l->taker[content]].name);
+    }
     l->taken[content] = k + 1;
     l->taker[content] = v;
     l->owner[v] = owner;
+    l->ahead[v] = l->ahead[from];
+}
+
+/* Shows the bytes of the operand, or those of a part of it. */
+static void
+show_bytes(Checker *c, Lives *l, const Node *n, int k)
+{
+    const Graph *g = l->g;
+    ValueId v = n->out[0], from = n->in[0];
+    const Type *x = &value_at(g, from)->type;
+    int64_t ahead = 0;
+
+    l->owner[v] = l->owner[from];
+    l->content[v] = l->content[from];
+    if (n->op == OP_part &&
+        (__builtin_mul_overflow(node_int(n, "at"), dtype_bytes(x->dtype),
+                                &ahead) ||
+         ahead < 0 || ahead > type_bytes(x) - type_bytes(&g->value[v].type))) {
+        fault(c, "%s:%d: %%%s is no part of %%%s", g->name, k, g->value[v].name,
+              g->value[from].name);
+        ahead = 0;
+    }
+    l->ahead[v] = l->ahead[from] + ahead;
 }
 
 /* Whatever the node reads of the bytes that its result i takes. */
@@ -148,10 +204,13 @@ static void
 check_reads(Checker *c, const Lives *l, const Node *n, int i, int k)
 {
     const Graph *g = l->g;
-    ValueId owner = l->owner[value_at(g, n->out[i])->over];
+    ValueId over = value_at(g, n->out[i])->over, owner = l->owner[over];
+    int64_t ahead = l->ahead[over];
 
     for (int in = 0; in < n->nin; in++)
-        if (l->owner[n->in[in]] == owner && !check_over(g, n, in, i))
+        if (l->owner[n->in[in]] == owner &&
+            (l->ahead[n->in[in]] != ahead || !check_over(g, n, in, i)) &&
+            !is_there(l, n))
             fault(c, "%s:%d: %%%s is written over %%%s before that is read",
                   g->name, k, g->value[n->out[i]].name,
                   g->value[n->in[in]].name);
@@ -172,8 +231,7 @@ make_value(Checker *c, Lives *l, const Node *n, int i, int k)
         check_reads(c, l, n, i, k);
         take_bytes(c, l, v, x->over, k);
     } else if (i == 0 && n->nin && (op_info(n->op)->flags & OF_VIEW)) {
-        l->owner[v] = l->owner[n->in[0]];
-        l->content[v] = l->content[n->in[0]];
+        show_bytes(c, l, n, k);
     }
     owner = l->owner[v];
     if (l->bytes[v] > l->bytes[owner])
@@ -191,7 +249,8 @@ find_lives(Checker *c, const Graph *g)
         const Node *n = node_at(g, g->order[k]);
 
         for (int i = 0; i < n->nin; i++)
-            read_value(c, &l, n->in[i], k, g->value[n->out[0]].name);
+            if (i > 0 || !is_there(&l, n))
+                read_value(c, &l, n->in[i], k, g->value[n->out[0]].name);
         if (n->when)
             read_value(c, &l, n->when, k, g->value[n->out[0]].name);
         for (int i = 0; i < n->nout; i++)
@@ -241,6 +300,27 @@ add_block(Checker *c, Block **blocks, const char *entry, Sym name,
             (Block){name, s->name, p->offset, p->offset + bytes, first, last});
 }
 
+/* Its own place is where its bytes are, and kernels count on its alignment. */
+static void
+check_own(Checker *c, const Lives *l, ValueId v, const Place *owner)
+{
+    const Value *x = value_at(l->g, v);
+    const Space *s = space_of(c->m, owner->space);
+    int64_t at = 0;
+
+    if (!l->made[v] || type_bytes(&x->type) == 0)
+        return;
+    if (__builtin_add_overflow(owner->offset, l->ahead[v], &at) ||
+        x->place.space != owner->space || x->place.offset != at)
+        fault(c, "%s: %%%s is not where its bytes are: @%s+%" PRId64,
+              l->g->name, x->name, owner->space ? owner->space : "?", at);
+    if (s && l->ahead[v] % s->align)
+        fault(c, "%s: %%%s begins %" PRId64 " bytes behind %%%s, which is not "
+                 "aligned to %" PRId64,
+              l->g->name, x->name, l->ahead[v],
+              value_at(l->g, l->owner[v])->name, s->align);
+}
+
 /* Every store, read in this entry or not, then the owners that are none. */
 static Block *
 find_blocks(Checker *c, const Lives *l)
@@ -263,68 +343,9 @@ find_blocks(Checker *c, const Lives *l)
         else if (l->owner[v] == v && l->made[v])
             add_block(c, &blocks, g->name, x->name, own, l->bytes[v],
                       l->first[v], l->last[v]);
-        if (l->made[v] && type_bytes(&x->type) &&
-            (x->place.space != own->space || x->place.offset != own->offset))
-            fault(c, "%s: %%%s is not where its bytes are: @%s+%" PRId64,
-                  g->name, x->name, own->space ? own->space : "?", own->offset);
+        check_own(c, l, v, own);
     }
     return blocks;
-}
-
-/* A set of numbers below a bound; level i + 1 has a bit for each word of
-   level i that is not zero. */
-enum { LEVELS = 6, NONE = -1 };
-
-typedef struct BitSet {
-    uint64_t *word[LEVELS];
-} BitSet;
-
-static BitSet
-bits_new(Arena *a, size_t bound)
-{
-    BitSet s;
-
-    for (int i = 0; i < LEVELS; i++) {
-        bound = bound / 64 + 1;
-        s.word[i] = NEWN(a, uint64_t, bound);
-    }
-    return s;
-}
-
-static void
-bits_add(BitSet *s, uint64_t x)
-{
-    for (int i = 0; i < LEVELS; i++, x /= 64)
-        s->word[i][x / 64] |= UINT64_C(1) << x % 64;
-}
-
-static void
-bits_remove(BitSet *s, uint64_t x)
-{
-    for (int i = 0; i < LEVELS; i++, x /= 64) {
-        s->word[i][x / 64] &= ~(UINT64_C(1) << x % 64);
-        if (s->word[i][x / 64])
-            return;
-    }
-}
-
-/* The largest member that is at most x, or NONE. */
-static int64_t
-bits_last(const BitSet *s, uint64_t x)
-{
-    int i = 0;
-    uint64_t below = s->word[0][x / 64] & (UINT64_MAX >> (63 - x % 64));
-
-    while (!below) {
-        if (++i == LEVELS)
-            return NONE;
-        x /= 64;
-        below = s->word[i][x / 64] & ((UINT64_C(1) << x % 64) - 1);
-    }
-    x = x / 64 * 64 + 63 - (uint64_t)__builtin_clzll(below);
-    while (i-- > 0)
-        x = x * 64 + 63 - (uint64_t)__builtin_clzll(s->word[i][x]);
-    return (int64_t)x;
 }
 
 static int
@@ -384,7 +405,7 @@ check_overlaps(Checker *c, const Lives *l, const Block *block, Sym space)
             continue;
         }
         before = bits_last(&alive, (uint64_t)x->last);
-        if (before != NONE && block[at[before]].last >= x->first) {
+        if (before != BITS_NONE && block[at[before]].last >= x->first) {
             report_overlap(c, l, &block[at[before]], x);
             continue;
         }

@@ -218,7 +218,8 @@ cost_seconds(const Graph *g, NodeId n, const Machine *m)
     Arena *a;
     Seconds s;
 
-    if (op_info(node_at(g, n)->op)->kernel == KK_none)
+    if (op_info(node_at(g, n)->op)->kernel == KK_none ||
+        put_is_there(g, node_at(g, n)))
         return (Seconds){0, 0};
     a = arena_new();
     s = predicted(all, machine_named(all->target), m, node_kind(a, g, n),

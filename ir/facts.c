@@ -78,8 +78,12 @@ place_result(Arena *a, Facts *f, const Graph *g, const Node *n, int i, int k)
     ValueId v = n->out[i], from = value_at(g, v)->over;
     int64_t bytes = type_bytes(&value_at(g, v)->type);
 
-    if (!from && i == 0 && is_view(n))
+    if (from) {
+        f->ahead[v] = f->ahead[from];
+    } else if (i == 0 && is_view(n)) {
         from = n->in[0];
+        f->ahead[v] = f->ahead[from] + node_ahead(g, g->order[k]);
+    }
     f->buffer_of[v] = from ? f->buffer_of[from] : new_buffer(a, f, g, v, k);
     if (bytes > f->buffer[f->buffer_of[v]].bytes)
         f->buffer[f->buffer_of[v]].bytes = bytes;
@@ -90,6 +94,7 @@ static void
 find_buffers(Arena *a, const Graph *g, Facts *f)
 {
     f->buffer_of = NEWN(a, uint32_t, vec_len(g->value));
+    f->ahead = NEWN(a, int64_t, vec_len(g->value));
     vec_push(a, f->buffer, (Buffer){.last = -1});
     for (ValueId v = 1; v < vec_len(g->value); v++)
         if (g->value[v].kind != V_TEMP)

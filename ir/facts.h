@@ -26,6 +26,7 @@ typedef struct Facts {
     Use *use;
     uint32_t *buffer_of; /* ValueId -> index into buffer */
     Buffer *buffer;      /* vector; [0] is none: of what left the order */
+    int64_t *ahead;      /* ValueId -> bytes of its buffer in front of it */
 } Facts;
 
 const Facts *facts(Graph *g);

@@ -422,6 +422,38 @@ node_scratch(const Graph *g, const Node *n)
     return n->nout > own ? last : 0;
 }
 
+int64_t
+node_ahead(const Graph *g, NodeId n)
+{
+    const Node *view = node_at(g, n);
+
+    if (view->op != OP_part)
+        return 0;
+    return node_int(view, "at") *
+           dtype_bytes(value_at(g, view->in[0])->type.dtype);
+}
+
+bool
+put_is_there(const Graph *g, const Node *n)
+{
+    const Value *x, *p;
+    NodeId part;
+    int64_t first;
+
+    if (n->op != OP_put || value_at(g, n->out[0])->over != n->in[0])
+        return false;
+    x = value_at(g, n->in[0]);
+    p = value_at(g, n->in[1]);
+    if (n->when || node_at(g, p->def)->when)
+        return false;
+    part = value_at(g, p->over)->def;
+    return p->over && part && node_at(g, part)->op == OP_part &&
+           node_at(g, part)->in[0] == n->in[0] &&
+           type_lies_together(&x->type, &p->type, node_list(n, "starts"),
+                              &first) &&
+           node_int(node_at(g, part), "at") == first;
+}
+
 static int
 attr_index(const Node *n, const char *name)
 {

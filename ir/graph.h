@@ -206,6 +206,13 @@ Loc graph_loc(const Graph *g, NodeId n); /* file, source node, operator */
    pass workspace; infer_node takes its type as given. */
 ValueId node_scratch(const Graph *g, const Node *n);
 
+/* Of a view: how many bytes its first element is behind its operand's. */
+int64_t node_ahead(const Graph *g, NodeId n);
+
+/* Does n put what has been written there already, over a part of the same
+   bytes? Then there is nothing left to do. */
+bool put_is_there(const Graph *g, const Node *n);
+
 const Attr *node_attr(const Node *n, const char *name); /* ASSERTs it exists */
 Attr *node_attr_set(Node *n, const char *name);
 int64_t node_int(const Node *n, const char *name);

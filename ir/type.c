@@ -184,6 +184,25 @@ type_strides(const Type *t, int64_t stride[MAXRANK])
     }
 }
 
+/* Full axes behind one that is cut, single indices in front of it. */
+bool
+type_lies_together(const Type *whole, const Type *part, const int64_t *starts,
+                   int64_t *first)
+{
+    int64_t stride[MAXRANK];
+    bool cut = false;
+
+    *first = 0;
+    type_strides(whole, stride);
+    for (int i = whole->rank; i-- > 0;) {
+        if (cut && part->dim[i] != 1)
+            return false;
+        cut = cut || part->dim[i] != whole->dim[i];
+        *first += starts[i] * stride[i];
+    }
+    return true;
+}
+
 bool
 type_broadcast(const Type *a, const Type *b, Type *out)
 {

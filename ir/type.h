@@ -48,6 +48,10 @@ int64_t type_elements(const Type *t); /* 1 for a scalar */
 int64_t type_bytes(const Type *t);
 /* Row-major strides in elements. */
 void type_strides(const Type *t, int64_t stride[MAXRANK]);
+/* Do the elements of a box of shape `part`, from `starts` on, lie side by side
+   in `whole`, of the same rank? Sets the first, in row-major order. */
+bool type_lies_together(const Type *whole, const Type *part,
+                        const int64_t *starts, int64_t *first);
 /* NumPy broadcasting of two shapes; false if they do not go together. The
    element type of `out` is that of `a`. */
 bool type_broadcast(const Type *a, const Type *b, Type *out);

@@ -129,6 +129,17 @@ begin_values(Verifier *v)
     }
 }
 
+/* Has a part of its bytes, as they were, been written by what n puts there? */
+static bool
+is_put_there(const Verifier *v, const Node *n)
+{
+    const Graph *g = v->g;
+    ValueId p = n->nin > 1 ? n->in[1] : 0;
+
+    return put_is_there(g, n) && v->current[v->root[n->in[0]]] == p &&
+           v->content[value_at(g, p)->over] == v->content[n->in[0]];
+}
+
 static void
 check_operand(Verifier *v, NodeId id, ValueId in)
 {
@@ -139,7 +150,9 @@ check_operand(Verifier *v, NodeId id, ValueId in)
         complain(loc, "%%%s is used before it is made", name);
     else if (v->unreadable[in])
         complain(loc, "%%%s is scratch of a kernel and must not be read", name);
-    else if (v->content[in] != v->current[v->root[in]])
+    else if (v->content[in] != v->current[v->root[in]] &&
+             !(in == node_at(v->g, id)->in[0] &&
+               is_put_there(v, node_at(v->g, id))))
         complain(loc, "reads %%%s, whose bytes %%%s has taken", name,
                  value_at(v->g, v->current[v->root[in]])->name);
 }
@@ -177,7 +190,8 @@ check_over(Verifier *v, NodeId id, const Value *x)
     if (!is_operand(node_at(g, id), x->over))
         complain(loc, "%%%s takes the bytes of %%%s, which is no operand",
                  x->name, from->name);
-    else if (v->content[x->over] != v->current[v->root[x->over]])
+    else if (v->content[x->over] != v->current[v->root[x->over]] &&
+             !is_put_there(v, node_at(g, id)))
         complain(loc, "%%%s takes the bytes of %%%s, which are %%%s's", x->name,
                  from->name, value_at(g, v->current[v->root[x->over]])->name);
     if (type_bytes(&x->type) != type_bytes(&from->type))
@@ -344,6 +358,25 @@ check_outputs(Verifier *v)
     }
 }
 
+/* What is written over a part of a store is put there: else the store would
+   hold it, but no value would say so. */
+static void
+check_parts_put(const Verifier *v)
+{
+    const Graph *g = v->g;
+
+    for (ValueId i = 1; i < vec_len(g->value); i++) {
+        const Value *now = value_at(g, v->current[i]);
+        NodeId part = now->over ? value_at(g, now->over)->def : 0;
+
+        if (value_at(g, i)->kind == V_STORE && part &&
+            node_at(g, part)->op == OP_part)
+            complain(graph_loc(g, now->def),
+                     "%%%s is written over a part of %%%s, but not put there",
+                     now->name, value_at(g, i)->name);
+    }
+}
+
 static void
 verify_graph(Arena *scratch, const Graph *g, int depth)
 {
@@ -356,6 +389,7 @@ verify_graph(Arena *scratch, const Graph *g, int depth)
     for (size_t k = 0; k < vec_len(g->order); k++)
         check_node(&v, g->order[k]);
     check_outputs(&v);
+    check_parts_put(&v);
     if (complaints() == before)
         verify_spaces(scratch, g);
 }

@@ -85,12 +85,17 @@ same_place(const Place *a, const Place *b)
     return a->space == b->space && a->offset == b->offset;
 }
 
+/* Of `with`, v has the bytes that are so far ahead. */
 static void
-check_shared(const Graph *g, NodeId id, ValueId v, ValueId with)
+check_shared(const Graph *g, NodeId id, ValueId v, ValueId with, int64_t ahead)
 {
     const Value *x = value_at(g, v), *y = value_at(g, with);
+    Place there = y->place;
 
-    if (type_bytes(&x->type) && !same_place(&x->place, &y->place))
+    if (type_bytes(&x->type) == 0)
+        return;
+    if (__builtin_add_overflow(there.offset, ahead, &there.offset) ||
+        !same_place(&x->place, &there))
         complain(graph_loc(g, id),
                  "%%%s has the bytes of %%%s, but not its "
                  "place",
@@ -120,9 +125,9 @@ check_node_places(const Graph *g, NodeId id)
         check_place(g->module, graph_loc(g, id), x->name, &x->type, &x->place);
         check_space(g, graph_loc(g, id), n->out[i]);
         if (x->over)
-            check_shared(g, id, n->out[i], x->over);
+            check_shared(g, id, n->out[i], x->over, 0);
         else if (i == 0 && (op_info(n->op)->flags & OF_VIEW))
-            check_shared(g, id, n->out[i], n->in[0]);
+            check_shared(g, id, n->out[i], n->in[0], node_ahead(g, id));
     }
 }
 

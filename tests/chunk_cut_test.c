@@ -9,7 +9,7 @@
 
 #define TRAIN "loss,grad,optimizer{rule=%s},fold,cse,dce"
 #define PLAN                                                                   \
-    "fuse,recompute{states=2000,nodes=20000},inplace,workspace,"              \
+    "fuse,share,recompute{states=2000,nodes=20000},inplace,workspace,"        \
     "schedule{states=2000},place{nodes=20000}"
 
 typedef struct Maker {
@@ -82,7 +82,7 @@ make_head(Arena *a, uint64_t seed)
     Text all = text_new(a);
 
     k.rows = 1 + below(&k, 40);
-    k.d = 3 + below(&k, 14);
+    k.d = seed % 3 ? 3 + below(&k, 14) : 16; /* parts begin aligned */
     k.v = 40 + below(&k, 200);
     text_add(&k.store, "param %%w : f32[%d,%d] = random 3 0.5\n", k.v, k.d);
     add_input(&k);

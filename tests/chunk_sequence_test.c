@@ -9,7 +9,7 @@
 
 #define TRAIN "loss,grad,optimizer{rule=adamw},fold,cse,dce"
 #define PLAN \
-    "fuse,inplace,workspace,schedule{states=200},place{nodes=2000}"
+    "fuse,share,inplace,workspace,schedule{states=200},place{nodes=2000}"
 
 /* What softmax makes of a bias of keys is nothing but noise: smaller than this,
    of the largest gradient, does not count. */

@@ -6,7 +6,7 @@
 
 #define TRAIN "loss{kind=%s},grad,optimizer{rule=adamw},fold,cse,dce"
 #define PLAN                                                                   \
-    "chunk{%s},fuse,recompute{states=2000,nodes=20000},inplace,"         \
+    "chunk{%s},fuse,share,recompute{states=2000,nodes=20000},inplace,"   \
     "workspace,schedule{states=2000},place{nodes=20000}"
 
 typedef struct Maker {

@@ -142,6 +142,7 @@ Test(gradient, moves)
     static const char *const x = "input %x : f64[3,4,5]\n";
 
     check(x, "view %x : f64[12,5]");
+    check(x, "part %x at=7 : f64[2,1,5]");
     check(x, "transpose %x perm=[2,0,1] : f64[5,3,4]");
     check(x, "broadcast %x : f64[2,3,4,5]");
     check("input %x : f64[3,1]\n", "broadcast %x : f64[2,3,4]");

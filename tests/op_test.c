@@ -243,6 +243,7 @@ static const Case cases[] = {
     {"[3,4]", "reduce %a op=\"min\" axes=[0] : f64[1,4]"},
     {"[2,3,4]", "transpose %a perm=[2,0,1] : f64[4,2,3]"},
     {"[3,4]", "view %a : f64[2,6]"},
+    {"[5,8]", "part %a at=16 : f64[4,2]"},
     {"[3,1]", "broadcast %a : f64[2,3,4]"},
     {"[5,6]", "slice %a starts=[1,2] steps=[1,1] : f64[3,2]"},
     {"[5,6]", "slice %a starts=[0,1] steps=[2,2] : f64[3,2]"},

@@ -371,6 +371,8 @@ check_move(const char *operation, int n, const double *expect)
 Test(move, elements_land_where_they_should)
 {
     check_move("transpose %x perm=[1,0] : i32[3,2]", LIST(0, 3, 1, 4, 2, 5));
+    check_move("part %x at=1 : i32[2,2]", LIST(1, 2, 3, 4));
+    check_move("part %x at=6 : i32[0]", 0, NULL);
     check_move("slice %x starts=[1,0] steps=[1,2] : i32[1,2]", LIST(3, 5));
     check_move("slice %x starts=[1,2] steps=[-1,-1] : i32[2,3]",
                LIST(5, 4, 3, 2, 1, 0));
@@ -393,6 +395,14 @@ Test(move, refuses)
 #define MOVE(operation) "input %x : f32[2,3]\nf %y = " operation "\noutput %y\n"
     small_refused("6 elements", MOVE("view %x : f32[7]"));
     small_refused("is f64", MOVE("view %x : f64[6]"));
+    small_refused("4 elements from 3 on are not among 6",
+                  MOVE("part %x at=3 : f32[2,2]"));
+    small_refused("0 elements from 7 on", MOVE("part %x at=7 : f32[0]"));
+    small_refused("1 elements from -1 on", MOVE("part %x at=-1 : f32[1]"));
+    small_refused("from 9223372036854775807 on",
+                  MOVE("part %x at=9223372036854775807 : f32[6]"));
+    small_refused("from -9223372036854775808 on",
+                  MOVE("part %x at=-9223372036854775808 : f32[6]"));
     small_refused("named twice", MOVE("transpose %x perm=[1,1] : f32[3,2]"));
     small_refused("perm[0] is 2", MOVE("transpose %x perm=[2,1] : f32[3,2]"));
     small_refused("1 elements, not 2",

@@ -209,16 +209,16 @@ random_model(Arena *a, uint64_t seed, DType d)
 const char *
 random_passes(Arena *a, uint64_t seed)
 {
-    static const char *const early[] = {"fold", "cse", "dce", "fuse"};
+    static const char *const early[] = {"fold", "cse", "dce", "share", "fuse"};
     Maker k = {.seed = ~seed};
     Text t = text_new(a);
 
     for (int i = draw(&k, 5); i > 0; i--)
-        text_add(&t, "%s,", early[draw(&k, 4)]);
+        text_add(&t, "%s,", early[draw(&k, 5)]);
     if (draw(&k, 3))
         text_add(&t, "inplace,");
     for (int i = draw(&k, 3); i > 0; i--)
-        text_add(&t, "%s,", early[draw(&k, 3)]);
+        text_add(&t, "%s,", early[draw(&k, 4)]);
     text_add(&t, "workspace,schedule{states=%d},",
              draw(&k, 2) ? 2000 : draw(&k, 2));
     if (draw(&k, 4) == 0)

@@ -1,4 +1,4 @@
-/* view and broadcast: the same elements under another shape. */
+/* view, part and broadcast: the same elements under another shape. */
 #include "ir/ops/ops.h"
 
 #include <string.h>
@@ -44,6 +44,54 @@ cost_view(const Graph *g, NodeId n)
     (void)g;
     (void)n;
     return (Cost){0, 0};
+}
+
+bool
+infer_part(const Graph *g, NodeId n, const Type *given, Type *out)
+{
+    const Type *x = operand_type(g, n, 0);
+    int64_t at = node_int(node_at(g, n), "at"), count = type_elements(x);
+
+    if (!needs_given(g, n, given, x->dtype))
+        return false;
+    if (at < 0 || at > count || type_elements(given) > count - at)
+        return REFUSE(g, n,
+                      "part: %" PRId64 " elements from %" PRId64
+                      " on are not among %" PRId64,
+                      type_elements(given), at, count);
+    *out = *given;
+    return true;
+}
+
+void
+grad_part(Builder *b, NodeId n, const ValueId *dy, const bool *want,
+          ValueId *dx)
+{
+    Type x = *operand_type(b->g, n, 0), y = value_at(b->g, dy[0])->type;
+    int64_t at = node_int(node_at(b->g, n), "at");
+    int64_t whole = type_elements(&x), count = type_elements(&y);
+    Type flat = {.dtype = y.dtype, .rank = 1, .dim = {whole}};
+    ValueId g;
+
+    if (!want[0])
+        return;
+    g = build_view(b, dy[0], 1, &count, NULL);
+    g = build_pad(b, g, &at, 0, flat, NULL);
+    dx[0] = build_view(b, g, x.rank, x.dim, NULL);
+}
+
+void
+eval_part(Arena *a, const Graph *g, NodeId n, const Tensor *in, Tensor *out)
+{
+    (void)a;
+    memcpy(out->data, (const char *)in->data + node_ahead(g, n),
+           (size_t)type_bytes(&out->type));
+}
+
+Cost
+cost_part(const Graph *g, NodeId n)
+{
+    return cost_view(g, n);
 }
 
 bool

@@ -1,4 +1,6 @@
 /* course_write: a course becomes the order of its entry. */
+#include <string.h>
+
 #include "ir/facts.h"
 #include "passes/plan/course.h"
 #include "passes/plan/recipe.h"
@@ -50,6 +52,18 @@ version_read(const Writer *w, const Run *r, ValueId v)
     return -1;
 }
 
+/* The view `id` shows of its operand what another one shows of its own. */
+static void
+show_alike(Graph *g, NodeId id, NodeId model)
+{
+    const Node *from = node_at(g, model);
+    Node *n = node_at(g, id);
+
+    memcpy(n->attr, from->attr, sizeof n->attr);
+    n->source = from->source;
+    n->source_op = from->source_op;
+}
+
 /* v, as it is in the version. */
 static ValueId
 value_in(Writer *w, int version, ValueId v)
@@ -70,10 +84,9 @@ value_in(Writer *w, int version, ValueId v)
     if (map_get(w->view_again, key, &found))
         return (ValueId)found;
     from = value_in(w, version, node_at(g, value_at(g, v)->def)->in[0]);
-    id = graph_node(g, OP_view, 'r', 1, &from, 1);
+    id = graph_node(g, node_at(g, value_at(g, v)->def)->op, 'r', 1, &from, 1);
     (void)vec_pop(g->order);
-    node_at(g, id)->source = node_at(g, value_at(g, v)->def)->source;
-    node_at(g, id)->source_op = node_at(g, value_at(g, v)->def)->source_op;
+    show_alike(g, id, value_at(g, v)->def);
     x = *value_at(g, v);
     found = graph_result(g, id, 0,
                          sym_format(g->module->syms, "%s.again", x.name),

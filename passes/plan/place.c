@@ -49,10 +49,24 @@ place_stores(Module *m, Sym space, int64_t align)
     return at;
 }
 
-/* Every value lies where its buffer does. */
+/* A text can have parts that begin anywhere. */
 static void
-write_places(Graph *g, Sym space, int64_t base, const Interval *x,
-             const uint32_t *buffer, Arena *scratch)
+require_aligned(const Graph *g, ValueId v, int64_t ahead, int64_t align)
+{
+    const Value *x = value_at(g, v);
+
+    if (ahead % align && x->def && type_bytes(&x->type))
+        raise_at(graph_loc(g, x->def),
+                 "%%%s would begin %" PRId64 " bytes behind the value that it "
+                 "is a part of, but values are aligned to %" PRId64
+                 "\nhint: a slice is copied and may begin anywhere",
+                 x->name, ahead, align);
+}
+
+/* Every value lies where its buffer does, or so far behind. */
+static void
+write_places(Graph *g, Sym space, int64_t base, int64_t align,
+             const Interval *x, const uint32_t *buffer, Arena *scratch)
 {
     const Facts *f = facts(g);
     int64_t *offset = NEWN(scratch, int64_t, vec_len(f->buffer) + 1);
@@ -65,9 +79,11 @@ write_places(Graph *g, Sym space, int64_t base, const Interval *x,
 
         if (b->space != space)
             continue;
+        require_aligned(g, (ValueId)v, f->ahead[v], align);
         g->value[v].place = (Place){
-            space, b->persistent ? g->module->store[root->store].place.offset
-                                 : offset[f->buffer_of[v]]};
+            space, (b->persistent ? g->module->store[root->store].place.offset
+                                  : offset[f->buffer_of[v]]) +
+                       f->ahead[v]};
     }
 }
 
@@ -104,7 +120,7 @@ place_entry(PassRun *r, Graph *g, Sym space, Totals *t)
     }
     if (p.height > t->height)
         t->height = p.height;
-    write_places(g, space, t->stores, x, buffer, r->scratch);
+    write_places(g, space, t->stores, align, x, buffer, r->scratch);
 }
 
 static void
@@ -283,7 +299,7 @@ place_space(PassRun *r, Space *s)
                                       nodes);
 
         height = p.height > height ? p.height : height;
-        write_places(g, s->name, stores, x, buffer, r->scratch);
+        write_places(g, s->name, stores, s->align, x, buffer, r->scratch);
     }
     s->size = stores + height;
     require_room(r, s);

@@ -1,6 +1,8 @@
 /* stand_in: one walk over the order; bodies know their operands by name. */
 #include "passes/plan/stand_in.h"
 
+#include <string.h>
+
 #include "passes/tools/name.h"
 
 StandIn
@@ -58,6 +60,19 @@ is_view(const Graph *g, ValueId v)
     return def && (op_info(node_at(g, def)->op)->flags & OF_VIEW);
 }
 
+/* The view v, of `from`. */
+static ValueId
+show_again(StandIn *w, ValueId v, ValueId from)
+{
+    const Graph *g = w->g;
+    NodeId view = value_at(g, v)->def;
+    ValueId made = add_node(w, node_at(g, view)->op, 1, &from, v, "back");
+    Node *n = node_at(g, value_at(g, made)->def);
+
+    memcpy(n->attr, node_at(g, view)->attr, sizeof n->attr);
+    return made;
+}
+
 /* A view is made again wherever that of before shows something else. */
 static ValueId
 stand_in(StandIn *w, ValueId v)
@@ -72,8 +87,7 @@ stand_in(StandIn *w, ValueId v)
     if (from == in)
         return v;
     if (!made || node_at(g, value_at(g, made)->def)->in[0] != from)
-        w->now[v] = add_node(w, node_at(g, value_at(g, v)->def)->op, 1, &from,
-                             v, "back");
+        w->now[v] = show_again(w, v, from);
     return w->now[v];
 }
 

@@ -98,14 +98,15 @@ may_take(const Graph *g, const Node *n, ValueId operand, ValueId result)
 }
 
 /* Whatever n reads of v's bytes, under this name or as a view, it reads by
-   element. */
+   element; nothing reads another part of them. */
 bool
 may_take_bytes(const Graph *g, const Facts *f, const Node *n, ValueId v,
                ValueId result)
 {
     for (int i = 0; i < n->nin; i++)
         if (f->buffer_of[n->in[i]] == f->buffer_of[v] &&
-            !may_take(g, n, n->in[i], result))
+            (f->ahead[n->in[i]] != f->ahead[v] ||
+             !may_take(g, n, n->in[i], result)))
             return false;
     return true;
 }
