@@ -112,7 +112,8 @@ new_lives(Arena *a, const Graph *g)
 }
 
 /* Does n put what was the last to be written there, at the same address, with
-   nothing between its first byte and its last that is not its own? */
+   nothing between its first byte and its last that is not its own? In every
+   step, that is. */
 static bool
 is_there(const Lives *l, const Node *n)
 {
@@ -121,6 +122,7 @@ is_there(const Lives *l, const Node *n)
     int64_t stride[MAXRANK], first = 0, last = 0;
 
     if (n->op != OP_put || value_at(g, n->out[0])->over != n->in[0] ||
+        n->when || node_at(g, value_at(g, n->in[1])->def)->when ||
         l->taker[l->content[n->in[0]]] != n->in[1] ||
         l->owner[n->in[0]] != l->owner[n->in[1]])
         return false;

@@ -444,6 +444,8 @@ put_is_there(const Graph *g, const Node *n)
         return false;
     x = value_at(g, n->in[0]);
     p = value_at(g, n->in[1]);
+    if (n->when || node_at(g, p->def)->when)
+        return false;
     part = value_at(g, p->over)->def;
     return p->over && part && node_at(g, part)->op == OP_part &&
            node_at(g, part)->in[0] == n->in[0] &&

@@ -7,8 +7,8 @@
 #include "ir/guard.h"
 
 static const char *const knowing[] = {
-    "cse",       "dce",      "fuse",     "recompute", "inplace",
-    "workspace", "schedule", "transfer", "place"};
+    "cse",     "dce",       "fuse",     "share",    "recompute",
+    "inplace", "workspace", "schedule", "transfer", "place"};
 
 static bool
 knows_guards(const char *pass)

@@ -9,10 +9,10 @@
 
 #define TRAIN "loss,grad,optimizer{rule=adamw},fold,cse,dce"
 #define PLAN \
-    "fuse,recompute{nodes=2000,policy=%s},inplace,workspace," \
+    "fuse,share,recompute{nodes=2000,policy=%s},inplace,workspace," \
     "schedule{states=200},place{nodes=2000}"
 #define AWAY \
-    "fuse,recompute{states=500,nodes=2000},inplace,workspace," \
+    "fuse,share,recompute{states=500,nodes=2000},inplace,workspace," \
     "schedule{states=200},transfer{host=64KiB,least=1,nodes=2000}," \
     "place{nodes=2000}"
 
@@ -63,7 +63,7 @@ is_open(const Meaning *x, const char *guard)
 Test(guard, sums_stay_where_they_are)
 {
     static const char *const passes[] = {
-        "fuse,inplace,workspace,schedule,place",
+        "fuse,share,inplace,workspace,schedule,place",
         "workspace,schedule{states=0},place"};
     int seen[4] = {0};
 

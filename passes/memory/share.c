@@ -2,8 +2,8 @@
    of the operand's bytes, where it begins at an aligned address, nobody writes
    there before it is read last, and nothing lives longer for it: what it is
    cut from is a store, or is read later still. What is put back there by the
-   node that read it, element by element, is written there at once. A node with
-   a guard stays: where it does not run it leaves zeros.
+   node that read it, element by element, is written there at once. Nodes with
+   guards stay as they are.
 
    Chunks cut weights by rows; those parts are read, and the new ones written,
    where they lie. */
@@ -53,8 +53,8 @@ may_share(const Share *s, const Node *n, int position, int64_t at)
     const Buffer *whole = &f->buffer[from], *part = &f->buffer[of];
     int64_t ahead = f->ahead[n->in[0]] + at * dtype_bytes(y->dtype);
 
-    return !n->when && type_bytes(y) > 0 && ahead % s->align == 0 &&
-           !s->stays[from] && !s->stays[of] && !s->shown[from] && !vec_len(s->written[of]) &&
+    return type_bytes(y) > 0 && ahead % s->align == 0 && !s->stays[from] &&
+           !s->stays[of] && !s->shown[from] && !vec_len(s->written[of]) &&
            (whole->persistent || whole->last >= part->last) &&
            !is_written(s, from, position, part->last);
 }
@@ -114,7 +114,7 @@ write_there(Share *s, NodeId id)
     NodeId maker = value_at(g, p)->def;
     int64_t at;
 
-    if (value_at(g, n->out[0])->over != x || n->when || !maker ||
+    if (value_at(g, n->out[0])->over != x || !maker || n->when ||
         node_at(g, maker)->when || use_count(f, p) != 1 ||
         value_at(g, p)->over || f->buffer[f->buffer_of[p]].root != p ||
         s->stays[f->buffer_of[p]] ||
@@ -166,7 +166,7 @@ share_entry(PassRun *r, Graph *g)
         const Node *n = node_at(g, g->order[k]);
         int64_t at;
 
-        if (n->op == OP_slice && lies_together(g, n, &at) &&
+        if (n->op == OP_slice && !n->when && lies_together(g, n, &at) &&
             may_share(&s, n, (int)k, at))
             show(&s, g->order[k], at);
     }
