@@ -180,9 +180,9 @@ in_vain(const Choice *c, const Try *t)
     return t->x.fits && t->x.seconds > far_slower * c->best.seconds ? 2 : 1;
 }
 
-/* false: more parts than these cannot help; of classes, once they fit. More of a
-   batch may be faster though nothing runs again in fewer. Where the step is cut
-   as in the best, which fits, nothing that is timed is new. */
+/* false: more parts than these cannot help; of classes, once they fit. More of
+   a batch may be faster though nothing runs again in fewer. Where the step is
+   cut as in the best, which fits, nothing that is timed is new. */
 static bool
 try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
 {
