@@ -68,11 +68,17 @@ cuts_something(const Cuts *cuts)
     return false;
 }
 
+/* A batch is not cut where what is found takes less than so many times the
+   seconds of the whole: its small kernels are predicted a few percent faster
+   than they are measured (docs/planning.md), and planning them takes long. */
+static const double batch_least = 1.02;
+
 typedef struct Choice {
     Pipeline *p;
     Trial trial;
     const Call *chunk;
     Text cut;         /* what the last try has cut */
+    double whole;     /* predicted seconds where all fits and nothing is cut */
     Outcome best;
     Cuts cuts;
     bool doubled;     /* classes are tried with twice the parts of the rows */
@@ -126,6 +132,8 @@ begin_try(Choice *c, Try *t)
     trial.begin = true;
     t->x = try_options(&trial);
     t->step = step_of(c->p->arena, cuts ? text_str(&c->cut) : "");
+    if (!cuts)
+        c->whole = t->x.seconds;
 }
 
 /* What runs again makes nothing faster. */
@@ -180,9 +188,9 @@ in_vain(const Choice *c, const Try *t)
     return t->x.fits && t->x.seconds > far_slower * c->best.seconds ? 2 : 1;
 }
 
-/* false: more parts than these cannot help; of classes, once they fit. More of a
-   batch may be faster though nothing runs again in fewer. Where the step is cut
-   as in the best, which fits, nothing that is timed is new. */
+/* false: more parts than these cannot help; of classes, once they fit. More of
+   a batch may be faster though nothing runs again in fewer. Where the step is
+   cut as in the best, which fits, nothing that is timed is new. */
 static bool
 try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
 {
@@ -226,6 +234,9 @@ choose_kind(Choice *c, Kind kind, int64_t from)
 {
     int vain = 0;
 
+    if (kind == KIND_BATCH && c->best.fits &&
+        c->best.seconds <= batch_least * c->whole)
+        return;
     for (int64_t parts = from; parts <= kinds[kind].most;
          parts *= kinds[kind].times)
         if (!try_parts(c, kind, parts, &vain))

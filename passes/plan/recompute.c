@@ -28,10 +28,10 @@ enum { ROUNDS = 6, LOWER = 512, SOME = 4 };
 /* Goals tried for the least that a refusal names. */
 enum { HALVINGS = 4 };
 /* Times less of `states` and `nodes` than `schedule` and `place` have: the
-   order with the least peak is none that much can be gained from, and what
-   fits here fits there. Times the nodes for addresses of what is alive in it,
-   before the search for what runs again goes lower for them, in a trial and
-   where it is the plan. */
+   order with the least peak is no better to begin from, and what fits here fits
+   there. Times the nodes for addresses of what is alive in the budget, before
+   the search for what runs again goes lower for them, in a trial and where it
+   is the plan. */
 enum { ROUGHLY = 100, PATIENCE = 4, MUCH_PATIENCE = 40 };
 /* What is above the budget by no more than such a share of the entry may fit in
    an order that is looked for with all states. */
