@@ -273,4 +273,6 @@ pipeline_run(Module *m, const char *text, const PipelineOptions *o)
     if (o->statistics && !o->statistics_json)
         statistics_head(o->out ? o->out : stderr);
     run_guarded(&p, m, o);
+    if (!o->trial)
+        tell_whole(m);
 }

@@ -72,6 +72,10 @@ void tell_before(const PipelineOptions *o, const char *pass,
 void tell_after(Arena *a, const PipelineOptions *o, const char *pass,
                 const char *before, const Module *m);
 
+/* Layers that were to be cut and could not be: of the plan that is taken, not
+   of those that were tried. */
+void tell_whole(const Module *m);
+
 /* statistics.c: what --pass-statistics tells. */
 typedef struct Statistics {
     size_t nodes, values, stores;

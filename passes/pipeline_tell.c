@@ -69,6 +69,21 @@ tell_after(Arena *a, const PipelineOptions *o, const char *pass,
         tell_change(a, o, pass, before, after);
 }
 
+void
+tell_whole(const Module *m)
+{
+    const char *s = module_get(m, "chunk_whole");
+
+    while (s && *s) {
+        int entry = (int)strcspn(s, " "), all = (int)strcspn(s, ";");
+
+        log_line("chunk", "%.*s: the layer of %.*s stays whole", entry, s,
+                 all - entry - 1, s + entry + 1);
+        s += all;
+        s += *s == ';';
+    }
+}
+
 static const char *
 stage_word(int stage, const char *otherwise)
 {

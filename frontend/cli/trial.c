@@ -2,6 +2,7 @@
    that know the budget, in an arena of its own. */
 #include "frontend/cli/trial.h"
 
+#include "frontend/cli/method.h"
 #include "ir/cost.h"
 #include "ir/text.h"
 
@@ -59,12 +60,17 @@ part_of(const Args *args, Arena *a, const char *behind, bool front)
     static const Option leading[] = {OPT_loss, OPT_optimizer, OPT_precision,
                                      OPT_rules};
     Args part = *args;
+    const char **set = NULL;
 
     part.given[OPT_set] = part.given[OPT_memory] = NULL;
-    part.given[OPT_print_after] = NULL;
+    part.given[OPT_print_after] = part.given[OPT_method] = NULL;
+    for (size_t i = 0; i < vec_len(args->given[OPT_method]); i++)
+        method_settings(a, args->given[OPT_method][i], &set);
     for (size_t i = 0; i < vec_len(args->given[OPT_set]); i++)
-        if (set_is_of(behind, args->given[OPT_set][i]) != front)
-            vec_push(a, part.given[OPT_set], args->given[OPT_set][i]);
+        vec_push(a, set, args->given[OPT_set][i]);
+    for (size_t i = 0; i < vec_len(set); i++)
+        if (set_is_of(behind, set[i]) != front)
+            vec_push(a, part.given[OPT_set], set[i]);
     for (size_t i = 0; !front && i < sizeof leading / sizeof *leading; i++)
         part.given[leading[i]] = NULL;
     return part;

@@ -245,6 +245,16 @@ smaller_dim(const Suggest *s, size_t i)
     return c;
 }
 
+/* Was an option of this pass given already? */
+static bool
+was_set(const Suggest *s, const char *pass)
+{
+    for (size_t i = 0; i < vec_len(s->args->given[OPT_set]); i++)
+        if (strncmp(s->args->given[OPT_set][i], pass, strlen(pass)) == 0)
+            return true;
+    return false;
+}
+
 /* In parts, with the same bits: more of them until it fits. */
 static Candidate
 in_parts(const Suggest *s, const char *option, const char *what)
@@ -253,9 +263,8 @@ in_parts(const Suggest *s, const char *option, const char *what)
     Arena *a = s->args->arena;
     Candidate c = {0};
 
-    for (size_t i = 0; i < vec_len(s->args->given[OPT_set]); i++)
-        if (strncmp(s->args->given[OPT_set][i], "chunk.", 6) == 0)
-            return c; /* it was asked for already */
+    if (was_set(s, "chunk."))
+        return c;
     for (int64_t parts = 2; parts <= PARTS_MOST; parts *= 4) {
         const char *set = joined(a, "chunk.", option, parts);
 
@@ -266,6 +275,23 @@ in_parts(const Suggest *s, const char *option, const char *what)
                       .cuts = true},
                 args_with(s->args, a, OPT_set, set));
     }
+    return c;
+}
+
+/* Parts that end sums elsewhere, by the method that is named for them. */
+static Candidate
+by_method(const Suggest *s, const char *method, const char *what)
+{
+    Arena *a = s->args->arena;
+    Candidate c = {0};
+
+    if (!was_set(s, "chunk."))
+        add_way(a, &c,
+                (Way){.change = C_NUMBERS,
+                      .what = what,
+                      .options = joined(a, "--method ", method, 0),
+                      .cuts = true},
+                args_with(s->args, a, OPT_method, method));
     return c;
 }
 
@@ -291,9 +317,8 @@ fewer_bits(const Suggest *s)
     Arena *a = s->args->arena;
     Candidate c = {0};
 
-    for (size_t i = 0; i < vec_len(s->args->given[OPT_set]); i++)
-        if (strncmp(s->args->given[OPT_set][i], "codec.", 6) == 0)
-            return c; /* it was asked for already */
+    if (was_set(s, "codec."))
+        return c;
     for (int i = 0; i < CODECS; i++)
         add_way(a, &c,
                 (Way){.change = C_NUMBERS,
@@ -354,6 +379,8 @@ single_changes(const Suggest *s)
     add_candidate(a, &all, in_parts(s, "parts", "head and loss"));
     add_candidate(a, &all, in_parts(s, "blocks", "blocks"));
     add_candidate(a, &all, in_parts(s, "batch", "the batch"));
+    add_candidate(a, &all,
+                  by_method(s, "cce", "head and loss in parts of the classes"));
     add_candidate(a, &all, fewer_bits(s));
     add_candidate(a, &all, less_precision(s));
     for (int i = 0; i < LEAN; i++)

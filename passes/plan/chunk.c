@@ -324,12 +324,9 @@ cut_layers(PassRun *r, Graph *g, int64_t parts, Text *chunks, Text *whole)
 
     for (size_t i = 0; i < vec_len(cut); i++)
         note(chunks, g, cut[i].out, cut[i].parts, cut[i].rows);
-    for (size_t i = 0; i < vec_len(left); i++) {
-        const char *name = value_at(g, left[i])->name;
-
-        log_line("chunk", "%s: the layer of %s stays whole", g->name, name);
-        text_add(whole, "%s%s %s", whole->len ? ";" : "", g->name, name);
-    }
+    for (size_t i = 0; i < vec_len(left); i++)
+        text_add(whole, "%s%s %s", whole->len ? ";" : "", g->name,
+                 value_at(g, left[i])->name);
 }
 
 /* An entry without a backward part stays as it is where it cannot be cut. */

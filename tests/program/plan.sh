@@ -156,6 +156,8 @@ valid "suggest: what fits as it is" suggest \
 says "suggest: nothing changes" '"changes": "nothing"' json
 refuse "suggest: nothing fits" 3 "does not fit" \
     "$snug" plan "$mlp" --dim batch=64 --suggest --memory 1000
+check "suggest: beside a method" "$snug" plan "$mlp" --dim batch=64 --suggest \
+    --memory 1G --method "chunk parts=2; recompute policy=sqrt"
 refuse "suggest: of no budget" 2 "give --memory" "$snug" plan "$mlp" --suggest
 refuse "a refusal names it" 3 "with --suggest" \
     "$snug" plan "$mlp" --dim batch=64 --memory 1000
@@ -194,6 +196,10 @@ valid "a layer stays whole" plan "$snug" plan one.snug --set chunk.layers=4 \
     --json --log=chunk
 says "a layer stays whole: decided" '"its layer stays whole: ' json
 says "a layer stays whole: told" 'train: the layer of y stays whole' err
+"$snug" plan one.snug --memory 120000 --log=chunk >text 2>err
+check "a layer stays whole: but not in plans that are tried" \
+    test "$(grep -c 'stays whole' err)" -eq 0
+says "a layer stays whole: in parts it was tried" 'chunk. blocks=' err
 
 # ---- the story of a tensor
 "$snug" compile deep.snug --emit plan -o deep.plan.snug
