@@ -9,7 +9,7 @@
 
 #define TRAIN "loss,grad,optimizer{rule=%s},fold,cse,dce"
 #define PLAN                                                                   \
-    "fuse,share,recompute{states=2000,nodes=20000},inplace,workspace,"        \
+    "fuse,recompute{states=2000,nodes=20000},share,inplace,workspace,"        \
     "schedule{states=2000},place{nodes=20000}"
 
 typedef struct Maker {

@@ -9,7 +9,7 @@
 
 #define TRAIN "loss,grad,optimizer{rule=adamw},fold,cse,dce"
 #define PLAN                                                                 \
-    "chunk{%s},fuse,share,recompute{states=2000,nodes=20000},inplace,"     \
+    "chunk{%s},fuse,recompute{states=2000,nodes=20000},share,inplace,"     \
     "workspace,"                                                           \
     "schedule{states=2000},place{nodes=20000}"
 

@@ -9,10 +9,10 @@
 
 #define TRAIN "loss,grad,optimizer{rule=adamw},fold,cse,dce"
 #define PLAN \
-    "fuse,share,recompute{nodes=2000,policy=%s},inplace,workspace," \
+    "fuse,recompute{nodes=2000,policy=%s},share,inplace,workspace," \
     "schedule{states=200},place{nodes=2000}"
 #define AWAY \
-    "fuse,share,recompute{states=500,nodes=2000},inplace,workspace," \
+    "fuse,recompute{states=500,nodes=2000},share,inplace,workspace," \
     "schedule{states=200},transfer{host=64KiB,least=1,nodes=2000}," \
     "place{nodes=2000}"
 

@@ -8,7 +8,7 @@
 
 #define STEP "loss{kind=cross-entropy},grad,optimizer{rule=sgd},fold,cse,dce"
 #define PLAN                                                                   \
-    "chunk,fuse,share,recompute{states=2000,nodes=20000},inplace,workspace,"   \
+    "chunk,fuse,recompute{states=2000,nodes=20000},share,inplace,workspace,"   \
     "schedule{states=2000},place{nodes=20000}"
 
 typedef struct Maker {
