@@ -50,15 +50,18 @@ exact() {
     . "$told"
 }
 
-# same_bits NAME MODEL DATA SHARE: weights as without it, in SHARE % of the bytes
+# same_bits NAME MODEL DATA SHARE [OPTIONS...]: weights as without it, in SHARE %
+# of the bytes
 same_bits() {
-    exact "$2" "$3" 12
-    trained "$2" "$3" 12 --method "$1"
+    method=$1 net=$2 from=$3 share=$4
+    shift 4
+    exact "$net" "$from" 12
+    trained "$net" "$from" 12 --method "$method" "$@"
     got=$(digest) after=$(arena)
-    if [ "$want" = "$got" ] && [ $((after * 100)) -le $((before * $4)) ]; then
-        ok "$1: the same bits, $before bytes in $after"
+    if [ "$want" = "$got" ] && [ $((after * 100)) -le $((before * share)) ]; then
+        ok "$method: the same bits, $before bytes in $after"
     else
-        bad "$1: $before bytes in $after, weights $want and $got"
+        bad "$method: $before bytes in $after, weights $want and $got"
     fi
 }
 
@@ -123,6 +126,7 @@ kept() {
 }
 
 same_bits mst $gpt "$work/text.csv" 65
+same_bits alst $gpt "$work/text.csv" 42 --memory 5000000
 same_bits streambp $gpt "$work/text.csv" 40
 same_bits microbatch $gpt "$work/text.csv" 42
 same_bits sublinear $gpt "$work/text.csv" 55
