@@ -280,7 +280,7 @@ may_try(const Call *chunk, Kind kind)
         return false;
     if (kind == KIND_BATCH || kind == KIND_LAYERS)
         for (int i = 0; i < chunk->options; i++)
-            if (strcmp(chunk->option[i].text, "auto") != 0)
+            if (chunk->given[i] && strcmp(chunk->option[i].text, "auto") != 0)
                 return false;
     return is_open(chunk, kind);
 }
