@@ -300,7 +300,7 @@ try_gap(Search *s, const Gap *gap, double before, Change *best)
 static bool
 is_tired(const Search *s)
 {
-    return s->work + s->asked / 8 > SEARCH_MOST;
+    return s->work + s->asked / 8 > s->most;
 }
 
 bool
@@ -392,7 +392,7 @@ search_keep_what_fits(Search *s)
 Search
 search_new(Arena *a, const CourseOf *of)
 {
-    Search s = {.a = a, .of = of, .held = -1};
+    Search s = {.a = a, .of = of, .held = -1, .most = SEARCH_MOST};
 
     s.scratch = arena_new();
     s.now = course_new(a, of);

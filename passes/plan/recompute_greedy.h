@@ -6,10 +6,11 @@
 #include "passes/plan/recompute_blocks.h"
 
 /* Runs looked at before nothing new is begun, before no more is exchanged, and
-   before a descent ends where it is. */
+   before a descent ends where it is: of what is to be quick, and of all. */
 enum {
     BEGIN_MOST = 12000000,
     EXCHANGES_MOST = 48000000,
+    QUICK_MOST = 16000000,
     SEARCH_MOST = 60000000
 };
 
@@ -27,6 +28,7 @@ typedef struct Search {
     int question, order_index;
     int64_t work; /* runs looked at so far */
     int64_t asked; /* and what recipes read */
+    int64_t most;  /* of both before a descent ends */
     double enough; /* seconds with which a descent is given up */
     int held; /* first version that is not dropped; -1: none */
     const Blocks *spared; /* what these hold is not counted; NULL: all is */

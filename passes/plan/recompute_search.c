@@ -357,6 +357,8 @@ descend_all(Arena *a, Course *c, int64_t goal, TimeBounds *b, Effort effort)
     Search s = search_new(a, c->of);
     Found f = {course_new(a, c->of), profile_new(a, c), goal};
 
+    if (effort != EFFORT_ALL)
+        s.most = QUICK_MOST;
     course_copy(f.course, c);
     profile_find(s.scratch, c, f.profile);
     try_all(&s, c, b, effort, &f);
