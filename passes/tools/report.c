@@ -70,6 +70,17 @@ value_has_bytes(Graph *g, ValueId v)
     return p->kind != V_TEMP || (p->def && facts(g)->position[p->def] >= 0);
 }
 
+ValueId
+value_below(const Graph *g, ValueId v)
+{
+    const Value *x = value_at(g, v);
+    const Node *n = node_at(g, x->def);
+
+    if (x->over)
+        return x->over;
+    return x->def && (op_info(n->op)->flags & OF_VIEW) ? n->in[0] : 0;
+}
+
 const char *
 node_title(const Graph *g, NodeId id)
 {

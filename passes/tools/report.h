@@ -31,6 +31,8 @@ typedef struct Life {
 Life value_life(Graph *g, ValueId v);
 /* Is it in the plan: not a value that no node makes any more? */
 bool value_has_bytes(Graph *g, ValueId v);
+/* The value whose bytes v takes, or shows as a view; 0: they are its own. */
+ValueId value_below(const Graph *g, ValueId v);
 
 /* What a node is called: in the source model, else by its first result. */
 const char *node_title(const Graph *g, NodeId n);

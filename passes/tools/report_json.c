@@ -30,6 +30,7 @@ add_buffer(Text *t, Graph *g, const Facts *f, ValueId v)
     const Buffer *b = &f->buffer[f->buffer_of[v]];
     const Node *n = node_at(g, p->def);
     Life life = value_life(g, v);
+    ValueId below = value_below(g, v);
 
     text_add(t, "{\"id\": ");
     text_add_json(t, p->name);
@@ -45,8 +46,8 @@ add_buffer(Text *t, Graph *g, const Facts *f, ValueId v)
              p->place.offset,
              alignment(g->module, p->place.space),
              life.first, life.last, p->def ? n->phase : '-');
-    if (p->over)
-        text_add_json(t, value_at(g, p->over)->name);
+    if (below)
+        text_add_json(t, value_at(g, below)->name);
     else
         text_add(t, "null");
     text_add(t, "}");

@@ -46,6 +46,7 @@ add_buffer(Text *t, Graph *g, const Facts *f, ValueId v,
     const Value *p = value_at(g, v);
     Owner owner = buffer_owner(g, &f->buffer[f->buffer_of[v]]);
     Life life = value_life(g, v);
+    ValueId below = value_below(g, v);
 
     text_add(t, "[");
     text_add_json(t, p->name);
@@ -53,7 +54,7 @@ add_buffer(Text *t, Graph *g, const Facts *f, ValueId v,
              type_text(t->arena, &p->type), (int)owner,
              space_index(g->module, p->place.space), p->place.offset,
              type_bytes(&p->type), life.first, life.last,
-             p->over ? index[p->over] : -1, p->def ? f->position[p->def] : -1);
+             below ? index[below] : -1, p->def ? f->position[p->def] : -1);
     if (decided) {
         text_add(t, ",");
         text_add_json(t, decided);
