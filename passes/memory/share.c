@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "ir/text.h"
 #include "passes/tools/in_place.h"
 
 typedef struct Share {
@@ -35,6 +36,25 @@ lies_together(const Graph *g, const Node *n, int64_t *at)
                               node_list(n, "starts"), at);
 }
 
+/* Does the proof of the bound on time speak of it, or of what it is made again
+   for? Then it stays a value. */
+static bool
+is_named(const Graph *g, ValueId v)
+{
+    const char *proof = module_get(g->module, "time_witness");
+    Arena *a = arena_new();
+    Text t = text_new(a);
+    bool named;
+
+    text_add(&t, " ");
+    print_value_name(&t, value_at(g, v)->name);
+    text_add(&t, " ");
+    named = proof && (node_at(g, value_at(g, v)->def)->phase == 'r' ||
+                      strstr(proof, text_str(&t)));
+    arena_free(a);
+    return named;
+}
+
 static bool
 is_written(const Share *s, uint32_t buffer, int from, int to)
 {
@@ -56,7 +76,8 @@ may_share(const Share *s, const Node *n, int position, int64_t at)
     return type_bytes(y) > 0 && ahead % s->align == 0 && !s->stays[from] &&
            !s->stays[of] && !s->shown[from] && !vec_len(s->written[of]) &&
            (whole->persistent || whole->last >= part->last) &&
-           !is_written(s, from, position, part->last);
+           !is_written(s, from, position, part->last) &&
+           !is_named(s->g, n->out[0]);
 }
 
 static void
@@ -115,7 +136,7 @@ write_there(Share *s, NodeId id)
     int64_t at;
 
     if (value_at(g, n->out[0])->over != x || !maker || n->when ||
-        node_at(g, maker)->when || use_count(f, p) != 1 ||
+        node_at(g, maker)->when || use_count(f, p) != 1 || is_named(g, p) ||
         value_at(g, p)->over || f->buffer[f->buffer_of[p]].root != p ||
         s->stays[f->buffer_of[p]] ||
         !type_lies_together(&value_at(g, x)->type, &value_at(g, p)->type,
