@@ -22,8 +22,10 @@ knows_guards(const char *pass)
 void
 refuse_guards(const Module *m, const char *pass)
 {
+    if (knows_guards(pass))
+        return;
     for (size_t i = 0; i < vec_len(m->entry); i++)
-        if (has_guards(m->entry[i]) && !knows_guards(pass))
+        if (has_guards(m->entry[i]))
             raise_status(ST_USAGE, NOWHERE,
                          "pass '%s' would lose the guards of entry %s\nrun it "
                          "in front of the pass that makes them",

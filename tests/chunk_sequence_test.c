@@ -5,6 +5,7 @@
    models of each, SNUG_SEED=N another beginning. */
 #include "tests/meaning.h"
 #include "tests/recompute_test.h"
+#include "tests/setting.h"
 #include "tests/transformer_text.h"
 
 #define TRAIN "loss,grad,optimizer{rule=adamw},fold,cse,dce"
@@ -227,14 +228,6 @@ check_mean(uint64_t seed, int asked)
     }
     expect_mean(m, &mean, &all);
     arena_free(a);
-}
-
-static int
-number_of(const char *name, int otherwise)
-{
-    const char *text = getenv(name);
-
-    return text ? atoi(text) : otherwise;
 }
 
 static void

@@ -5,6 +5,7 @@
 #include "ir/guard.h"
 #include "tests/meaning.h"
 #include "tests/recompute_test.h"
+#include "tests/setting.h"
 #include "tests/transformer_text.h"
 
 #define TRAIN "loss,grad,optimizer{rule=adamw},fold,cse,dce"
@@ -181,14 +182,6 @@ check_graph(uint64_t seed, bool compiled)
     plans = check_away(&x, peak);
     arena_free(a);
     return plans;
-}
-
-static int
-number_of(const char *name, int otherwise)
-{
-    const char *text = getenv(name);
-
-    return text ? atoi(text) : otherwise;
 }
 
 static void

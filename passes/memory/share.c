@@ -42,15 +42,18 @@ static bool
 is_named(const Graph *g, ValueId v)
 {
     const char *proof = module_get(g->module, "time_witness");
-    Arena *a = arena_new();
-    Text t = text_new(a);
+    Arena *a;
+    Text t;
     bool named;
 
+    if (!proof || node_at(g, value_at(g, v)->def)->phase == 'r')
+        return proof;
+    a = arena_new();
+    t = text_new(a);
     text_add(&t, " ");
     print_value_name(&t, value_at(g, v)->name);
     text_add(&t, " ");
-    named = proof && (node_at(g, value_at(g, v)->def)->phase == 'r' ||
-                      strstr(proof, text_str(&t)));
+    named = strstr(proof, text_str(&t));
     arena_free(a);
     return named;
 }

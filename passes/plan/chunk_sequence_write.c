@@ -6,6 +6,7 @@
 #include "passes/plan/chunk_sequence_write.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "ir/ops/attention.h"
 
@@ -63,13 +64,14 @@ sequence_scaled(Builder *b, ValueId v, double factor)
                          value_at(b->g, v)->name);
 }
 
-/* Of the gradient of keys or values: that of the part at hand. */
+/* Of the gradient of keys or values: that of the part at hand, which begins at
+   `starts`, times a number. */
 static ValueId
-cut_gradient(Parts *p, ValueId v, double scale)
+cut_gradient(Parts *p, ValueId v, double scale, int64_t *starts)
 {
-    int64_t starts[MAXRANK] = {0};
     ValueId part;
 
+    memset(starts, 0, MAXRANK * sizeof *starts);
     starts[p->s->rows[v].seq] = p->from;
     part = build_slice(&p->b, p->sum[v], starts, NULL, parts_type(p, v),
                        name_of(p, v));
@@ -81,20 +83,16 @@ cut_gradient(Parts *p, ValueId v, double scale)
 static ValueId
 weigh_part(Parts *p, ValueId v)
 {
-    int64_t starts[MAXRANK] = {0};
-    ValueId part;
+    int64_t starts[MAXRANK];
+    ValueId part = cut_gradient(p, v, p->weight, starts);
 
-    starts[p->s->rows[v].seq] = p->from;
-    part = build_slice(&p->b, p->sum[v], starts, NULL, parts_type(p, v),
-                       name_of(p, v));
-    return build_put(&p->b, p->sum[v],
-                     sequence_scaled(&p->b, part, p->weight), starts,
-                     name_of(p, v));
+    return build_put(&p->b, p->sum[v], part, starts, name_of(p, v));
 }
 
 static void
 write_back(Parts *p, NodeId id)
 {
+    int64_t starts[MAXRANK];
     Attention whole = attention_of(p->g, id);
     ValueId *in = parts_operands(p, id, 2), out[3];
     int nin = node_at(p->g, id)->nin;
@@ -115,8 +113,8 @@ write_back(Parts *p, NodeId id)
     map_put(p->part, out[0], node_at(p->g, made)->out[0]);
     for (int i = 1; i < 3; i++)
         p->sum[out[i]] = node_at(p->g, made)->out[i];
-    map_put(p->part, out[1], cut_gradient(p, out[1], whole.scale));
-    map_put(p->part, out[2], cut_gradient(p, out[2], 1));
+    map_put(p->part, out[1], cut_gradient(p, out[1], whole.scale, starts));
+    map_put(p->part, out[2], cut_gradient(p, out[2], 1, starts));
 }
 
 static void

@@ -35,7 +35,6 @@ recipe_cost(Search *s, const Course *c, int recipe, int at, int depth)
     double sum = r->seconds;
 
     s->asked += (int64_t)vec_len(r->in) + 1;
-
     for (size_t i = 0; i < vec_len(r->in); i++)
         sum += cost_of(s, c, r->in[i], at, depth + 1);
     return sum;
