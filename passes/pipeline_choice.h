@@ -10,6 +10,7 @@ typedef struct Outcome {
     bool extra;         /* something runs again, or waits for transfers */
     double seconds;     /* predicted, of a step */
     int64_t bound;      /* where it does not fit: no plan takes less */
+    int64_t found;      /* the least that was found; INT64_MAX: not searched */
     int64_t peak;       /* bytes alive in front of `transfer` */
     const char *text;   /* the module that it came to, if asked for */
     Call *call;         /* vector: what has not run of it */
@@ -35,8 +36,10 @@ Trial trial_new(const Pipeline *p, const Module *m, const PipelineOptions *o,
 
 Outcome try_options(const Trial *t);
 
-/* Where neither fits, the lower bound counts: the refusal names what no plan
-   can go below. */
+/* What may be hoped for where it does not fit: the least that was found or,
+   without a search, the bound. */
+int64_t least_of(const Outcome *x);
+/* Where neither fits, that counts. */
 bool outcome_is_better(const Outcome *x, const Outcome *best);
 
 /* The best so far, for pipeline_kept.c, if it fits. */
@@ -48,7 +51,7 @@ const char *option_text(const Call *c, const char *name, bool *given);
 /* What chunk (pipeline_choice_chunk.c) and what recompute, with somewhere to go
    for what does not fit (pipeline_choice_transfer.c), leave open in call k is
    tried and set. roughly: with fewer tries, none of them kept. */
-void choose_cuts(Pipeline *p, const Module *m, const PipelineOptions *o,
+void choose_cuts(Pipeline *p, Module *m, const PipelineOptions *o,
                  size_t k);
 void choose_lent(Pipeline *p, const Module *m, const PipelineOptions *o,
                  size_t k, bool roughly);

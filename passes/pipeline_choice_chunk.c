@@ -5,6 +5,7 @@
    begun, but not looked at any further. */
 #include "passes/pipeline_choice.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* What chunk is asked for. */
@@ -79,13 +80,16 @@ typedef struct Choice {
     const Call *chunk;
     Text cut;         /* what the last try has cut */
     double whole;     /* predicted seconds where all fits and nothing is cut */
-    Outcome best;
+    Outcome first, best;
+    int64_t bound; /* no try that does not fit can take less */
     Cuts cuts;
     bool doubled;     /* classes are tried with twice the parts of the rows */
     const char *step; /* what of the training step these cut */
 } Choice;
 
 static const double far_slower = 1.03;
+/* Less than such a share of its bytes is hardly anything. */
+enum { LITTLE = 256 };
 
 static bool
 is_enough(const Choice *c)
@@ -162,12 +166,17 @@ end_try(Choice *c, Try *t)
 static void
 tell(const Try *t, bool ended)
 {
-    log_line("chunk", "%s=%lld: %s, %.6g s%s", kinds[t->kind].option,
-             (long long)t->cuts.parts[t->kind],
-             !ended       ? "is slower with everything kept"
-             : t->x.fits ? "fits"
-                         : "does not fit",
-             t->x.seconds, t->x.extra ? ", some of it extra" : "");
+    const char *option = kinds[t->kind].option;
+    long long parts = t->cuts.parts[t->kind];
+
+    if (ended && !t->x.fits)
+        log_line("chunk", "%s=%lld: does not fit, %lld bytes %s", option,
+                 parts, (long long)least_of(&t->x),
+                 t->x.found < INT64_MAX ? "found" : "at least");
+    else
+        log_line("chunk", "%s=%lld: %s, %.6g s%s", option, parts,
+                 ended ? "fits" : "is slower with everything kept",
+                 t->x.seconds, t->x.extra ? ", some of it extra" : "");
 }
 
 /* What the gradient of a large weight leaves free does not press any more, but
@@ -181,6 +190,15 @@ may_double_rows(const Choice *c)
            2 * parts <= kinds[KIND_PARTS].most;
 }
 
+/* Is the way to what fits hardly shorter than before? */
+static bool
+is_little(const Choice *c, const Try *t)
+{
+    int64_t least = least_of(&t->x);
+
+    return !t->x.fits && least_of(&c->best) - least < least / LITTLE;
+}
+
 /* What is far slower than the best counts as two tries. */
 static int
 in_vain(const Choice *c, const Try *t)
@@ -188,9 +206,28 @@ in_vain(const Choice *c, const Try *t)
     return t->x.fits && t->x.seconds > far_slower * c->best.seconds ? 2 : 1;
 }
 
-/* false: more parts than these cannot help; of classes, once they fit. More of
-   a batch may be faster though nothing runs again in fewer. Where the step is
-   cut as in the best, which fits, nothing that is timed is new. */
+/* Where something else fits, more classes may fit, and more parts of a batch
+   may be faster though nothing runs again in fewer. */
+static bool
+may_go_on(const Choice *c, const Try *t)
+{
+    return c->best.fits &&
+           (t->kind == KIND_BATCH || (t->kind == KIND_CLASSES && !t->x.fits));
+}
+
+static void
+note_try(Choice *c, const Try *t)
+{
+    if (t->x.fits)
+        return;
+    if (c->bound == INT64_MAX)
+        c->first = t->x;
+    if (t->x.bound < c->bound)
+        c->bound = t->x.bound;
+}
+
+/* false: more parts than these cannot help; of classes, once they fit. Where
+   the step is cut as in the best, which fits, nothing that is timed is new. */
 static bool
 try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
 {
@@ -211,18 +248,17 @@ try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
     if (ends)
         end_try(c, &t);
     tell(&t, ends);
+    note_try(c, &t);
     if (!ends || !outcome_is_better(&t.x, &c->best))
-        return (!t.x.fits && kind == KIND_CLASSES) ||
-               (!c->best.fits && kind == KIND_PARTS) ||
-               (kind == KIND_BATCH && c->best.fits) ||
-               (*vain += in_vain(c, &t)) < kinds[kind].vain;
-    *vain = 0;
+        return may_go_on(c, &t) || (*vain += in_vain(c, &t)) < kinds[kind].vain;
+    *vain = is_little(c, &t) ? *vain + 1 : 0;
     c->best = t.x;
     c->cuts = t.cuts;
     c->step = t.step;
     outcome_keep(c->p, &t.x);
-    return kind == KIND_BATCH ||
-           (!is_enough(c) && (!t.x.fits || kind != KIND_CLASSES));
+    if (!t.x.fits)
+        return *vain < kinds[kind].vain;
+    return kind == KIND_BATCH || (!is_enough(c) && kind != KIND_CLASSES);
 }
 
 /* ---- the choice ---------------------------------------------------------- */
@@ -315,6 +351,37 @@ choose_kinds(Choice *c)
     }
 }
 
+/* The least that a cut was found to take, where its bound was enough to say
+   that it does not fit. */
+static int64_t
+search_least(Choice *c, const Cuts *cuts, int64_t bound)
+{
+    Trial trial = c->trial;
+    PipelineOptions o = *trial.o;
+
+    o.budget = bound;
+    trial.o = &o;
+    trial.set = set_of(c->p->arena, c->chunk, cuts);
+    trial.hands_on = false;
+    return try_options(&trial).found;
+}
+
+/* Where nothing fits: what was not looked for because of its bound may take
+   less than what was. */
+static void
+choose_refusal(Choice *c)
+{
+    const Outcome *best = &c->best;
+
+    if (best->fits || c->first.found < INT64_MAX || !cuts_something(&c->cuts))
+        return;
+    if (search_least(c, &uncut, c->first.bound) <
+        (best->found < INT64_MAX
+             ? best->found
+             : search_least(c, &c->cuts, best->bound)))
+        c->cuts = uncut;
+}
+
 static bool
 is_anything_open(const Call *chunk)
 {
@@ -324,13 +391,24 @@ is_anything_open(const Call *chunk)
     return false;
 }
 
+/* For the refusal. */
+static void
+note_bound(Module *m, int64_t bound)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%lld", (long long)bound);
+    module_set(m, "least_bound", text);
+}
+
 void
-choose_cuts(Pipeline *p, const Module *m, const PipelineOptions *o, size_t k)
+choose_cuts(Pipeline *p, Module *m, const PipelineOptions *o, size_t k)
 {
     Choice c = {.p = p,
                 .chunk = &p->call[k],
                 .cut = text_new(p->arena),
-                .best = {.bound = INT64_MAX},
+                .best = {.bound = INT64_MAX, .found = INT64_MAX},
+                .bound = INT64_MAX,
                 .cuts = uncut,
                 .step = ""};
     const char **set;
@@ -340,6 +418,9 @@ choose_cuts(Pipeline *p, const Module *m, const PipelineOptions *o, size_t k)
     c.trial = trial_new(p, m, o, k);
     c.trial.hands_on = true;
     choose_kinds(&c);
+    choose_refusal(&c);
+    if (!c.best.fits)
+        note_bound(m, c.bound);
     set = set_of(p->arena, c.chunk, &c.cuts);
     for (size_t i = 0; i < vec_len(set); i++)
         pipeline_set(p, set[i]);

@@ -56,7 +56,7 @@ void pipeline_step(const Pipeline *p, Module *m, const PipelineOptions *o,
 
 /* pipeline_choice.c: where call k is `chunk` and leaves the number of parts
    open under a budget, or `recompute` and what transfers will take, sets it. */
-void choose_options(Pipeline *p, const Module *m, const PipelineOptions *o,
+void choose_options(Pipeline *p, Module *m, const PipelineOptions *o,
                     size_t k);
 
 /* pipeline_kept.c. Is a plan that was tried faster than the one at hand? */

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "passes/plan/recompute_early.h"
@@ -141,6 +142,16 @@ note(Module *m, const char *key, int64_t bytes)
     module_set(m, key, text);
 }
 
+/* What no plan goes below, cut in any way that was tried. */
+static int64_t
+tried_bound(const Module *m, int64_t bound)
+{
+    const char *text = module_get(m, "least_bound");
+    int64_t tried = text ? strtoll(text, NULL, 10) : bound;
+
+    return tried < bound ? tried : bound;
+}
+
 static _Noreturn void
 refuse(const PassRun *r, const Entry *e, int64_t least)
 {
@@ -153,7 +164,7 @@ refuse(const PassRun *r, const Entry *e, int64_t least)
                                  : "";
 
     note(r->m, "least", least);
-    if (r->budget < bound)
+    if (r->budget < tried_bound(r->m, bound))
         raise_status(ST_NO_FIT, (Loc){.file = r->m->file},
                      "no plan fits in %s: weights and state take %s, and what "
                      "node '%s' of entry %s reads, makes and works with comes "
@@ -167,7 +178,8 @@ refuse(const PassRun *r, const Entry *e, int64_t least)
                  "least that was found takes %" PRId64
                  " bytes, and no plan takes less than %" PRId64
                  "\nhint: --memory %" PRId64 " would fit",
-                 format_bytes(a, r->budget), least, bound, least);
+                 format_bytes(a, r->budget), least,
+                 tried_bound(r->m, bound), least);
 }
 
 /* What no schedule can add less than, if that is known: of the step, or of
@@ -328,11 +340,12 @@ module_bound(const PassRun *r, CourseOf *const *of)
     return most;
 }
 
-/* Of a trial only the bound is asked for. */
+/* Of a trial only figures are asked for. */
 static _Noreturn void
-refuse_trial(PassRun *r, int64_t bound)
+refuse_trial(PassRun *r, int64_t bound, int64_t found)
 {
     note(r->m, "least_bound", bound);
+    note(r->m, "least_found", found);
     raise_status(ST_NO_FIT, (Loc){.file = r->m->file}, "no plan fits");
 }
 
@@ -372,14 +385,14 @@ swap_largest(PassRun *r, Entry *all)
 }
 
 /* Names what all entries fit in; where the bound refuses, without a long search
-   for it. */
+   for it. failed: an entry that was searched, or NULL. */
 static _Noreturn void
-refuse_module(PassRun *r, int64_t bound)
+refuse_module(PassRun *r, int64_t bound, const Entry *failed)
 {
     Entry *all = NULL, *worst;
 
     if (r->trial)
-        refuse_trial(r, bound);
+        refuse_trial(r, bound, failed ? failed->least : INT64_MAX);
     r->trial = r->budget < bound;
     for (size_t i = 0; i < vec_len(r->m->entry); i++)
         if (vec_len(r->m->entry[i]->order))
@@ -392,6 +405,8 @@ refuse_module(PassRun *r, int64_t bound)
             continue;
         if (all[i].least > r->budget)
             find_least(r, &all[i]);
+        if (failed && failed->g == all[i].g && failed->least < all[i].least)
+            all[i].least = failed->least;
         if (all[i].least > worst->least)
             worst = &all[i];
     }
@@ -462,6 +477,7 @@ void
 pass_recompute(PassRun *r)
 {
     CourseOf **of = NULL;
+    Entry worst = {0};
     int64_t bound;
     Policy policy;
 
@@ -481,14 +497,17 @@ pass_recompute(PassRun *r)
         vec_push(r->scratch, of, entry_course(r, i));
     bound = module_bound(r, of);
     if (r->budget < bound)
-        refuse_module(r, bound);
+        refuse_module(r, bound, NULL);
     for (size_t i = 0; i < vec_len(r->m->entry); i++) {
         Entry e;
 
         if (!vec_len(r->m->entry[i]->order))
             continue;
         e = entry_new(r, of[i], r->budget);
-        if (e.least > r->budget && !fit_entry(r, &e))
-            refuse_module(r, bound);
+        if (e.least > r->budget && !fit_entry(r, &e) && e.least > worst.least)
+            worst = e;
     }
+    if (worst.least > 0)
+        refuse_module(r, bound, &worst);
+    module_unset(r->m, "least_bound");
 }

@@ -296,8 +296,8 @@ try_gap(Search *s, const Gap *gap, double before, Change *best)
 /* No search goes on for ever: that of an unrolled loop of thousands of nodes,
    each made again from the one before, would. To ask for what a recipe reads
    takes an eighth of what a run of a copied course does. */
-static bool
-is_tired(const Search *s)
+bool
+search_is_tired(const Search *s)
 {
     return s->work + s->asked / 8 > s->most;
 }
@@ -307,7 +307,7 @@ search_step(Search *s)
 {
     double before = excess_of(s, s->now, s->profile);
     Change best = {0};
-    Gap *gap = is_tired(s) ? NULL : find_gaps(s);
+    Gap *gap = search_is_tired(s) ? NULL : find_gaps(s);
 
     for (size_t i = 0; i < vec_len(gap) && i < MOST_TRIED; i++) {
         if (i >= TRIED && best.rate > 0)

@@ -45,6 +45,8 @@ bool search_is_there(const Search *s, int item, int at);
    s->now; false: it cannot be made again. */
 bool search_drop(Search *s, Course *c, int item, int before);
 
+/* Is all done that may be? No change is looked for then. */
+bool search_is_tired(const Search *s);
 /* Takes the change that relieves most for its time, among the gaps of the best
    scores; false: none does. */
 bool search_step(Search *s);

@@ -347,6 +347,8 @@ try_all(Search *s, const Course *c, TimeBounds *b, Effort effort,
         (effort == EFFORT_QUICK && f->profile->peak <= f->goal))
         return;
     try_descent(s, begin, 1, NULL, f);
+    if (effort == EFFORT_QUICK && search_is_tired(s))
+        return;
     try_descents(s, begin, b ? time_bounds(b) : NULL, f);
     exchange(s, f);
 }
