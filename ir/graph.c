@@ -234,17 +234,26 @@ graph_result(Graph *g, NodeId n, int i, const char *name, Type t)
 }
 
 NodeId
+graph_node_like(Graph *g, const Node *like, char phase, const ValueId *in)
+{
+    Node x = *like; /* building moves nodes */
+    NodeId id = graph_node(g, x.op, phase, x.nin, in, x.nout);
+    Node *n = node_at(g, id);
+
+    memcpy(n->attr, x.attr, sizeof n->attr);
+    n->source = x.source;
+    n->source_op = x.source_op;
+    return id;
+}
+
+NodeId
 graph_copy_node(Graph *g, const Graph *from, NodeId n, char phase,
                 const ValueId *in)
 {
-    Node x = *node_at(from, n); /* building moves nodes */
-    NodeId copy = graph_node(g, x.op, phase, x.nin, in, x.nout);
-    Node *y = node_at(g, copy);
+    Node x = *node_at(from, n);
+    NodeId copy = graph_node_like(g, &x, phase, in);
 
-    memcpy(y->attr, x.attr, sizeof y->attr);
-    y->source = x.source;
-    y->source_op = x.source_op;
-    y->when = g == from ? x.when : 0;
+    node_at(g, copy)->when = g == from ? x.when : 0;
     for (int i = 0; i < x.nout; i++) {
         Value v = *value_at(from, x.out[i]);
 

@@ -170,6 +170,9 @@ ValueId graph_body_input(Graph *body, const Graph *outer, ValueId v);
 /* A node at the end of the order, its results not made yet (0). */
 NodeId graph_node(Graph *g, Op op, char phase, int nin, const ValueId *in,
                   int nout);
+/* The same, with attributes and source of `like`, but not its guard. */
+NodeId graph_node_like(Graph *g, const Node *like, char phase,
+                       const ValueId *in);
 /* Makes result i of node n. */
 ValueId graph_result(Graph *g, NodeId n, int i, const char *name, Type t);
 /* Node n of `from`, which may be g, once more at the end of g's order, with
@@ -240,6 +243,13 @@ typedef struct Builder {
     char phase;
     Sym source, source_op;
 } Builder;
+
+/* For what stands in for a node, or is made of it. */
+static inline Builder
+builder_like(Graph *g, char phase, const Node *like)
+{
+    return (Builder){g, phase, like->source, like->source_op};
+}
 
 /* A MAP row on one or two operands. */
 ValueId build_map1(Builder *b, Op op, ValueId x, const char *name);

@@ -57,7 +57,7 @@ step_back(Reverse *r, NodeId id)
     ValueId *dy = NEWN(r->scratch, ValueId, n.nout);
     ValueId *dx = NEWN(r->scratch, ValueId, n.nin + 1);
     bool *want = NEWN(r->scratch, bool, n.nin + 1), any = false, some = false;
-    Builder b = {g, r->phase, n.source, n.source_op};
+    Builder b = builder_like(g, r->phase, &n);
 
     for (int i = 0; i < n.nout; i++)
         if (!r->ends[n.out[i]])

@@ -41,15 +41,6 @@ typedef struct Coding {
     Anew *anew;            /* vector */
 } Coding;
 
-static Builder
-builder(const Coding *c, const Node *like, char phase)
-{
-    return (Builder){.g = c->g,
-                     .phase = phase,
-                     .source = like->source,
-                     .source_op = like->source_op};
-}
-
 /* ---- what is kept -------------------------------------------------------- */
 
 /* Statistics of rows are small, and wrong by the least step they spoil all. */
@@ -303,7 +294,7 @@ encode_part(Coding *c, ValueId id)
     Graph *g = c->g;
     Coded *v = &c->of[id];
     Node like = *node_at(g, value_at(g, id)->def);
-    Builder b = builder(c, &like, 'f');
+    Builder b = builder_like(c->g, 'f', &like);
     int64_t k = part_of(g, v->code.choice, id);
     Chance chance = draws(c);
 
@@ -318,7 +309,7 @@ encode(Coding *c, ValueId id)
     Graph *g = c->g;
     Coded *v = &c->of[id];
     Node like = *node_at(g, value_at(g, id)->def);
-    Builder b = builder(c, &like, 'f');
+    Builder b = builder_like(c->g, 'f', &like);
     Chance chance = {0};
 
     if (v->code.choice->stochastic)
@@ -330,7 +321,7 @@ encode(Coding *c, ValueId id)
 static ValueId
 decode(Coding *c, const Node *reader, ValueId id)
 {
-    Builder b = builder(c, reader, 'b');
+    Builder b = builder_like(c->g, 'b', reader);
 
     return code_decode(&b, value_at(c->g, id)->type, &c->of[id].code);
 }
@@ -359,7 +350,7 @@ static ValueId
 instead(Coding *c, const Node *reader, ValueId v)
 {
     ValueId base = behind_views(c->g, v), x = base;
-    Builder b = builder(c, reader, 'b');
+    Builder b = builder_like(c->g, 'b', reader);
     Type t = value_at(c->g, v)->type;
 
     if (base >= c->values)
@@ -375,7 +366,7 @@ instead(Coding *c, const Node *reader, ValueId v)
 static bool
 make_product(Coding *c, const Node *n)
 {
-    Builder b = builder(c, n, 'b');
+    Builder b = builder_like(c->g, 'b', n);
 
     for (int i = 0; n->phase == 'b' && n->op == OP_contract && i < n->nin;
          i++) {
@@ -472,7 +463,7 @@ code_operands(Coding *c, NodeId id)
     Graph *g = c->g;
     Node n = *node_at(g, id);
     ValueId *in = NEWN(g->module->arena, ValueId, n.nin + 1);
-    Builder b = builder(c, &n, 'b');
+    Builder b = builder_like(c->g, 'b', &n);
 
     for (int i = 0; i < n.nin; i++) {
         ValueId v = n.in[i];

@@ -197,10 +197,7 @@ static void
 read_decoded(Freezing *f, Graph *g, NodeId id)
 {
     Node n = *node_at(g, id);
-    Builder b = {.g = g,
-                 .phase = n.phase,
-                 .source = n.source,
-                 .source_op = n.source_op};
+    Builder b = builder_like(g, n.phase, &n);
     ValueId *in = NEWN(f->m->arena, ValueId, n.nin + 1);
 
     for (int i = 0; i < n.nin; i++) {

@@ -77,9 +77,7 @@ write_node(Writer *w, NodeId id)
     const Node n = *node_at(w->w.g, id); /* building moves nodes */
     ValueId *in = NEWN(w->c->arena, ValueId, n.nin + 1);
 
-    w->w.b.phase = n.phase == 'f' ? 'b' : n.phase;
-    w->w.b.source = n.source;
-    w->w.b.source_op = n.source_op;
+    w->w.b = builder_like(w->w.g, n.phase == 'f' ? 'b' : n.phase, &n);
     part_operands(&w->w, id, in);
     if (n.op == OP_scatter)
         scatter_operands(w, id, &n, in);

@@ -199,9 +199,8 @@ write_part(Writer *w, int pass, bool forward)
 
         if (!w->c->part[pass][id])
             continue;
-        w->w.b.phase = !forward && n->phase == 'f' ? 'b' : n->phase;
-        w->w.b.source = n->source;
-        w->w.b.source_op = n->source_op;
+        w->w.b = builder_like(w->w.g,
+                              !forward && n->phase == 'f' ? 'b' : n->phase, n);
         write_node(w, id, pass);
     }
 }

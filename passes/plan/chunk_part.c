@@ -104,8 +104,6 @@ part_node(PartWriter *w, NodeId id, const ValueId *in)
     Type *type = NEWN(w->arena, Type, n.nout);
     NodeId made;
 
-    w->b.source = n.source;
-    w->b.source_op = n.source_op;
     for (int i = 0; i < n.nout; i++)
         type[i] = part_type(w, n.out[i]);
     made = build_node(&w->b, n.op, n.nin, in, n.nout, type, set_like, &n,

@@ -29,7 +29,7 @@ ValueId part_of(PartWriter *w, ValueId v);
 /* What node `id` reads for this part (as many as it has operands). */
 void part_operands(PartWriter *w, NodeId id, ValueId *in);
 
-/* Its results, from these operands; the builder's phase is the caller's. */
+/* Its results, from these operands; the builder is the caller's. */
 void part_node(PartWriter *w, NodeId id, const ValueId *in);
 
 /* What a node of several results writes over stores takes its place in them. */

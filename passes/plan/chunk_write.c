@@ -182,14 +182,6 @@ set_like(Node *n, const void *from, Builder *b)
 
 /* ---- nodes -------------------------------------------------------------- */
 
-static void
-begin_node(Writer *w, const Node *n)
-{
-    w->b.phase = n->phase;
-    w->b.source = n->source;
-    w->b.source_op = n->source_op;
-}
-
 /* An index along the rows goes on from the part before. */
 static ValueId
 from_here(Writer *w, ValueId v, const Node *n, int lead)
@@ -333,7 +325,7 @@ write_part(Writer *w, int64_t length)
         NodeId id = r->node[k];
         Node n = *node_at(w->g, id); /* building moves nodes */
 
-        begin_node(w, &n);
+        w->b = builder_like(w->g, n.phase, &n);
         switch (r->kind[id]) {
         case CHUNK_SPLIT: write_split(w, id, &n); break;
         case CHUNK_SUM: write_sum(w, id, &n); break;
@@ -402,7 +394,7 @@ whole_result(Writer *w, ValueId v)
 {
     Node n = *node_at(w->g, value_at(w->g, v)->def);
 
-    begin_node(w, &n);
+    w->b = builder_like(w->g, n.phase, &n);
     switch (w->r->kind[value_at(w->g, v)->def]) {
     case CHUNK_SPLIT: return join_rows(w, v);
     case CHUNK_COLUMNS: return join_columns(w, v);

@@ -1,6 +1,4 @@
 /* course_write: a course becomes the order of its entry. */
-#include <string.h>
-
 #include "ir/facts.h"
 #include "passes/plan/course.h"
 #include "passes/plan/recipe.h"
@@ -52,18 +50,6 @@ version_read(const Writer *w, const Run *r, ValueId v)
     return -1;
 }
 
-/* The view `id` shows of its operand what another one shows of its own. */
-static void
-show_alike(Graph *g, NodeId id, NodeId model)
-{
-    const Node *from = node_at(g, model);
-    Node *n = node_at(g, id);
-
-    memcpy(n->attr, from->attr, sizeof n->attr);
-    n->source = from->source;
-    n->source_op = from->source_op;
-}
-
 /* v, as it is in the version. */
 static ValueId
 value_in(Writer *w, int version, ValueId v)
@@ -83,11 +69,10 @@ value_in(Writer *w, int version, ValueId v)
         return w->value[version];
     if (map_get(w->view_again, key, &found))
         return (ValueId)found;
-    from = value_in(w, version, node_at(g, value_at(g, v)->def)->in[0]);
-    id = graph_node(g, node_at(g, value_at(g, v)->def)->op, 'r', 1, &from, 1);
-    (void)vec_pop(g->order);
-    show_alike(g, id, value_at(g, v)->def);
     x = *value_at(g, v);
+    from = value_in(w, version, node_at(g, x.def)->in[0]);
+    id = graph_node_like(g, node_at(g, x.def), 'r', &from);
+    (void)vec_pop(g->order);
     found = graph_result(g, id, 0,
                          sym_format(g->module->syms, "%s.again", x.name),
                          x.type);

@@ -134,9 +134,7 @@ write_node(Writer *w, NodeId id)
     NodeId made;
 
     w->id = id;
-    w->b.phase = n.phase;
-    w->b.source = n.source;
-    w->b.source_op = n.source_op;
+    w->b = builder_like(w->g, n.phase, &n);
     for (int i = 0; i < n.nin; i++)
         in[i] = operand(w, &n, i);
     made = build_node(&w->b, n.op, n.nin, in, 1, &type, set_like, &m,

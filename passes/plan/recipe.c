@@ -110,17 +110,12 @@ look_up(const ValueId *now, ValueId v)
 
 /* A node like n, not in the order, its results not made yet. */
 static NodeId
-node_like(Graph *g, const Node *like, const ValueId *in)
+node_again(Graph *g, const Node *n, const ValueId *in, ValueId when)
 {
-    Node n = *like;
-    NodeId id = graph_node(g, n.op, n.phase, n.nin, in, n.nout);
-    Node *copy = node_at(g, id);
+    NodeId id = graph_node_like(g, n, 'r', in);
 
-    for (int i = 0; i < MAX_ATTRS; i++)
-        copy->attr[i] = n.attr[i];
-    copy->source = n.source;
-    copy->source_op = n.source_op;
-    copy->when = n.when;
+    (void)vec_pop(g->order);
+    node_at(g, id)->when = when;
     return id;
 }
 
@@ -143,9 +138,7 @@ whole_again(Arena *scratch, Graph *g, const Node *like, const ValueId *now)
 
     for (int i = 0; i < n.nin; i++)
         in[i] = look_up(now, n.in[i]);
-    id = node_like(g, &n, in);
-    (void)vec_pop(g->order);
-    node_at(g, id)->phase = 'r';
+    id = node_again(g, &n, in, n.when);
     for (int i = 0; i < n.nout; i++)
         (void)again(g, id, i, n.out[i]);
     return id;
@@ -161,10 +154,7 @@ member_again(Arena *scratch, Graph *g, const Part *p, const ValueId *now)
 
     for (int i = 0; i < n.nin; i++)
         in[i] = look_up(now, outside(p, n.in[i]));
-    id = node_like(g, &n, in);
-    (void)vec_pop(g->order);
-    node_at(g, id)->phase = 'r';
-    node_at(g, id)->when = p->group->when;
+    id = node_again(g, &n, in, p->group->when);
     (void)again(g, id, 0, p->value);
     return id;
 }
@@ -196,7 +186,7 @@ copy_members(Graph *to, const Part *p, ValueId *at, Sym result)
 
     for (size_t k = vec_len(p->member); k-- > 0;) {
         Node n = *node_at(body, p->member[k]);
-        NodeId id = node_like(to, &n, n.in);
+        NodeId id = graph_node_like(to, &n, n.phase, n.in);
 
         for (int i = 0; i < n.nin; i++)
             node_at(to, id)->in[i] = at[n.in[i]];

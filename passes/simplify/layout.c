@@ -258,7 +258,7 @@ visit(Turning *t, NodeId id)
 {
     Node *n = node_at(t->g, id);
 
-    t->b = (Builder){t->g, n->phase, n->source, n->source_op};
+    t->b = builder_like(t->g, n->phase, n);
     if (is_free_view(t, n) || turn_transpose(t, n))
         return;
     if (can_turn(t, n) && turn_attrs(t, n))

@@ -81,10 +81,7 @@ static void
 detach(Cut *c, ValueId v)
 {
     const Node *like = node_at(c->g, value_at(c->g, v)->def);
-    Builder b = {.g = c->g,
-                 .phase = like->phase,
-                 .source = like->source,
-                 .source_op = like->source_op};
+    Builder b = builder_like(c->g, like->phase, like);
 
     c->to[v] = build_map1(&b, OP_detach, v, "cut");
     c->cut++;

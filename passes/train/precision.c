@@ -237,10 +237,7 @@ look_at_products(Precision *p)
 static ValueId
 cast(const Precision *p, const Node *like, ValueId x, DType d)
 {
-    Builder b = {.g = p->g,
-                 .phase = like->phase,
-                 .source = like->source,
-                 .source_op = like->source_op};
+    Builder b = builder_like(p->g, like->phase, like);
     Sym name = sym_format(p->g->module->syms, "%s.%s",
                           value_at(p->g, x)->name, dtype_name(d));
 

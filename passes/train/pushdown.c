@@ -139,10 +139,7 @@ projected(Pushing *p, const Found *f, char column, char narrow)
     ValueId x = n->in[f->operand];
     const Value *v = value_at(g, x);
     bool kept = v->kind != V_TEMP || node_at(g, v->def)->phase == 'f';
-    Builder b = {.g = g,
-                 .phase = kept ? 'f' : 'b',
-                 .source = n->source,
-                 .source_op = n->source_op};
+    Builder b = builder_like(g, kept ? 'f' : 'b', n);
     Text from = text_new(p->scratch), t = text_new(p->scratch);
 
     if (f->operand)
@@ -162,10 +159,7 @@ push(Pushing *p, const Found *f)
     Node n = *node_at(g, f->gradient);
     const char *s = node_text(&n, "labels");
     char column = strstr(s, "->")[3], narrow = free_label(s);
-    Builder b = {.g = g,
-                 .phase = 'b',
-                 .source = n.source,
-                 .source_op = n.source_op};
+    Builder b = builder_like(g, 'b', &n);
     ValueId in[2] = {n.in[0], n.in[1]}, y;
 
     in[f->operand] = projected(p, f, column, narrow);
