@@ -37,7 +37,7 @@ const char *opt_text(const PassRun *r, const char *name);
 
 typedef void PassFunction(PassRun *r);
 
-#define PASS(name, from, to, options, doc) PassFunction pass_##name;
+#define PASS(name, from, to, guards, options, doc) PassFunction pass_##name;
 #include "passes/pass.def"
 #undef PASS
 

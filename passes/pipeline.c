@@ -2,10 +2,10 @@
    compact, verify, print, time. */
 #include "passes/pipeline_parts.h"
 
+#include "ir/guard.h"
 #include "ir/text.h"
 #include "ir/verify.h"
 #include "passes/compact.h"
-#include "passes/guarded.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -104,12 +104,24 @@ forget_order(Module *m)
 }
 
 static void
+refuse_guards(const Module *m, const char *pass)
+{
+    for (size_t i = 0; i < vec_len(m->entry); i++)
+        if (has_guards(m->entry[i]))
+            raise_status(ST_USAGE, NOWHERE,
+                         E(E0600) "pass '%s' would lose the guards of entry "
+                         "%s\nrun it in front of the pass that makes them",
+                         pass, m->entry[i]->name);
+}
+
+static void
 run_call(PassRun *r, const Call *c, bool verify)
 {
     memcpy(r->option, c->option, sizeof r->option);
     r->options = c->options;
     r->plugged = c->row->plugged;
-    refuse_guards(r->m, c->row->name);
+    if (!c->row->keeps_guards)
+        refuse_guards(r->m, c->row->name);
     c->row->run(r);
     raise_if_complained();
     if (c->row->to != PASS_SAME)

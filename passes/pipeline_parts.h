@@ -11,6 +11,7 @@ enum { PASS_ANY = -1, PASS_SAME = -1 };
 typedef struct PassRow {
     const char *name;
     int from, to; /* stages, or PASS_ANY, PASS_SAME */
+    bool keeps_guards;
     const char *options, *doc;
     PassFunction *run;
     const void *plugged; /* of a plugin: its own row */

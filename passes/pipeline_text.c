@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANY = PASS_ANY, SAME = PASS_SAME };
+enum { ANY = PASS_ANY, SAME = PASS_SAME, LOSES = false, KEEPS = true };
 
 const PassRow pass_rows[] = {
-#define PASS(name, from, to, options, doc) \
-    {#name, from, to, options, doc, pass_##name, NULL},
+#define PASS(name, from, to, guards, options, doc) \
+    {#name, from, to, guards, options, doc, pass_##name, NULL},
 #include "passes/pass.def"
 #undef PASS
     {0}};

@@ -16,7 +16,7 @@ typedef struct Row {
 } Row;
 
 static const Row passes[] = {
-#define PASS(name, from, to, options, doc) {#name, options, doc},
+#define PASS(name, from, to, guards, options, doc) {#name, options, doc},
 #include "passes/pass.def"
 #undef PASS
 };

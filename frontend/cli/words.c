@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char *const passes[] = {
-#define PASS(name, from, to, options, doc) #name,
+#define PASS(name, from, to, guards, options, doc) #name,
 #include "passes/pass.def"
 #undef PASS
     NULL};
