@@ -230,7 +230,7 @@ make_value(Checker *c, Lives *l, const Node *n, int i, int k)
     if (x->over) {
         check_reads(c, l, n, i, k);
         take_bytes(c, l, v, x->over, k);
-    } else if (i == 0 && n->nin && (op_info(n->op)->flags & OF_VIEW)) {
+    } else if (i == 0 && n->nin && node_is_view(n)) {
         show_bytes(c, l, n, k);
     }
     owner = l->owner[v];

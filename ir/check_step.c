@@ -6,12 +6,6 @@
 
 static const int64_t bytes_most = INT64_C(1) << 60; /* for sums */
 
-static bool
-is_view(const Graph *g, NodeId n)
-{
-    return n && (op_info(node_at(g, n)->op)->flags & OF_VIEW);
-}
-
 static void
 push_once(Arena *a, ValueId **list, ValueId v)
 {
@@ -48,7 +42,7 @@ first_version(const Step *s, ValueId v)
     for (size_t k = 0; v && k <= vec_len(g->value); k++) {
         NodeId def = value_at(g, v)->def;
 
-        if (is_view(g, def))
+        if (graph_is_view(g, v))
             v = node_at(g, def)->in[0];
         else if (def && node_at(g, def)->phase == 'r')
             v = stands_for(s, v);
@@ -87,7 +81,7 @@ find_readers(Step *s)
     for (size_t k = 0; k < vec_len(g->order); k++) {
         const Node *n = node_at(g, g->order[k]);
 
-        if (n->phase == 'r' || is_view(g, g->order[k]))
+        if (n->phase == 'r' || node_is_view(n))
             continue;
         vec_push(s->arena, s->node, g->order[k]);
         for (int i = 0; i < n->nin; i++) {
@@ -270,11 +264,8 @@ step_is_once(const Step *s, ValueId item)
         return true;
     for (int i = 0; i < n->nin + n->nout; i++) {
         ValueId v = i < n->nin ? n->in[i] : n->out[i - n->nin];
-        const Value *root = value_at(g, v);
+        const Value *root = value_at(g, graph_root(g, graph_shown(g, v)));
 
-        while (root->kind == V_TEMP && is_view(g, root->def))
-            root = value_at(g, node_at(g, root->def)->in[0]);
-        root = value_at(g, graph_root(g, (ValueId)(root - g->value)));
         if (root->kind == V_STORE && s->written[root->store])
             return true;
     }

@@ -29,13 +29,6 @@ placed(const Run *r, Type type, Place place)
     UNREACHABLE();
 }
 
-static bool
-is_view(const Graph *g, const Value *v)
-{
-    return v->kind == V_TEMP &&
-           (op_info(g->node[v->def].op)->flags & OF_VIEW) != 0;
-}
-
 /* Chains are built in the order of definition: roots come first. */
 static void
 find_roots(Run *r)
@@ -52,7 +45,7 @@ find_roots(Run *r)
 
             if (v->over)
                 r->root[n->out[j]] = r->root[v->over];
-            else if (is_view(g, v))
+            else if (node_is_view(n))
                 r->root[n->out[j]] = r->root[n->in[0]];
         }
     }
@@ -143,7 +136,7 @@ step(Arena *a, Run *r, NodeId n)
         in[i] = r->tensor[node->in[i]];
         ASSERT(in[i].data);
     }
-    if (op_info(node->op)->flags & OF_VIEW)
+    if (node_is_view(node))
         return; /* no kernel runs: the bytes must be there */
     if (eval_runs(node, r->tensor))
         eval_node(a, r->g, n, in, out);

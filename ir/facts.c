@@ -2,12 +2,6 @@
    order. buffer[0] is none: that of values whose node left the order. */
 #include "ir/facts.h"
 
-static bool
-is_view(const Node *n)
-{
-    return op_info(n->op)->flags & OF_VIEW;
-}
-
 static int *
 positions(Arena *a, const Graph *g)
 {
@@ -80,7 +74,7 @@ place_result(Arena *a, Facts *f, const Graph *g, const Node *n, int i, int k)
 
     if (from) {
         f->ahead[v] = f->ahead[from];
-    } else if (i == 0 && is_view(n)) {
+    } else if (i == 0 && node_is_view(n)) {
         from = n->in[0];
         f->ahead[v] = f->ahead[from] + node_ahead(g, g->order[k]);
     }

@@ -270,6 +270,28 @@ graph_root(const Graph *g, ValueId v)
     return v;
 }
 
+bool
+node_is_view(const Node *n)
+{
+    return op_info(n->op)->flags & OF_VIEW;
+}
+
+bool
+graph_is_view(const Graph *g, ValueId v)
+{
+    NodeId def = g->value[v].def;
+
+    return def && node_is_view(node_at(g, def));
+}
+
+ValueId
+graph_shown(const Graph *g, ValueId v)
+{
+    while (graph_is_view(g, v))
+        v = node_at(g, g->value[v].def)->in[0];
+    return v;
+}
+
 Sym
 module_arena(const Module *m)
 {

@@ -182,6 +182,9 @@ NodeId graph_copy_node(Graph *g, const Graph *from, NodeId n, char phase,
                        const ValueId *in);
 /* The V_STORE, V_INPUT or own value at the root of v's over-chain. */
 ValueId graph_root(const Graph *g, ValueId v);
+bool node_is_view(const Node *n); /* has it its operand's bytes? */
+bool graph_is_view(const Graph *g, ValueId v); /* does such a node make v? */
+ValueId graph_shown(const Graph *g, ValueId v); /* v, views seen through */
 /* The space of the arena, in which kernels work; "dev" before it is placed. */
 Sym module_arena(const Module *m);
 /* Where v's bytes lie: what a transfer makes where it says, a store at its

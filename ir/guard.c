@@ -94,7 +94,7 @@ read_unguarded(Arena *a, const Graph *g)
     for (size_t k = 0; k < vec_len(g->order); k++) {
         const Node *n = node_at(g, g->order[k]);
 
-        if (op_info(n->op)->flags & OF_VIEW) {
+        if (node_is_view(n)) {
             seen[n->out[0]] = seen[n->in[0]];
             continue;
         }

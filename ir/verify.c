@@ -224,7 +224,7 @@ check_result(Verifier *v, NodeId id, int i)
         check_over(v, id, x);
         v->root[out] = v->root[x->over];
         v->current[v->root[out]] = out;
-    } else if (i == 0 && (op_info(n->op)->flags & OF_VIEW) && n->nin > 0) {
+    } else if (i == 0 && node_is_view(n) && n->nin > 0) {
         v->root[out] = v->root[n->in[0]];
         v->content[out] = v->content[n->in[0]];
     }

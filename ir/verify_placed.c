@@ -126,7 +126,7 @@ check_node_places(const Graph *g, NodeId id)
         check_space(g, graph_loc(g, id), n->out[i]);
         if (x->over)
             check_shared(g, id, n->out[i], x->over, 0);
-        else if (i == 0 && (op_info(n->op)->flags & OF_VIEW))
+        else if (i == 0 && node_is_view(n))
             check_shared(g, id, n->out[i], n->in[0], node_ahead(g, id));
     }
 }

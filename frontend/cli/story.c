@@ -160,7 +160,7 @@ find_reason(Arena *a, Story *s, const Machine *machine)
     } else if (value_at(s->g, graph_root(s->g, s->v))->kind == V_STORE) {
         s->kind = "update";
         s->reason = "new content, written over what was there before";
-    } else if (op_info(node_at(s->g, v->def)->op)->flags & OF_VIEW) {
+    } else if (graph_is_view(s->g, s->v)) {
         s->kind = "view";
         s->reason = "the same bytes with another shape: nothing of its own";
     } else if (!decided(a, s, machine)) {

@@ -24,12 +24,6 @@ typedef struct Build {
     bool *unsettled; /* buffer -> what it holds changes on the way */
 } Build;
 
-static bool
-is_view(const Node *n)
-{
-    return op_info(n->op)->flags & OF_VIEW;
-}
-
 static int64_t
 aligned(const Build *b, int64_t bytes)
 {
@@ -190,7 +184,7 @@ find_runs(Build *b)
     for (size_t n = 0; n < vec_len(g->node); n++)
         b->run_of[n] = -1;
     for (size_t k = 0; k < count; k++)
-        if (!is_view(node_at(g, g->order[k])))
+        if (!node_is_view(node_at(g, g->order[k])))
             add_run(b, g->order[k]);
     b->of->runs = (int)vec_len(b->run);
 }

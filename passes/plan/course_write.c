@@ -17,14 +17,6 @@ typedef struct Writer {
     NodeId *order;             /* vector */
 } Writer;
 
-static bool
-is_view(const Graph *g, ValueId v)
-{
-    NodeId n = value_at(g, v)->def;
-
-    return n && (op_info(node_at(g, n)->op)->flags & OF_VIEW);
-}
-
 static void
 show(Writer *w, ValueId v)
 {
@@ -34,7 +26,7 @@ show(Writer *w, ValueId v)
     if (w->shown[v])
         return;
     w->shown[v] = true;
-    if (is_view(w->g, from))
+    if (graph_is_view(w->g, from))
         show(w, from);
     vec_push(w->g->module->arena, w->order, id);
 }
@@ -61,7 +53,7 @@ value_in(Writer *w, int version, ValueId v)
     Value x;
 
     if (version < w->c->of->items) {
-        if (is_view(g, v))
+        if (graph_is_view(g, v))
             show(w, v);
         return v;
     }
@@ -150,9 +142,7 @@ write_again(Writer *w, const Run *r)
 static NodeId
 shown_by(const Writer *w, ValueId v)
 {
-    while (is_view(w->g, v))
-        v = node_at(w->g, value_at(w->g, v)->def)->in[0];
-    return value_at(w->g, v)->def;
+    return value_at(w->g, graph_shown(w->g, v))->def;
 }
 
 /* Node -> vector of views that come right behind it. */
@@ -165,7 +155,7 @@ views_behind(Writer *w)
     for (size_t k = 0; k < vec_len(g->order); k++) {
         ValueId v = node_at(g, g->order[k])->out[0];
 
-        if (is_view(g, v) && w->c->of->item_of[w->buffer_of[v]] < 0)
+        if (graph_is_view(g, v) && w->c->of->item_of[w->buffer_of[v]] < 0)
             vec_push(w->a, behind[shown_by(w, v)], v);
     }
     return behind;
@@ -205,7 +195,7 @@ course_write(Arena *scratch, Graph *g, const Course *c)
         show_all(&w, behind[r->node]);
     }
     for (size_t i = 0; i < vec_len(g->output); i++)
-        if (is_view(g, g->output[i]))
+        if (graph_is_view(g, g->output[i]))
             show(&w, g->output[i]);
     for (int r = 0; r < c->of->runs; r++)
         change_operands(g, c->run[r].node, w.in[c->run[r].node]);

@@ -27,7 +27,7 @@ typedef struct Choice {
 static int64_t
 bytes_of(const Graph *g, NodeId id)
 {
-    return op_info(node_at(g, id)->op)->flags & OF_VIEW
+    return node_is_view(node_at(g, id))
                ? 0
                : type_bytes(&value_at(g, node_at(g, id)->out[0])->type);
 }

@@ -86,7 +86,7 @@ recompute_early(Arena *scratch, Graph *g)
         const Node *n = node_at(g, g->order[k]);
         int place;
 
-        if ((op_info(n->op)->flags & OF_VIEW) || writes_over(g, n) ||
+        if (node_is_view(n) || writes_over(g, n) ||
             !lets_go(g, f, n, k))
             continue;
         place = first_place(g, n, position);

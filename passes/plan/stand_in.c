@@ -52,14 +52,6 @@ stand_in_wait(StandIn *w, ValueId moving, ValueId x, ValueId of,
     return v;
 }
 
-static bool
-is_view(const Graph *g, ValueId v)
-{
-    NodeId def = value_at(g, v)->def;
-
-    return def && (op_info(node_at(g, def)->op)->flags & OF_VIEW);
-}
-
 /* The view v, of `from`. */
 static ValueId
 show_again(StandIn *w, ValueId v, ValueId from)
@@ -80,7 +72,7 @@ stand_in(StandIn *w, ValueId v)
     Graph *g = w->g;
     ValueId in, from, made = v < w->count ? w->now[v] : 0;
 
-    if (!is_view(g, v))
+    if (!graph_is_view(g, v))
         return made ? made : v;
     in = node_at(g, value_at(g, v)->def)->in[0];
     from = stand_in(w, in);

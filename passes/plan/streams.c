@@ -16,14 +16,6 @@ is_of(const Stream *s, const Graph *g, ValueId root)
     return v->kind == V_STORE && g->module->store[v->store].kind == s->kind;
 }
 
-static bool
-is_view(const Graph *g, ValueId v)
-{
-    NodeId def = value_at(g, v)->def;
-
-    return def && (op_info(node_at(g, def)->op)->flags & OF_VIEW);
-}
-
 /* Stores of the entry that must be at hand: outputs, and what is written over
    a view. */
 static void
@@ -40,8 +32,8 @@ find_settled(const Stream *s, Graph *g, bool *stays)
     for (ValueId v = 1; v < vec_len(g->value); v++) {
         ValueId root = f->buffer[f->buffer_of[v]].root;
 
-        if (root && value_at(g, v)->over && is_view(g, value_at(g, v)->over) &&
-            is_of(s, g, root))
+        if (root && value_at(g, v)->over &&
+            graph_is_view(g, value_at(g, v)->over) && is_of(s, g, root))
             stays[value_at(g, root)->store] = true;
     }
 }
@@ -122,7 +114,7 @@ find_visits(Streaming *x, const Machine *machine)
             const Buffer *b = &f->buffer[f->buffer_of[v]];
 
             if (b->space != x->s->space || !is_of(x->s, g, b->root) ||
-                (op_info(n->op)->flags & OF_VIEW))
+                node_is_view(n))
                 continue;
             use(x, b->root, k, i < n->nin ? 0 : v,
                 2 * link_seconds(l.back, b->bytes));
@@ -212,7 +204,7 @@ is_view_of_stream(const Streaming *x, const Facts *f, const Node *n)
 {
     const Buffer *b = &f->buffer[f->buffer_of[n->out[0]]];
 
-    return (op_info(n->op)->flags & OF_VIEW) && b->space == x->s->space &&
+    return node_is_view(n) && b->space == x->s->space &&
            is_of(x->s, x->g, b->root);
 }
 

@@ -30,11 +30,7 @@ typedef struct Press {
 static NodeId
 maker_of(const Graph *g, ValueId v)
 {
-    NodeId n = value_at(g, v)->def;
-
-    while (n && (op_info(node_at(g, n)->op)->flags & OF_VIEW))
-        n = value_at(g, node_at(g, n)->in[0])->def;
-    return n;
+    return value_at(g, graph_shown(g, v))->def;
 }
 
 static int **

@@ -29,19 +29,6 @@ typedef struct Finder {
     int *link_of; /* value -> link, -1 */
 } Finder;
 
-/* Views seen through. */
-static ValueId
-shown(const Graph *g, ValueId v)
-{
-    NodeId n = value_at(g, v)->def;
-
-    while (n && (op_info(node_at(g, n)->op)->flags & OF_VIEW)) {
-        v = node_at(g, n)->in[0];
-        n = value_at(g, v)->def;
-    }
-    return v;
-}
-
 /* What the sums of a node begin from; 0: from nothing. */
 static ValueId
 begins_from(const Graph *g, const Node *n)
@@ -49,13 +36,13 @@ begins_from(const Graph *g, const Node *n)
     if ((n->op != OP_contract && n->op != OP_scatter) || n->nin < 3 ||
         !n->in[2])
         return 0;
-    return shown(g, n->in[2]);
+    return graph_shown(g, n->in[2]);
 }
 
 static int
 item_of(const CourseOf *of, ValueId v)
 {
-    ValueId root = graph_root(of->g, shown(of->g, v));
+    ValueId root = graph_root(of->g, graph_shown(of->g, v));
 
     for (int i = 0; i < of->items; i++)
         if (of->first_item[i].value == root)
@@ -106,7 +93,7 @@ find_readers(Finder *f)
         const Node *n = node_at(of->g, of->first_run[r].node);
 
         for (int i = 0; i < n->nin; i++) {
-            int link = n->in[i] ? f->link_of[shown(of->g, n->in[i])] : -1;
+            int link = n->in[i] ? f->link_of[graph_shown(of->g, n->in[i])] : -1;
 
             if (link >= 0)
                 vec_push(f->a, f->s->link[link].reader, r);

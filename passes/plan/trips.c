@@ -80,7 +80,7 @@ visit(Finder *s, int k)
     for (int i = 0; i < n->nout; i++) {
         uint32_t b = s->f->buffer_of[n->out[i]];
 
-        if (op_info(n->op)->flags & OF_VIEW)
+        if (node_is_view(n))
             continue;
         s->content[b] = n->out[i];
         s->made[b] = k;

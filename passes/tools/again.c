@@ -7,12 +7,6 @@
 #include "ir/cost.h"
 #include "ir/facts.h"
 
-static bool
-is_view(const Graph *g, NodeId n)
-{
-    return op_info(node_at(g, n)->op)->flags & OF_VIEW;
-}
-
 /* The value that v stands for; 0: none has that name. */
 static ValueId
 first_of(const Graph *g, ValueId v)
@@ -42,7 +36,7 @@ add_readers(Arena *a, Graph *g, ValueId v, int **readers)
 
         if (!n)
             vec_push(a, *readers, (int)vec_len(g->order));
-        else if (is_view(g, n))
+        else if (node_is_view(node_at(g, n)))
             add_readers(a, g, node_at(g, n)->out[0], readers);
         else if (f->position[n] >= 0)
             vec_push(a, *readers, f->position[n]);
@@ -92,7 +86,7 @@ again_list(Arena *a, Graph *g, const Machine *machine)
         const int *before;
         ValueId version;
 
-        if (n->phase != 'r' || is_view(g, g->order[k]))
+        if (n->phase != 'r' || node_is_view(n))
             continue;
         x.made = result_read(f, n);
         x.first = first_of(g, x.made);

@@ -78,7 +78,7 @@ value_below(const Graph *g, ValueId v)
 
     if (x->over)
         return x->over;
-    return x->def && (op_info(n->op)->flags & OF_VIEW) ? n->in[0] : 0;
+    return graph_is_view(g, v) ? n->in[0] : 0;
 }
 
 const char *
@@ -186,7 +186,7 @@ repeats_of(const Graph *g, const Machine *machine)
         double seconds = cost_seconds(g, g->order[k], machine).many;
 
         *(n->phase == 'r' ? &a.again : &a.once) += seconds;
-        a.nodes += n->phase == 'r' && !(op_info(n->op)->flags & OF_VIEW);
+        a.nodes += n->phase == 'r' && !node_is_view(n);
     }
     return a;
 }
