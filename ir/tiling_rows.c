@@ -91,7 +91,9 @@ first_reduction(const Graph *body, bool rows)
     return NULL;
 }
 
-bool
+/* Does the group reduce rows, and over the rows the same elements as well? Then
+   all rows of a block are a unit. */
+static bool
 rows_and_columns(const Node *n)
 {
     return n->body && first_reduction(n->body, true) &&

@@ -7,9 +7,6 @@
 /* Blocks of each row of node n (reduce, or a group with one) that are made
    apart from each other; 0: rows are reduced whole. */
 int64_t rows_blocks(const Graph *g, NodeId n);
-/* Does the group reduce rows, and over the rows the same elements as well? Then
-   all rows of a block are a unit. */
-bool rows_and_columns(const Node *group);
 /* Is a reduction's innermost axis among those that go? */
 bool reduces_innermost(const Graph *g, const Node *reduce);
 /* Bytes for the results of the blocks of all rows. */

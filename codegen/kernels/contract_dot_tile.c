@@ -32,7 +32,7 @@ has_whole_dots(const Maker *k)
             (unit_has(u, "avx512vnni") && unit_has(u, "avx512vl")));
 }
 
-Dot
+static Dot
 dot_of(const Maker *k)
 {
     const Contraction *c = k->c;

@@ -119,7 +119,8 @@ kernel_begin(Maker *k, const char *suffix)
     return f;
 }
 
-void
+/* From here on k->own is the tile's, where each tile has a share. */
+static void
 own_of_tile(Maker *k, LLVMValueRef tile)
 {
     if (k->scratch && k->c->scratch.shares)

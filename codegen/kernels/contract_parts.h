@@ -99,8 +99,6 @@ void move_along(Maker *k, const Axis *x, LLVMValueRef index, int64_t step,
 Spot spot_of(Maker *k, const Side *s, LLVMValueRef block, LLVMValueRef *at);
 LLVMValueRef operand_pointer(Maker *k, LLVMValueRef kernel, int operand);
 LLVMValueRef kernel_begin(Maker *k, const char *suffix);
-/* From here on k->own is the tile's, where each tile has a share. */
-void own_of_tile(Maker *k, LLVMValueRef tile);
 LLVMValueRef own_room(Maker *k, int64_t offset);
 
 /* The tiles' kernel: `emit` makes one, by its number; room: its sums stand on
@@ -128,7 +126,6 @@ LLVMValueRef make_sum(Maker *k, int64_t *tiles);
 /* What the CPU has for a word. */
 typedef enum Dot { DOT_NONE, DOT_BF16, DOT_WORDS, DOT_BYTES } Dot;
 
-Dot dot_of(const Maker *k);
 /* Rows stand in their panels with the highest bit of each term flipped. */
 bool rows_are_flipped(const Maker *k);
 /* More terms than a panel holds: the sums wait in scratch. */

@@ -33,8 +33,9 @@ here(const Reading *r, const Setting *s)
     return (Loc){.file = r->path, .line = s->line};
 }
 
-const char *
-config_operand(Arena *a, const char *verb)
+/* The key of a verb's file in the text, "model" of MODEL; NULL: it has none. */
+static const char *
+operand_key(Arena *a, const char *verb)
 {
     const VerbRow *v = verb_row(verb);
     size_t n = v ? strspn(v->arguments, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") : 0;
@@ -92,8 +93,8 @@ keys_of(Arena *a, const char *verb)
 
     for (; *names; names++)
         vec_push(a, keys, *names + 2);
-    if (verb && config_operand(a, verb))
-        vec_push(a, keys, config_operand(a, verb));
+    if (verb && operand_key(a, verb))
+        vec_push(a, keys, operand_key(a, verb));
     vec_push(a, keys, NULL);
     return keys;
 }
@@ -104,7 +105,7 @@ is_operand(const Reading *r, const char *verb, const char *key)
     Arena *a = r->args->arena;
 
     for (const VerbRow *v = verb_rows; v->name; v++) {
-        const char *operand = config_operand(a, v->name);
+        const char *operand = operand_key(a, v->name);
 
         if ((!verb || strcmp(verb, v->name) == 0) && operand &&
             strcmp(operand, key) == 0)

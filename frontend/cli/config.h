@@ -9,7 +9,4 @@
    for every verb, and raised. `path` is for messages. */
 void config_take(Args *args, const char *text, const char *path);
 
-/* The key of a verb's file in the text, "model" of MODEL; NULL: it has none. */
-const char *config_operand(Arena *a, const char *verb);
-
 #endif

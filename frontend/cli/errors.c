@@ -6,14 +6,6 @@
 #include "ir/base/error.h"
 
 #include <stdio.h>
-#include <string.h>
-
-bool
-is_error_code(const char *text)
-{
-    return (*text == 'E' || *text == 'e') && strlen(text) == 5 &&
-           strspn(text + 1, "0123456789") == 4;
-}
 
 static void
 print_part(const char *head, const char *text)

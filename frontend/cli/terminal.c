@@ -3,6 +3,7 @@
 
 #include "ir/base/diag.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -10,7 +11,9 @@
 
 enum { USUAL_WIDTH = 80, LEAST_WIDTH = 40, MOST_WIDTH = 120 };
 
-bool
+/* Shall this stream be coloured? `choice`: always, never or auto (a terminal
+   that is not dumb); NO_COLOR and CLICOLOR_FORCE turn auto off and on. */
+static bool
 color_wanted(const char *choice, FILE *f)
 {
     const char *no = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE");
@@ -38,7 +41,8 @@ color_messages(int argc, char **argv)
     diag_color(color_wanted(choice, stderr));
 }
 
-int
+/* Columns of the standard output: of the terminal, else 80. */
+static int
 terminal_width(void)
 {
     struct winsize size;
