@@ -280,17 +280,6 @@ typedef struct Slice {
     bool led, same;       /* by a product or a reduction; of one space */
 } Slice;
 
-static bool
-same_space(const Type *a, const Type *b)
-{
-    if (a->rank != b->rank)
-        return false;
-    for (int i = 0; i < a->rank; i++)
-        if (a->dim[i] != b->dim[i])
-            return false;
-    return true;
-}
-
 static Slice
 slice_of(const Step *s, const Node *group, int result, bool part)
 {
@@ -315,7 +304,7 @@ slice_of(const Step *s, const Node *group, int result, bool part)
             continue;
         x.led |= n->op == OP_reduce || op_info(n->op)->kernel == KK_contract;
         first = first ? first : t;
-        x.same &= same_space(first, t);
+        x.same &= type_same_shape(first, t);
         for (int i = 0; i < n->nin; i++) {
             x.needed[n->in[i]] = true;
             x.other |= x.given[n->in[i]];

@@ -130,7 +130,7 @@ store_bytes(const Proof *p)
     int64_t align = p->step.align, bytes = 0;
 
     for (size_t i = 1; i < vec_len(p->m->store); i++)
-        bytes += (type_bytes(&p->m->store[i].type) + align - 1) / align * align;
+        bytes += round_up(type_bytes(&p->m->store[i].type), align);
     return bytes; /* they lie side by side in a space: no overflow */
 }
 

@@ -121,12 +121,6 @@ facts(Graph *g)
     return f;
 }
 
-static int64_t
-round_up(int64_t bytes, int64_t align)
-{
-    return (bytes + align - 1) / align * align;
-}
-
 bool
 is_arena_store(const Module *m, const Store *s)
 {

@@ -46,6 +46,13 @@ bool type_same_shape(const Type *a, const Type *b); /* of any elements */
 bool type_equal(const Type *a, const Type *b);
 int64_t type_elements(const Type *t); /* 1 for a scalar */
 int64_t type_bytes(const Type *t);
+
+static inline int64_t
+round_up(int64_t bytes, int64_t align)
+{
+    return (bytes + align - 1) / align * align;
+}
+
 /* Row-major strides in elements. */
 void type_strides(const Type *t, int64_t stride[MAXRANK]);
 /* Do the elements of a box of shape `part`, from `starts` on, lie side by side

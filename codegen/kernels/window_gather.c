@@ -32,12 +32,6 @@ typedef struct Gather {
 
 /* ---- sizes --------------------------------------------------------------- */
 
-static int64_t
-rounded(int64_t x, int64_t by)
-{
-    return (x + by - 1) / by * by;
-}
-
 /* floor(a / b) */
 static int64_t
 floor_ratio(int64_t a, int64_t b)
@@ -81,9 +75,9 @@ measure(Gather *t)
     }
     t->first = t->low[1] < 0 ? t->low[1] : 0;
     t->rows = t->high[0] - t->low[0] + 1;
-    t->width = rounded(t->cells[1], lanes) + t->high[1];
-    if (t->width < rounded(geo->out[1], lanes))
-        t->width = rounded(geo->out[1], lanes);
+    t->width = round_up(t->cells[1], lanes) + t->high[1];
+    if (t->width < round_up(geo->out[1], lanes))
+        t->width = round_up(geo->out[1], lanes);
     t->width -= t->first;
     part_channels(t);
     units = pool_planes(t->p) / (t->p->nhwc ? t->p->channels : 1) * t->parts;

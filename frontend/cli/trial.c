@@ -120,7 +120,7 @@ store_bytes(const Module *m, int64_t align)
     int64_t bytes = 0;
 
     for (size_t i = 1; i < vec_len(m->store); i++)
-        bytes += (type_bytes(&m->store[i].type) + align - 1) / align * align;
+        bytes += round_up(type_bytes(&m->store[i].type), align);
     return bytes;
 }
 

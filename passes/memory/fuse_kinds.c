@@ -13,15 +13,6 @@ enum { ROW_MOST = 8192, LONG_ROW_MOST = 65536, LONG_ROWS_LEAST = 64 };
    cache, and there are blocks of rows enough for all workers. */
 enum { CROSSED_ROW_MOST = 4096, CROSSED_ROWS_LEAST = 4096 };
 
-static bool
-same_dims(const Type *a, const Type *b)
-{
-    Type x = *a;
-
-    x.dtype = b->dtype;
-    return type_equal(&x, b);
-}
-
 Type
 shape_row(const Shape *s)
 {
@@ -105,13 +96,13 @@ join_rows(const Shape *rows, const Shape *other)
     bool fits;
 
     if (other->kind == CK_ROWS)
-        fits = same_dims(&rows->space, &other->space) &&
+        fits = type_same_shape(&rows->space, &other->space) &&
                rows->axes == other->axes &&
                (!rows->columns || !other->columns ||
                 rows->columns == other->columns);
     else
-        fits = same_dims(&rows->space, &other->space) ||
-               same_dims(&row, &other->space);
+        fits = type_same_shape(&rows->space, &other->space) ||
+               type_same_shape(&row, &other->space);
     joined.columns |= other->columns;
     return fits ? joined : (Shape){0};
 }
@@ -123,7 +114,7 @@ join_columns(const Shape *rows, const Shape *tail)
     const Type *x = &rows->space;
     unsigned both = rows->axes & tail->axes, either = rows->axes | tail->axes;
     Type row = shape_row(rows), column = shape_row(tail);
-    bool fits = same_dims(x, &tail->space) && x->rank > 0 &&
+    bool fits = type_same_shape(x, &tail->space) && x->rank > 0 &&
                 x->dim[x->rank - 1] > 1 && rows->axes >> (x->rank - 1) & 1 &&
                 (!rows->columns || rows->columns == tail->axes) &&
                 type_elements(&row) >= CROSSED_ROWS_LEAST &&
@@ -150,7 +141,7 @@ shape_takes_tails(const Shape *s)
 Shape
 join_shapes(const Shape *p, const Shape *m)
 {
-    bool same = same_dims(&p->space, &m->space);
+    bool same = type_same_shape(&p->space, &m->space);
     Type space = m->space;
 
     space.dtype = p->space.dtype;

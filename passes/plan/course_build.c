@@ -27,9 +27,7 @@ typedef struct Build {
 static int64_t
 aligned(const Build *b, int64_t bytes)
 {
-    int64_t align = b->machine->align;
-
-    return (bytes + align - 1) / align * align;
+    return round_up(bytes, b->machine->align);
 }
 
 /* ---- items and runs --------------------------------------------------- */

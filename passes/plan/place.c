@@ -27,12 +27,6 @@ typedef struct Totals {
 } Totals;
 
 static int64_t
-aligned(int64_t bytes, int64_t align)
-{
-    return (bytes + align - 1) / align * align;
-}
-
-static int64_t
 place_stores(Module *m, Sym space, int64_t align)
 {
     Sym arena = sym(m->syms, "dev");
@@ -44,7 +38,7 @@ place_stores(Module *m, Sym space, int64_t align)
         if ((home ? home : arena) != space)
             continue;
         m->store[i].place = (Place){space, at};
-        at += aligned(type_bytes(&m->store[i].type), align);
+        at += round_up(type_bytes(&m->store[i].type), align);
     }
     return at;
 }

@@ -10,12 +10,6 @@
 
 enum { PAGE = 4096 };
 
-static int64_t
-aligned(int64_t bytes, int64_t align)
-{
-    return (bytes + align - 1) / align * align;
-}
-
 /* ---- what could go ------------------------------------------------------- */
 
 typedef struct Finder {
@@ -47,7 +41,7 @@ add_gap(Finder *s, uint32_t b, int next)
               .last = s->last[b],
               .next = next,
               .bytes = bytes,
-              .taken = aligned(buffer->bytes, s->align),
+              .taken = round_up(buffer->bytes, s->align),
               .tier = STAYS};
 
     if (s->stays[b] || bytes < s->least || bytes != buffer->bytes ||

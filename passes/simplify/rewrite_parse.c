@@ -218,7 +218,6 @@ check_formula(RewriteReader *r, const RewriteNode *n)
     Text names = text_new(r->arena);
     Sym *variables = NULL;
     const char *text;
-    Formula *f;
 
     if (!n->formula) {
         rewrite_fault(r, "map needs its formula");
@@ -237,13 +236,7 @@ check_formula(RewriteReader *r, const RewriteNode *n)
         else
             rewrite_variable(r, variables[i], RK_NUMBER, &fresh);
     }
-    f = r->failed ? NULL
-                  : formula_parse(r->arena, r->syms, text, text_str(&names), 0,
-                                  (Loc){.file = r->file, .line = r->at});
-    if (!f)
-        rewrite_stop(r);
-    if (f && vec_len(f->result) != 1)
-        rewrite_fault(r, "a formula of rules has one result");
+    (void)rewrite_read_formula(r, text, &names);
 }
 
 /* A node; the term of its result 0. Its other results are named behind it. */

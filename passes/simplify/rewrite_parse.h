@@ -6,6 +6,9 @@
 
 /* Nodes up to `where` or `=>`; sets the rule's root. */
 void rewrite_read_pattern(RewriteReader *r);
+/* Of one result, over these names; NULL: a fault, and nothing more is read. */
+Formula *rewrite_read_formula(RewriteReader *r, const char *text,
+                              const Text *names);
 
 Op rewrite_read_op(RewriteReader *r);
 /* How many results its nodes have; of any number: 1. */
@@ -13,17 +16,14 @@ int rewrite_results(Op op);
 bool rewrite_begins_attr(const RewriteReader *r);
 /* key=expression or a formula; in a pattern $new stands for what is there. */
 void rewrite_read_attr(RewriteReader *r, RewriteNode *n, bool pattern);
-/* `%r...`: its index, made if it is new; -1: something else comes next. */
-int rewrite_group(RewriteReader *r);
 /* Operands separated by commas, each as `operand` reads it. */
 typedef uint32_t ReadTerm(RewriteReader *r);
 void rewrite_read_operands(RewriteReader *r, RewriteNode *n,
                            ReadTerm *operand);
 /* Has the node as many operands as its row says? Faults otherwise. */
 void rewrite_check_count(RewriteReader *r, const RewriteNode *n);
-/* A or B or ..., each as `one` reads it; the same behind a parenthesis, which
-   it closes. */
-uint32_t rewrite_read_either(RewriteReader *r, ReadTerm *one);
+/* A or B or ..., each as `one` reads it, behind a parenthesis, which it
+   closes. */
 uint32_t rewrite_read_enclosed(RewriteReader *r, ReadTerm *one);
 /* `%a, %b =`: the names; empty if none stand there. */
 Sym *rewrite_read_names(RewriteReader *r);

@@ -110,8 +110,9 @@ rewrite_read_attr(RewriteReader *r, RewriteNode *n, bool pattern)
     vec_push(r->arena, n->attr, a);
 }
 
-int
-rewrite_group(RewriteReader *r)
+/* `%r...`: its index, made if it is new; -1: something else comes next. */
+static int
+read_group(RewriteReader *r)
 {
     size_t length = strlen(r->text);
     int n = (int)vec_len(r->rule->rest), i = 0;
@@ -152,7 +153,7 @@ void
 rewrite_read_operands(RewriteReader *r, RewriteNode *n, ReadTerm *operand)
 {
     do {
-        int group = rewrite_group(r);
+        int group = read_group(r);
 
         if (group >= 0) {
             n->rest = group;
@@ -173,8 +174,9 @@ rewrite_check_count(RewriteReader *r, const RewriteNode *n)
                       info->inputs, (int)vec_len(n->in));
 }
 
-uint32_t
-rewrite_read_either(RewriteReader *r, ReadTerm *one)
+/* A or B or ..., each as `one` reads it. */
+static uint32_t
+read_either(RewriteReader *r, ReadTerm *one)
 {
     uint32_t t = one(r);
 
@@ -183,7 +185,7 @@ rewrite_read_either(RewriteReader *r, ReadTerm *one)
 
         if (++r->depth > REWRITE_DEPTH)
             rewrite_fault(r, "more than %d ways", REWRITE_DEPTH);
-        other = rewrite_read_either(r, one);
+        other = read_either(r, one);
         r->depth--;
         both = rewrite_new_term(r, RT_EITHER);
         r->rule->term[both].arg[0] = t;
@@ -201,7 +203,7 @@ rewrite_read_enclosed(RewriteReader *r, ReadTerm *one)
     if (++r->depth > REWRITE_DEPTH)
         rewrite_fault(r, "more than %d parentheses within each other",
                       REWRITE_DEPTH);
-    t = rewrite_read_either(r, one);
+    t = read_either(r, one);
     r->depth--;
     rewrite_need(r, ")");
     return t;
@@ -287,6 +289,21 @@ variable_term(RewriteReader *r, Sym name)
     return t;
 }
 
+Formula *
+rewrite_read_formula(RewriteReader *r, const char *text, const Text *names)
+{
+    Formula *f = r->failed
+                     ? NULL
+                     : formula_parse(r->arena, r->syms, text, text_str(names),
+                                     0, (Loc){.file = r->file, .line = r->at});
+
+    if (!f)
+        rewrite_stop(r);
+    if (f && vec_len(f->result) != 1)
+        rewrite_fault(r, "a formula of rules has one result");
+    return f;
+}
+
 /* `map %x, %y "a*$s+b"` */
 static uint32_t
 map_terms(RewriteReader *r, const RewriteNode *n)
@@ -310,13 +327,7 @@ map_terms(RewriteReader *r, const RewriteNode *n)
                                  &variables);
     for (size_t i = 0; i < vec_len(variables); i++)
         vec_push(r->arena, operand, variable_term(r, variables[i]));
-    f = r->failed ? NULL
-                  : formula_parse(r->arena, r->syms, text, text_str(&names), 0,
-                                  (Loc){.file = r->file, .line = r->at});
-    if (!f)
-        rewrite_stop(r);
-    if (f && vec_len(f->result) != 1)
-        rewrite_fault(r, "a formula of rules has one result");
+    f = rewrite_read_formula(r, text, &names);
     return r->failed ? 0 : formula_terms(r, f, operand);
 }
 
@@ -471,7 +482,7 @@ static uint32_t
 read_statement(RewriteReader *r)
 {
     Sym *names = rewrite_read_names(r);
-    uint32_t t = rewrite_read_either(r, read_one);
+    uint32_t t = read_either(r, read_one);
     RewriteNode *n = NULL;
 
     if (r->failed)

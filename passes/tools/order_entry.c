@@ -61,7 +61,7 @@ order_problem(Graph *g, int64_t align, Arena *scratch)
 
     for (size_t b = 0; b < vec_len(f->buffer); b++) {
         const Buffer *x = &f->buffer[b];
-        OrderBuffer y = {.bytes = (x->bytes + align - 1) / align * align};
+        OrderBuffer y = {.bytes = round_up(x->bytes, align)};
 
         if (x->space != module_arena(g->module))
             y.bytes = 0;

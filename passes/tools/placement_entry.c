@@ -18,7 +18,7 @@ placement_intervals(Graph *g, Arena *scratch, Sym space, int64_t align,
         vec_push(scratch, x,
                  (Interval){p->first, p->last < p->first ? p->first + 1
                                                          : p->last + 1,
-                            (p->bytes + align - 1) / align * align, 0});
+                            round_up(p->bytes, align), 0});
         vec_push(scratch, *buffer, (uint32_t)b);
     }
     return x;

@@ -152,15 +152,13 @@ find_peak(Arena *a, Graph *g, int64_t align)
 
         if (!b->persistent && b->space == module_arena(g->module) &&
             b->first <= p.at && p.at <= b->last)
-            p.bytes[buffer_owner(g, b)] += (b->bytes + align - 1) / align *
-                                           align;
+            p.bytes[buffer_owner(g, b)] += round_up(b->bytes, align);
     }
     for (size_t i = 1; i < vec_len(g->module->store); i++) {
         const Store *s = &g->module->store[i];
 
         if (is_arena_store(g->module, s))
-            p.bytes[store_owner(s)] +=
-                (type_bytes(&s->type) + align - 1) / align * align;
+            p.bytes[store_owner(s)] += round_up(type_bytes(&s->type), align);
     }
     for (Owner o = 0; o < OWNERS; o++)
         p.sum += p.bytes[o];

@@ -60,7 +60,7 @@ levels(Arena *a, Graph *g, int64_t align)
         level[o] = peak.bytes[o];
     for (size_t i = 1; i < vec_len(f->buffer); i++) {
         const Buffer *b = &f->buffer[i];
-        int64_t bytes = (b->bytes + align - 1) / align * align;
+        int64_t bytes = round_up(b->bytes, align);
         Owner o;
 
         if (b->persistent || b->first > b->last ||
