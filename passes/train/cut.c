@@ -118,25 +118,39 @@ cut_graph(Cut *c)
     graph_touch(g);
 }
 
-void
-pass_cut(PassRun *run)
+/* Returns how many values have a name that matches. */
+static size_t
+cut_form(const PassRun *run, Graph *g, size_t *cut)
 {
     Cut c = {.scratch = run->scratch,
-             .g = module_entry(run->m, "forward"),
+             .g = g,
              .pattern = opt_text(run, "at"),
              .keep = opt_int(run, "keep"),
              .last = map_new(run->scratch)};
-    Text t = text_new(run->scratch);
 
-    if (!*c.pattern || !c.g)
-        return;
     cut_graph(&c);
-    if (!c.matched)
+    *cut = c.cut;
+    return c.matched;
+}
+
+/* Training may have a form of its own; it is the one that is told of. */
+void
+pass_cut(PassRun *run)
+{
+    const char *pattern = opt_text(run, "at");
+    Text t = text_new(run->scratch);
+    size_t matched = 0, cut = 0;
+
+    if (!*pattern || !vec_len(run->m->entry))
+        return;
+    for (size_t i = 0; i < vec_len(run->m->entry); i++)
+        matched = cut_form(run, run->m->entry[i], &cut);
+    if (!matched)
         raise_at(model_loc(run->m),
                  "cut: no value is named '%s'\nwhat Loop, Scan, LSTM, GRU and "
                  "RNN carry from step to step is named carry.N; else name the "
                  "output of an Identity in the model",
-                 c.pattern);
-    text_add(&t, "%s: gradients stopped at %zu values", c.pattern, c.cut);
+                 pattern);
+    text_add(&t, "%s: gradients stopped at %zu values", pattern, cut);
     module_set(run->m, "cut", text_str(&t));
 }
