@@ -314,7 +314,7 @@ static LLVMValueRef
 idle_of(Data *d, const Graph *g, const Node *n, int i)
 {
     const Value *v = value_at(g, n->out[i]);
-    ValueId from = goes_on_from(n, i);
+    ValueId from = goes_on_from(g, n, i);
     LLVMValueRef field[] = {
         wide(d, from ? place_of(value_at(g, from)) : UINT64_MAX), /* -1 */
         wide(d, place_of(v)), wide(d, (uint64_t)type_bytes(&v->type))};

@@ -45,7 +45,7 @@ eval_idle(Arena *a, const Graph *g, const Node *n, const Tensor *tensor,
           Tensor *out)
 {
     for (int i = 0; i < n->nout; i++) {
-        ValueId from = goes_on_from(n, i);
+        ValueId from = goes_on_from(g, n, i);
 
         out[i] = tensor_new(a, value_at(g, n->out[i])->type);
         if (from)

@@ -2,10 +2,44 @@
    run. */
 #include "ir/guard.h"
 
+static bool
+adds_to_first(const Graph *g, const Node *n)
+{
+    return n->op == OP_add && type_equal(&value_at(g, n->in[0])->type,
+                                         &value_at(g, n->out[0])->type);
+}
+
+/* Is v all zeros where nodes with this guard do not run? */
+static bool
+is_left_out(const Graph *g, ValueId v, ValueId when)
+{
+    const Node *n = node_at(g, value_at(g, v)->def);
+
+    while (n->when == when && adds_to_first(g, n)) {
+        v = n->in[0];
+        n = node_at(g, value_at(g, v)->def);
+    }
+    for (int i = 0; n->when == when && i < n->nout; i++)
+        if (n->out[i] == v)
+            return n->op == OP_add || !goes_on_from(g, n, i);
+    return false;
+}
+
+/* 0 too where the first term is no more than zeros. */
+static ValueId
+added_to(const Graph *g, const Node *n)
+{
+    return adds_to_first(g, n) &&
+                   !(n->when && is_left_out(g, n->in[0], n->when))
+               ? n->in[0]
+               : 0;
+}
+
 ValueId
-goes_on_from(const Node *n, int i)
+goes_on_from(const Graph *g, const Node *n, int i)
 {
     switch (n->op) {
+    case OP_add: return i == 0 ? added_to(g, n) : 0;
     case OP_contract:
     case OP_scatter: return i == 0 && n->nin > 2 ? n->in[2] : 0;
     case OP_put: return i == 0 ? n->in[0] : 0;
@@ -59,17 +93,17 @@ static bool
 is_there(const Graph *g, const Node *n, ValueId v)
 {
     for (int i = 0; i < n->nout; i++)
-        if (n->out[i] == v && goes_on_from(n, i))
-            return value_at(g, v)->over == goes_on_from(n, i);
+        if (n->out[i] == v && goes_on_from(g, n, i))
+            return value_at(g, v)->over == goes_on_from(g, n, i);
     return false;
 }
 
 /* Is v what a result is where n does not run? */
 static bool
-stays(const Node *n, ValueId v)
+stays(const Graph *g, const Node *n, ValueId v)
 {
     for (int i = 0; i < n->nout; i++)
-        if (goes_on_from(n, i) == v)
+        if (goes_on_from(g, n, i) == v)
             return true;
     return false;
 }
@@ -100,7 +134,7 @@ read_unguarded(Arena *a, const Graph *g)
         }
         for (int i = 0; i < n->nin; i++)
             mark_read(g, marked, seen[n->in[i]],
-                      stays(n, n->in[i]) ? 0 : n->when);
+                      stays(g, n, n->in[i]) ? 0 : n->when);
         for (int i = 0; i < n->nout; i++)
             if (value_at(g, graph_root(g, n->out[i]))->kind == V_STORE)
                 mark_read(g, marked, n->out[i], 0);

@@ -45,11 +45,16 @@ static const char drawn[] =
     "f %q = put %p, %c starts=[9,0] : f32[24,24] if %one'\n"
     "f %e = exp %b : f32[24,24]\n"
     "f %u = add %q, %e : f32[24,24]\n"
-    "f %r = reduce %u op=\"sum\" axes=[0,1] : f32[1,1]\n"
+    "f %g = add %e, %d : f32[24,24] if %two'\n"
+    "f %h = add %g, %a : f32[24,24] if %one'\n"
+    "f %i = add %h, %b : f32[24,24] if %one'\n"
+    "f %j = mul %i, %u : f32[24,24]\n"
+    "f %r = reduce %j op=\"sum\" axes=[0,1] : f32[1,1]\n"
     "f %loss = view %r : f32[]\n"
     "u %w' = map %w, %u \"a-0.1*b\" : f32[24,24] over %w\n"
     "output %loss\n"
     "output %p\n"
+    "output %i\n"
     "}\n";
 
 static bool

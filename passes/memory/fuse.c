@@ -331,7 +331,7 @@ goes_on(const Fuse *f, const Cluster *c)
         const Node *n = node_at(f->g, c->member[i]);
 
         for (int k = 0; k < n->nout; k++)
-            if (goes_on_from(n, k))
+            if (goes_on_from(f->g, n, k))
                 return true;
     }
     return false;

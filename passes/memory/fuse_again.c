@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ir/expr.h"
+#include "ir/guard.h"
 #include "ir/op.h"
 
 /* What fits the nearest cache is not worth it. */
@@ -75,6 +76,9 @@ readers_fuse(const Again *a, ValueId v, const Shape *shape)
 
         if (when && (!n || node_at(a->g, n)->when != when))
             return false;
+        if (n && node_at(a->g, n)->when &&
+            goes_on_from(a->g, node_at(a->g, n), 0) == v)
+            return false; /* it stays there where n does not run */
         if (reader.kind == CK_CONTRACT ||
             join_shapes(shape, &reader).kind == CK_ALONE)
             return false;

@@ -168,7 +168,8 @@ is_member(const Part *p)
     if (vec_len(p->member) > 1 || n->nout > 1)
         return false;
     return !p->group->when ||
-           (op_info(n->op)->kernel != KK_none && !goes_on_from(n, 0));
+           (op_info(n->op)->kernel != KK_none &&
+            !goes_on_from(p->group->body, n, 0));
 }
 
 static bool
