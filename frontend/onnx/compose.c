@@ -217,11 +217,23 @@ input_number(Import *I, int i, const char *what, double *x)
     return true;
 }
 
+static ValueId
+copied(Import *I, ValueId x, const char *name, int64_t step)
+{
+    Text text = text_new(I->a);
+
+    text_add(&text, "%s.%lld", name, (long long)step);
+    return build_map1(&I->b, OP_copy, x, text_str(&text));
+}
+
 ValueId
 carried(Import *I, ValueId x, int64_t step)
 {
-    Text name = text_new(I->a);
+    return copied(I, x, "carry", step);
+}
 
-    text_add(&name, "carry.%lld", (long long)step);
-    return build_map1(&I->b, OP_copy, x, text_str(&name));
+ValueId
+step_result(Import *I, ValueId x, int64_t step)
+{
+    return copied(I, x, "step", step);
 }

@@ -10,9 +10,11 @@ enum { COMPOSE_MOST = 8 }; /* operands of a composed formula */
    0 where an operand is 0. Numbers: (%.17g), in parentheses for their sign. */
 ValueId compose(Import *I, DType dtype, int n, const ValueId *in,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
-/* What a step of an unrolled loop takes over from the one before: a copy by
-   the name that the pass `cut` knows. */
+/* What a step of an unrolled loop takes over from the one before, and what it
+   leaves to those behind the loop: copies by the names that the pass `cut`
+   knows. */
 ValueId carried(Import *I, ValueId x, int64_t step);
+ValueId step_result(Import *I, ValueId x, int64_t step);
 #define compose1(I, x, ...) \
     compose((I), DT_NONE, 1, (ValueId[]){(x)}, __VA_ARGS__)
 #define compose2(I, x, y, ...) \

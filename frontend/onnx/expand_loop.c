@@ -98,6 +98,7 @@ typedef struct Steps {
     Known **state;    /* what is carried now */
     Known ***scanned; /* for each scan output a vector of its steps */
     Known **out;      /* of the step done last */
+    int64_t done;
 } Steps;
 
 static void
@@ -109,6 +110,14 @@ begin_steps(Import *I, Steps *s)
     s->out = NEWN(I->a, Known *, s->body->n_output + 1);
 }
 
+/* May a gradient go through it? */
+static bool
+is_differentiable(Import *I, const Known *k)
+{
+    return k->value && !k->constant && !k->narrow &&
+           dtype_float(type_of(I, k->value).dtype);
+}
+
 /* The states, floats by names that the pass `cut` knows. */
 static void
 take_over(Import *I, const Steps *s, int64_t at, Known **in)
@@ -116,11 +125,23 @@ take_over(Import *I, const Steps *s, int64_t at, Known **in)
     for (size_t i = 0; i < s->carried; i++) {
         Known *k = s->state[i];
 
-        in[i] = at && k->value && !k->constant && !k->narrow &&
-                        dtype_float(type_of(I, k->value).dtype)
+        in[i] = at && is_differentiable(I, k)
                     ? known_of_value(I, carried(I, k->value, at))
                     : k;
     }
+}
+
+/* What the last of the steps done so far leaves, by such a name too, and once
+   more for the name that the model gives it. */
+static Known *
+left_over(Import *I, const Steps *s, Known *k)
+{
+    ValueId v;
+
+    if (!s->done || !is_differentiable(I, k))
+        return k;
+    v = step_result(I, k->value, s->done - 1);
+    return known_of_value(I, build_map1(&I->b, OP_copy, v, NULL));
 }
 
 /* One step with these inputs of the body. */
@@ -135,8 +156,12 @@ step(Import *I, Steps *s, Known **in)
         return false;
     for (size_t i = 0; i < s->carried; i++)
         s->state[i] = s->out[s->lead + i];
-    for (size_t i = 0; i < s->scans; i++)
-        vec_push(I->a, s->scanned[i], s->out[s->lead + s->carried + i]);
+    s->done++;
+    for (size_t i = 0; i < s->scans; i++) {
+        Known *k = s->out[s->lead + s->carried + i];
+
+        vec_push(I->a, s->scanned[i], s->carried ? left_over(I, s, k) : k);
+    }
     return true;
 }
 
@@ -233,7 +258,7 @@ lower_Loop(Import *I)
         return;
     for (size_t i = 0; i < I->node->n_output; i++) {
         Known *k = !wants_output(I, (int)i) ? NULL
-                   : i < n                  ? s.state[i]
+                   : i < n                  ? left_over(I, &s, s.state[i])
                                             : stacked(I, s.scanned[i - n], 0);
 
         if (k)
@@ -377,6 +402,7 @@ scan(Import *I, Scanning *s, const ValueId *x)
     if (!take_length(I, s, x))
         return false;
     memset(steps->scanned, 0, steps->scans * sizeof *steps->scanned);
+    steps->done = 0;
     for (int64_t at = 0; at < s->length; at++) {
         take_over(I, steps, at, in);
         for (size_t i = 0; i < s->inputs; i++)
@@ -416,16 +442,17 @@ scan_operands(Import *I, const Scanning *s)
 static void
 scan_whole(Import *I, Scanning *s, const ValueId *x)
 {
-    size_t n = s->steps.carried;
+    Steps *steps = &s->steps;
+    size_t n = steps->carried;
 
     for (size_t i = 0; i < n; i++)
-        s->steps.state[i] = know(I, I->node->input[i]);
+        steps->state[i] = know(I, I->node->input[i]);
     if (!scan(I, s, x + n))
         return;
     for (size_t i = 0; i < I->node->n_output; i++) {
         Known *k = !wants_output(I, (int)i) ? NULL
-                   : i < n                  ? s->steps.state[i]
-                                            : scan_output(I, s, i - n);
+                   : i < n ? left_over(I, steps, steps->state[i])
+                           : scan_output(I, s, i - n);
 
         if (k)
             bind_known(I, (int)i, k);
@@ -475,7 +502,8 @@ scan_batch(Import *I, Scanning *s, const ValueId *x)
         if (!scan(I, s, part + n))
             return;
         for (size_t i = 0; i < outputs; i++) {
-            Known *k = i < n ? s->steps.state[i] : scan_output(I, s, i - n);
+            Known *k = i < n ? left_over(I, &s->steps, s->steps.state[i])
+                             : scan_output(I, s, i - n);
 
             if (!k)
                 return;

@@ -439,8 +439,12 @@ bind_steps(Import *I, const Recurrent *r, ValueId *const *y)
     if (!wants_output(I, 0))
         return;
     for (int64_t d = 0; d < r->directions; d++) {
-        for (int64_t t = 0; t < r->steps; t++)
-            y[d][t] = build_view(&I->b, y[d][t], 4, dim, NULL);
+        for (int64_t t = 0; t < r->steps; t++) {
+            int64_t at = r->backward || d == 1 ? r->steps - 1 - t : t;
+
+            y[d][t] = build_view(&I->b, step_result(I, y[d][t], at), 4, dim,
+                                 NULL);
+        }
         side[d] = joined(I, (int)r->steps, y[d], 0);
     }
     all = joined(I, (int)r->directions, side, 1);
@@ -457,7 +461,7 @@ bind_state(Import *I, const Recurrent *r, int output, const ValueId *last)
     if (!wants_output(I, output))
         return;
     for (int64_t d = 0; d < r->directions; d++)
-        side[d] = build_view(&I->b, last[d], 3,
+        side[d] = build_view(&I->b, step_result(I, last[d], r->steps - 1), 3,
                              (int64_t[]){1, r->batch, r->hidden}, NULL);
     all = joined(I, (int)r->directions, side, 0);
     if (r->batch_first)
