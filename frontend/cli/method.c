@@ -77,29 +77,35 @@ refuse_statement(Arena *a, const char *s, size_t n)
                           "[axis=classes] parts=N`, `chunk region=sequence "
                           "parts=N [subset=P]`, `chunk region=patches "
                           "parts=N [end=VALUE]`, `recompute "
-                          "policy=WORD`, `cut PATTERN [keep_last=K]`, "
+                          "policy=WORD`, `cut PATTERN [keep_last=K|subset=K]`, "
                           "`rule NAME HYPER=V ...` and the names of `snug "
                           "help methods`",
                  word.s, did_you_mean(a, ", ", word.s, names));
 }
 
-/* PATTERN [keep_last=K] */
+/* PATTERN [keep_last=K|subset=K] */
 static void
 take_cut(Arena *a, const char *s, size_t n, const char ***set)
 {
-    static const char last[] = "keep_last=";
-    size_t word = 0, from;
+    static const char *const option[][2] = {{" keep_last=", "cut.keep"},
+                                            {" subset=", "cut.subset"}};
+    size_t word = 0;
 
     while (word < n && s[word] != ' ')
         word++;
     add_setting(a, set, "cut.at", s, word);
-    from = word + 1 + sizeof last - 1;
-    if (n > from && strncmp(s + word + 1, last, sizeof last - 1) == 0)
-        add_setting(a, set, "cut.keep", s + from, n - from);
-    else if (n > word)
+    for (int i = 0; n > word && i < 2; i++) {
+        size_t from = word + strlen(option[i][0]);
+
+        if (n <= from || strncmp(s + word, option[i][0], from - word) != 0)
+            continue;
+        add_setting(a, set, option[i][1], s + from, n - from);
+        return;
+    }
+    if (n > word)
         raise_status(ST_USAGE, NOWHERE,
                      E(E0105) "--method: cut %.*s: the form is `cut PATTERN "
-                              "[keep_last=K]`",
+                              "[keep_last=K|subset=K]`",
                      (int)n, s);
 }
 

@@ -21,7 +21,8 @@ passes_left(const Module *m)
     switch (m->stage) {
     case ST_MODEL: return "default";
     case ST_TRAIN:
-        return "chunk,fuse,recompute,inplace,workspace,schedule,transfer,place";
+        return "chunk,guard,fuse,recompute,inplace,workspace,schedule,transfer,"
+               "place";
     case ST_ORDER: return "transfer,place";
     case ST_PLACED: return "";
     }

@@ -230,6 +230,9 @@ hands_mapped(Fold *f, const Node *n)
 {
     const Formula *x = node_attr(n, "formula")->formula;
 
+    if (n->nin == 3 && n->in[1] == n->in[2] &&
+        strcmp(formula_print(f->scratch, x), "where(a,b,c)") == 0)
+        return 1;
     return n->nin == 1 && strcmp(formula_print(f->scratch, x), "a") == 0 ? 0
                                                                          : -1;
 }
