@@ -137,6 +137,9 @@ same_bits mrbp tests/program/steps.onnx "$digits/digits-train.npz" 35
 same_bits mrbp tests/program/denoise.onnx "$digits/digits-train.npz" 53
 learns tbptt tests/program/steps.onnx "$digits/digits-train.npz" 60 60
 learns sltt tests/program/steps.onnx "$digits/digits-train.npz" 35 60
+learns slttk tests/program/steps.onnx "$digits/digits-train.npz" 35 60
+learns slttk tests/program/denoise.onnx "$digits/digits-train.npz" 53 60
+learns slttk tests/program/leaky.onnx "$digits/digits-train.npz" 100 60
 kept wtacrs $gpt 31
 kept "codec op:MatMul.in=proj" $gpt 27
 kept frozen4 tests/program/frozen.snug 13
@@ -156,22 +159,39 @@ learns lomo $gpt "$work/text.csv" 93 40
 learns adalomo $gpt "$work/text.csv" 93 40
 
 # ---- draws: those of the run, whatever the threads and however often it stops
-draws() { # OPTIONS...: weights of 30 steps of spaco, as trained last
-    "$work/train" --data "$work/text.csv" --steps 30 --quiet \
+draws() { # OPTIONS...: weights of 30 steps, as trained last
+    "$work/train" --data "$from" --steps 30 --quiet \
         --save "$work/w.safetensors" "$@" >/dev/null
 }
 
-trained $gpt "$work/text.csv" 30 --method spaco
-want=$(digest)
-draws --seed 3 --threads 1
-check "spaco: one thread draws the same" test "$want" = "$(digest)"
-"$work/train" --data "$work/text.csv" --steps 13 --seed 3 --quiet --every 5 \
-    --checkpoint "$work/run" >/dev/null
-draws --seed 3 --checkpoint "$work/run" --resume 2>/dev/null
-check "spaco: so does one that goes on after a stop" \
-    test "$want" = "$(digest)"
-draws --seed 4
-check "spaco: another seed draws others" test "$want" != "$(digest)"
+# draws_again NAME MODEL DATA
+draws_again() {
+    method=$1 from=$3
+    trained "$2" "$from" 30 --method "$method"
+    want=$(digest)
+    draws --seed 3 --threads 1
+    check "$method: one thread draws the same" test "$want" = "$(digest)"
+    rm -rf "$work/run"
+    "$work/train" --data "$from" --steps 13 --seed 3 --quiet --every 5 \
+        --checkpoint "$work/run" >/dev/null
+    draws --seed 3 --checkpoint "$work/run" --resume 2>/dev/null
+    check "$method: so does one that goes on after a stop" \
+        test "$want" = "$(digest)"
+    draws --seed 4
+    check "$method: another seed draws others" test "$want" != "$(digest)"
+}
+
+draws_again spaco $gpt "$work/text.csv"
+draws_again slttk tests/program/leaky.onnx "$digits/digits-train.npz"
+
+# ---- all steps drawn are sltt
+trained tests/program/leaky.onnx "$digits/digits-train.npz" 12 --method sltt
+want=$(digest) before=$(arena)
+trained tests/program/leaky.onnx "$digits/digits-train.npz" 12 \
+    --method "cut carry* subset=16"
+after=$(arena)
+check "all steps drawn: the bits of sltt, $before bytes in $after" \
+    test "$want" = "$(digest)" -a $((after * 100)) -le $((before * 101))
 
 # ---- what is refused, and names
 "$plain/snug" help methods >"$work/help"
@@ -181,7 +201,7 @@ sed -n '/not available/,$s/^  \([a-z][a-z0-9-]*\) .*/\1/p' "$work/help" \
     >"$work/missing"
 while read -r name; do
     case $name in
-    sltt | tbptt) model=tests/program/steps.onnx ;;
+    sltt | slttk | tbptt) model=tests/program/steps.onnx ;;
     seco | spaco) model=$gpt ;;
     mcunetv2) model=$lenet ;;
     *) model=tests/program/attention.snug ;;
@@ -248,5 +268,10 @@ refuse "parts that are no number" 2 "chunk: batch=many" "$sanitized/snug" plan \
     $gpt --method "chunk region=batch parts=many"
 refuse "parts past 64 bits" 2 "from 1 to" "$sanitized/snug" plan $gpt \
     --method "chunk region=blocks parts=99999999999999999999"
+refuse "steps drawn that are no number" 2 "cut: subset=few" \
+    "$sanitized/snug" plan tests/program/leaky.onnx \
+    --method "cut carry* subset=few"
+refuse "steps drawn of a model without a loop" 1 "no value is named" \
+    "$sanitized/snug" plan $lenet --method slttk
 refuse "a region of another name" 2 "no method or mechanism" \
     "$sanitized/snug" plan $gpt --method "chunk region=tail parts=2"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Gradients of LSTM, GRU and RNN whose carried states are cut, beside PyTorch
-in f64 with detach() at the same places; ends with 1 where one is off by more
-than 1e-6.
+"""Gradients of LSTM, GRU and RNN whose carried states are cut, and of whose
+steps some are drawn, beside PyTorch in f64 with detach() at the same places;
+ends with 1 where one is off by more than 1e-6.
 usage: carry.py SNUG   (needs onnx, torch and numpy)"""
 import os
 import subprocess
@@ -51,7 +51,7 @@ def step(kind, p, x, h, c):
     return (1 - z) * new + z * h, c
 
 
-def wanted(kind, weights, x, target, keep):
+def wanted(kind, weights, x, target, keep, drawn=None):
     p = {k: torch.tensor(a.astype(np.float64), requires_grad=True)
          for k, a in weights.items()}
     h = c = torch.zeros(BATCH, STATE, dtype=torch.float64)
@@ -60,7 +60,7 @@ def wanted(kind, weights, x, target, keep):
         if 0 < s < STEPS - keep:
             h, c = h.detach(), c.detach()
         h, c = step(kind, p, torch.tensor(x[s].astype(np.float64)), h, c)
-        y.append(h)
+        y.append(h if drawn is None or s in drawn else h.detach())
     out = torch.stack(y) @ p["head"]
     loss = ((out - torch.tensor(target.astype(np.float64))) ** 2).mean()
     loss.backward()
@@ -82,6 +82,42 @@ def got(snug, folder, path, keep):
     return np.load(out)
 
 
+def got_drawn(snug, folder, path, weights, subset):
+    """Which steps were drawn, and the gradients: a tenth of them is the first
+    moment of adamw after a step."""
+    text, out = os.path.join(folder, "d.snug"), os.path.join(folder, "d.npz")
+    lines, train = [], False
+    passes = (f'cut{{at="carry*",subset={subset}}},fold,cse,dce,'
+              'loss{kind=mse},grad,optimizer{rule=adamw},fold,cse,dce,guard')
+    told = subprocess.run([snug, "opt", path, "--passes=" + passes], check=True,
+                          capture_output=True, text=True).stdout
+    states = [f"drawn.{STEPS}.{i}" for i in range(STEPS)]
+    for line in told.splitlines():
+        if line.startswith("graph"):
+            train = line.split()[1] == "train"
+        lines.append(line)
+        if train and line.startswith("output"):
+            lines += [f"output %{s}'" for s in states]
+            lines += [f"output %{w}.m'" for w in weights]
+    with open(text, "w") as f:
+        f.write("\n".join(lines) + "\n")
+    given = {"x": "x.npy", "labels": "t.npy", "seed": "seed.npy",
+             "lr": "lr.npy"}
+    np.save(os.path.join(folder, "seed.npy"), np.int64(subset + 5))
+    np.save(os.path.join(folder, "lr.npy"), np.float64(0.1))
+    subprocess.run([snug, "eval", text, "--entry", "train", "-o", out] +
+                   [f"--input={k}={os.path.join(folder, v)}"
+                    for k, v in given.items()], check=True)
+    have = np.load(out)
+    drawn = {i for i, s in enumerate(states) if have[s + "'"] != 0}
+    return drawn, {w: have[w + ".m'"] * 10 for w in weights}
+
+
+def off_by(have, want):
+    return max(np.abs(have[k] - v).max() / np.abs(v).max()
+               for k, v in want.items() if k != "b")
+
+
 def main():
     draw, bad = np.random.default_rng(1), False
     with tempfile.TemporaryDirectory() as folder:
@@ -99,10 +135,17 @@ def main():
             for keep in (0, 1, 4, STEPS):
                 have = got(sys.argv[1], folder, path, keep)
                 want = wanted(kind, weights, x, t, keep)
-                off = max(np.abs(have[k + ".g"] - v).max() / np.abs(v).max()
-                          for k, v in want.items() if k != "b")
+                off = off_by({k: have[k + ".g"] for k in want if k != "b"},
+                             want)
                 bad |= bool(off > 1e-6)
                 print(f"{kind} keep={keep}: {off:.1e}")
+            for subset in (1, 4, STEPS):
+                drawn, have = got_drawn(sys.argv[1], folder, path, weights,
+                                        subset)
+                want = wanted(kind, weights, x, t, 0, drawn)
+                off = off_by(have, want)
+                bad |= bool(off > 1e-6) or len(drawn) != subset
+                print(f"{kind} subset={subset} {sorted(drawn)}: {off:.1e}")
     sys.exit(bad)
 
 
