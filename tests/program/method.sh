@@ -268,7 +268,7 @@ refuse "parts that are no number" 2 "chunk: batch=many" "$sanitized/snug" plan \
     $gpt --method "chunk region=batch parts=many"
 refuse "parts past 64 bits" 2 "from 1 to" "$sanitized/snug" plan $gpt \
     --method "chunk region=blocks parts=99999999999999999999"
-refuse "steps drawn that are no number" 2 "cut: subset=few" \
+refuse "steps drawn that are no number" 2 "cannot be 'few'" \
     "$sanitized/snug" plan tests/program/leaky.onnx \
     --method "cut carry* subset=few"
 refuse "steps drawn of a model without a loop" 1 "no value is named" \
