@@ -76,8 +76,9 @@ refuse_statement(Arena *a, const char *s, size_t n)
                           "`chunk [region=head|classes|blocks|layers|batch] "
                           "[axis=classes] parts=N`, `chunk region=sequence "
                           "parts=N [subset=P]`, `chunk region=patches "
-                          "parts=N [end=VALUE]`, `recompute "
-                          "policy=WORD`, `cut PATTERN [keep_last=K|subset=K]`, "
+                          "parts=N [end=VALUE]`, `chunk region=tokens "
+                          "keep=P`, `recompute policy=WORD`, "
+                          "`cut PATTERN [keep_last=K|subset=K]`, "
                           "`rule NAME HYPER=V ...` and the names of `snug "
                           "help methods`",
                  word.s, did_you_mean(a, ", ", word.s, names));
@@ -142,6 +143,7 @@ take_chunk(Arena *a, const char *s, size_t n, const char ***set)
         {"region=blocks parts=", "chunk.blocks"},
         {"region=batch parts=", "chunk.batch"},
         {"region=layers parts=", "chunk.layers"},
+        {"region=tokens keep=", "tokens.keep"},
         {"parts=", "chunk.parts"}};
     static const char *const two[][4] = {
         {"region=patches parts=", "patch.parts", " end=", "patch.end"},

@@ -37,6 +37,9 @@ ValueId build_gather(Builder *b, ValueId x, ValueId i, int64_t axis);
 /* A tensor of type x in which the rows of u are joined at i. */
 ValueId build_scatter(Builder *b, const char *op, ValueId u, ValueId i,
                       int64_t axis, Type x);
+/* c, to whose rows at i those of u are added. */
+ValueId build_scatter_onto(Builder *b, ValueId u, ValueId i, int64_t axis,
+                           ValueId c);
 /* For indices along one axis of x, of x's rank: their positions in x seen as a
    vector. Indices are brought into range as gather does. */
 ValueId build_flat_index(Builder *b, ValueId i, const Type *x, int axis);

@@ -118,6 +118,17 @@ build_scatter(Builder *b, const char *op, ValueId u, ValueId i, int64_t axis,
     return node_at(b->g, made)->out[0];
 }
 
+ValueId
+build_scatter_onto(Builder *b, ValueId u, ValueId i, int64_t axis, ValueId c)
+{
+    Attrs attrs = {"add", axis};
+    Type x = value_at(b->g, c)->type;
+    NodeId made = build_node(b, OP_scatter, 3, (ValueId[]){u, i, c}, 1, &x,
+                             set_attrs, &attrs, NULL);
+
+    return node_at(b->g, made)->out[0];
+}
+
 /* One of several extremes takes its share of the gradient. */
 static ValueId
 grad_extreme(Builder *b, const Node *n, ValueId g)

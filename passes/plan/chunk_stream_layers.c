@@ -175,6 +175,7 @@ cut_forward(Finder *f)
         before = l->to + 1;
         if (!l->from)
             return false;
+        l->in = (ValueId)f->which[l->from];
     }
     end = last_cut(f, layers);
     for (size_t i = 0; i < layers; i++) {

@@ -8,7 +8,7 @@
    read by the forward parts behind it. */
 typedef struct Layer {
     NodeId attention;
-    ValueId out;         /* that value */
+    ValueId in, out;     /* that value, of the layer before and of this one */
     size_t from, to;     /* its forward part */
     size_t back, behind; /* its backward part; the same: it has none */
 } Layer;

@@ -257,6 +257,9 @@ add_totals(Text *t, Module *m, const Graph *g, const Machine *machine)
     if (module_get(m, "patch"))
         text_add(t, "patch  %s: patches along an axis, and what they end at\n",
                  fitted(t->arena, module_get(m, "patch"), 26));
+    if (module_get(m, "tokens"))
+        text_add(t, "tokens %s of a sample, those that layers run for\n",
+                 fitted(t->arena, module_get(m, "tokens"), 30));
     add_chunks(t, m);
     if (budget)
         text_add(t, "budget %12s  %" PRId64 " bytes\n",

@@ -155,6 +155,7 @@ near seco 60
 near mcunetv2 65 $lenet "$digits/digits28-train.npz"
 
 near spaco 55
+learns lemo $gpt "$work/text.csv" 64 40
 learns lomo $gpt "$work/text.csv" 93 40
 learns adalomo $gpt "$work/text.csv" 93 40
 
@@ -262,6 +263,10 @@ refuse "patches to a value that is not there" 1 "'nobody' is no value" \
     --method "chunk region=patches parts=2 end=nobody"
 refuse "patches that are no number" 2 "cannot be 'few'" "$sanitized/snug" plan \
     $lenet --method "chunk region=patches parts=few"
+refuse "tokens where nothing attends" 1 "no layers of a transformer" \
+    "$sanitized/snug" plan $lenet --method lemo
+refuse "more tokens than there are" 2 "above 0, at most 1" \
+    "$sanitized/snug" plan $gpt --method "chunk region=tokens keep=2"
 refuse "parts of parts" 2 "not cut any further" "$sanitized/snug" plan \
     $gpt --method "microbatch; chunk parts=2"
 refuse "parts that are no number" 2 "chunk: batch=many" "$sanitized/snug" plan \
