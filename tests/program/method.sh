@@ -265,7 +265,7 @@ refuse "patches that are no number" 2 "cannot be 'few'" "$sanitized/snug" plan \
     $lenet --method "chunk region=patches parts=few"
 refuse "tokens where nothing attends" 1 "no layers of a transformer" \
     "$sanitized/snug" plan $lenet --method lemo
-refuse "more tokens than there are" 2 "above 0, at most 1" \
+refuse "more tokens than there are" 2 "above 0 and at most 1" \
     "$sanitized/snug" plan $gpt --method "chunk region=tokens keep=2"
 refuse "parts of parts" 2 "not cut any further" "$sanitized/snug" plan \
     $gpt --method "microbatch; chunk parts=2"
