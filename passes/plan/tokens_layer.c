@@ -48,6 +48,30 @@ end_with_residual(const Graph *g, Layer *l)
     l->to = end + 1;
 }
 
+static bool
+keeps_type(const Graph *g, const Layer *l)
+{
+    return type_equal(&value_at(g, l->in)->type, &value_at(g, l->out)->type);
+}
+
+/* Where less comes in than goes out, all patches of an image but no token for
+   its class, the layer begins with the last value in front of its attention
+   that its residual may begin with. */
+static void
+begin_with_residual(const Graph *g, Layer *l)
+{
+    Layer later = *l;
+
+    for (size_t k = place_of(g, l->attention); k-- > l->from;) {
+        later.in = node_at(g, g->order[k])->out[0];
+        later.from = k + 1;
+        if (keeps_type(g, &later) && residual_end(g, &later) == l->out) {
+            *l = later;
+            return;
+        }
+    }
+}
+
 Layer *
 token_layers(Arena *a, const Graph *g)
 {
@@ -60,12 +84,13 @@ token_layers(Arena *a, const Graph *g)
                  "`attention` each, that hand on one value\n`snug opt "
                  "--passes=cut,fold,cse,dce,rewrite` shows which attentions "
                  "were found; train with all tokens (tokens.keep=1)");
+    if (!keeps_type(g, &l[0]))
+        begin_with_residual(g, &l[0]);
     sums = vec_len(l) == 1 || residual_end(g, &l[0]) == l[0].out;
     for (size_t i = 0; i < vec_len(l); i++) {
         if (sums)
             end_with_residual(g, &l[i]);
-        if (!type_equal(&value_at(g, l[i].in)->type,
-                        &value_at(g, l[i].out)->type))
+        if (!keeps_type(g, &l[i]))
             raise_at(graph_loc(g, l[i].attention),
                      "tokens: into this layer of a transformer comes '%s', "
                      "and '%s' of another type leaves it\ntokens that are "
