@@ -40,7 +40,8 @@ bool pipeline_has_pass(const struct PassRow *plugged, const char *name,
 /* The passes with stages and options, as --list-passes prints them. */
 void pipeline_list(FILE *to, const struct PassRow *plugged);
 
-/* "64MiB", "1.5G", "512k", "1000" -> bytes; false if it is none. */
+/* "64MiB", "1.5G", "512k" (by 1024), "64MB" (by 1000), "1000" -> bytes; false
+   if it is none. */
 bool parse_bytes(const char *text, int64_t *bytes);
 
 /* A clock that never goes back; and what --time-passes prints of a part of the

@@ -43,8 +43,10 @@ parse_bytes(const char *text, int64_t *bytes)
     if (end == text || !((text[0] >= '0' && text[0] <= '9') || *text == '.'))
         return false;
     if (*end && (unit = strchr(units, *end | 32))) {
+        bool by_1000 = end[1] == 'B' || end[1] == 'b'; /* 64MB, not 64MiB */
+
         for (const char *p = units; p <= unit; p++)
-            scale *= 1024;
+            scale *= by_1000 ? 1000 : 1024;
         end += end[1] == 'i' || end[1] == 'I' ? 2 : 1;
     }
     if (*end == 'B' || *end == 'b')

@@ -222,7 +222,7 @@ done <"$work/missing"
 check "parts are told" grep -q 'regions in parts' "$work/text"
 check "parts are decisions" grep -q \
     '"kind": "chunk", "entry": "train", "id": "/blocks' "$work/json"
-"$plain/snug" plan $gpt --suggest --memory 8MB >"$work/ways"
+"$plain/snug" plan $gpt --suggest --memory 8M >"$work/ways"
 check "parts are suggested" grep -q 'set chunk.batch=' "$work/ways"
 check "parts of the classes are suggested by name" \
     grep -q '^ *[0-9].*--method cce$' "$work/ways"

@@ -78,6 +78,7 @@ cp "$mlp" good.onnx
 # ---- budgets and options
 model "budget too small" 3 "no plan fits in 100.00 KiB" "$mlp" --memory 100KiB
 model "budget of one byte less" 3 "would fit" "$mlp" --memory 1MB
+model "MB counts by 1000" 3 "no plan fits in 976.56 KiB" "$mlp" --memory 1MB
 model "budget 0" 2 "a size of at least 1 byte" "$mlp" --memory 0
 model "budget -1" 2 "a size of at least 1 byte" "$mlp" --memory -1
 model "budget nan" 2 "a size of at least 1 byte" "$mlp" --memory nan
