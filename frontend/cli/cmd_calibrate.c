@@ -10,8 +10,6 @@
 #include "ir/cost.h"
 #include "ir/text.h"
 
-#include <errno.h>
-#include <libgen.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -221,13 +219,8 @@ result_path(const Args *args)
 static void
 require_writable(Arena *a, const char *path)
 {
-    Text file = text_new(a);
-
-    if (strcmp(path, "-") == 0 || output_is_stream(path))
-        return;
-    text_add(&file, "%s", output_file(a, path));
-    if (access(dirname(file.s), W_OK) != 0)
-        raise_at((Loc){.file = path}, "cannot be written: %s", strerror(errno));
+    if (strcmp(path, "-") != 0 && !output_is_stream(path))
+        output_file(a, path);
 }
 
 static void

@@ -55,6 +55,9 @@ void print_version(Arena *a);
 
 /* Writes text to path (- : stdout), by a temporary file and a rename. */
 void write_text(Arena *a, const char *path, const char *text);
+/* Raises where what -o, --report, --html, --trace or --dot names cannot be
+   written. */
+void require_outputs(const Args *args);
 /* Raises if what was printed could not be written. */
 void finish_stdout(void);
 /* The whole of a regular file (- : stdin), NUL-terminated; raises. */

@@ -90,16 +90,17 @@ finish_stdout(void)
 }
 
 static void
-write_to(const char *path, const char *mode, const char *text)
+write_to(const char *path, const char *mode, const char *text,
+         const char *asked)
 {
     FILE *f = fopen(path, mode);
     bool bad;
 
     if (!f)
-        cannot_write(path);
+        cannot_write(asked);
     bad = fputs(text, f) < 0;
     if (fclose(f) != 0 || bad)
-        cannot_write(path);
+        cannot_write(asked);
 }
 
 void
@@ -113,15 +114,30 @@ write_text(Arena *a, const char *path, const char *text)
         return;
     }
     if (output_is_stream(path)) {
-        write_to(path, "we", text);
+        write_to(path, "we", text, path);
         return;
     }
     path = output_file(a, path);
     text_add(&temporary, "%s.tmp-%d", path, (int)getpid());
     output_temporary(a, temporary.s);
-    write_to(temporary.s, "we", text);
+    write_to(temporary.s, "we", text, path);
     if (rename(temporary.s, path) != 0)
         cannot_write(path);
+}
+
+/* A name that cannot be written is said before the work, not behind it. */
+void
+require_outputs(const Args *args)
+{
+    static const Option named[] = {OPT_output, OPT_report, OPT_html, OPT_trace,
+                                   OPT_dot};
+
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        const char *path = option(args, named[i], NULL);
+
+        if (path && *path && strcmp(path, "-") != 0 && !output_is_stream(path))
+            output_file(args->arena, path);
+    }
 }
 
 static bool

@@ -43,6 +43,7 @@ run_verb(Arena *a, int argc, char **argv)
 
         config_take(&args, read_text(a, path), path);
     }
+    require_outputs(&args);
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(verbs[i].name, args.verb) == 0)
             return verbs[i].run(&args);

@@ -6,6 +6,7 @@
 #include "ir/base/str.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -160,6 +161,26 @@ output_is_stream(const char *path)
             !S_ISDIR(st.st_mode));
 }
 
+/* What is written aside goes there too; its name is not what was asked for. */
+static void
+require_folder(Arena *a, const char *target, Loc here)
+{
+    Text t = text_new(a);
+    const char *folder;
+    struct stat st;
+
+    text_add(&t, "%s", target);
+    folder = dirname(t.s);
+    if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
+        raise_at(here,
+                 "cannot be written: there is no folder %s\n"
+                 "make it first, or name a file elsewhere",
+                 folder);
+    if (access(folder, W_OK | X_OK) != 0)
+        raise_at(here, "cannot be written: no file can be made in %s: %s",
+                 folder, strerror(errno));
+}
+
 const char *
 output_file(Arena *a, const char *path)
 {
@@ -170,14 +191,17 @@ output_file(Arena *a, const char *path)
 
     if (!*path)
         raise_status(ST_USAGE, NOWHERE, "the name of the output file is empty");
-    if (stat(path, &st) != 0)
+    if (stat(path, &st) != 0) {
+        require_folder(a, path, here);
         return path;
+    }
     if (S_ISDIR(st.st_mode))
         raise_at(here, "cannot be written: it is a folder");
     if (output_is_stream(path))
         raise_at(here, "cannot be written: it is not a regular file");
     if (!realpath(path, target))
         raise_at(here, "cannot be written: %s", strerror(errno));
+    require_folder(a, target, here);
     text_add(&t, "%s", target);
     return t.s;
 }

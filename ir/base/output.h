@@ -9,7 +9,8 @@
 #include <stdbool.h>
 
 /* The file that a rename to `path` shall replace: `path`, or what it links to.
-   Raised if it is empty, a folder, or there and not a regular file. */
+   Raised if it is empty, a folder, there and not a regular file, or in a
+   folder that is missing or takes no files. */
 const char *output_file(Arena *a, const char *path);
 
 /* Is it a device, a pipe or a socket, which is written as it is? */

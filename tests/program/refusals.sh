@@ -101,7 +101,10 @@ refuse "eval with half an option" 2 "NAME=FILE.npy expected" "$snug" eval good.o
 refuse "two topics" 2 "one topic expected, 2 given" "$snug" help ops passes
 model "unknown emit" 2 "exe, lib, so, obj" "$mlp" --emit elf
 model "method" 2 "no method or mechanism 'sublime'" "$mlp" --method sublime
-model "output in no folder" 1 "nowhere/train" "$mlp" -o nowhere/train
+model "output in no folder" 1 "there is no folder nowhere" "$mlp" \
+    -o nowhere/train
+refuse "output in no folder, before a model is read" 1 \
+    "there is no folder nowhere" "$snug" plan absent.onnx --report nowhere/page
 refuse "no verb" 2 "there is no verb 'compil', did you mean 'compile'" "$snug" compil
 refuse "no option" 2 "there is no option --memroy, did you mean '--memory'" "$snug" compile "$mlp" --memroy=1
 refuse "option wants a value" 2 "wants SIZE" "$snug" compile "$mlp" --memory
