@@ -1,7 +1,7 @@
 /* run: the options that every verb with a pipeline shares. */
 #include "codegen/emit.h"
 #include "frontend/cli/commands.h"
-#include "frontend/cli/method.h"
+#include "frontend/cli/method_join.h"
 #include "ir/check.h"
 
 #include <stdio.h>
@@ -84,20 +84,32 @@ add_tiers(const Args *args, const char ***set)
         add_tier(args, "disk", spill_size(args, spill), set);
 }
 
+/* What a method sets for its rule is not for another. */
+static void
+require_rule(const char *rule, const char *of_method)
+{
+    if (rule && of_method && strcmp(rule, of_method) != 0)
+        raise_status(ST_USAGE, NOWHERE,
+                     E(E0108) "--optimizer %s, and --method asks for the rule "
+                              "%s\nleave one of them out",
+                     rule, of_method);
+}
+
 /* Options of passes: --set PASS.OPTION=V as they are; the rest of the command
    line's training options in the same form. */
 static const char **
 pass_settings(const Args *args)
 {
-    const char **set = NULL;
+    const char **given = args->given[OPT_method];
+    const char **set = method_join(args->arena, given, vec_len(given));
     const char *loss = option(args, OPT_loss, NULL);
     const char *rule = option(args, OPT_optimizer, NULL);
     const char *precision = option(args, OPT_precision, NULL);
     const char *rewrites = option(args, OPT_rules, NULL);
+    const char *named;
     Text hyper = text_new(args->arena), t;
 
-    for (size_t i = 0; i < vec_len(args->given[OPT_method]); i++)
-        method_settings(args->arena, args->given[OPT_method][i], &set);
+    require_rule(rule, setting_of(set, "optimizer.rule"));
     for (size_t i = 0; i < vec_len(args->given[OPT_set]); i++) {
         const char *s = args->given[OPT_set][i], *equals = strchr(s, '=');
 
@@ -110,7 +122,9 @@ pass_settings(const Args *args)
             text_add(&hyper, "%s%s", hyper.len ? ";" : "", s);
     }
     t = text_new(args->arena);
-    text_add(&t, "optimizer.set=%s", text_str(&hyper));
+    named = setting_of(set, "optimizer.set");
+    text_add(&t, "optimizer.set=%s%s%s", named ? named : "", named ? ";" : "",
+             text_str(&hyper));
     if (hyper.len)
         vec_push(args->arena, set, t.s);
     t = text_new(args->arena);

@@ -2,7 +2,7 @@
    that know the budget, in an arena of its own. */
 #include "frontend/cli/trial.h"
 
-#include "frontend/cli/method.h"
+#include "frontend/cli/method_join.h"
 #include "ir/cost.h"
 #include "ir/text.h"
 
@@ -60,12 +60,11 @@ part_of(const Args *args, Arena *a, const char *behind, bool front)
     static const Option leading[] = {OPT_loss, OPT_optimizer, OPT_precision,
                                      OPT_rules};
     Args part = *args;
-    const char **set = NULL;
+    const char **given = args->given[OPT_method];
+    const char **set = method_join(a, given, vec_len(given));
 
     part.given[OPT_set] = part.given[OPT_memory] = NULL;
     part.given[OPT_print_after] = part.given[OPT_method] = NULL;
-    for (size_t i = 0; i < vec_len(args->given[OPT_method]); i++)
-        method_settings(a, args->given[OPT_method][i], &set);
     for (size_t i = 0; i < vec_len(args->given[OPT_set]); i++)
         vec_push(a, set, args->given[OPT_set][i]);
     for (size_t i = 0; i < vec_len(set); i++)

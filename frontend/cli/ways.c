@@ -3,6 +3,7 @@
    two together where none is enough. What changes least is ranked first. */
 #include "codegen/workers.h"
 #include "frontend/cli/ladder.h"
+#include "frontend/cli/method_join.h"
 #include "frontend/cli/suggest.h"
 #include "ir/base/embedded.h"
 
@@ -249,8 +250,13 @@ smaller_dim(const Suggest *s, size_t i)
 static bool
 was_set(const Suggest *s, const char *pass)
 {
+    const char **method = s->args->given[OPT_method];
+    const char **set = method_join(s->args->arena, method, vec_len(method));
+
     for (size_t i = 0; i < vec_len(s->args->given[OPT_set]); i++)
-        if (strncmp(s->args->given[OPT_set][i], pass, strlen(pass)) == 0)
+        vec_push(s->args->arena, set, s->args->given[OPT_set][i]);
+    for (size_t i = 0; i < vec_len(set); i++)
+        if (strncmp(set[i], pass, strlen(pass)) == 0)
             return true;
     return false;
 }
@@ -349,7 +355,7 @@ less_state(const Suggest *s, const char *rule, bool more)
     Way w = {.change = more ? C_SEVERAL : C_NUMBERS, .leaner = true};
     Candidate c = {0};
 
-    if (!rule_exists(rule))
+    if (!rule_exists(rule) || was_set(s, "optimizer.rule"))
         return c;
     if (more)
         with = args_with(&with, a, OPT_precision, "bf16");

@@ -191,10 +191,30 @@ take_choice(Arena *a, const char *s, size_t n)
     return c;
 }
 
+/* Of two codecs for one selector the second would never count. */
+static void
+refuse_two(const char *text, const char *s, size_t n)
+{
+    size_t selector = strcspn(s, "=") + 1;
+
+    while ((text += strspn(text, " ")) < s) {
+        size_t m = strcspn(text, " ");
+
+        if (strncmp(text, s, selector) == 0 &&
+            (m != n || strncmp(text, s, n) != 0))
+            raise_status(ST_USAGE, NOWHERE,
+                         "codec: %.*s and %.*s are asked for at once\n"
+                         "leave one of them out",
+                         (int)m, text, (int)n, s);
+        text += m;
+    }
+}
+
 CodecChoice *
 codec_choices(Arena *a, const char *text)
 {
     CodecChoice *choice = NULL;
+    const char *all = text;
 
     while (*(text += strspn(text, " "))) {
         size_t n = strcspn(text, " ");
@@ -202,6 +222,7 @@ codec_choices(Arena *a, const char *text)
         if (vec_len(choice) == MOST)
             raise_status(ST_USAGE, NOWHERE, "more than %d codecs", MOST);
         vec_push(a, choice, take_choice(a, text, n));
+        refuse_two(all, text, n);
         text += n;
     }
     return choice;

@@ -227,6 +227,21 @@ check "parts are suggested" grep -q 'set chunk.batch=' "$work/ways"
 check "parts of the classes are suggested by name" \
     grep -q '^ *[0-9].*--method cce$' "$work/ways"
 
+
+# ---- what is joined
+planned() { # WORDS OPTIONS...: the plan says so
+    words=$1
+    shift
+    "$sanitized/snug" compile $gpt "$@" --emit plan -o - >"$work/joined"
+    grep -q "^meta $words" "$work/joined"
+}
+check "codecs of two methods" planned 'codec="state=bf16 saved=u8(' \
+    --method memascend --method mesa
+check "a method's rate beside another number" planned 'lr="0.5"' \
+    --method "rule adamw lr=0.5" --set wd=0.2
+check "another rate than a method's" planned 'lr="0.1"' \
+    --method "rule adamw lr=0.5" --set lr=0.1
+
 # ---- what the batch does not allow
 cat >"$work/one.snug" <<'end'
 snug 1 stage=model
@@ -269,6 +284,14 @@ refuse "more tokens than there are" 2 "above 0 and at most 1" \
     "$sanitized/snug" plan $gpt --method "chunk region=tokens keep=2"
 refuse "parts of parts" 2 "not cut any further" "$sanitized/snug" plan \
     $gpt --method "microbatch; chunk parts=2"
+refuse "two policies" 2 "recompute.policy=sqrt and recompute.policy=list" \
+    "$sanitized/snug" plan $gpt --method sublinear --method selective
+refuse "two rules" 2 "optimizer.rule=lomo and optimizer.rule=adalomo" \
+    "$sanitized/snug" plan $gpt --method "lomo; adalomo"
+refuse "a rule beside another" 2 "--method asks for the rule lomo" \
+    "$sanitized/snug" plan $gpt --method lomo --optimizer sgd
+refuse "two codecs of one selector" 2 "saved=bf16 and saved=i8" \
+    "$sanitized/snug" plan $gpt --method "codec saved=bf16; codec saved=i8"
 refuse "parts that are no number" 2 "chunk: batch=many" "$sanitized/snug" plan \
     $gpt --method "chunk region=batch parts=many"
 refuse "parts past 64 bits" 2 "from 1 to" "$sanitized/snug" plan $gpt \
