@@ -84,6 +84,36 @@ for model in "$lenet" "$digits/mlp.legacy.onnx" deep.snug; do
     says "it does not: ${model##*/}" '"same": true' json
 done
 command -v dot >/dev/null || echo "not run: drawings: no dot here"
+
+# ---- a refusal of a deep net names what the best of all cuts takes, also where
+# the one with the lowest bound takes more than none
+awk 'BEGIN {
+    print "snug 1 stage=model\nmodule \"residual\""
+    for (i = 0; i < 20; i++)
+        print "param %w" i " : f32[16,16] = random " i + 1 " 0.1"
+    print "graph forward {\ninput %x0 : f32[64,16]"
+    for (i = 0; i < 20; i++) {
+        print "f %p" i " = contract %x" i ", %w" i \
+            " labels=\"mk,kn->mn\" split=1 : f32[64,16]"
+        print "f %t" i " = tanh %p" i " : f32[64,16]"
+        print "f %x" i + 1 " = add %x" i ", %t" i " : f32[64,16]"
+    }
+    print "output %x20\n}"
+}' >residual.snug
+names() { # OPTION...: the budget that a refusal names
+    "$plain/snug" plan residual.snug --loss mse --memory 10000 "$@" 2>&1 |
+        sed -n 's/^hint: --memory \([0-9]*\) would fit.*/\1/p'
+}
+least=$(names)
+uncut=$(names --set chunk.parts=1 --set chunk.classes=1 --set chunk.blocks=1 \
+    --set chunk.layers=1 --set chunk.batch=1)
+if [ "${least:-0}" -gt 0 ] && [ "$least" -le "$uncut" ]; then
+    ok "a refusal names no more than fits uncut"
+else
+    bad "a refusal names no more than fits uncut: $least, $uncut"
+fi
+check "what it names fits" "$plain/snug" plan residual.snug --loss mse \
+    --memory "$least" -o under
 valid "ops --json" ops "$snug" ops --json
 
 # ---- the trace: slices follow one another, and their sum is the prediction
