@@ -203,7 +203,7 @@ sed -n '/not available/,$s/^  \([a-z][a-z0-9-]*\) .*/\1/p' "$work/help" \
 while read -r name; do
     case $name in
     sltt | slttk | tbptt) model=tests/program/steps.onnx ;;
-    seco | spaco) model=$gpt ;;
+    lemo | seco | spaco) model=$gpt ;;
     mcunetv2) model=$lenet ;;
     *) model=tests/program/attention.snug ;;
     esac
