@@ -25,7 +25,7 @@ static const struct {
     int first, most, times, vain;
 } kinds[KINDS] = {{"parts", 2, 32, 2, 2},
                   {"classes", 16, 64, 4, 1},
-                  {"blocks", 2, 32, 2, 1},
+                  {"blocks", 2, 32, 2, 2},
                   {"layers", 2, 32, 2, 1},
                   {"batch", 2, 32, 2, 1}};
 
