@@ -9,6 +9,7 @@
 #include "passes/memory/fuse_kinds.h"
 
 #include "passes/pass.h"
+#include "passes/tools/draw.h"
 
 #include <string.h>
 
@@ -253,31 +254,19 @@ count_bytes(Coding *c, ValueId v, const ValueId kept[3])
 static void
 find_draws(Coding *c)
 {
-    Module *m = c->g->module;
-    Sym name = sym(m->syms, "codec.step");
-    Store s = {.name = name, .type = type_scalar(DT_I64), .kind = SK_STATE};
+    Sym name = sym(c->g->module->syms, "codec.step");
 
     if (c->step)
         return;
-    c->step = graph_store(c->g, module_store(m, name) ? module_store(m, name)
-                                                      : module_add_store(m, s));
-    c->seed = graph_find(c->g, sym(m->syms, "seed"));
-    if (!c->seed)
-        c->seed = graph_input(c->g, "seed", type_scalar(DT_I64));
+    c->step = draw_state(c->g, name, DT_I64);
+    c->seed = draw_seed(c->g);
 }
 
-/* Behind all that draws. */
 static void
 count_step(Coding *c)
 {
-    Builder b = {.g = c->g, .phase = 'u'};
-    ValueId next;
-
-    if (!c->step)
-        return;
-    next = build_formula(&b, "a+1", 1, &c->step, DT_I64, "codec.step'");
-    value_at(c->g, next)->over = c->step;
-    graph_touch(c->g);
+    if (c->step)
+        draw_count(c->g, c->step, "codec.step'");
 }
 
 /* Numbers of its own for one more value. */

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 
 #include "passes/plan/chunk_sequence_write.h"
+#include "passes/tools/draw.h"
 
 Subset *
 subset_new(Arena *a, Graph *g, const bool *seed, double share)
@@ -18,16 +19,6 @@ subset_new(Arena *a, Graph *g, const bool *seed, double share)
 
     *s = (Subset){.arena = a, .g = g, .seed = seed, .share = share};
     return s;
-}
-
-static ValueId
-state(Subset *s, Sym name, DType d)
-{
-    Module *m = s->g->module;
-    uint32_t known = module_store(m, name);
-    Store new = {.name = name, .type = type_scalar(d), .kind = SK_STATE};
-
-    return graph_store(s->g, known ? known : module_add_store(m, new));
 }
 
 /* Draws of other kinds have other keys. */
@@ -51,16 +42,14 @@ subset_draw(Subset *s, int64_t parts)
 {
     Syms *syms = s->g->module->syms;
     Builder b = {.g = s->g, .phase = 'f'};
-    ValueId seed = graph_find(s->g, sym(syms, "seed"));
+    ValueId seed = draw_seed(s->g);
 
-    if (!seed)
-        seed = graph_input(s->g, "seed", type_scalar(DT_I64));
-    s->step = state(s, sym(syms, "chunk.step"), DT_I64);
+    s->step = draw_state(s->g, sym(syms, "chunk.step"), DT_I64);
     for (int64_t i = 0; i < parts; i++) {
         Sym name = sym_format(syms, "chunk.part.%" PRId64, i + 1);
 
         vec_push(s->arena, s->guard,
-                 draw_part(&b, s, state(s, name, DT_F32), seed, i));
+                 draw_part(&b, s, draw_state(s->g, name, DT_F32), seed, i));
     }
 }
 
@@ -102,10 +91,5 @@ subset_guard(const Subset *s, const Parts *p, NodeId first, int64_t part)
 void
 subset_count(Subset *s)
 {
-    Builder b = {.g = s->g, .phase = 'u'};
-    ValueId next = build_formula(&b, "a+1", 1, &s->step, DT_I64,
-                                 "chunk.step");
-
-    value_at(s->g, next)->over = s->step;
-    graph_touch(s->g);
+    draw_count(s->g, s->step, "chunk.step");
 }

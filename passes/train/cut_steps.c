@@ -12,6 +12,7 @@
 #include <inttypes.h>
 
 #include "ir/text.h"
+#include "passes/tools/draw.h"
 #include "passes/tools/name.h"
 
 struct CutSteps {
@@ -38,28 +39,19 @@ cut_steps_new(Arena *a, Graph *g, int64_t subset)
 static ValueId
 state(CutSteps *c, Sym name, DType d)
 {
-    Store new = {.name = name, .type = type_scalar(d), .kind = SK_STATE};
-
     if (module_store(c->g->module, name))
         raise_at(model_loc(c->g->module),
                  "cut: the model's tensor '%s' has a name that what is drawn "
                  "needs\nrename it in the export",
                  name);
-    return graph_store(c->g, module_add_store(c->g->module, new));
+    return draw_state(c->g, name, d);
 }
 
-/* A model that drops out has a seed already. */
 static void
 begin(CutSteps *c)
 {
-    Syms *syms = c->g->module->syms;
-
-    c->seed = graph_find(c->g, sym(syms, "seed"));
-    if (!c->seed || value_at(c->g, c->seed)->kind != V_INPUT) {
-        make_name_free(c->g, "seed");
-        c->seed = graph_input(c->g, "seed", type_scalar(DT_I64));
-    }
-    c->count = state(c, sym(syms, "drawn.count"), DT_I64);
+    c->seed = draw_seed(c->g);
+    c->count = state(c, sym(c->g->module->syms, "drawn.count"), DT_I64);
 }
 
 /* How many steps are in front of each: f32[steps,1]. Draws of other kinds have
@@ -128,9 +120,5 @@ cut_steps_drawn(CutSteps *c, int64_t steps, int64_t at)
 void
 cut_steps_count(CutSteps *c)
 {
-    Builder b = {.g = c->g, .phase = 'u'};
-    ValueId next = build_formula(&b, "a+1", 1, &c->count, DT_I64,
-                                 "drawn.count'");
-
-    value_at(c->g, next)->over = c->count;
+    draw_count(c->g, c->count, "drawn.count'");
 }

@@ -6,6 +6,7 @@
    old content is read afterwards; then a copy does. */
 #include "passes/train/rule_emit.h"
 
+#include "passes/tools/draw.h"
 #include "passes/tools/name.h"
 
 /* -- nodes -------------------------------------------------------------- */
@@ -92,15 +93,12 @@ make_iota(Update *u, const Term *x)
 static ValueId
 make_random(Update *u, const Term *x, ValueId key)
 {
-    Graph *g = u->e->g;
     Type flat = {.dtype = DT_I64, .rank = 1, .dim = {type_elements(&x->type)}};
     ValueId in[3] = {build_iota(&u->b, flat, 0, "rule.index"), key};
     Text t = text_new(u->e->scratch);
 
     if (!u->e->seed)
-        u->e->seed = graph_find(g, sym(g->module->syms, "seed"));
-    if (!u->e->seed)
-        u->e->seed = graph_input(g, "seed", type_scalar(DT_I64));
+        u->e->seed = draw_seed(u->e->g);
     in[0] = build_view(&u->b, in[0], 2, x->type.dim, "rule.index");
     in[2] = u->e->seed;
     text_add(&t,
