@@ -497,14 +497,6 @@ loss_kind(const Data *d)
                                   : RT_LOSS_CROSS_ENTROPY;
 }
 
-static uint64_t
-meta_number(const Data *d, const char *key, int64_t otherwise)
-{
-    const char *value = module_get(d->m, key);
-
-    return (uint64_t)(value ? strtoll(value, NULL, 10) : otherwise);
-}
-
 static LLVMValueRef
 tiers(Data *d)
 {
@@ -548,11 +540,11 @@ program(Data *d)
         wide(d, model_hash(d)),
         wide(d, plan_hash(d)),
         whole(d, loss_kind(d)),
-        wide(d, meta_number(d, "classes", 0)),
+        wide(d, (uint64_t)module_number(d->m, "classes", 0)),
         real(d, strtod(meta(d, "lr", "0.001"), NULL)),
         wide(d, (uint64_t)space->size),
         wide(d, (uint64_t)space->align),
-        wide(d, meta_number(d, "bound", space->size)),
+        wide(d, (uint64_t)module_number(d->m, "bound", space->size)),
         real(d, d->seconds.one),
         text(d, meta(d, "order", "as given")),
         tensors(d),

@@ -1,6 +1,9 @@
 /* graph: modules, entries, values and nodes: making, finding, replacing. */
 #include "ir/graph.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -97,6 +100,23 @@ module_get(const Module *m, const char *key)
         if (strcmp(m->meta[i].key, key) == 0)
             return m->meta[i].value;
     return NULL;
+}
+
+void
+module_set_number(Module *m, const char *key, int64_t x)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%" PRId64, x);
+    module_set(m, key, text);
+}
+
+int64_t
+module_number(const Module *m, const char *key, int64_t without)
+{
+    const char *text = module_get(m, key);
+
+    return text ? strtoll(text, NULL, 10) : without;
 }
 
 Graph *

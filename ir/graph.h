@@ -157,6 +157,9 @@ uint32_t module_store(const Module *m, Sym name); /* 0: there is none */
 void module_set(Module *m, const char *key, const char *value);
 void module_unset(Module *m, const char *key);
 const char *module_get(const Module *m, const char *key); /* NULL: not set */
+void module_set_number(Module *m, const char *key, int64_t x);
+/* without: where it is not set. */
+int64_t module_number(const Module *m, const char *key, int64_t without);
 
 Graph *graph_new(Module *m, const char *name); /* belongs to nothing yet */
 /* A value; an empty or taken name gets the suffix .2, .3, ... */

@@ -6,7 +6,6 @@
 #include "ir/text.h"
 #include "ir/timeline.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static double
@@ -163,14 +162,6 @@ run_trial(const Trial *t, Pipeline *rest, Module *m, Outcome *x)
     tell_outcome(x, m, t->o->machine);
 }
 
-static int64_t
-noted(const Module *m, const char *key)
-{
-    const char *text = module_get(m, key);
-
-    return text ? strtoll(text, NULL, 10) : INT64_MAX;
-}
-
 Outcome
 try_options(const Trial *t)
 {
@@ -188,8 +179,8 @@ try_options(const Trial *t)
         arena_free(a);
         return came;
     }
-    came = (Outcome){.bound = noted(copy, "least_bound"),
-                     .found = noted(copy, "least_found"),
+    came = (Outcome){.bound = module_number(copy, "least_bound", INT64_MAX),
+                     .found = module_number(copy, "least_found", INT64_MAX),
                      .peak = x->peak};
     arena_free(a);
     if (g.status != ST_NO_FIT)

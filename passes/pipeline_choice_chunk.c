@@ -5,7 +5,6 @@
    begun, but not looked at any further. */
 #include "passes/pipeline_choice.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* What chunk is asked for. */
@@ -391,16 +390,6 @@ is_anything_open(const Call *chunk)
     return false;
 }
 
-/* For the refusal. */
-static void
-note_bound(Module *m, int64_t bound)
-{
-    char text[32];
-
-    snprintf(text, sizeof text, "%lld", (long long)bound);
-    module_set(m, "least_bound", text);
-}
-
 void
 choose_cuts(Pipeline *p, Module *m, const PipelineOptions *o, size_t k)
 {
@@ -419,8 +408,8 @@ choose_cuts(Pipeline *p, Module *m, const PipelineOptions *o, size_t k)
     c.trial.hands_on = true;
     choose_kinds(&c);
     choose_refusal(&c);
-    if (!c.best.fits)
-        note_bound(m, c.bound);
+    if (!c.best.fits) /* for the refusal */
+        module_set_number(m, "least_bound", c.bound);
     set = set_of(p->arena, c.chunk, &c.cuts);
     for (size_t i = 0; i < vec_len(set); i++)
         pipeline_set(p, set[i]);

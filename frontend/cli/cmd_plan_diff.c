@@ -75,7 +75,8 @@ changes(Arena *a, Graph *const *g)
 static void
 compare_bytes(Text *t, const char *what, Module *const *m)
 {
-    int64_t bytes[] = {meta_number(m[0], what), meta_number(m[1], what)};
+    int64_t bytes[] = {module_number(m[0], what, 0),
+                       module_number(m[1], what, 0)};
     Arena *a = t->arena;
 
     if (!bytes[0] && !bytes[1])

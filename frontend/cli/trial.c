@@ -193,8 +193,8 @@ take_figures(Trial *r, const Machine *machine)
     Graph *g = main_entry(r->m);
 
     r->good = true;
-    r->peak = meta_number(r->m, "peak");
-    r->bound = meta_number(r->m, "bound");
+    r->peak = module_number(r->m, "peak", 0);
+    r->bound = module_number(r->m, "bound", 0);
     r->stores = store_bytes(r->m, machine->align);
     r->seconds = cost_entry(g, machine).many;
     r->again = repeats_of(g, machine);
@@ -259,7 +259,7 @@ trial_plan(const Trials *t, int64_t budget)
     }
     r->why = problem_words(a, &guard);
     if (r->m)
-        r->least = meta_number(r->m, "least");
+        r->least = module_number(r->m, "least", 0);
     trial_free(r);
     return r;
 }

@@ -117,15 +117,6 @@ place_entry(PassRun *r, Graph *g, Sym space, Totals *t)
     write_places(g, space, t->stores, align, x, buffer, r->scratch);
 }
 
-static void
-set_number(Module *m, const char *key, int64_t x)
-{
-    char text[32];
-
-    snprintf(text, sizeof text, "%" PRId64, x);
-    module_set(m, key, text);
-}
-
 /* The node at which the most bytes are alive. */
 static const char *
 bound_node(const Module *m, const Totals *t)
@@ -146,7 +137,7 @@ refuse(const PassRun *r, const Totals *t)
     Arena *a = r->scratch;
     int64_t bound = t->stores + t->bound, peak = t->stores + t->height;
 
-    set_number(r->m, "least", peak); /* for who tries another budget */
+    module_set_number(r->m, "least", peak); /* for who tries another budget */
     if (r->budget < bound)
         raise_status(ST_NO_FIT, (Loc){.file = r->m->file},
                      "no plan fits in %s: %s (%" PRId64
@@ -203,13 +194,13 @@ tell(PassRun *r, const Totals *t)
     module_unset(r->m, "bound_at");
     module_unset(r->m, "budget");
     check_order_claim(r->m, t->bound < 0 ? -1 : t->stores + t->bound);
-    set_number(r->m, "peak", t->stores + t->height);
+    module_set_number(r->m, "peak", t->stores + t->height);
     if (t->bound >= 0) { /* some entry has nodes */
-        set_number(r->m, "bound", t->stores + t->bound);
+        module_set_number(r->m, "bound", t->stores + t->bound);
         module_set(r->m, "bound_at", at.s);
     }
     if (r->budget)
-        set_number(r->m, "budget", r->budget);
+        module_set_number(r->m, "budget", r->budget);
     check_time_claim(r);
 }
 

@@ -8,8 +8,6 @@
 #include "passes/pass.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "passes/plan/recompute_early.h"
@@ -132,22 +130,11 @@ least_bound(const CourseOf *of, const Course *c, NodeId *at)
     return of->stores + most;
 }
 
-/* For who tries again with another budget. */
-static void
-note(Module *m, const char *key, int64_t bytes)
-{
-    char text[32];
-
-    snprintf(text, sizeof text, "%" PRId64, bytes);
-    module_set(m, key, text);
-}
-
 /* What no plan goes below, cut in any way that was tried. */
 static int64_t
 tried_bound(const Module *m, int64_t bound)
 {
-    const char *text = module_get(m, "least_bound");
-    int64_t tried = text ? strtoll(text, NULL, 10) : bound;
+    int64_t tried = module_number(m, "least_bound", bound);
 
     return tried < bound ? tried : bound;
 }
@@ -163,7 +150,8 @@ refuse(const PassRun *r, const Entry *e, int64_t least)
                        : at      ? value_at(e->g, n->out[0])->name
                                  : "";
 
-    note(r->m, "least", least);
+    /* for who tries again with another budget */
+    module_set_number(r->m, "least", least);
     if (r->budget < tried_bound(r->m, bound))
         raise_status(ST_NO_FIT, (Loc){.file = r->m->file},
                      "no plan fits in %s: weights and state take %s, and what "
@@ -187,16 +175,13 @@ refuse(const PassRun *r, const Entry *e, int64_t least)
 static void
 claim_time(PassRun *r, const Entry *e, const TimeBound *b)
 {
-    char text[32];
-
     if (!b)
         return;
     log_line("recompute", "%s: every schedule adds %.9f s", e->g->name,
              1e-12 * (double)b->picoseconds);
     if (e->g != module_entry(r->m, "train") && module_get(r->m, "time_bound"))
         return;
-    snprintf(text, sizeof text, "%" PRId64, b->picoseconds);
-    module_set(r->m, "time_bound", text);
+    module_set_number(r->m, "time_bound", b->picoseconds);
     module_set(r->m, "time_witness", b->witness);
 }
 
@@ -344,8 +329,8 @@ module_bound(const PassRun *r, CourseOf *const *of)
 static _Noreturn void
 refuse_trial(PassRun *r, int64_t bound, int64_t found)
 {
-    note(r->m, "least_bound", bound);
-    note(r->m, "least_found", found);
+    module_set_number(r->m, "least_bound", bound);
+    module_set_number(r->m, "least_found", found);
     raise_status(ST_NO_FIT, (Loc){.file = r->m->file}, "no plan fits");
 }
 

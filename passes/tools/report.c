@@ -114,14 +114,6 @@ peak_position(Arena *a, Graph *g, int64_t align)
     return at;
 }
 
-int64_t
-meta_number(const Module *m, const char *key)
-{
-    const char *text = module_get(m, key);
-
-    return text ? strtoll(text, NULL, 10) : 0;
-}
-
 const char *
 meta_json(const Module *m, const char *key)
 {
@@ -170,7 +162,7 @@ static double
 least_again(const Graph *g)
 {
     return g == main_entry(g->module)
-               ? 1e-12 * (double)meta_number(g->module, "time_bound")
+               ? 1e-12 * (double)module_number(g->module, "time_bound", 0)
                : 0;
 }
 

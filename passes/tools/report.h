@@ -76,8 +76,6 @@ typedef struct Peak {
 Peak find_peak(Arena *a, Graph *g, int64_t align);
 /* The entry that a report is of: train, else the first. */
 Graph *main_entry(Module *m);
-/* A number of the module's meta data; 0: it is not set. */
-int64_t meta_number(const Module *m, const char *key);
 /* Its text, or "null" if it is none. */
 const char *meta_json(const Module *m, const char *key);
 

@@ -213,7 +213,7 @@ decisions(Arena *a, Graph *g, const Machine *machine)
 
         for (; next < vec_len(again) && again[next].position == k; next++)
             vec_push(a, all, again_decision(a, g, &again[next]));
-        if (!(node_is_view(n)))
+        if (!node_is_view(n))
             add_in_place(a, &all, g, n);
     }
     add_moves(a, &all, g, machine);

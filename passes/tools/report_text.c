@@ -230,8 +230,9 @@ add_chunks(Text *t, const Module *m)
 static void
 add_totals(Text *t, Module *m, const Graph *g, const Machine *machine)
 {
-    int64_t peak = meta_number(m, "peak"), bound = meta_number(m, "bound");
-    int64_t budget = meta_number(m, "budget");
+    int64_t peak = module_number(m, "peak", 0);
+    int64_t bound = module_number(m, "bound", 0);
+    int64_t budget = module_number(m, "budget", 0);
     const char *order = module_get(m, "order");
     const char *codec = module_get(m, "codec"), *cut = module_get(m, "cut");
     Repeats again = repeats_of(g, machine);
