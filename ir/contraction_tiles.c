@@ -15,6 +15,7 @@ enum {
     FAR_TERMS = 1 << 14,   /* sums that no cache holds a side's terms of */
     FAR_SIDE = 256,
     FAR_TILES = 4,         /* of such sums, at least: threads share them */
+    TILES_FEW = 8,
     LARGE = 8 << 20,       /* bytes of a result that no cache holds */
     SHORT_TERMS = 64,
 };
@@ -142,6 +143,17 @@ share_far_tiles(Contraction *c)
     side_cut(cut, (FAR_TILES + other->chunks - 1) / other->chunks);
 }
 
+/* An odd one of a few tiles would leave a thread idle: rows are cut, whose
+   panels are packed once more for each. */
+static void
+share_few_tiles(Contraction *c)
+{
+    int64_t tiles = c->row.chunks * c->lane.chunks;
+
+    if (tiles % 2 && tiles < TILES_FEW)
+        side_cut(&c->row, c->row.chunks * 2);
+}
+
 /* Tiles of a blocked sum: many rows, so that a panel serves long, and few
    lanes; of a very long sum both are read from afar, then as many of each. */
 static void
@@ -162,6 +174,8 @@ cut_block_tiles(Contraction *c, const Machine *m)
     side_cut(&c->lane, (c->lane.blocks + lanes - 1) / lanes);
     if (far && c->row.chunks * c->lane.chunks < FAR_TILES)
         share_far_tiles(c);
+    if (!far)
+        share_few_tiles(c);
 }
 
 /* Tiles whose panels stay in the second cache while rows go by: the result is
