@@ -11,10 +11,10 @@ expect_list(const Tensor *t, int n, const double *x)
                      tensor_get(t, i), x[i]);
 }
 
-#define LIST(...)                                                              \
-    sizeof((double[]){__VA_ARGS__}) / sizeof(double), (double[])               \
-    {                                                                          \
-        __VA_ARGS__                                                            \
+#define LIST(...)                                                \
+    sizeof((double[]){__VA_ARGS__}) / sizeof(double), (double[]) \
+    {                                                            \
+        __VA_ARGS__                                              \
     }
 
 /* One operation on x = 0, 1, 2, ... of shape [2,3] and the indices 2, -1, 0,
@@ -35,12 +35,12 @@ check_values(const char *operation, int n, const double *expect)
     small_free(&s);
 }
 
-#define X                                                                      \
-    "f %n = iota axis=0 : f32[6]\n"                                            \
+#define X                           \
+    "f %n = iota axis=0 : f32[6]\n" \
     "f %x = view %n : f32[2,3]\n"
-#define G                                                                      \
-    "f %n = iota axis=0 : f32[10]\n"                                           \
-    "f %g = view %n : f32[5,2]\n"                                              \
+#define G                            \
+    "f %n = iota axis=0 : f32[10]\n" \
+    "f %g = view %n : f32[5,2]\n"    \
     "f %h = view %n : f32[2,5,1]\n"
 #define Y "output %y\n"
 
@@ -58,10 +58,10 @@ Test(gather, scatter_adds_in_order)
                  LIST(4 + 8, 5 + 9, 0, 0, 0, 1, 2 + 6, 3 + 7));
     check_values(G "f %y = scatter %h, %m op=\"add\" axis=1 : f32[2,3]\n" Y,
                  LIST(2 + 4, 0, 0 + 1 + 3, 7 + 9, 0, 5 + 6 + 8));
-    check_values(G "f %c = map \"50\" : f32[4,2]\n"
-                   "f %y = scatter %g, %i, %c op=\"add\" axis=0 : f32[4,2]\n" Y,
-                 LIST(50 + 4 + 8, 50 + 5 + 9, 50, 50, 50, 51, 50 + 2 + 6,
-                      50 + 3 + 7));
+    check_values(
+        G "f %c = map \"50\" : f32[4,2]\n"
+          "f %y = scatter %g, %i, %c op=\"add\" axis=0 : f32[4,2]\n" Y,
+        LIST(50 + 4 + 8, 50 + 5 + 9, 50, 50, 50, 51, 50 + 2 + 6, 50 + 3 + 7));
 }
 
 Test(gather, scatter_joins)
@@ -74,9 +74,19 @@ Test(gather, scatter_joins)
                  LIST(4 * 8, 5 * 9, 1, 1, 0, 1, 2 * 6, 3 * 7));
 }
 
+Test(gather, scatter_sets_the_last)
+{
+    check_values(G "f %c = map \"50\" : f32[4,2]\n"
+                   "f %y = scatter %g, %i, %c op=\"set\" axis=0 : f32[4,2]\n" Y,
+                 LIST(8, 9, 50, 50, 0, 1, 6, 7));
+    check_values(G "f %c = map \"50\" : f32[2,3]\n"
+                   "f %y = scatter %h, %m, %c op=\"set\" axis=1 : f32[2,3]\n" Y,
+                 LIST(4, 50, 3, 9, 50, 8));
+}
+
 Test(gather, refuses)
 {
-#define OF(index, operation)                                                   \
+#define OF(index, operation) \
     "input %x : f32[2,3]\ninput %i : " index "\nf %y = " operation "\n" Y
     small_refused("i64 or i32",
                   OF("f32[4]", "gather %x, %i axis=0 : f32[4,3]"));
@@ -88,12 +98,14 @@ Test(gather, refuses)
                   OF("i64[4]", "scatter %x, %i op=\"add\" axis=0 : f32[9,3]"));
     small_refused("no op 'sub'",
                   OF("i64[2]", "scatter %x, %i op=\"sub\" axis=0 : f32[9,3]"));
-    small_refused("begins from f32[2,3], but the result is f32[9,3]",
-                  OF("i64[2]",
-                     "scatter %x, %i, %x op=\"add\" axis=0 : f32[9,3]"));
-    small_refused("only op=\"add\"",
-                  OF("i64[2]",
-                     "scatter %x, %i, %x op=\"max\" axis=0 : f32[2,3]"));
+    small_refused(
+        "begins from f32[2,3], but the result is f32[9,3]",
+        OF("i64[2]", "scatter %x, %i, %x op=\"add\" axis=0 : f32[9,3]"));
+    small_refused("needs a third operand",
+                  OF("i64[2]", "scatter %x, %i op=\"set\" axis=0 : f32[9,3]"));
+    small_refused(
+        "only op=\"add\" and op=\"set\"",
+        OF("i64[2]", "scatter %x, %i, %x op=\"max\" axis=0 : f32[2,3]"));
 }
 
 /* Random indices in [-20, 20] reach out of range on both sides. */
@@ -128,10 +140,14 @@ Test(gather, compiled)
                  "b %%z = scatter %%y, %%i op=\"%s\" axis=%s : %s\n"
                  "b %%c = map %%x \"a+1\" : %s\n"
                  "b %%w = scatter %%y, %%i, %%c op=\"add\" axis=%s : %s\n"
-                 "output %%y\noutput %%z\noutput %%w\n}\n",
-                 i, line[i][0], line[i][1], line[i][2], line[i][3],
-                 op[i % 4], line[i][2], line[i][4], line[i][4], line[i][2],
-                 line[i][4]);
+                 "b %%d = map %%x \"a+2\" : %s\n"
+                 "b %%s = scatter %%y, %%i, %%d op=\"set\" axis=%s : %s\n"
+                 "b %%t = scatter %%y, %%i, %%x op=\"set\" axis=%s : %s\n"
+                 "output %%y\noutput %%z\noutput %%w\noutput %%s\n"
+                 "output %%t\n}\n",
+                 i, line[i][0], line[i][1], line[i][2], line[i][3], op[i % 4],
+                 line[i][2], line[i][4], line[i][4], line[i][2], line[i][4],
+                 line[i][4], line[i][2], line[i][4], line[i][2], line[i][4]);
     text_add(&t, "graph integers {\ninput %%x : i64[8,5]\n"
                  "input %%i : i64[40]\n"
                  "f %%y = gather %%x, %%i axis=0 : i64[40,5]\n"

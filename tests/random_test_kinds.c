@@ -179,16 +179,20 @@ make_gather(Maker *k, Item x)
 bool
 make_scatter(Maker *k, Item x)
 {
-    static const char *const ops[] = {"add", "mul", "max", "min"};
+    static const char *const ops[] = {"add", "mul", "max", "min", "set"};
     int axis = x.rank ? draw(k, x.rank) : 0;
     int64_t n = 1 + draw(k, 6);
-    char s[LINE];
+    int op = k->smooth ? 0 : draw(k, 5);
+    char s[LINE], onto[LINE] = "";
 
     if (!x.rank || elements(&x) > 1000)
         return false;
-    snprintf(s, sizeof s, "scatter %%%s, %%%s op=\"%s\" axis=%d", x.name,
-             add_indices(k, x.dim[axis], n), ops[k->smooth ? 0 : draw(k, 4)],
-             axis);
+    if (op == 4) { /* its own rows, among each other */
+        n = x.dim[axis];
+        snprintf(onto, sizeof onto, ", %%%s", x.name);
+    }
+    snprintf(s, sizeof s, "scatter %%%s, %%%s%s op=\"%s\" axis=%d", x.name,
+             add_indices(k, x.dim[axis], n), onto, ops[op], axis);
     x.dim[axis] = n;
     emit(k, x, s);
     return true;

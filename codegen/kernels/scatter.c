@@ -1,15 +1,16 @@
 /* scatter: every run joins the row of the result that its index names. A first
    phase puts the indices of each row into a list, in order; then tiles own
    rows, so they share nothing and the order is fixed. Where indices are few,
-   each owner of rows looks at all of them. */
+   or rows are set, each owner of rows looks at all of them. */
 #include "codegen/kernels/gather_parts.h"
 
 #include <math.h>
 
 enum {
     LANES = GATHER_LANES,
-    MOST_OWNERS = 64, /* each looks at all indices */
-    VECTORS = 8       /* of a row that are made side by side */
+    MOST_OWNERS = 64,  /* each looks at all indices */
+    MOST_SETTING = 16, /* where indices may be many */
+    VECTORS = 8        /* of a row that are made side by side */
 };
 
 static LLVMValueRef
@@ -42,16 +43,17 @@ join_runs(Rows *m, LLVMValueRef old, LLVMValueRef v)
     bool real = dtype_float(m->dtype), most = m->op == SCATTER_MAX;
     LLVMValueRef better;
 
+    if (m->op == SCATTER_SET)
+        return v;
     if (m->op == SCATTER_ADD)
         return real ? LLVMBuildFAdd(b, old, v, "")
                     : LLVMBuildAdd(b, old, v, "");
     if (m->op == SCATTER_MUL)
         return real ? LLVMBuildFMul(b, old, v, "")
                     : LLVMBuildMul(b, old, v, "");
-    better = real ? LLVMBuildFCmp(b, most ? LLVMRealOGT : LLVMRealOLT, v, old,
-                                  "")
-                  : LLVMBuildICmp(b, most ? LLVMIntSGT : LLVMIntSLT, v, old,
-                                  "");
+    better =
+        real ? LLVMBuildFCmp(b, most ? LLVMRealOGT : LLVMRealOLT, v, old, "")
+             : LLVMBuildICmp(b, most ? LLVMIntSGT : LLVMIntSLT, v, old, "");
     return LLVMBuildSelect(b, better, v, old, "");
 }
 
@@ -65,12 +67,12 @@ run_at(Rows *m, LLVMValueRef from, LLVMValueRef to, LLVMValueRef i,
 {
     Unit *u = m->u;
     int64_t bytes = dtype_bytes(m->dtype);
-    LLVMValueRef target = address(u, to, i, bytes), v = identity(m), old;
+    LLVMValueRef target = address(u, to, i, bytes), v, old;
 
-    if (from)
-        v = load_masked(u, m->dtype, LANES, address(u, from, i, bytes),
-                        count);
-    if (joining) {
+    v = from
+            ? load_masked(u, m->dtype, LANES, address(u, from, i, bytes), count)
+            : identity(m);
+    if (joining && m->op != SCATTER_SET) {
         old = load_masked(u, m->dtype, LANES, target, count);
         v = join_runs(m, old, v);
     }
@@ -103,8 +105,7 @@ join_own(Rows *m, LLVMValueRef o, LLVMValueRef first, LLVMValueRef end)
     row = gather_row_named(m, k);
     own = LLVMBuildAnd(b, LLVMBuildICmp(b, LLVMIntSGE, row, first, ""),
                        LLVMBuildICmp(b, LLVMIntSLT, row, end, ""), "");
-    size = LLVMBuildSelect(b, own, constant(m, m->r.inner), constant(m, 0),
-                           "");
+    size = LLVMBuildSelect(b, own, constant(m, m->r.inner), constant(m, 0), "");
     from = LLVMBuildMul(b, o, constant(m, m->r.count), "");
     to = LLVMBuildMul(b, o, constant(m, m->r.size), "");
     run(m, gather_row_at(m, m->in, LLVMBuildAdd(b, from, k, "")),
@@ -127,8 +128,8 @@ emit_begin(Rows *m, LLVMValueRef row, LLVMValueRef size)
 
     if (m->begin) {
         from = gather_row_at(m, m->begin, row);
-        size = LLVMBuildSelect(m->u->b, is_in_place(m), constant(m, 0), size,
-                               "");
+        size =
+            LLVMBuildSelect(m->u->b, is_in_place(m), constant(m, 0), size, "");
     }
     run(m, from, gather_row_at(m, m->out, row), size, false);
 }
@@ -139,14 +140,14 @@ emit_owners(Rows *m, const char *name, Lowered *out)
 {
     Gather r = m->r;
     LLVMBuilderRef b = m->u->b;
+    int64_t most = m->op == SCATTER_SET ? MOST_SETTING : MOST_OWNERS;
     int64_t rows = GATHER_TILE / (r.inner ? r.inner : 1), owners;
     LLVMValueRef unit, o, first, end, base, size;
     Loop l;
 
     gather_kernel(m, name);
-    rows = rows < (r.size + MOST_OWNERS - 1) / MOST_OWNERS
-               ? (r.size + MOST_OWNERS - 1) / MOST_OWNERS
-               : rows;
+    rows =
+        rows < (r.size + most - 1) / most ? (r.size + most - 1) / most : rows;
     owners = (r.size + rows - 1) / rows;
     unit = gather_units(m, &l, 1, r.outer * owners);
     o = LLVMBuildUDiv(b, unit, constant(m, owners), "");
@@ -193,8 +194,7 @@ static void
 clear_firsts(Rows *m, const Lists *lists)
 {
     LLVMValueRef i, left;
-    LLVMValueRef none =
-        splat(m->u, LLVMConstAllOnes(m->u->i32), LANES);
+    LLVMValueRef none = splat(m->u, LLVMConstAllOnes(m->u->i32), LANES);
     Loop l;
 
     i = loop_begin(m->u, &l, constant(m, 0), constant(m, m->r.size), LANES, 0,
@@ -311,8 +311,7 @@ goes_past(const Rows *m)
 {
     int64_t row = m->r.inner * dtype_bytes(m->dtype);
 
-    return row % CACHE_LINE == 0 &&
-           row * m->r.size * m->r.outer >= PAST_CACHES;
+    return row % CACHE_LINE == 0 && row * m->r.size * m->r.outer >= PAST_CACHES;
 }
 
 static void

@@ -2,12 +2,12 @@
    gather and scatter, so it has a gradient. */
 #include "frontend/onnx/places.h"
 
-#include <string.h>
-
 #include "frontend/onnx/compose.h"
 #include "frontend/onnx/expand.h"
 #include "ir/eval.h"
 #include "ir/ops/gather.h"
+
+#include <string.h>
 
 int64_t
 span(const Type *t, int from, int to)
@@ -54,8 +54,8 @@ indices_fit(Import *I, int which, int64_t size)
         int64_t i = tensor_get_integer(t, k);
 
         if (i < -size || i >= size) {
-            lower_fault(I, "index %lld is not in an axis of %lld",
-                        (long long)i, (long long)size);
+            lower_fault(I, "index %lld is not in an axis of %lld", (long long)i,
+                        (long long)size);
             return false;
         }
     }
@@ -75,8 +75,9 @@ are_indices(Import *I, const Type *t, const Type *x, int64_t batch)
     if (good && t->dtype != DT_I64 && t->dtype != DT_I32)
         good = false;
     if (!good)
-        lower_fault(I, "has indices %s, which do not go with %s and %lld "
-                       "batch axes",
+        lower_fault(I,
+                    "has indices %s, which do not go with %s and %lld "
+                    "batch axes",
                     type_text(I->a, t), type_text(I->a, x), (long long)batch);
     return good;
 }
@@ -146,7 +147,7 @@ put_rows(Import *I, ValueId x, ValueId at, ValueId u, const char *how)
     if (!x || !at || !u)
         return 0;
     t = wide = type_of(I, x);
-    if (op == SCATTER_OPS && strcmp(how, "none") != 0) {
+    if (op == SCATTER_SET || (op == SCATTER_OPS && strcmp(how, "none") != 0)) {
         lower_fault(I, "its reduction '%s' is not known", how);
         return 0;
     }

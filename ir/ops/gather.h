@@ -26,6 +26,7 @@ typedef enum ScatterOp {
     SCATTER_MUL,
     SCATTER_MAX,
     SCATTER_MIN,
+    SCATTER_SET, /* the last row named stays */
     SCATTER_OPS
 } ScatterOp;
 
@@ -40,6 +41,9 @@ ValueId build_scatter(Builder *b, const char *op, ValueId u, ValueId i,
 /* c, to whose rows at i those of u are added. */
 ValueId build_scatter_onto(Builder *b, ValueId u, ValueId i, int64_t axis,
                            ValueId c);
+/* c, whose rows at i are those of u. */
+ValueId build_scatter_set(Builder *b, ValueId u, ValueId i, int64_t axis,
+                          ValueId c);
 /* For indices along one axis of x, of x's rank: their positions in x seen as a
    vector. Indices are brought into range as gather does. */
 ValueId build_flat_index(Builder *b, ValueId i, const Type *x, int axis);

@@ -1,7 +1,9 @@
 /* scatter: rows joined at indices known only when the program runs, in the
    order of the indices; gather's gradient where they are added. Indices are
    brought into range as gather does. Rows are added to a third operand, where
-   there is one: a gradient that has come to something already. */
+   there is one: a gradient that has come to something already; or they take
+   the place of its rows, the last one that an index names: a table of which a
+   step changes a few rows. */
 #include "ir/eval.h"
 #include "ir/ops/gather.h"
 #include "ir/ops/ops.h"
@@ -9,7 +11,8 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const names[SCATTER_OPS] = {"add", "mul", "max", "min"};
+static const char *const names[SCATTER_OPS] = {"add", "mul", "max", "min",
+                                               "set"};
 
 ScatterOp
 scatter_named(const char *name)
@@ -33,6 +36,7 @@ scatter_identity(ScatterOp op, DType d)
     case SCATTER_MUL: return 1;
     case SCATTER_MAX: return -most;
     case SCATTER_MIN: return dtype_float(d) ? most : most - 1;
+    case SCATTER_SET:
     case SCATTER_OPS: break;
     }
     UNREACHABLE();
@@ -44,7 +48,8 @@ scatter_scratch(const Graph *g, NodeId n)
     enum { FEW = 16, BYTES = 4 };
     Gather r;
 
-    if (node_at(g, n)->op != OP_scatter)
+    if (node_at(g, n)->op != OP_scatter ||
+        scatter_named(node_text(node_at(g, n), "op")) == SCATTER_SET)
         return 0;
     r = gather_of(g, n);
     if (r.count < FEW || r.outer * r.inner == 0 || r.count > INT32_MAX ||
@@ -57,11 +62,18 @@ static bool
 begin_goes(const Graph *g, NodeId n, const Type *x)
 {
     const Node *node = &g->node[n];
+    ScatterOp op = scatter_named(node_text(node, "op"));
 
+    if (node->nin < 3 && op == SCATTER_SET)
+        return REFUSE(g, n,
+                      "scatter: op=\"set\" needs a third operand, whose "
+                      "rows are set");
     if (node->nin < 3)
         return true;
-    if (scatter_named(node_text(node, "op")) != SCATTER_ADD)
-        return REFUSE(g, n, "scatter: only op=\"add\" begins from an operand");
+    if (op != SCATTER_ADD && op != SCATTER_SET)
+        return REFUSE(g, n,
+                      "scatter: only op=\"add\" and op=\"set\" begin "
+                      "from an operand");
     if (!type_equal(operand_type(g, n, 2), x))
         return REFUSE(g, n, "scatter: begins from %s, but the result is %s",
                       type_text(g->module->arena, operand_type(g, n, 2)),
@@ -118,15 +130,28 @@ build_scatter(Builder *b, const char *op, ValueId u, ValueId i, int64_t axis,
     return node_at(b->g, made)->out[0];
 }
 
-ValueId
-build_scatter_onto(Builder *b, ValueId u, ValueId i, int64_t axis, ValueId c)
+static ValueId
+build_onto(Builder *b, const char *op, ValueId u, ValueId i, int64_t axis,
+           ValueId c)
 {
-    Attrs attrs = {"add", axis};
+    Attrs attrs = {op, axis};
     Type x = value_at(b->g, c)->type;
     NodeId made = build_node(b, OP_scatter, 3, (ValueId[]){u, i, c}, 1, &x,
                              set_attrs, &attrs, NULL);
 
     return node_at(b->g, made)->out[0];
+}
+
+ValueId
+build_scatter_onto(Builder *b, ValueId u, ValueId i, int64_t axis, ValueId c)
+{
+    return build_onto(b, "add", u, i, axis, c);
+}
+
+ValueId
+build_scatter_set(Builder *b, ValueId u, ValueId i, int64_t axis, ValueId c)
+{
+    return build_onto(b, "set", u, i, axis, c);
 }
 
 /* One of several extremes takes its share of the gradient. */
@@ -174,6 +199,12 @@ grad_scatter(Builder *b, NodeId n, const ValueId *dy, const bool *want,
     Node node = *node_at(b->g, n);
     ScatterOp op = scatter_named(node_text(&node, "op"));
 
+    if (op == SCATTER_SET) {
+        no_gradient(b, n, dx,
+                    "op=\"set\" has no gradient\nset rows where "
+                    "none flows: in an update");
+        return;
+    }
     if (node.nin > 2 && want[2])
         dx[2] = dy[0];
     if (!want[0])
@@ -196,6 +227,7 @@ join(ScatterOp op, double old, double new)
     case SCATTER_MUL: return old * new;
     case SCATTER_MAX: return new > old ? new : old;
     case SCATTER_MIN: return new < old ? new : old;
+    case SCATTER_SET: return new;
     case SCATTER_OPS: break;
     }
     UNREACHABLE();
@@ -209,6 +241,7 @@ join_integer(ScatterOp op, int64_t old, int64_t new)
     case SCATTER_MUL: return (int64_t)((uint64_t)old * (uint64_t)new);
     case SCATTER_MAX: return new > old ? new : old;
     case SCATTER_MIN: return new < old ? new : old;
+    case SCATTER_SET: return new;
     case SCATTER_OPS: break;
     }
     UNREACHABLE();
@@ -229,7 +262,6 @@ void
 eval_scatter(Arena *a, const Graph *g, NodeId n, const Tensor *in, Tensor *out)
 {
     ScatterOp op = scatter_named(node_text(&g->node[n], "op"));
-    double identity = scatter_identity(op, out->type.dtype);
     Gather r = gather_of(g, n);
     int64_t at = 0;
 
@@ -238,7 +270,7 @@ eval_scatter(Arena *a, const Graph *g, NodeId n, const Tensor *in, Tensor *out)
         memmove(out->data, in[2].data, (size_t)type_bytes(&out->type));
     for (int64_t i = 0; g->node[n].nin < 3 && i < type_elements(&out->type);
          i++)
-        tensor_set(out, i, identity);
+        tensor_set(out, i, scatter_identity(op, out->type.dtype));
     for (int64_t o = 0; o < r.outer; o++)
         for (int64_t k = 0; k < r.count; k++) {
             int64_t row = o * r.size + gather_row(&in[1], k, r.size);
@@ -248,11 +280,18 @@ eval_scatter(Arena *a, const Graph *g, NodeId n, const Tensor *in, Tensor *out)
         }
 }
 
+/* What lies over the operand that it goes on from is written where indices
+   point to. */
 Cost
 cost_scatter(const Graph *g, NodeId n)
 {
+    const Node *node = node_at(g, n);
     Cost c = cost_moving(g, n, 0);
 
+    if (node->nin > 2 && scatter_named(node_text(node, "op")) == SCATTER_SET &&
+        value_at(g, node->out[0])->over == node->in[2])
+        return (Cost){.bytes = 2 * (double)type_bytes(operand_type(g, n, 0)) +
+                               (double)type_bytes(operand_type(g, n, 1))};
     c.flops = (double)type_elements(operand_type(g, n, 0));
     c.bytes += 2 * (double)type_bytes(operand_type(g, n, 0));
     return c;
