@@ -17,22 +17,40 @@ gather_kernel(Rows *m, const char *name)
     m->out = kernel_pointer(m->u, m->kernel, m->operands);
 }
 
+/* A number in each lane. */
+static LLVMValueRef
+in_lanes(Rows *m, int64_t x, int lanes)
+{
+    return lanes > 1 ? splat(m->u, constant(m, x), lanes) : constant(m, x);
+}
+
+LLVMValueRef
+gather_row_of(Rows *m, LLVMValueRef i, int lanes)
+{
+    LLVMBuilderRef b = m->u->b;
+    LLVMValueRef zero = in_lanes(m, 0, lanes);
+    LLVMValueRef last = in_lanes(m, m->r.size - 1, lanes), other;
+
+    i = LLVMBuildSExt(b, i, LLVMTypeOf(zero), "");
+    other = LLVMBuildAdd(b, i, in_lanes(m, m->r.size, lanes), "");
+    i = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSLT, i, zero, ""), other, i,
+                        "");
+    i = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSLT, i, zero, ""), zero, i,
+                        "");
+    return LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSLT, i, last, ""), i,
+                           last, "");
+}
+
 LLVMValueRef
 gather_row_named(Rows *m, LLVMValueRef k)
 {
-    LLVMBuilderRef b = m->u->b;
     int64_t bytes = dtype_bytes(m->index);
-    LLVMValueRef zero = constant(m, 0), last = constant(m, m->r.size - 1);
-    LLVMValueRef i, negative;
 
-    i = load(m->u, unit_type(m->u, m->index),
-             address(m->u, m->indices, k, bytes), (unsigned)bytes);
-    i = LLVMBuildSExt(b, i, m->u->i64, "");
-    negative = LLVMBuildICmp(b, LLVMIntSLT, i, zero, "");
-    i = LLVMBuildSelect(
-        b, negative, LLVMBuildAdd(b, i, constant(m, m->r.size), ""), i, "");
-    negative = LLVMBuildICmp(b, LLVMIntSLT, i, zero, "");
-    return least(m->u, LLVMBuildSelect(b, negative, zero, i, ""), last);
+    return gather_row_of(m,
+                         load(m->u, unit_type(m->u, m->index),
+                              address(m->u, m->indices, k, bytes),
+                              (unsigned)bytes),
+                         1);
 }
 
 LLVMValueRef

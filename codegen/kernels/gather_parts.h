@@ -23,6 +23,8 @@ void gather_kernel(Rows *m, const char *name);
 /* The row that index k names: negative ones count from the end, then the
    nearest in range. */
 LLVMValueRef gather_row_named(Rows *m, LLVMValueRef k);
+/* The row that index i names, or those that the lanes of a vector name. */
+LLVMValueRef gather_row_of(Rows *m, LLVMValueRef i, int lanes);
 /* base + row * inner, in elements */
 LLVMValueRef gather_row_at(Rows *m, LLVMValueRef base, LLVMValueRef row);
 /* Begins a loop over the units of the kernel's tiles, `per` of them a tile. */

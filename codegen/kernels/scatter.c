@@ -92,24 +92,81 @@ run(Rows *m, LLVMValueRef from, LLVMValueRef to, LLVMValueRef size,
     loop_end(m->u, &l);
 }
 
-/* Runs of u whose index lies in rows [first, end) of part o of the result. */
-static void
-join_own(Rows *m, LLVMValueRef o, LLVMValueRef first, LLVMValueRef end)
+/* Rows [first, end) of part o of the result. */
+typedef struct Own {
+    LLVMValueRef o, first, end;
+} Own;
+
+static LLVMValueRef
+is_own(Rows *m, const Own *own, LLVMValueRef row, int lanes)
 {
     LLVMBuilderRef b = m->u->b;
-    LLVMValueRef k, row, own, from, to, size;
+    LLVMValueRef first = own->first, end = own->end;
+
+    if (lanes > 1) {
+        first = splat(m->u, first, lanes);
+        end = splat(m->u, end, lanes);
+    }
+    return LLVMBuildAnd(b, LLVMBuildICmp(b, LLVMIntSGE, row, first, ""),
+                        LLVMBuildICmp(b, LLVMIntSLT, row, end, ""), "");
+}
+
+/* Runs of u with indices [i, to) that name rows of one's own. */
+static void
+join_runs_of(Rows *m, const Own *own, LLVMValueRef i, LLVMValueRef to)
+{
+    LLVMBuilderRef b = m->u->b;
+    LLVMValueRef k, row, from, size;
     Loop l;
 
-    k = loop_begin(m->u, &l, constant(m, 0), constant(m, m->r.count), 1, 0,
-                   NULL);
+    k = loop_begin(m->u, &l, i, to, 1, 0, NULL);
     row = gather_row_named(m, k);
-    own = LLVMBuildAnd(b, LLVMBuildICmp(b, LLVMIntSGE, row, first, ""),
-                       LLVMBuildICmp(b, LLVMIntSLT, row, end, ""), "");
-    size = LLVMBuildSelect(b, own, constant(m, m->r.inner), constant(m, 0), "");
-    from = LLVMBuildMul(b, o, constant(m, m->r.count), "");
-    to = LLVMBuildMul(b, o, constant(m, m->r.size), "");
+    size = LLVMBuildSelect(b, is_own(m, own, row, 1), constant(m, m->r.inner),
+                           constant(m, 0), "");
+    from = LLVMBuildMul(b, own->o, constant(m, m->r.count), "");
+    to = LLVMBuildMul(b, own->o, constant(m, m->r.size), "");
     run(m, gather_row_at(m, m->in, LLVMBuildAdd(b, from, k, "")),
         gather_row_at(m, m->out, LLVMBuildAdd(b, to, row, "")), size, true);
+    loop_end(m->u, &l);
+}
+
+/* Does one of the next `left` indices, LANES at most, name a row of one's
+   own? */
+static LLVMValueRef
+is_any_own(Rows *m, const Own *own, LLVMValueRef k, LLVMValueRef left)
+{
+    LLVMBuilderRef b = m->u->b;
+    int64_t bytes = dtype_bytes(m->index);
+    LLVMValueRef row, any;
+
+    row = load_masked(m->u, m->index, LANES,
+                      address(m->u, m->indices, k, bytes), left);
+    any = is_own(m, own, gather_row_of(m, row, LANES), LANES);
+    any = LLVMBuildBitCast(b, any, LLVMIntTypeInContext(m->u->context, LANES),
+                           "");
+    return LLVMBuildICmp(b, LLVMIntNE, any, LLVMConstNull(LLVMTypeOf(any)), "");
+}
+
+/* Runs of u that name rows of one's own. Where indices may be many, LANES of
+   them are looked at at once: those of an update come sorted, so most are
+   another's. */
+static void
+join_own(Rows *m, const Own *own)
+{
+    LLVMBuilderRef b = m->u->b;
+    LLVMValueRef k, left, to;
+    Loop l;
+
+    if (m->op != SCATTER_SET) {
+        join_runs_of(m, own, constant(m, 0), constant(m, m->r.count));
+        return;
+    }
+    k = loop_begin(m->u, &l, constant(m, 0), constant(m, m->r.count), LANES, 0,
+                   NULL);
+    left = LLVMBuildSub(b, constant(m, m->r.count), k, "");
+    to = LLVMBuildAdd(b, k, least(m->u, left, constant(m, LANES)), "");
+    to = LLVMBuildSelect(b, is_any_own(m, own, k, left), to, k, "");
+    join_runs_of(m, own, k, to);
     loop_end(m->u, &l);
 }
 
@@ -159,7 +216,7 @@ emit_owners(Rows *m, const char *name, Lowered *out)
     size = LLVMBuildMul(b, LLVMBuildSub(b, end, first, ""),
                         constant(m, r.inner), "");
     emit_begin(m, LLVMBuildAdd(b, base, first, ""), size);
-    join_own(m, o, first, end);
+    join_own(m, &(Own){o, first, end});
     loop_end(m->u, &l);
     LLVMBuildRetVoid(m->u->b);
     out->kernel[0] = m->kernel;
