@@ -7,6 +7,14 @@
 #include "ir/tiling_attention.h"
 #include "ir/tiling_rows.h"
 
+static Scratch
+sort_needs(const Graph *g, NodeId n)
+{
+    Sort s = sort_of(g, n);
+
+    return (Scratch){.each = sort_scratch(g, n), .shares = sort_tiles(&s) == 1};
+}
+
 static bool
 has_leader(const Node *n)
 {
@@ -25,7 +33,7 @@ tiling_scratch(const Graph *g, NodeId n, const Machine *m)
     Arena *a;
 
     if (op_info(node_at(g, n)->op)->kernel == KK_sort)
-        return (Scratch){.each = sort_scratch(g, n)};
+        return sort_needs(g, n);
     if (op_info(node_at(g, n)->op)->kernel == KK_gather)
         return (Scratch){.shared = scatter_scratch(g, n)};
     if (op_info(node_at(g, n)->op)->kernel == KK_attention)

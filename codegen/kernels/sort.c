@@ -1,12 +1,10 @@
 /* sort: a line of elements becomes words in scratch, the key above the index,
    so that all words differ and integers order them; they are merged from one
    row into another and back, run lengths 1, 2, 4, ... A tile is some lines. */
-#include "codegen/kernels/kernels.h"
-
-#include "ir/base/diag.h"
 #include "ir/ops/sort.h"
 
-enum { TILE_ELEMENTS = 4096 };
+#include "codegen/kernels/kernels.h"
+#include "ir/base/diag.h"
 
 typedef struct Lines {
     Unit *u;
@@ -81,8 +79,8 @@ word_of(Lines *m, LLVMValueRef v, LLVMValueRef i)
         v = LLVMBuildNot(b, v, "");
     v = LLVMBuildZExt(b, v, m->word, "");
     v = LLVMBuildShl(
-        b, v,
-        LLVMConstInt(m->word, (unsigned long long)m->s.word * 4, false), "");
+        b, v, LLVMConstInt(m->word, (unsigned long long)m->s.word * 4, false),
+        "");
     if (m->s.word > 8)
         i = LLVMBuildZExt(b, i, m->word, "");
     return LLVMBuildOr(b, v, i, "");
@@ -133,12 +131,11 @@ merge(Lines *m, LLVMValueRef from, LLVMValueRef to, LLVMValueRef low,
     x = word_at(m, from, i);
     y = word_at(m, from, k);
     first = LLVMBuildICmp(b, LLVMIntULT, x, y, "");
-    first = LLVMBuildOr(b, first, LLVMBuildICmp(b, LLVMIntSGE, k, high, ""),
-                        "");
-    first = LLVMBuildAnd(b, first, LLVMBuildICmp(b, LLVMIntSLT, i, middle, ""),
-                         "");
-    store(m->u, LLVMBuildSelect(b, first, x, y, ""), word_address(m, to, p),
-          8);
+    first =
+        LLVMBuildOr(b, first, LLVMBuildICmp(b, LLVMIntSGE, k, high, ""), "");
+    first =
+        LLVMBuildAnd(b, first, LLVMBuildICmp(b, LLVMIntSLT, i, middle, ""), "");
+    store(m->u, LLVMBuildSelect(b, first, x, y, ""), word_address(m, to, p), 8);
     first = LLVMBuildZExt(b, first, m->u->i64, "");
     loop_next(&l, 0, LLVMBuildAdd(b, i, first, ""));
     first = LLVMBuildXor(b, first, constant(m, 1), "");
@@ -210,11 +207,10 @@ emit_sort(Lines *m, Lowered *out)
     LLVMBuilderRef b = m->u->b;
     const Sort *s = &m->s;
     int64_t lines = s->outer * s->inner;
-    int64_t per = TILE_ELEMENTS / s->size;
+    int64_t per = sort_lines(s);
     LLVMValueRef from, to, line, o, j;
     Loop l;
 
-    per = per < 1 ? 1 : per;
     from = LLVMBuildMul(b, LLVMGetParam(m->kernel, 2), constant(m, per), "");
     to = LLVMBuildMul(b, LLVMGetParam(m->kernel, 3), constant(m, per), "");
     to = least(m->u, to, constant(m, lines));
@@ -228,17 +224,19 @@ emit_sort(Lines *m, Lowered *out)
     fill_row(m, from);
     write_results(m, merge_rounds(m), from, to);
     loop_end(m->u, &l);
-    out->tiles[0] = (lines + per - 1) / per;
+    out->tiles[0] = sort_tiles(s);
 }
 
-/* The scratch of the worker that runs it. */
+/* The scratch of the worker that runs it; one tile has all there is. */
 static void
 take_scratch(Lines *m, int64_t each)
 {
     LLVMBuilderRef b = m->u->b;
     LLVMValueRef base = kernel_pointer(m->u, m->kernel, 3), far;
 
-    far = LLVMBuildMul(b, LLVMGetParam(m->kernel, 4), constant(m, each), "");
+    far = sort_tiles(&m->s) == 1 ? constant(m, 0)
+                                 : LLVMBuildMul(b, LLVMGetParam(m->kernel, 4),
+                                                constant(m, each), "");
     m->row[0] = address(m->u, base, far, 1);
     m->row[1] = address(m->u, m->row[0], constant(m, m->s.size), m->s.word);
 }

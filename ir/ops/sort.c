@@ -31,6 +31,22 @@ sort_of(const Graph *g, NodeId n)
     return s;
 }
 
+int64_t
+sort_lines(const Sort *s)
+{
+    enum { TILE_ELEMENTS = 4096 };
+
+    return s->size < TILE_ELEMENTS && s->size ? TILE_ELEMENTS / s->size : 1;
+}
+
+int64_t
+sort_tiles(const Sort *s)
+{
+    int64_t lines = sort_lines(s);
+
+    return (s->outer * s->inner + lines - 1) / lines;
+}
+
 /* Two rows of words, sorted from one into the other. */
 int64_t
 sort_scratch(const Graph *g, NodeId n)

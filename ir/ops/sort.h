@@ -12,7 +12,11 @@ typedef struct Sort {
 } Sort;
 
 Sort sort_of(const Graph *g, NodeId n);
-/* Bytes that the kernel needs beside, for each worker. */
+/* Lines that a tile sorts, and how many tiles there are. */
+int64_t sort_lines(const Sort *s);
+int64_t sort_tiles(const Sort *s);
+/* Bytes that the kernel needs beside, for each worker; for one, where there is
+   one tile. */
 int64_t sort_scratch(const Graph *g, NodeId n);
 
 /* The first `count` of x along the axis in order, and their indices. */
