@@ -51,8 +51,17 @@ method_join(Arena *a, const char *const *lines, size_t count)
 {
     const char **each = NULL, **set = NULL;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        size_t before = vec_len(each);
+
         method_settings(a, lines[i], &each);
+        if (vec_len(each) == before)
+            raise_status(ST_USAGE, NOWHERE,
+                         E(E0105) "--method '%s': no method is named\n"
+                                  "`snug help methods` lists them; without "
+                                  "--method all goes as the model says",
+                         lines[i]);
+    }
     for (size_t i = 0; i < vec_len(each); i++)
         join(a, &set, each[i]);
     return set;

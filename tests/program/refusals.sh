@@ -101,6 +101,9 @@ refuse "eval with half an option" 2 "NAME=FILE.npy expected" "$snug" eval good.o
 refuse "two topics" 2 "one topic expected, 2 given" "$snug" help ops passes
 model "unknown emit" 2 "exe, lib, so, obj" "$mlp" --emit elf
 model "method" 2 "no method or mechanism 'sublime'" "$mlp" --method sublime
+model "no method" 2 "'': no method is named" "$mlp" --method ""
+model "no method between the marks" 2 "' ; ': no method is named" "$mlp" \
+    --method mst --method " ; "
 model "output in no folder" 1 "there is no folder nowhere" "$mlp" \
     -o nowhere/train
 refuse "output in no folder, before a model is read" 1 \
