@@ -41,7 +41,7 @@ bool pipeline_has_pass(const struct PassRow *plugged, const char *name,
 void pipeline_list(FILE *to, const struct PassRow *plugged);
 
 /* "64MiB", "1.5G", "512k" (by 1024), "64MB" (by 1000), "1000" -> bytes; false
-   if it is none. */
+   if it is none: *bytes is INT64_MAX then if it is 2^63 or more, else 0. */
 bool parse_bytes(const char *text, int64_t *bytes);
 
 /* A clock that never goes back; and what --time-passes prints of a part of the

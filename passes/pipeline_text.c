@@ -40,6 +40,7 @@ parse_bytes(const char *text, int64_t *bytes)
     double x = strtod(text, &end), scale = 1;
     const char *unit;
 
+    *bytes = 0;
     if (end == text || !((text[0] >= '0' && text[0] <= '9') || *text == '.'))
         return false;
     if (*end && (unit = strchr(units, *end | 32))) {
@@ -51,10 +52,10 @@ parse_bytes(const char *text, int64_t *bytes)
     }
     if (*end == 'B' || *end == 'b')
         end++;
-    if (*end || !(x * scale < 9.2e18))
+    if (*end)
         return false;
-    *bytes = (int64_t)(x * scale);
-    return true;
+    *bytes = x * scale < 0x1p63 ? (int64_t)(x * scale) : INT64_MAX;
+    return *bytes < INT64_MAX;
 }
 
 /* -- reading the text --------------------------------------------------- */

@@ -100,16 +100,12 @@ int
 cmd_pack(const Args *args)
 {
     Arena *a = args->arena;
-    const char *limit = option(args, OPT_capacity, NULL);
-    int64_t capacity = 0;
+    int64_t capacity = bytes_given(args, OPT_capacity);
     Text out = text_new(a);
     Placement p;
     Table t;
 
     expect_operands(args, 1);
-    if (limit && (!parse_bytes(limit, &capacity) || capacity < 1))
-        raise_status(ST_USAGE, NOWHERE,
-                     E(E0106) "--capacity %s: a size expected", limit);
     t = read_table(a, args->operand[0]);
     p = placement_solve(a, t.interval, (int)vec_len(t.interval), capacity,
                         SEARCH_NODES);

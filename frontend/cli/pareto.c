@@ -95,7 +95,7 @@ plan_pareto(const Args *args)
     Trials of;
     Ladder l;
 
-    if (memory_given(args))
+    if (option_on(args, OPT_memory))
         raise_status(ST_USAGE, NOWHERE,
                      E(E0108) "--pareto goes through the budgets: leave "
                               "--memory out");

@@ -2,6 +2,7 @@
 #include "codegen/emit.h"
 #include "frontend/cli/commands.h"
 #include "frontend/cli/method_join.h"
+#include "frontend/cli/option_table.h"
 #include "ir/check.h"
 
 #include <stdio.h>
@@ -39,6 +40,21 @@ add_tier(const Args *args, const char *name, const char *size,
     vec_push(args->arena, *set, text_str(&t));
 }
 
+int64_t
+bytes_given(const Args *args, Option o)
+{
+    const char *text = option(args, o, NULL);
+    int64_t bytes = 0;
+
+    if (text && (!parse_bytes(text, &bytes) || !bytes))
+        raise_status(ST_USAGE, NOWHERE,
+                     E(E0106) "%s %s: a size %s expected, as in 64MiB, 1.5G "
+                              "or 1000000",
+                     option_spelled(args->arena, o), text,
+                     bytes ? "below 2^63 bytes" : "of at least 1 byte");
+    return bytes;
+}
+
 static bool
 is_size(const char *text)
 {
@@ -73,12 +89,7 @@ add_tiers(const Args *args, const char ***set)
     const char *host = option(args, OPT_host_memory, NULL);
     const char *spill = option(args, OPT_spill, NULL);
 
-    if (host && !is_size(host))
-        raise_status(ST_USAGE, NOWHERE,
-                     E(E0106) "--host-memory %s: a size of at least 1 byte "
-                              "expected, as in 64MiB, 1.5G or 1000000",
-                     host);
-    if (host)
+    if (bytes_given(args, OPT_host_memory))
         add_tier(args, "host", host, set);
     if (spill)
         add_tier(args, "disk", spill_size(args, spill), set);
@@ -161,15 +172,9 @@ read_log(const Args *args)
 void
 run_passes(const Args *args, Module *m, const char *otherwise)
 {
-    PipelineOptions o = {.machine = machine_of(args)};
-    const char *memory = option(args, OPT_memory, NULL);
+    PipelineOptions o = {.machine = machine_of(args),
+                         .budget = bytes_given(args, OPT_memory)};
 
-    if (memory && (!parse_bytes(memory, &o.budget) || o.budget <= 0))
-        raise_status(
-            ST_USAGE, NOWHERE,
-            E(E0106) "--memory %s: a size of at least 1 byte expected, as in "
-                     "64MiB, 1.5G or 1000000",
-            memory);
     read_log(args);
     pass_tools(args, &o);
     o.stop_after = option(args, OPT_stop_after, NULL);

@@ -85,7 +85,7 @@ add_json(Text *t, const Suggest *s)
 int
 plan_suggest(const Args *args)
 {
-    Suggest s = {.args = args, .budget = memory_given(args)};
+    Suggest s = {.args = args, .budget = bytes_given(args, OPT_memory)};
     Text t = text_new(args->arena);
 
     if (!s.budget)

@@ -75,20 +75,6 @@ part_of(const Args *args, Arena *a, const char *behind, bool front)
     return part;
 }
 
-int64_t
-memory_given(const Args *args)
-{
-    const char *memory = option(args, OPT_memory, NULL);
-    int64_t bytes = 0;
-
-    if (memory && (!parse_bytes(memory, &bytes) || bytes <= 0))
-        raise_status(ST_USAGE, NOWHERE,
-                     E(E0106) "--memory %s: a size of at least 1 byte "
-                              "expected, as in 64MiB, 1.5G or 1000000",
-                     memory);
-    return bytes;
-}
-
 /* ---- the model ---------------------------------------------------------- */
 
 static const char *

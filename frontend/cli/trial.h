@@ -44,7 +44,5 @@ void trial_free(Trial *t);
 Args args_with(const Args *args, Arena *a, Option o, const char *value);
 /* The problems of a guard that was left, without the last line break. */
 const char *problem_words(Arena *a, Guard *guard);
-/* --memory in bytes; 0: not given. Raises if it is no size. */
-int64_t memory_given(const Args *args);
 
 #endif

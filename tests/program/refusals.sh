@@ -82,7 +82,8 @@ model "MB counts by 1000" 3 "no plan fits in 976.56 KiB" "$mlp" --memory 1MB
 model "budget 0" 2 "a size of at least 1 byte" "$mlp" --memory 0
 model "budget -1" 2 "a size of at least 1 byte" "$mlp" --memory -1
 model "budget nan" 2 "a size of at least 1 byte" "$mlp" --memory nan
-model "budget 1e30" 2 "a size of at least 1 byte" "$mlp" --memory 1e30
+model "budget 1e30" 2 "1e30: a size below 2^63 bytes" "$mlp" --memory 1e30
+model "budget 2^63" 2 "a size below 2^63 bytes" "$mlp" --memory 8388608TiB
 model "unknown pass" 2 "foldd" "$mlp" --passes foldd
 model "unknown pass option" 2 "nodez" "$mlp" --passes 'place{nodez=1}'
 model "passes without a plan" 2 "placed module" "$mlp" --passes fold
@@ -146,4 +147,5 @@ refuse "pack without columns" 1 "must name the columns" "$snug" pack t.csv
 printf 'id,lower,upper,size\na,0,5,100\nb,3,2,7\n' >t.csv
 refuse "pack with a wrong row" 1 "t.csv:3" "$snug" pack t.csv
 printf 'id,lower,upper,size\na,0,5,100\nb,3,9,7\n' >t.csv
+refuse "pack below nothing" 2 "--capacity 0: a size of at least 1 byte" "$snug" pack t.csv --capacity 0
 refuse "pack that cannot fit" 3 "nothing fits below 50" "$snug" pack t.csv --capacity 50
