@@ -11,6 +11,7 @@ typedef struct PassOption {
     const char *name;
     char kind; /* i int, b bytes ("64MiB"), f float, s text */
     const char *text; /* the value as written; the default if not given */
+    bool asked; /* by the user: not a default, nor the pipeline's choice */
 } PassOption;
 
 enum { MAX_PASS_OPTIONS = 12 };
@@ -34,6 +35,9 @@ int64_t opt_limit(const PassRun *r, const char *name);
 int64_t opt_bytes(const PassRun *r, const char *name);
 double opt_float(const PassRun *r, const char *name);
 const char *opt_text(const PassRun *r, const char *name);
+/* Is the value what the user asked for, in a plan that is made in earnest? Then
+   it should do something, or say why not. */
+bool opt_asked(const PassRun *r, const char *name);
 
 typedef void PassFunction(PassRun *r);
 

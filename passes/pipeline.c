@@ -16,14 +16,21 @@ enum { ROUGHLY = 100 }; /* times less search in a trial */
 /* -- options, as a pass asks for them ----------------------------------- */
 
 static const PassOption *
-option_of(const PassRun *r, const char *name, char kind)
+option_named(const PassRun *r, const char *name)
 {
     for (int i = 0; i < r->options; i++)
-        if (strcmp(r->option[i].name, name) == 0) {
-            ASSERT(r->option[i].kind == kind);
+        if (strcmp(r->option[i].name, name) == 0)
             return &r->option[i];
-        }
     internal_error(__FILE__, __LINE__, name);
+}
+
+static const PassOption *
+option_of(const PassRun *r, const char *name, char kind)
+{
+    const PassOption *o = option_named(r, name);
+
+    ASSERT(o->kind == kind);
+    return o;
 }
 
 int64_t
@@ -57,6 +64,12 @@ const char *
 opt_text(const PassRun *r, const char *name)
 {
     return option_of(r, name, 's')->text;
+}
+
+bool
+opt_asked(const PassRun *r, const char *name)
+{
+    return option_named(r, name)->asked && !r->trial;
 }
 
 /* -- running ------------------------------------------------------------ */
@@ -260,6 +273,15 @@ run_guarded(Pipeline *p, Module *m, const PipelineOptions *o)
     diag_free(&g);
 }
 
+/* What is set from here on is the pipeline's own choice. */
+static void
+mark_asked(Pipeline *p)
+{
+    for (size_t k = 0; k < vec_len(p->call); k++)
+        for (int i = 0; i < p->call[k].options; i++)
+            p->call[k].option[i].asked = p->call[k].given[i];
+}
+
 void
 pipeline_run(Module *m, const char *text, const PipelineOptions *o)
 {
@@ -269,6 +291,7 @@ pipeline_run(Module *m, const char *text, const PipelineOptions *o)
     pipeline_read(&p, text);
     for (const char *const *s = o->set; s && *s; s++)
         pipeline_set(&p, *s);
+    mark_asked(&p);
     for (size_t k = 0; k < vec_len(p.call); k++)
         stops |=
             o->stop_after && strcmp(o->stop_after, p.call[k].row->name) == 0;

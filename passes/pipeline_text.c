@@ -119,7 +119,9 @@ default_options(Arena *a, Call *c)
         ASSERT(c->options < MAX_PASS_OPTIONS);
         p.at += strcspn(p.at, "=") + 1;
         c->option[c->options++] =
-            (PassOption){name, *kind == 't' ? 's' : *kind, word_until(&p, " ")};
+            (PassOption){.name = name,
+                         .kind = *kind == 't' ? 's' : *kind,
+                         .text = word_until(&p, " ")};
         p.at += *p.at == ' ';
     }
 }
@@ -155,6 +157,7 @@ set_option(Arena *a, Call *c, const char *name, const char *text)
         if (strcmp(o->name, name) != 0)
             continue;
         o->text = text;
+        o->asked = false;
         c->given[i] = true;
         if (!option_fits(o))
             raise_status(ST_USAGE, NOWHERE,

@@ -34,6 +34,7 @@
 #include "passes/plan/chunk_classes.h"
 #include "passes/plan/chunk_column.h"
 #include "passes/plan/chunk_cut.h"
+#include "passes/plan/chunk_idle.h"
 #include "passes/plan/chunk_patch.h"
 #include "passes/plan/chunk_sequence.h"
 #include "passes/plan/chunk_stream.h"
@@ -294,6 +295,7 @@ cut_samples(PassRun *r, Graph *g, int64_t parts, Text *chunks)
     NodeId blame, torn = 0;
     Region *region = region_samples(r->scratch, g, &blame);
     int64_t length = region ? (region->rows + parts - 1) / parts : 0;
+    const char *idle;
 
     if (!region) {
         refuse_samples(r, g, blame,
@@ -302,6 +304,9 @@ cut_samples(PassRun *r, Graph *g, int64_t parts, Text *chunks)
                              : "it has one sample");
         return;
     }
+    idle = chunk_idle_samples(r, region, &blame);
+    if (idle)
+        refuse_samples(r, g, blame, idle);
     while (length < region->rows && !keeps_sums(region, length, &torn))
         length++;
     if (length == region->rows) {
@@ -410,6 +415,7 @@ pass_chunk(PassRun *r)
             cut_samples(r, r->m->entry[i], n.batch, &chunks);
         else
             cut_entry(r, r->m->entry[i], &n, &chunks);
+    chunk_idle_refuse(r, text_str(&chunks));
     if (chunks.len)
         module_set(r->m, "chunk", text_str(&chunks));
     if (chunks.len && sequence > 1)

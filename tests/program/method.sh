@@ -203,7 +203,7 @@ sed -n '/not available/,$s/^  \([a-z][a-z0-9-]*\) .*/\1/p' "$work/help" \
 while read -r name; do
     case $name in
     sltt | slttk | tbptt) model=tests/program/steps.onnx ;;
-    lemo | seco | spaco) model=$gpt ;;
+    lemo | seco | spaco | mst | alst) model=$gpt ;;
     mcunetv2) model=$lenet ;;
     *) model=tests/program/attention.snug ;;
     esac
@@ -267,10 +267,44 @@ f %logits = contract %y, %w labels="bk,nk->bn" split=1 : f32[64,10]
 output %logits
 }
 end
+cat >"$work/meet.snug" <<'end'
+snug 1 stage=model
+module "meet"
+param %w : f32[32,64] = random 1 0.2
+graph forward {
+input %input : f32[32,64]
+f %x = contract %input, %w labels="bk,nk->bn" split=1 : f32[32,32]
+f %sum = reduce %x op="sum" axes=[0] : f32[1,32]
+f %logits = sub %x, %sum : f32[32,32]
+output %logits
+}
+end
+cat >"$work/moved.snug" <<'end'
+snug 1 stage=model
+module "moved"
+param %w : f32[10,64] = random 1 0.2
+param %v : f32[64,64] = random 2 0.2
+graph forward {
+input %input : f32[16,32,64]
+f %steps = transpose %input perm=[1,0,2] : f32[32,16,64]
+f %x = contract %steps, %v labels="tbk,nk->tbn" split=1 : f32[32,16,64]
+f %y = tanh %x : f32[32,16,64]
+f %last = slice %y starts=[31,0,0] steps=[1,1,1] : f32[1,16,64]
+f %z = view %last : f32[16,64]
+f %logits = contract %z, %w labels="bk,nk->bn" split=1 : f32[16,10]
+output %logits
+}
+end
 refuse "parts of one sample" 1 "has one sample" "$sanitized/snug" plan \
     "$work/one.snug" --method microbatch
 refuse "samples taken together" 1 "takes the samples together" \
     "$sanitized/snug" plan "$work/mixed.snug" --method microbatch
+refuse "samples that move from the first axis" 1 "sample by sample" \
+    "$sanitized/snug" plan "$work/moved.snug" --method microbatch
+for name in mst streambp alst; do
+    refuse "$name where samples meet" 1 "train has nothing to run in parts" \
+        "$sanitized/snug" plan "$work/meet.snug" --method $name
+done
 refuse "patches where a norm sees the batch" 1 "more than a patch" \
     "$sanitized/snug" plan tests/reference/convnet.onnx --method mcunetv2
 refuse "patches to a value that is not there" 1 "'nobody' is no value" \
