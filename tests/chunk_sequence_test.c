@@ -91,6 +91,7 @@ train_module(Arena *a, uint64_t seed)
     k.causal = 1;
     k.batch = k.batch > 1 ? 2 : 1;
     k.layers = 2;
+    k.turned = seed % 2;
     m = read_module(a, make_model(a, k));
     pipeline_run(m, TRAIN, &p);
     return m;

@@ -33,11 +33,14 @@ check_layers(uint64_t seed, bool compiled)
     static const int parts[] = {2, 3, 4, 9};
     Arena *a = arena_new();
     PipelineOptions p = {.machine = machine_named("x86-64-v3")};
-    Module *m = read_module(a, make_model(a, maker_new(a, seed)));
+    Maker k = maker_new(a, seed);
     Text plan = text_new(a);
     const char *text;
+    Module *m;
     int cut;
 
+    k.turned = seed % 2;
+    m = read_module(a, make_model(a, k));
     pipeline_run(m, TRAIN, &p);
     text = print_module(a, m);
     text_add(&plan, PLAN, format(a, "layers=%d", parts[seed % 4]));

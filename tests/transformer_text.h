@@ -19,6 +19,7 @@ typedef struct Maker {
     bool joined;  /* queries, keys and values are one product */
     bool behind;  /* norms stand behind, not in front */
     bool dropped;
+    bool turned; /* queries and keys by their positions, from two tables */
     int causal, seeds;
     Text store, node;
 } Maker;
@@ -119,6 +120,29 @@ add_heads(Maker *k, const char *x, const char *name, int heads, int from,
              name, name, b, heads, t, k->each);
 }
 
+/* x * c + (-x's second half, x's first half) * s. */
+static inline void
+add_turn(Maker *k, const char *x, const char *name, int heads)
+{
+    int b = k->batch, t = k->time, e = k->each, half = e / 2;
+
+    text_add(&k->node,
+             "f %%%s.l = slice %%%s starts=[0,0,0,0] steps=[1,1,1,1] : "
+             "f32[%d,%d,%d,%d]\n"
+             "f %%%s.r = slice %%%s starts=[0,0,0,%d] steps=[1,1,1,1] : "
+             "f32[%d,%d,%d,%d]\n"
+             "f %%%s.n = neg %%%s.r : f32[%d,%d,%d,%d]\n"
+             "f %%%s.h = concat %%%s.n, %%%s.l axis=3 : f32[%d,%d,%d,%d]\n",
+             name, x, b, heads, t, half, name, x, half, b, heads, t, e - half,
+             name, name, b, heads, t, e - half, name, name, name, b, heads, t,
+             e);
+    text_add(&k->node,
+             "f %%%s.o = mul %%%s, %%cosines : f32[%d,%d,%d,%d]\n"
+             "f %%%s = map %%%s.o, %%%s.h, %%sines \"a+b*c\" : "
+             "f32[%d,%d,%d,%d]\n",
+             name, x, b, heads, t, e, name, name, name, b, heads, t, e);
+}
+
 /* Queries, keys and values of x: names ending in 0, 1 and 2. */
 static inline void
 add_queries(Maker *k, Arena *a, const char *x, const char *name)
@@ -136,8 +160,13 @@ add_queries(Maker *k, Arena *a, const char *x, const char *name)
                    : add_product(k, a, x, format(a, "%s.o%d", name, i), n,
                                  k->d);
 
-        add_heads(k, own, format(a, "%s.%d", name, i), heads[i],
-                  joined ? from : 0, joined ? all : n);
+        bool turned = k->turned && i < 2;
+        const char *to = format(a, "%s.%d", name, i);
+        const char *made = turned ? format(a, "%s.u", to) : to;
+
+        add_heads(k, own, made, heads[i], joined ? from : 0, joined ? all : n);
+        if (turned)
+            add_turn(k, made, to, heads[i]);
         from += n;
     }
 }
@@ -231,6 +260,11 @@ make_model(Arena *a, Maker k)
     Text all = text_new(a);
 
     add_store(&k, "token", format(a, "[%d,%d]", k.vocabulary, k.d));
+    if (k.turned)
+        text_add(&k.store,
+                 "const %%cosines : f32[%d,%d] = random 91 0.7\n"
+                 "const %%sines : f32[%d,%d] = random 92 0.7\n",
+                 k.time, k.each, k.time, k.each);
     add_store(&k, "position", format(a, "[%d,%d]", k.time, k.d));
     text_add(&k.node,
              "input %%i : i64[%d,%d]\ninput %%mask : f32[%d,1,%d,%d]\n"

@@ -59,6 +59,7 @@ axis_up(const Stream *s, const Node *n, int i, int x)
     case OP_transpose: return place_in(node_list(n, "perm"), x);
     case OP_reduce:
     case OP_slice:
+    case OP_pad:
     case OP_concat: return x;
     default:
         return x + type_of(s, n->out[0])->rank - type_of(s, n->in[i])->rank;
@@ -105,9 +106,17 @@ keeps_axis(const Node *n, int x)
     case OP_reduce: return place_in(node_list(n, "axes"), x) < 0;
     case OP_slice:
         return node_list(n, "starts")[x] == 0 && node_list(n, "steps")[x] == 1;
+    case OP_pad: return node_list(n, "starts")[x] == 0;
     case OP_concat: return node_int(n, "axis") != x;
     default: return true;
     }
+}
+
+/* Can an operand have fewer rows than the result, or more? */
+static bool
+may_take_some(Op op)
+{
+    return op == OP_slice || op == OP_pad || op == OP_concat;
 }
 
 static StreamKind
@@ -121,8 +130,7 @@ try_axes(const Stream *s, const Node *n, Rows *need, Rows *made)
         need[i] = (Rows){axis_down(s, n, i, made->batch),
                          axis_down(s, n, i, made->seq)};
     for (int i = 0; i < n->nin; i++)
-        if ((n->op == OP_slice || n->op == OP_concat) &&
-            !are_all(s, type_of(s, n->in[i]), need[i]))
+        if (may_take_some(n->op) && !are_all(s, type_of(s, n->in[i]), need[i]))
             return STREAM_NONE;
     return STREAM_SPLIT;
 }
@@ -372,6 +380,7 @@ try_node(const Stream *s, const Node *n, Rows *need, Rows *made)
     case OP_broadcast:
     case OP_transpose:
     case OP_slice:
+    case OP_pad:
     case OP_concat: return try_axes(s, n, need, made);
     default:
         return op_info(n->op)->flags & OF_MAP ? try_axes(s, n, need, made)
