@@ -16,15 +16,23 @@ machine_of(const Args *args)
     return target_machine(args->arena, option(args, OPT_target, "native"));
 }
 
+/* The default pipeline from this pass on. */
+static const char *
+default_from(const char *pass)
+{
+    const char *from = strstr(preset_text("default"), pass);
+
+    ASSERT(from);
+    return from;
+}
+
 const char *
 passes_left(const Module *m)
 {
     switch (m->stage) {
     case ST_MODEL: return "default";
-    case ST_TRAIN:
-        return "chunk,guard,fuse,recompute,inplace,workspace,schedule,transfer,"
-               "place";
-    case ST_ORDER: return "transfer,place";
+    case ST_TRAIN: return default_from("chunk,");
+    case ST_ORDER: return default_from("transfer,");
     case ST_PLACED: return "";
     }
     UNREACHABLE();

@@ -222,6 +222,15 @@ refuse "no folder for the file: the error stays" 4 "of a plugin failed" \
     "$snug" opt --crash-dir=absent --load-pass-plugin ./faulty.so \
     --passes=planted relu.snug
 
+# ---- stopping, and going on
+loop=$root/tests/program/denoise.onnx
+"$snug" compile "$loop" --emit plan -o whole.snug --quiet
+for pass in codec schedule; do
+    "$snug" opt "$loop" --passes=default --stop-after $pass -o half.snug
+    "$snug" compile half.snug --emit plan -o rest.snug --quiet
+    check "the plan behind $pass is that of one go" cmp whole.snug rest.snug
+done
+
 # ---- reducing
 "$snug" opt --passes=loss,grad "$digits/lenet.legacy.onnx" -o large.snug
 grep -q ' = relu ' large.snug || bad "lenet has a relu"
