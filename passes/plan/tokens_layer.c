@@ -3,18 +3,15 @@
    follows the last layer, a norm say, is then for all tokens. */
 #include "passes/plan/tokens_layer.h"
 
+#include "ir/facts.h"
 #include "passes/tools/name.h"
 
 /* ---- where layers end --------------------------------------------------- */
 
 static size_t
-place_of(const Graph *g, NodeId id)
+place_of(Graph *g, NodeId id)
 {
-    size_t k = 0;
-
-    while (g->order[k] != id)
-        k++;
-    return k;
+    return (size_t)facts(g)->position[id];
 }
 
 /* The last of the sums x + ..., (x + ...) + ... in the layer. */
@@ -34,7 +31,7 @@ residual_end(const Graph *g, const Layer *l)
 }
 
 static void
-end_with_residual(const Graph *g, Layer *l)
+end_with_residual(Graph *g, Layer *l)
 {
     size_t attention = place_of(g, l->attention), end;
 
@@ -58,7 +55,7 @@ keeps_type(const Graph *g, const Layer *l)
    its class, the layer begins with the last value in front of its attention
    that its residual may begin with. */
 static void
-begin_with_residual(const Graph *g, Layer *l)
+begin_with_residual(Graph *g, Layer *l)
 {
     Layer later = *l;
 
@@ -73,7 +70,7 @@ begin_with_residual(const Graph *g, Layer *l)
 }
 
 Layer *
-token_layers(Arena *a, const Graph *g)
+token_layers(Arena *a, Graph *g)
 {
     Layer *l = stream_layers(a, g);
     bool sums;

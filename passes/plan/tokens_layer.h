@@ -16,7 +16,7 @@ typedef struct TokenLayer {
 
 /* A vector, in order; each ends where its residual does. Raised where the entry
    has no such layers. */
-Layer *token_layers(Arena *a, const Graph *g);
+Layer *token_layers(Arena *a, Graph *g);
 
 /* Raised where something in it takes tokens together, but for attention. */
 TokenLayer token_layer(Arena *a, Graph *g, const NodeId *order, Layer layer);
