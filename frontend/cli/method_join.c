@@ -47,11 +47,11 @@ join(Arena *a, const char ***set, const char *more)
 }
 
 const char **
-method_join(Arena *a, const char *const *lines, size_t count)
+method_join(Arena *a, const char *const *lines)
 {
     const char **each = NULL, **set = NULL;
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < vec_len(lines); i++) {
         size_t before = vec_len(each);
 
         method_settings(a, lines[i], &each);

@@ -119,8 +119,7 @@ require_rule(const char *rule, const char *of_method)
 static const char **
 pass_settings(const Args *args)
 {
-    const char **given = args->given[OPT_method];
-    const char **set = method_join(args->arena, given, vec_len(given));
+    const char **set = method_join(args->arena, args->given[OPT_method]);
     const char *loss = option(args, OPT_loss, NULL);
     const char *rule = option(args, OPT_optimizer, NULL);
     const char *precision = option(args, OPT_precision, NULL);

@@ -60,8 +60,7 @@ part_of(const Args *args, Arena *a, const char *behind, bool front)
     static const Option leading[] = {OPT_loss, OPT_optimizer, OPT_precision,
                                      OPT_rules};
     Args part = *args;
-    const char **given = args->given[OPT_method];
-    const char **set = method_join(a, given, vec_len(given));
+    const char **set = method_join(a, args->given[OPT_method]);
 
     part.given[OPT_set] = part.given[OPT_memory] = NULL;
     part.given[OPT_print_after] = part.given[OPT_method] = NULL;

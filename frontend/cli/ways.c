@@ -250,8 +250,8 @@ smaller_dim(const Suggest *s, size_t i)
 static bool
 was_set(const Suggest *s, const char *pass)
 {
-    const char **method = s->args->given[OPT_method];
-    const char **set = method_join(s->args->arena, method, vec_len(method));
+    const char **set =
+        method_join(s->args->arena, s->args->given[OPT_method]);
 
     for (size_t i = 0; i < vec_len(s->args->given[OPT_set]); i++)
         vec_push(s->args->arena, set, s->args->given[OPT_set][i]);
