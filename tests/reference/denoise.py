@@ -1,23 +1,14 @@
 """tests/program/denoise.onnx: a Scan of 16 steps that takes noise from a digit,
 each of three convolutions, whose state is one channel beside 32."""
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from loops import save, tensor, weights
+from onnx import helper, numpy_helper
 
 BATCH, STEPS, STATE, WIDE, SIDE = 32, 16, 1, 32, 8
 
 
 def main():
-    draw = np.random.default_rng(2)
-
-    def weight(name, *shape):
-        bound = (3 / np.prod(shape[1:])) ** 0.5
-        value = draw.uniform(-bound, bound, shape).astype(np.float32)
-        return numpy_helper.from_array(value, name)
-
-    def tensor(name, *shape):
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-
+    weight = weights(2, lambda shape: np.prod(shape[1:]))
     node = helper.make_node
     body = helper.make_graph(
         [
@@ -57,10 +48,7 @@ def main():
                 np.array([BATCH, STATE * SIDE * SIDE], np.int64), "row"),
         ],
     )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.checker.check_model(model)
-    onnx.save(model, "tests/program/denoise.onnx")
+    save(graph)
 
 
 main()

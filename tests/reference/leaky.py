@@ -2,22 +2,14 @@
 that see a digit come to light; the logits are the mean of what all steps
 leave."""
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from loops import save, tensor, weights
+from onnx import helper, numpy_helper
 
 BATCH, STEPS, IN, WIDE, OUT, KEPT = 32, 16, 64, 64, 10, 0.5
 
 
 def main():
-    draw = np.random.default_rng(3)
-
-    def weight(name, *shape):
-        bound = (3 / shape[0]) ** 0.5
-        value = draw.uniform(-bound, bound, shape).astype(np.float32)
-        return numpy_helper.from_array(value, name)
-
-    def tensor(name, *shape):
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+    weight = weights(3)
 
     def constant(x):
         return numpy_helper.from_array(x.astype(np.float32))
@@ -62,10 +54,7 @@ def main():
             numpy_helper.from_array(np.float32(KEPT), "kept"),
         ],
     )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.checker.check_model(model)
-    onnx.save(model, "tests/program/leaky.onnx")
+    save(graph)
 
 
 main()

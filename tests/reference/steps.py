@@ -1,23 +1,14 @@
 """tests/program/steps.onnx: a Scan of 16 steps over the rows of a digit, each
 step a residual net of its own, for the methods that treat loops."""
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from loops import save, tensor, weights
+from onnx import helper, numpy_helper
 
 BATCH, STEPS, STATE, WIDE = 32, 16, 8, 64
 
 
 def main():
-    draw = np.random.default_rng(1)
-
-    def weight(name, *shape):
-        bound = (3 / shape[0]) ** 0.5
-        value = draw.uniform(-bound, bound, shape).astype(np.float32)
-        return numpy_helper.from_array(value, name)
-
-    def tensor(name, *shape):
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-
+    weight = weights(1)
     node = helper.make_node
     body = helper.make_graph(
         [
@@ -54,10 +45,7 @@ def main():
                 np.array([BATCH, STEPS, 4], np.int64), "shape"),
         ],
     )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.checker.check_model(model)
-    onnx.save(model, "tests/program/steps.onnx")
+    save(graph)
 
 
 main()
