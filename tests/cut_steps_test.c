@@ -68,22 +68,13 @@ loop_text(Arena *a, unsigned detached)
     return text_str(&t);
 }
 
-static const char *
-after(Arena *a, const char *text, const char *passes)
-{
-    PipelineOptions p = {.machine = machine_named("x86-64-v3")};
-    Module *m = read_module(a, text);
-
-    pipeline_run(m, passes, &p);
-    return print_module(a, m);
-}
-
 /* The loop with K steps drawn, 0: none is left out. */
 static const char *
 trained(Arena *a, unsigned detached, int k)
 {
-    return after(a, loop_text(a, detached),
-                 format(a, "cut{at=\"carry*\",subset=%d}," TRAIN ",guard", k));
+    return text_after(
+        a, loop_text(a, detached),
+        format(a, "cut{at=\"carry*\",subset=%d}," TRAIN ",guard", k));
 }
 
 /* ---- one step ------------------------------------------------------------ */

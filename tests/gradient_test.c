@@ -3,6 +3,7 @@
 #include "ir/eval.h"
 #include "ir/text.h"
 #include "passes/pipeline.h"
+#include "tests/loss.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -108,19 +109,6 @@ fill_inputs(Arena *a, const Graph *g, Tensor *in)
     }
 }
 
-static double
-loss_of(const Graph *g, Stores *s, const Tensor *in)
-{
-    Arena *a = arena_new();
-    Tensor *out = NEWN(a, Tensor, vec_len(g->output));
-    double loss;
-
-    eval_graph(a, g, s, in, out);
-    loss = tensor_get(&out[0], 0);
-    arena_free(a);
-    return loss;
-}
-
 static void
 check_gradient(const Model *model, const Graph *g, Stores *s, uint32_t store,
                const Tensor *in, const Tensor *gradient)
@@ -132,9 +120,9 @@ check_gradient(const Model *model, const Graph *g, Stores *s, uint32_t store,
         double x = tensor_get(w, i), up, down, expected, found;
 
         tensor_set(w, i, x + eps);
-        up = loss_of(g, s, in);
+        up = loss_with(g, s, in);
         tensor_set(w, i, x - eps);
-        down = loss_of(g, s, in);
+        down = loss_with(g, s, in);
         tensor_set(w, i, x);
         expected = (up - down) / (2 * eps);
         found = tensor_get(gradient, i);

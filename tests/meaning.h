@@ -24,6 +24,22 @@ read_module(Arena *a, const char *text)
     return m;
 }
 
+/* The module behind these passes, as text. */
+static inline const char *
+text_after(Arena *a, const char *text, const char *passes)
+{
+    PipelineOptions p = {.machine = machine_named("x86-64-v3")};
+    Guard guard;
+    Module *m;
+
+    if (!guarded(&guard))
+        compiled_problem(&guard);
+    m = read_module(a, text);
+    pipeline_run(m, passes, &p);
+    guard_leave(&guard);
+    return print_module(a, m);
+}
+
 /* A number that the plan says of itself. */
 static inline int64_t
 meta_number(const Module *m, const char *key)

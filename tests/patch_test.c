@@ -259,21 +259,6 @@ doubled(Arena *a, const char *text)
 /* ------------------------------------------------------------------------ */
 
 static const char *
-passed(Arena *a, const char *text, const char *passes)
-{
-    PipelineOptions p = {.machine = machine_named("x86-64-v3")};
-    Guard guard;
-    Module *m;
-
-    if (!guarded(&guard))
-        compiled_problem(&guard);
-    m = read_module(a, text);
-    pipeline_run(m, passes, &p);
-    guard_leave(&guard);
-    return print_module(a, m);
-}
-
-static const char *
 in_patches(Arena *a, int end, int parts)
 {
     Text t = text_new(a);
@@ -314,8 +299,8 @@ check_numbers(Arena *a, const char *model, const char *patch, uint64_t seed)
 {
     static const char *const entries[] = {"forward", "train"};
     static const char grad[] = "loss{kind=cross-entropy},grad";
-    const char *whole = passed(a, model, joined(a, "layout,", "", grad));
-    const char *parts = passed(a, model, joined(a, "layout,", patch, grad));
+    const char *whole = text_after(a, model, joined(a, "layout,", "", grad));
+    const char *parts = text_after(a, model, joined(a, "layout,", patch, grad));
 
     for (int i = 0; i < 2; i++) {
         Meaning x = meaning_of(a, whole, entries[i], seed);
@@ -333,7 +318,7 @@ static void
 check_step(Arena *a, const char *model, const char *patch, uint64_t seed,
            bool compiled)
 {
-    const char *text = passed(a, model, joined(a, "layout,", patch, STEP));
+    const char *text = text_after(a, model, joined(a, "layout,", patch, STEP));
     Module *m = recompute_plan(a, text, PLAN, 0);
     Meaning x = meaning_of(a, text, "train", seed);
 

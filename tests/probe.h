@@ -4,6 +4,7 @@
 #define SNUG_TESTS_PROBE_H
 
 #include "tests/cases.h"
+#include "tests/loss.h"
 
 /* A case made ready: its graph in f64, floating inputs as parameters. */
 typedef struct Probe {
@@ -160,14 +161,7 @@ make_probe(Arena *a, const Case *c, Probe *p)
 static inline double
 loss_of(Probe *p)
 {
-    Arena *a = arena_new();
-    Tensor out;
-    double loss;
-
-    eval_graph(a, p->objective, &p->stores, p->in, &out);
-    loss = tensor_get(&out, 0);
-    arena_free(a);
-    return loss;
+    return loss_with(p->objective, &p->stores, p->in);
 }
 
 /* The central difference of element i of w, or, i < 0, along a direction that

@@ -2,6 +2,7 @@
    the graphs with the gradients compiled against the interpreter, the same
    bits. SNUG_MODELS=N takes N of them, SNUG_SEED=N another beginning. */
 #include "tests/compiled.h"
+#include "tests/loss.h"
 #include "tests/random_test_graph.h"
 #include "tests/setting.h"
 
@@ -22,14 +23,7 @@ typedef struct Probe {
 static double
 loss_of(Probe *p)
 {
-    Arena *a = arena_new();
-    Tensor out;
-    double loss;
-
-    eval_graph(a, p->objective, &p->stores, NULL, &out);
-    loss = tensor_get(&out, 0);
-    arena_free(a);
-    return loss;
+    return loss_with(p->objective, &p->stores, NULL);
 }
 
 /* Where the slopes of the two sides differ, there is a kink and no check. */

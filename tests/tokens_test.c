@@ -3,6 +3,7 @@
    gradients are those of finite differences, and plan and program mean what is
    written. SNUG_GRAPHS=N takes N models of each, SNUG_SEED=N another
    beginning. */
+#include "tests/loss.h"
 #include "tests/meaning.h"
 #include "tests/recompute_test.h"
 #include "tests/setting.h"
@@ -13,22 +14,12 @@
     "chunk,fuse,recompute{states=2000,nodes=20000},share,inplace,workspace," \
     "schedule{states=2000},place{nodes=20000}"
 
-static const char *
-passed(Arena *a, const char *text, const char *passes)
-{
-    PipelineOptions p = {.machine = machine_named("x86-64-v3")};
-    Module *m = read_module(a, text);
-
-    pipeline_run(m, passes, &p);
-    return print_module(a, m);
-}
-
 /* With so many layers run for this share of the tokens. */
 static const char *
 kept(Arena *a, const char *model, double keep, const char *rest)
 {
-    return passed(a, model,
-                  format(a, "loss,tokens{keep=%.17g},%s", keep, rest));
+    return text_after(a, model,
+                      format(a, "loss,tokens{keep=%.17g},%s", keep, rest));
 }
 
 static int
@@ -127,19 +118,6 @@ doubled(Arena *a, const char *text)
         p += type ? 3 : 0;
     }
     return text_str(&t);
-}
-
-static double
-loss_with(const Graph *g, Stores *s, const Tensor *in)
-{
-    Arena *a = arena_new();
-    Tensor *out = NEWN(a, Tensor, vec_len(g->output));
-    double loss;
-
-    eval_graph(a, g, s, in, out);
-    loss = tensor_get(&out[0], 0);
-    arena_free(a);
-    return loss;
 }
 
 /* Some elements of each gradient; the tokens that stay are the same ones on
