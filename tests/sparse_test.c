@@ -4,6 +4,7 @@
    written. */
 #include "tests/meaning.h"
 #include "tests/recompute_test.h"
+#include "tests/setting.h"
 #include "tests/transformer_text.h"
 
 #define TRAIN "loss{kind=mse},grad,optimizer{rule=%s},fold,cse,dce,sparse{%s}"
@@ -189,4 +190,90 @@ Test(sparse, plans_and_programs_have_the_bits_of_the_graph)
     check_plans(one_gather, "adagrad", PLAN);
     check_plans(two_gathers, "sgd,set=mu=0", PLAN);
     check_plans(one_gather, "lomo", "workspace,schedule,place");
+}
+
+/* ---- any formula --------------------------------------------------------- */
+
+static void
+add_formula(Text *t, uint64_t *random, int depth)
+{
+    static const char *const leaf[] = {"a", "b", "b",  "c", "d",
+                                       "0", "1", "-0", "2", "b*b"};
+    static const char *const form[] = {"(%)+(%)", "(%)-(%)",    "(%)*(%)",
+                                       "(%)/(%)", "max(%,%)",   "min(%,%)",
+                                       "sqrt(%)", "-(%)",       "where(%,%,%)",
+                                       "(%)<(%)", "fma(%,%,%)", "(%)*b"};
+
+    if (depth == 0 || draw_below(random, 4) == 0) {
+        text_add(t, "%s", leaf[draw_below(random, 10)]);
+        return;
+    }
+    for (const char *s = form[draw_below(random, 12)]; *s; s++)
+        if (*s == '%')
+            add_formula(t, random, depth - 1);
+        else
+            text_add_n(t, s, 1);
+}
+
+/* A table %e and a state %e.d, of which both zeros are elements. */
+static const char *
+drawn_update(Arena *a, uint64_t *random)
+{
+    static const char *const form[] = {"c-(", "c+(", "c*(", "max(c,", "("};
+    Text t = text_new(a);
+
+    text_add(&t, "snug 1 stage=train\n"
+                 "param %%e : f32[4,3] = [0,-0,1,-2,3,-0,0,5,-0,7,8,-9]\n"
+                 "state %%e.d : f32[4,3] = 0\n"
+                 "graph train {\n"
+                 "input %%i : i64[2]\ninput %%x.g : f32[2,3]\n"
+                 "input %%lr : f64[]\n"
+                 "f %%loss = copy %%lr : f64[]\n"
+                 "b %%e.g = scatter %%x.g, %%i op=\"add\" axis=0 : f32[4,3]\n"
+                 "u %%s = map %%lr \"a\" : f32[]\n"
+                 "u %%e.d', %%e' = map %%e.d, %%e.g, %%e, %%s \"a+");
+    add_formula(&t, random, 2);
+    text_add(&t, ";%s", form[draw_below(random, 5)]);
+    add_formula(&t, random, 3);
+    text_add(&t, ")\" : f32[4,3] over %%e.d, f32[4,3] over %%e\n"
+                 "output %%loss\n}\n");
+    return text_str(&t);
+}
+
+static bool
+all_finite(const Tensor *t)
+{
+    for (int64_t i = 0; i < type_elements(&t->type); i++)
+        if (!isfinite(tensor_get(t, i)))
+            return false;
+    return true;
+}
+
+Test(sparse, any_formula_that_is_taken_has_the_same_bits)
+{
+    uint64_t random = 5;
+    int taken = 0;
+
+    for (int draw = 0; draw < number_of("SNUG_FORMULAS", 15000); draw++) {
+        Arena *a = arena_new();
+        PipelineOptions p = {.machine = machine_named("x86-64-v3")};
+        const char *whole = drawn_update(a, &random), *rows;
+        Module *m = read_module(a, whole);
+        Stores x, y;
+
+        pipeline_run(m, "sparse{" ROWS "}", &p);
+        rows = print_module(a, m);
+        if (has_set(rows)) {
+            taken++;
+            run_steps_of(a, whole, &x);
+            run_steps_of(a, rows, &y);
+            for (int s = 1; s <= 2; s++)
+                cr_assert(
+                    !all_finite(&x.tensor[1]) || !all_finite(&x.tensor[2]) ||
+                        compiled_difference(&x.tensor[s], y.tensor[s].data) < 0,
+                    "draw %d: %s", draw, whole);
+        }
+        arena_free(a);
+    }
+    cr_expect_gt(taken, 100, "%d", taken);
 }

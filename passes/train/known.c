@@ -17,7 +17,8 @@ static const Known nothing = {0};
 Known
 known_number(double x)
 {
-    return (Known){.is_number = x == 0 || fabs(x) >= LEAST_ABOVE,
+    return (Known){.finite = true,
+                   .is_number = x == 0 || fabs(x) >= LEAST_ABOVE,
                    .number = x,
                    .zero = x == 0,
                    .least0 = !signbit(x),
@@ -55,7 +56,8 @@ keeps(const Known *x, const Known *y)
 static Known
 sum(const Known *x, const Known *y)
 {
-    Known s = {.least0 = x->least0 && y->least0,
+    Known s = {.finite = x->finite && y->finite,
+               .least0 = x->least0 && y->least0,
                .above0 = (x->above0 && y->least0) || (y->above0 && x->least0),
                .zero = x->zero && y->zero};
 
@@ -73,7 +75,7 @@ negative(const Known *x)
 {
     if (x->is_number)
         return known_number(-x->number);
-    return (Known){.zero = x->zero};
+    return (Known){.finite = x->finite, .zero = x->zero};
 }
 
 static Known
@@ -86,11 +88,14 @@ difference(const Known *x, const Known *y)
 
 /* ---- products ----------------------------------------------------------- */
 
+/* 0 times infinity is no number. */
 static Known
 product(const Known *x, const Known *y, bool square)
 {
-    Known p = {.zero = x->zero || y->zero,
-               .least0 = square || (x->least0 && y->least0)};
+    bool finite = x->finite && y->finite;
+    Known p = {.finite = finite,
+               .zero = finite && (x->zero || y->zero),
+               .least0 = finite && (square || (x->least0 && y->least0))};
 
     if (x->is_number && x->number == 1)
         return *y;
@@ -103,22 +108,25 @@ product(const Known *x, const Known *y, bool square)
 static Known
 quotient(const Known *x, const Known *y)
 {
-    Known q = {.zero = x->zero && is_nonzero(y),
-               .least0 = x->least0 && y->above0};
+    Known q = {.finite = x->finite && y->finite && is_nonzero(y),
+               .zero = x->zero && is_nonzero(y),
+               .least0 = x->finite && x->least0 && y->above0};
 
     if (y->is_number && y->number == 1)
         return *x;
     return q.zero && q.least0 ? known_number(0) : q;
 }
 
-/* What keeps 0, -0 and signs: sqrt and roundings. */
+/* What keeps 0, -0 and signs: sqrt, of what is not below 0, and roundings. */
 static Known
 kept_sign(const Known *x, bool root)
 {
     if (is_plus_zero(x))
         return *x;
-    return (Known){
-        .zero = x->zero, .least0 = x->least0, .above0 = root && x->above0};
+    return (Known){.finite = x->finite && (!root || x->least0 || x->zero),
+                   .zero = x->zero,
+                   .least0 = x->least0,
+                   .above0 = root && x->above0};
 }
 
 /* ---- choices ------------------------------------------------------------ */
@@ -155,13 +163,14 @@ compared(ExprOp op, const Known *x, const Known *y)
         return known_number(1);
     if (op == EX_LT && x->least0 && y->zero)
         return known_number(0);
-    return nothing;
+    return (Known){.finite = true};
 }
 
 static Known
 either(const Known *x, const Known *y)
 {
-    Known k = {.zero = x->zero && y->zero,
+    Known k = {.finite = x->finite && y->finite,
+               .zero = x->zero && y->zero,
                .least0 = x->least0 && y->least0,
                .above0 = x->above0 && y->above0,
                .same = x->same == y->same ? x->same : 0};
@@ -190,8 +199,8 @@ extreme(ExprOp op, const Known *x, const Known *y)
         return (op == EX_MAX ? fixed(y) > fixed(x) : fixed(y) < fixed(x)) ? *y
                                                                           : *x;
     if (op == EX_MAX) {
-        k.above0 = x->above0 || y->above0;
-        k.least0 = x->least0 || y->above0;
+        k.above0 = x->above0 || (x->finite && y->above0);
+        k.least0 = x->least0 || (x->finite && y->above0);
     }
     return k;
 }
@@ -204,7 +213,7 @@ converted(const Known *x)
 {
     if (is_plus_zero(x) || (x->is_number && x->number == 1))
         return *x;
-    return (Known){.zero = x->zero, .least0 = x->least0};
+    return (Known){.finite = x->finite, .zero = x->zero, .least0 = x->least0};
 }
 
 /* What a value holds that was computed in another type perhaps; `same` is left

@@ -4,8 +4,9 @@
 
 #include "ir/graph.h"
 
-/* Of every element. Numbers are taken to be finite. */
+/* Of every element. Whatever else is said of it, it is no nan. */
 typedef struct Known {
+    bool finite;    /* sums and products of such are taken to be so, too */
     bool is_number; /* this one, with its sign if it is 0 */
     double number;
     bool zero;    /* 0 or -0 */

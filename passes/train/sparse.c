@@ -234,7 +234,8 @@ known_of(Finder *d, ValueId v)
         tell_results(d, x->def);
     if (!d->told[v]) {
         d->known[v] =
-            (Known){.least0 = x->kind == V_INPUT && x->type.rank == 0 &&
+            (Known){.finite = true,
+                    .least0 = x->kind == V_INPUT && x->type.rank == 0 &&
                               strcmp(x->name, "lr") == 0};
         d->told[v] = true;
     }
@@ -258,8 +259,9 @@ tell_update(Finder *d, const Table *t, Known gradient)
 
             if (x->kind != V_STORE || !sparse_has_rows(&d->s, t, n->in[i]))
                 continue;
-            d->known[n->in[i]] =
-                (Known){.same = n->in[i], .least0 = d->positive[x->store]};
+            d->known[n->in[i]] = (Known){.finite = true,
+                                         .same = n->in[i],
+                                         .least0 = d->positive[x->store]};
             d->told[n->in[i]] = true;
         }
         tell_results(d, t->update[k]);
@@ -290,7 +292,7 @@ find_positive(Finder *d, const Table *t)
     }
     while (!all) {
         all = true;
-        tell_update(d, t, (Known){0});
+        tell_update(d, t, (Known){.finite = true});
         for (size_t i = 0; i < vec_len(t->store); i++) {
             bool *is = &d->positive[store_under(g, t->store[i])];
 
