@@ -19,9 +19,6 @@ Module *load_model(const Args *args, const char *path);
 void run_passes(const Args *args, Module *m, const char *otherwise);
 const char *passes_left(const Module *m);
 const Machine *machine_of(const Args *args);
-/* The bytes that an option gives; 0: it is not given. Raises status 2 if it is
-   no size above 0. */
-int64_t bytes_given(const Args *args, Option o);
 
 /* What --print-before, -after, -changed, --opt-bisect-limit, --crash-dir and
    --load-pass-plugin say. */

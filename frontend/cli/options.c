@@ -6,6 +6,7 @@
 #include "ir/base/diag.h"
 #include "ir/base/str.h"
 #include "ir/base/vec.h"
+#include "passes/pipeline.h"
 
 #include <string.h>
 
@@ -120,6 +121,21 @@ bool
 option_on(const Args *args, Option o)
 {
     return args->given[o] != NULL;
+}
+
+int64_t
+bytes_given(const Args *args, Option o)
+{
+    const char *text = option(args, o, NULL);
+    int64_t bytes = 0;
+
+    if (text && (!parse_bytes(text, &bytes) || !bytes))
+        raise_status(ST_USAGE, NOWHERE,
+                     E(E0106) "%s %s: a size %s expected, as in 64MiB, 1.5G "
+                              "or 1000000",
+                     option_spelled(args->arena, o), text,
+                     bytes ? "below 2^63 bytes" : "of at least 1 byte");
+    return bytes;
 }
 
 void

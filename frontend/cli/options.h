@@ -5,6 +5,7 @@
 #include "ir/base/arena.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef enum Option {
 #define VERB(name, arguments, doc)
@@ -28,6 +29,9 @@ Args options_parse(Arena *a, int argc, char **argv);
 /* The last value given, or `otherwise`. */
 const char *option(const Args *args, Option o, const char *otherwise);
 bool option_on(const Args *args, Option o);
+/* The bytes that an option gives; 0: it is not given. Raises status 2 if it is
+   no size above 0. */
+int64_t bytes_given(const Args *args, Option o);
 
 /* Raises status 2 unless there are `count` operands. */
 void expect_operands(const Args *args, int count);

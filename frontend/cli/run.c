@@ -48,21 +48,6 @@ add_tier(const Args *args, const char *name, const char *size,
     vec_push(args->arena, *set, text_str(&t));
 }
 
-int64_t
-bytes_given(const Args *args, Option o)
-{
-    const char *text = option(args, o, NULL);
-    int64_t bytes = 0;
-
-    if (text && (!parse_bytes(text, &bytes) || !bytes))
-        raise_status(ST_USAGE, NOWHERE,
-                     E(E0106) "%s %s: a size %s expected, as in 64MiB, 1.5G "
-                              "or 1000000",
-                     option_spelled(args->arena, o), text,
-                     bytes ? "below 2^63 bytes" : "of at least 1 byte");
-    return bytes;
-}
-
 static bool
 is_size(const char *text)
 {
