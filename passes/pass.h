@@ -11,7 +11,7 @@ typedef struct PassOption {
     const char *name;
     char kind; /* i int, b bytes ("64MiB"), f float, s text */
     const char *text; /* the value as written; the default if not given */
-    bool asked; /* by the user: not a default, nor the pipeline's choice */
+    bool asked; /* by --set or --method: not by default, nor by choice */
 } PassOption;
 
 enum { MAX_PASS_OPTIONS = 12 };

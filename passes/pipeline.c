@@ -273,13 +273,21 @@ run_guarded(Pipeline *p, Module *m, const PipelineOptions *o)
     diag_free(&g);
 }
 
-/* What is set from here on is the pipeline's own choice. */
+/* PASS.OPTION=V is what the user asks for, not the pipeline as written. */
 static void
-mark_asked(Pipeline *p)
+mark_asked(Pipeline *p, const char *set)
 {
-    for (size_t k = 0; k < vec_len(p->call); k++)
-        for (int i = 0; i < p->call[k].options; i++)
-            p->call[k].option[i].asked = p->call[k].given[i];
+    for (size_t k = 0; k < vec_len(p->call); k++) {
+        Call *c = &p->call[k];
+        size_t n = strlen(c->row->name), name = strcspn(set, "=");
+
+        if (strncmp(set, c->row->name, n) != 0 || set[n] != '.')
+            continue;
+        for (int i = 0; i < c->options; i++)
+            if (strlen(c->option[i].name) == name - n - 1 &&
+                strncmp(set + n + 1, c->option[i].name, name - n - 1) == 0)
+                c->option[i].asked = true;
+    }
 }
 
 void
@@ -289,9 +297,10 @@ pipeline_run(Module *m, const char *text, const PipelineOptions *o)
     bool stops = !o->stop_after;
 
     pipeline_read(&p, text);
-    for (const char *const *s = o->set; s && *s; s++)
+    for (const char *const *s = o->set; s && *s; s++) {
         pipeline_set(&p, *s);
-    mark_asked(&p);
+        mark_asked(&p, *s);
+    }
     for (size_t k = 0; k < vec_len(p.call); k++)
         stops |=
             o->stop_after && strcmp(o->stop_after, p.call[k].row->name) == 0;

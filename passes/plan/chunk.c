@@ -415,7 +415,7 @@ pass_chunk(PassRun *r)
             cut_samples(r, r->m->entry[i], n.batch, &chunks);
         else
             cut_entry(r, r->m->entry[i], &n, &chunks);
-    chunk_idle_refuse(r, text_str(&chunks));
+    chunk_idle_refuse(r, text_str(&chunks), text_str(&whole));
     if (chunks.len)
         module_set(r->m, "chunk", text_str(&chunks));
     if (chunks.len && sequence > 1)

@@ -83,7 +83,7 @@ static const struct {
     {"cut", "head with more than 8 classes"},
     {"classes", "large weight whose update goes class by class"},
     {"blocks", "wide value between two products, as in an MLP"},
-    {"layers", "layer of a transformer that takes parts"},
+    {"layers", "layer of a transformer"},
 };
 
 enum { KINDS = sizeof kinds / sizeof *kinds };
@@ -123,14 +123,17 @@ refuse(const PassRun *r, const char *entry)
 }
 
 void
-chunk_idle_refuse(const PassRun *r, const char *chunks)
+chunk_idle_refuse(const PassRun *r, const char *chunks, const char *whole)
 {
     bool asked = false;
 
     for (int i = 0; i < KINDS; i++)
         asked |= asks(r, kinds[i].option);
-    for (size_t i = 0; asked && i < vec_len(r->m->entry); i++)
-        if (is_training(r->m->entry[i]) &&
-            !has_entry(chunks, r->m->entry[i]->name))
-            refuse(r, r->m->entry[i]->name);
+    for (size_t i = 0; asked && i < vec_len(r->m->entry); i++) {
+        const Graph *g = r->m->entry[i];
+
+        if (is_training(g) && !has_entry(chunks, g->name) &&
+            !has_entry(whole, g->name))
+            refuse(r, g->name);
+    }
 }

@@ -10,8 +10,10 @@
 const char *chunk_idle_samples(const PassRun *r, const Region *region,
                                NodeId *blame);
 
-/* When all is cut; chunks: what was (chunk.c). Raises if parts were asked for
-   by name and a training entry has none. */
-void chunk_idle_refuse(const PassRun *r, const char *chunks);
+/* When all is cut; chunks: what was, whole: layers of which it is told that
+   they could not be (chunk.c). Raises if parts were asked for by name and a
+   training entry has neither. */
+void chunk_idle_refuse(const PassRun *r, const char *chunks,
+                       const char *whole);
 
 #endif
