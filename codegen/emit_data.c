@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "codegen/emit_pieces.h"
+#include "codegen/emit_tables.h"
 #include "ir/base/diag.h"
 #include "ir/cost.h"
 #include "ir/describe.h"
@@ -34,7 +35,8 @@ typedef struct Data {
     const EmitOptions *o;
     const KernelTable *kernels;
     const KernelTiles *tiles;
-    LLVMTypeRef step, port, entry, tensor, piece, move, guard, idle;
+    LLVMTypeRef step, port, entry, tensor, piece, move, guard, idle,
+        table;
     Seconds seconds; /* of the entry train */
 } Data;
 
@@ -190,6 +192,21 @@ offsets(Data *d, const Graph *g, const Node *n)
     return table(d, d->u->i64, row);
 }
 
+/* What of it lies in a tier. */
+static LLVMValueRef
+tables(Data *d, const TableAt *at)
+{
+    LLVMValueRef *row = NULL;
+
+    for (size_t i = 0; i < vec_len(at); i++) {
+        LLVMValueRef field[] = {whole(d, at[i].index), whole(d, at[i].space),
+                                wide(d, (uint64_t)at[i].bytes)};
+
+        vec_push(d->u->arena, row, record(d, d->table, 3, field));
+    }
+    return table(d, d->table, row);
+}
+
 /* The function, declared if it is another module's. */
 static LLVMValueRef
 kernel_function(Data *d, int row, int phase)
@@ -210,7 +227,8 @@ kernel_function(Data *d, int row, int phase)
 
 /* What all steps of a node have in common. */
 typedef struct Common {
-    LLVMValueRef places, name, kind, sources, move, guard;
+    LLVMValueRef places, name, kind, sources, move, guard, tables;
+    int table_count, place_count;
     Cost cost;
     Seconds seconds;
 } Common;
@@ -242,20 +260,12 @@ step(Data *d, const Common *c, int row, int phase, int64_t node)
                             real(d, c->seconds.many * part),
                             wide(d, (uint64_t)node),
                             row < 0 ? c->move : none,
-                            row < 0 ? none : c->guard};
+                            row < 0 ? none : c->guard,
+                            row < 0 ? none : c->tables,
+                            whole(d, c->table_count),
+                            whole(d, c->place_count)};
 
-    return record(d, d->step, 13, field);
-}
-
-/* Of program.tier; the arena is none. */
-static int
-tier_of(const Module *m, Sym space)
-{
-    int i = 0;
-
-    while (m->space[i].name != space)
-        i++;
-    return i - 1;
+    return record(d, d->step, 16, field);
 }
 
 static int
@@ -348,10 +358,13 @@ add_steps(Data *d, const Graph *g, size_t at, const bool *unguarded,
     const Node *n = node_at(g, id);
     Arena *a = d->u->arena;
     int k = kernel_row(a, d->kernels, g, id);
-    Common c = {.cost = cost_node(g, id)};
+    Common c = {.cost = cost_node(g, id), .place_count = n->nin + n->nout};
+    const TableAt *beside = k < 0 ? NULL : tables_at(a, g, n);
 
     if (k < 0)
         return;
+    c.tables = tables(d, beside);
+    c.table_count = (int)vec_len(beside);
     c.seconds = cost_seconds(g, id, d->o->machine);
     c.places = offsets(d, g, n);
     c.name = text(d, n->source ? n->source : value_at(g, n->out[0])->name);
@@ -569,7 +582,8 @@ emit_data(Unit *u, const Module *m, const EmitOptions *o,
     Data d = {.u = u, .m = m, .o = o, .kernels = kernels, .tiles = tiles};
     LLVMValueRef value, g;
 
-    d.step = record_type(&d, "ppldpddppdlpp");
+    d.step = record_type(&d, "ppldpddppdlpppii");
+    d.table = record_type(&d, "iil");
     d.guard = record_type(&d, "lpi");
     d.idle = record_type(&d, "lll");
     d.port = record_type(&d, "piiiDll");

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define RT_ABI_VERSION 5
+#define RT_ABI_VERSION 6
 
 /* Element types: the order of ir/dtype.def, NONE first. ORDER DTYPE */
 typedef enum RtType {
@@ -37,7 +37,8 @@ typedef enum RtType {
 } RtType;
 
 /* A kernel runs the tiles [begin, end) of one step. offset[] are the places of
-   operands, results and scratch in the arena, as the kernel expects them.
+   operands, results and scratch in the arena, as the kernel expects them; of a
+   table in a tier the bytes from the arena to it.
    worker < program.workers: which share of the scratch is its own. Tiles may
    run in any order and on any worker: the bits do not depend on it. */
 typedef void RtKernel(char *arena, const int64_t *offset, int64_t begin,
@@ -81,6 +82,14 @@ typedef struct RtGuard {
     int32_t idles;
 } RtGuard;
 
+/* An operand, or result, of which the kernel touches some rows where they lie
+   in a tier. The runtime gives the kernel the way there from the arena. */
+typedef struct RtTable {
+    int32_t index; /* of step.offset[], which is an offset in the tier */
+    int32_t tier;  /* of program.tier */
+    int64_t bytes;
+} RtTable;
+
 typedef struct RtStep {
     RtKernel *kernel;
     const int64_t *offset;
@@ -94,6 +103,8 @@ typedef struct RtStep {
     int64_t node;        /* in the entry's order: steps of one node share it */
     const RtMove *move;  /* NULL: a kernel; else no kernel and no tiles */
     const RtGuard *guard; /* NULL: it always runs */
+    const RtTable *table; /* what does not lie in the arena */
+    int32_t tables, offsets; /* how many there are of table[] and offset[] */
 } RtStep;
 
 typedef enum RtRole {

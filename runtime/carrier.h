@@ -19,6 +19,7 @@
 typedef struct RtPlace {
     char *memory;
     const RtSpill *spill;
+    char *rows; /* where kernels find it; NULL: they do not look */
 } RtPlace;
 
 /* A piece of a move between memory and a file. */

@@ -5,6 +5,7 @@
 
 #include "runtime/status.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdalign.h>
 #include <stdio.h>
@@ -196,6 +197,30 @@ rt_memory_map(RtArena *a, const char *what, int64_t bytes, int64_t align)
     }
     madvise(base, (size_t)mapped, MADV_HUGEPAGE);
     fill(base, mapped);
+    *a = (RtArena){base, bytes, mapped};
+    return RT_OK;
+}
+
+/* Its pages are no memory that must be there: only the address space counts. */
+int
+rt_memory_map_file(RtArena *a, const char *folder, int fd, int64_t bytes)
+{
+    int64_t page = sysconf(_SC_PAGESIZE);
+    int64_t mapped = round_up(bytes ? bytes : 1, page);
+    char *base = mmap(NULL, (size_t)(mapped + page), PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return refuse("address space", mapped + page, available_to_process());
+    if (mmap(base, (size_t)mapped, PROT_READ | PROT_WRITE,
+             MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+        int error = errno;
+        munmap(base, (size_t)(mapped + page));
+        return rt_fail(RT_ERROR_FILE,
+                       "%s: cannot map the file of a tier, which tables are "
+                       "read in: %s; --spill DIR names another folder",
+                       folder, strerror(error));
+    }
+    madvise(base, (size_t)mapped, MADV_RANDOM);
     *a = (RtArena){base, bytes, mapped};
     return RT_OK;
 }

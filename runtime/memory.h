@@ -31,6 +31,9 @@ typedef struct RtArena {
 int rt_arena_map(RtArena *a, int64_t bytes, int64_t align);
 /* The same for memory that the messages call `what`. */
 int rt_memory_map(RtArena *a, const char *what, int64_t bytes, int64_t align);
+/* A file of at least so many bytes, written through, of which pages come as
+   they are touched and go when memory is short. */
+int rt_memory_map_file(RtArena *a, const char *folder, int fd, int64_t bytes);
 void rt_arena_unmap(RtArena *a);
 /* The offset behind the last byte that was ever written, rounded up to `align`
    as the plan rounds. */

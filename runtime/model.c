@@ -5,6 +5,7 @@
 #include "runtime/idle.h"
 #include "runtime/progress.h"
 #include "runtime/status.h"
+#include "runtime/reach.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -85,12 +86,19 @@ run_step(RtModel *m, const RtStep *s, int workers)
     return RT_OK;
 }
 
+static const RtStep *
+steps_of(const RtModel *m, const RtEntry *e)
+{
+    return m->step[e - m->program->entry];
+}
+
 static int
 run_profiled(RtModel *m, const RtEntry *e, int workers)
 {
+    const RtStep *step = steps_of(m, e);
     double began = rt_seconds();
     for (int k = 0; k < e->steps; k++) {
-        RT_TRY(run_step(m, &e->step[k], workers));
+        RT_TRY(run_step(m, &step[k], workers));
         double now = rt_seconds();
         rt_profile_add(m->profile, k, now - began);
         began = now;
@@ -103,10 +111,11 @@ int
 rt_model_run(RtModel *m, const RtEntry *e)
 {
     int workers = rt_pool_workers(m->pool);
+    const RtStep *step = steps_of(m, e);
     if (m->profile && m->profile->entry == e)
         return run_profiled(m, e, workers);
     for (int k = 0; k < e->steps; k++)
-        RT_TRY(run_step(m, &e->step[k], workers));
+        RT_TRY(run_step(m, &step[k], workers));
     return RT_OK;
 }
 
@@ -175,6 +184,7 @@ check_program(const RtProgram *p)
         RT_TRY(check_ports(p, e->output, e->outputs));
         RT_TRY(check_guards(p, e));
     }
+    RT_TRY(rt_reach_check(p));
     return rt_tiers_check(p);
 }
 
@@ -237,6 +247,7 @@ open_parts(RtModel *m, void *arena, int64_t bytes, int threads,
     RT_TRY(open_arena(m, arena, bytes));
     RT_TRY(rt_tiers_open(&m->tiers, &m->region, p, m->arena.base, spill,
                          arena && threads == 1));
+    RT_TRY(rt_reach_open(&m->step, &m->region, p, m->tiers, m->arena.base));
     RT_TRY(rt_pool_start(&m->pool, &m->region, choose_workers(p, threads)));
     return fill_tensors(m);
 }

@@ -15,6 +15,7 @@ struct RtModel {
     RtArena arena;
     RtPool *pool;
     RtTiers *tiers;     /* NULL: everything is in the arena */
+    const RtStep **step; /* by entry, as they run: see reach.h */
     RtProfile *profile; /* NULL: nobody asked */
 };
 

@@ -125,9 +125,16 @@ rt_spill_open(RtSpill *s, RtRegion *r, const char *folder, int64_t bytes,
     return RT_OK;
 }
 
+int
+rt_spill_map(RtSpill *s, int64_t bytes)
+{
+    return rt_memory_map_file(&s->rows, s->folder, s->fd, bytes);
+}
+
 void
 rt_spill_close(RtSpill *s)
 {
+    rt_arena_unmap(&s->rows);
     if (s->fd >= 0)
         close(s->fd);
     s->fd = -1;

@@ -15,12 +15,16 @@ typedef struct RtSpill {
     bool direct;    /* past the page cache: blocks, and at memory like this: */
     int64_t memory; /* a multiple of so many bytes */
     char *staging;  /* for what is read and written between steps */
+    RtArena rows;   /* the file as memory, where kernels touch rows of it */
 } RtSpill;
 
 /* `aligned`: all that is ever read or written begins at a block. */
 int rt_spill_open(RtSpill *s, RtRegion *r, const char *folder, int64_t bytes,
                   bool aligned);
 void rt_spill_close(RtSpill *s);
+/* Maps the file, which does not go past the page cache: what is read, written
+   and touched there is the same. */
+int rt_spill_map(RtSpill *s, int64_t bytes);
 
 /* While nothing else is under way; `offset` is as rt_spill_open() was told. */
 int rt_spill_read(const RtSpill *s, int64_t offset, void *to, int64_t bytes);

@@ -4,6 +4,7 @@
 
 #include "runtime/progress.h"
 #include "runtime/status.h"
+#include "runtime/reach.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,14 +16,18 @@ open_place(RtTiers *t, RtRegion *r, int k, const char *folder)
 {
     const RtTier *tier = &t->program->tier[k];
     RtPlace *place = &t->place[k + 1];
+    bool tables = rt_reach_has(t->program, k);
     if (tier->kind == RT_TIER_FILE) {
         RT_TRY(rt_spill_open(&t->spill[k], r, folder, tier->bytes,
-                             rt_tiers_aligned(t->program, k)));
+                             !tables && rt_tiers_aligned(t->program, k)));
         place->spill = &t->spill[k];
+        if (tables)
+            RT_TRY(rt_spill_map(&t->spill[k], tier->bytes));
+        place->rows = t->spill[k].rows.base;
         return RT_OK;
     }
     RT_TRY(rt_memory_map(&t->host[k], tier->name, tier->bytes, RT_SPILL_BLOCK));
-    place->memory = t->host[k].base;
+    place->memory = place->rows = t->host[k].base;
     return RT_OK;
 }
 

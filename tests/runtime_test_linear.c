@@ -163,7 +163,7 @@ static const RtPort train_output[] = {
 #define STEP(kernel, tiles, seconds, node)                             \
     {                                                                  \
         kernel, NULL, tiles, seconds, #kernel, 1e3, 2e3, "f map", "x", \
-            seconds, node, NULL, NULL                                  \
+            seconds, node, NULL, NULL, NULL, 0, 0                      \
     }
 static const RtStep train_step[] = {STEP(rows, 8, 1, 0), STEP(mean, 1, 0, 1),
                                     STEP(update, 6, 1, 2),
@@ -267,13 +267,15 @@ static const int64_t spoil_speed[] = {AT_SPEED, 60},
                      spoil_part[] = {AT_PART, 96},
                      spoil_count[] = {AT_COUNT, 8};
 
-#define MOVE(what)                                                          \
-    {                                                                       \
-        NULL, NULL, 0, 0, #what, 0, 60, "m transfer", "", 0, 0, &what, NULL \
+#define MOVE(what)                                                           \
+    {                                                                        \
+        NULL, NULL, 0, 0, #what, 0, 60, "m transfer", "", 0, 0, &what, NULL, \
+            NULL, 0, 0                                                       \
     }
-#define SPOIL(what)                                                   \
-    {                                                                 \
-        spoil, what, 1, 0, #what, 0, 0, "f map", "", 0, 0, NULL, NULL \
+#define SPOIL(what)                                                    \
+    {                                                                  \
+        spoil, what, 1, 0, #what, 0, 0, "f map", "", 0, 0, NULL, NULL, \
+            NULL, 0, 0                                                 \
     }
 static const RtStep tiered_step[] = {
     SPOIL(spoil_speed),    SPOIL(spoil_count),  MOVE(speed_in),

@@ -34,11 +34,27 @@ run_move(const RtProgram *p, const RtMove *m, char *arena)
         memset(to, 0xff, (size_t)m->bytes);
 }
 
+enum { MOST_OFFSETS = 64 };
+
+/* Tables in tiers are found from the arena. */
+static inline const int64_t *
+step_offsets(const RtProgram *p, const RtStep *s, int64_t room[MOST_OFFSETS])
+{
+    if (!s->tables || s->offsets > MOST_OFFSETS)
+        return s->offset;
+    memcpy(room, s->offset, (size_t)s->offsets * sizeof *room);
+    for (int i = 0; i < s->tables; i++)
+        room[s->table[i].index] =
+            step_place(p, s->table[i].tier, s->offset[s->table[i].index]);
+    return room;
+}
+
 /* All tiles of a step; seed 0: in one call. */
 static inline void
 run_step(const RtProgram *p, const RtStep *s, char *arena, uint64_t seed)
 {
-    int64_t n = s->tiles, first = 0;
+    int64_t n = s->tiles, first = 0, room[MOST_OFFSETS];
+    const int64_t *offset = step_offsets(p, s, room);
 
     if (s->move) {
         run_move(p, s->move, arena);
@@ -47,7 +63,7 @@ run_step(const RtProgram *p, const RtStep *s, char *arena, uint64_t seed)
     if (!rt_guard_runs(s->guard, arena))
         return;
     if (!seed) {
-        s->kernel(arena, s->offset, 0, n, 0);
+        s->kernel(arena, offset, 0, n, 0);
         return;
     }
     /* rotated, backwards, each tile alone, by changing workers */
@@ -55,7 +71,7 @@ run_step(const RtProgram *p, const RtStep *s, char *arena, uint64_t seed)
     for (int64_t k = n; k-- > 0;) {
         int64_t tile = (first + k) % n;
 
-        s->kernel(arena, s->offset, tile, tile + 1, k % p->workers);
+        s->kernel(arena, offset, tile, tile + 1, k % p->workers);
     }
 }
 
