@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct Moves {
     Arena *arena;
@@ -93,6 +94,36 @@ end(Moves *c, const Node *n)
               name(c, t));
 }
 
+/* The place of a store? */
+static bool
+is_stored(const Moves *c, ValueId v)
+{
+    const Value *x = value_at(c->g, v);
+
+    while (x->over)
+        x = value_at(c->g, x->over);
+    return x->kind == V_STORE;
+}
+
+/* Does the kernel find this operand, or result behind them, by its rows, where
+   a store lies? What it reads so, gather's first operand, has its rows in
+   front; what it writes so, scatter's third, gets its result. */
+static bool
+by_rows(const Moves *c, const Node *n, int i)
+{
+    bool sets = n->op == OP_scatter && n->nin >= 3 && n->nout >= 1 &&
+                strcmp(node_text(n, "op"), "set") == 0;
+
+    if (n->op != OP_gather && !sets)
+        return false;
+    if (node_int(n, "axis") != 0)
+        return false;
+    if (n->op == OP_gather)
+        return i == 0 && is_stored(c, n->in[0]);
+    return (i == 2 || i == n->nin) && is_stored(c, n->in[2]) &&
+           value_at(c->g, n->out[0])->over == n->in[2];
+}
+
 static void
 work(Moves *c, const Node *n)
 {
@@ -101,7 +132,7 @@ work(Moves *c, const Node *n)
 
         if (c->transfer[v])
             fault(c, "%%%s is used while it is under way", name(c, v));
-        else if (is_elsewhere(c, v))
+        else if (is_elsewhere(c, v) && !by_rows(c, n, i))
             fault(c, "%%%s is used in %s, where no kernel works", name(c, v),
                   value_at(c->g, v)->place.space);
     }

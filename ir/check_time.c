@@ -124,13 +124,15 @@ name_values(Proof *p)
 
 /* ---- the moment and the values ------------------------------------------- */
 
+/* Of the arena. */
 static int64_t
 store_bytes(const Proof *p)
 {
     int64_t align = p->step.align, bytes = 0;
 
     for (size_t i = 1; i < vec_len(p->m->store); i++)
-        bytes += round_up(type_bytes(&p->m->store[i].type), align);
+        if (p->m->store[i].place.space == p->m->space[0].name)
+            bytes += round_up(type_bytes(&p->m->store[i].type), align);
     return bytes; /* they lie side by side in a space: no overflow */
 }
 

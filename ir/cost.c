@@ -11,6 +11,7 @@
 #include "ir/base/diag.h"
 #include "ir/base/embedded.h"
 #include "ir/describe.h"
+#include "ir/tables.h"
 #include "ir/timeline.h"
 
 static const double launch = 3e-7;  /* seconds of a step that does nothing */
@@ -211,10 +212,24 @@ predicted(const Figures *all, const Machine *measured, const Machine *m,
     return (Seconds){base * s.one, base * s.many};
 }
 
+/* Rows of a table beside the arena come, or go, over its link. */
+static double
+seconds_on_link(const Graph *g, NodeId n, const Machine *m)
+{
+    TableRows r;
+    Link l;
+
+    if (!table_rows(g, n, &r))
+        return 0;
+    l = link_to(m, r.space);
+    return (double)(r.rows * r.row_bytes) / (r.written ? l.away : l.back);
+}
+
 Seconds
 cost_seconds(const Graph *g, NodeId n, const Machine *m)
 {
     const Figures *all = figures_of(m);
+    double link = seconds_on_link(g, n, m);
     Arena *a;
     Seconds s;
 
@@ -225,5 +240,5 @@ cost_seconds(const Graph *g, NodeId n, const Machine *m)
     s = predicted(all, machine_named(all->target), m, node_kind(a, g, n),
                   cost_node(g, n));
     arena_free(a);
-    return s;
+    return (Seconds){s.one + link, s.many + link};
 }

@@ -2,6 +2,8 @@
    are (graph_space), a transfer by the wait that ends it. */
 #include "ir/verify_spaces.h"
 
+#include "ir/tables.h"
+
 typedef struct Spaces {
     const Graph *g;
     Sym arena;
@@ -84,6 +86,13 @@ check_wait(const Spaces *s, NodeId id)
     s->ended[t] = id;
 }
 
+/* Rows of a table are touched where it lies. */
+static bool
+is_table(const Spaces *s, const Node *n, int i)
+{
+    return works_in_place(s->g, n, i) && store_below(s->g, n->in[i]);
+}
+
 static void
 check_kernel(const Spaces *s, NodeId id)
 {
@@ -94,7 +103,7 @@ check_kernel(const Spaces *s, NodeId id)
             complain(graph_loc(s->g, id),
                      "reads %%%s, which only a wait may read",
                      name_of(s, n->in[i]));
-        else if (is_away(s, n->in[i]))
+        else if (is_away(s, n->in[i]) && !is_table(s, n, i))
             complain(graph_loc(s->g, id),
                      "reads %%%s, which lies in %s: a transfer must bring it "
                      "to %s",
