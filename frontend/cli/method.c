@@ -10,26 +10,21 @@
 #include "ir/base/vec.h"
 
 typedef struct MethodRow {
-    const char *name, *line, *doc; /* line NULL: it is refused */
-    const char *why;
+    const char *name, *line, *doc;
 } MethodRow;
 
 static const MethodRow rows[] = {
-#define METHOD(name, line, doc) {name, line, doc, NULL},
-#define MISSING(name, why, doc) {name, NULL, doc, why},
+#define METHOD(name, line, doc) {name, line, doc},
 #include "frontend/cli/method.def"
 #undef METHOD
-#undef MISSING
 };
 
 enum { ROWS = sizeof rows / sizeof *rows };
 
 static const char *const names[] = {
 #define METHOD(name, line, doc) name,
-#define MISSING(name, why, doc)
 #include "frontend/cli/method.def"
 #undef METHOD
-#undef MISSING
     NULL};
 
 const char *const *
@@ -197,19 +192,13 @@ take_statement(Arena *a, const char *s, size_t n, const char ***set)
         refuse_statement(a, s, word);
 }
 
-/* NULL: it is no name; raised where the method is not available. */
+/* NULL: it is no name. */
 static const char *
 line_of(const char *name, size_t n)
 {
-    for (int i = 0; i < ROWS; i++) {
-        if (strlen(rows[i].name) != n || strncmp(rows[i].name, name, n) != 0)
-            continue;
-        if (!rows[i].line)
-            raise_status(ST_USAGE, NOWHERE,
-                         E(E0105) "--method %s: %s is not available\n%s",
-                         rows[i].name, rows[i].doc, rows[i].why);
-        return rows[i].line;
-    }
+    for (int i = 0; i < ROWS; i++)
+        if (strlen(rows[i].name) == n && strncmp(rows[i].name, name, n) == 0)
+            return rows[i].line;
     return NULL;
 }
 
@@ -237,12 +226,6 @@ void
 method_list(void)
 {
     for (int i = 0; i < ROWS; i++)
-        if (rows[i].line)
-            printf("  %-10s %s\n             = %s\n", rows[i].name,
-                   rows[i].doc, rows[i].line);
-    printf("\nknown, but not available:\n");
-    for (int i = 0; i < ROWS; i++)
-        if (!rows[i].line)
-            printf("  %-10s %s\n             %s\n", rows[i].name, rows[i].doc,
-                   rows[i].why);
+        printf("  %-10s %s\n             = %s\n", rows[i].name, rows[i].doc,
+               rows[i].line);
 }

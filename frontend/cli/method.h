@@ -11,11 +11,11 @@
                                      R is not given), blocks, or the batch
        rule NAME [HYPER=V ...]       the optimizer
        NAME                          what that line says
-   Appends settings PASS.OPTION=V for each to the vector `set`. Raised: why a
-   method is not available; what there is, where a mechanism is not known. */
+   Appends settings PASS.OPTION=V for each to the vector `set`. Raised: what
+   there is, where a mechanism is not known. */
 void method_settings(Arena *a, const char *line, const char ***set);
 
-/* Those that are available, NULL-ended. */
+/* NULL-ended. */
 const char *const *method_names(void);
 
 /* What `snug help methods` prints. */

@@ -1,12 +1,13 @@
 /* method_tier: `tier class=saved|grad|state|param to=host|disk [min=SIZE]
-   [window=N]` as settings of the pass `transfer`. */
+   [window=N]` as settings of the pass `transfer`, and of the pass `tables`
+   where the class is table. */
 #include "frontend/cli/method_tier.h"
-
-#include <string.h>
 
 #include "ir/base/diag.h"
 #include "ir/base/str.h"
 #include "ir/base/vec.h"
+
+#include <string.h>
 
 typedef struct Words {
     const char *class, *to, *min, *window;
@@ -17,9 +18,9 @@ refuse(const char *line, const char *why)
 {
     raise_status(ST_USAGE, NOWHERE,
                  E(E0105) "--method: tier %s: %s\nthe form is `tier "
-                          "class=saved|grad|state|param to=host|disk "
-                          "[min=SIZE] [window=N]`; min is of saved and grad, "
-                          "window of state and param",
+                          "class=saved|grad|state|param|table to=host|disk "
+                          "[min=SIZE] [window=N]`; min is of saved, grad and "
+                          "table, window of state and param",
                  line, why);
 }
 
@@ -66,9 +67,18 @@ add(Arena *a, const char ***set, const char *name, const char *value,
 {
     Text t = text_new(a);
 
-    text_add(&t, "transfer.%s=%s%s%s", name, value, more ? "/" : "",
-             more ? more : "");
+    text_add(&t, "%s=%s%s%s", name, value, more ? "/" : "", more ? more : "");
     vec_push(a, *set, text_str(&t));
+}
+
+static void
+take_tables(Arena *a, const char *line, const Words *w, const char ***set)
+{
+    if (w->window)
+        refuse(line, "tables stay where they are, so nothing comes ahead");
+    add(a, set, "tables.to", w->to, NULL);
+    if (w->min)
+        add(a, set, "tables.least", w->min, NULL);
 }
 
 /* The room is that of --host-memory and --spill, if they are given. */
@@ -77,17 +87,24 @@ method_tier(Arena *a, const char *line, const char ***set)
 {
     Words w = read_words(a, line);
     bool saved = is_one_of(w.class, "saved", "grad");
+    bool state = strcmp(w.class, "state") == 0;
 
+    if (strcmp(w.class, "table") == 0) {
+        take_tables(a, line, &w, set);
+        return;
+    }
     if (!saved && !is_one_of(w.class, "state", "param"))
-        refuse(line, "class is saved, grad, state or param");
+        refuse(line, "class is saved, grad, state, param or table");
     if (saved ? w.window != NULL : w.min != NULL)
         refuse(line, saved ? "when saved values come back is planned"
                            : "stores go whatever their size");
     if (!saved) {
-        add(a, set, w.class, w.to, w.window);
+        add(a, set, state ? "transfer.state" : "transfer.param", w.to,
+            w.window);
         return;
     }
-    add(a, set, w.to, "1TiB", NULL);
+    add(a, set, strcmp(w.to, "host") == 0 ? "transfer.host" : "transfer.disk",
+        "1TiB", NULL);
     if (w.min)
-        add(a, set, "least", w.min, NULL);
+        add(a, set, "transfer.least", w.min, NULL);
 }

@@ -31,7 +31,7 @@ passes_left(const Module *m)
 {
     switch (m->stage) {
     case ST_MODEL: return "default";
-    case ST_TRAIN: return default_from("chunk,");
+    case ST_TRAIN: return default_from("tables,");
     case ST_ORDER: return default_from("transfer,");
     case ST_PLACED: return "";
     }

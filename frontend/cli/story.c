@@ -2,7 +2,9 @@
 #include "frontend/cli/story.h"
 
 #include "ir/cost.h"
+#include "ir/tables.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,9 +111,34 @@ decided(Arena *a, Story *s, const Machine *machine)
     return false;
 }
 
+/* Of a table outside of the arena. */
 static const char *
-store_reason(const Story *s)
+table_reason(Arena *a, const Story *s)
 {
+    int64_t read = 0, written = 0;
+    TableRows r;
+    Text t = text_new(a);
+
+    for (size_t k = 0; k < vec_len(s->g->order); k++)
+        if (table_rows(s->g, s->g->order[k], &r) &&
+            r.store == value_at(s->g, s->v)->store)
+            *(r.written ? &written : &read) += r.rows;
+    if (!read && !written)
+        return NULL;
+    text_add(&t, "of this table %" PRId64 " rows are read in each run", read);
+    if (written)
+        text_add(&t, ", %" PRId64 " are written", written);
+    text_add(&t, ": where they lie");
+    return t.s;
+}
+
+static const char *
+store_reason(Arena *a, const Story *s)
+{
+    const char *table = table_reason(a, s);
+
+    if (table)
+        return table;
     switch (s->g->module->store[value_at(s->g, s->v)->store].kind) {
     case SK_PARAM: return "a weight is there all the time";
     case SK_STATE: return "state is there all the time, from step to step";
@@ -150,7 +177,7 @@ find_reason(Arena *a, Story *s, const Machine *machine)
 
     if (v->kind == V_STORE) {
         s->kind = "store";
-        s->reason = store_reason(s);
+        s->reason = store_reason(a, s);
     } else if (v->kind == V_INPUT) {
         s->kind = "input";
         s->reason = "handed in at every step, there until it is read last";

@@ -4,6 +4,7 @@
 
 #include "frontend/cli/method_join.h"
 #include "ir/cost.h"
+#include "ir/facts.h"
 #include "ir/text.h"
 
 #include <inttypes.h>
@@ -98,16 +99,6 @@ passes_before(Arena *a, const char *passes, const char *behind)
     return text_str(&t);
 }
 
-static int64_t
-store_bytes(const Module *m, int64_t align)
-{
-    int64_t bytes = 0;
-
-    for (size_t i = 1; i < vec_len(m->store); i++)
-        bytes += round_up(type_bytes(&m->store[i].type), align);
-    return bytes;
-}
-
 static const char *
 meta_text(Arena *a, const Module *m, const char *key)
 {
@@ -165,7 +156,7 @@ trials_new(const Args *args, const char *path)
         t.passes = behind;
     }
     t.text = print_module(args->arena, m);
-    t.stores = store_bytes(m, machine_of(args)->align);
+    t.stores = arena_store_bytes(m, machine_of(args)->align);
     name_trials(&t, m);
     return t;
 }
@@ -180,7 +171,7 @@ take_figures(Trial *r, const Machine *machine)
     r->good = true;
     r->peak = module_number(r->m, "peak", 0);
     r->bound = module_number(r->m, "bound", 0);
-    r->stores = store_bytes(r->m, machine->align);
+    r->stores = arena_store_bytes(r->m, machine->align);
     r->seconds = cost_entry(g, machine).many;
     r->again = repeats_of(g, machine);
 }

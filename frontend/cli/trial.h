@@ -15,7 +15,7 @@ typedef struct Trials {
     const char *passes; /* that are left */
     bool split;         /* some have run */
     Stage loaded;       /* of the file */
-    int64_t stores;     /* bytes of weights, state and constants */
+    int64_t stores;     /* bytes of those in the arena */
     const char *model, *loss, *optimizer;
 } Trials;
 

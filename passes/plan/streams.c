@@ -3,6 +3,7 @@
 #include "passes/plan/streams.h"
 
 #include "ir/facts.h"
+#include "ir/tables.h"
 #include "ir/timeline.h"
 #include "passes/plan/stand_in.h"
 
@@ -74,6 +75,7 @@ typedef struct Streaming {
     Arena *arena;
     Graph *g;
     const Stream *s;
+    const bool *table; /* store -> it is read and written where it lies */
     double *begin;
     Visit *visit; /* vector, in the order of `first` */
     int *latest;  /* ValueId of a store -> its latest visit, -1: none */
@@ -114,7 +116,7 @@ find_visits(Streaming *x, const Machine *machine)
             const Buffer *b = &f->buffer[f->buffer_of[v]];
 
             if (b->space != x->s->space || !is_of(x->s, g, b->root) ||
-                node_is_view(n))
+                node_is_view(n) || x->table[value_at(g, b->root)->store])
                 continue;
             use(x, b->root, k, i < n->nin ? 0 : v,
                 2 * link_seconds(l.back, b->bytes));
@@ -212,7 +214,10 @@ void
 streams_write(Arena *scratch, Graph *g, const Machine *machine,
               const Stream *s)
 {
-    Streaming x = {.arena = scratch, .g = g, .s = s};
+    Streaming x = {.arena = scratch,
+                   .g = g,
+                   .s = s,
+                   .table = find_tables(scratch, g->module)};
     const Facts *f = facts(g);
     int steps = (int)vec_len(g->order);
     StandIn w;

@@ -20,15 +20,32 @@
 
 enum { MANY_BUFFERS = 64, ROUNDS = 6 };
 
+enum { PAGE = 4096 }; /* what values beside the arena are aligned to */
+
+/* Bytes of the stores that live there. */
+static int64_t
+settled_bytes(const Module *m, Sym space)
+{
+    int64_t bytes = 0;
+
+    for (size_t i = 1; i < vec_len(m->store); i++)
+        if (m->store[i].place.space == space)
+            bytes += round_up(type_bytes(&m->store[i].type), PAGE);
+    return bytes;
+}
+
+/* What stores leave of the room is for values that come and go. */
 static void
 add_tier(PassRun *r, Tier **tier, const char *name)
 {
     int64_t room = opt_bytes(r, name);
+    Sym space = sym(r->m->syms, name);
     Link l = link_to(r->machine, name);
 
     if (room > 0)
         vec_push(r->scratch, *tier,
-                 (Tier){sym(r->m->syms, name), room, l.away, l.back});
+                 (Tier){space, room - settled_bytes(r->m, space), l.away,
+                        l.back});
 }
 
 static int64_t
@@ -101,19 +118,26 @@ fit_entry(PassRun *r, Graph *g, const Tier *tier)
     UNREACHABLE();
 }
 
-/* The order is no longer what was proven of it. */
+/* Of a space that nothing lies in nothing is claimed. */
 static void
-note(PassRun *r, const Tier *tier)
+note_rooms(PassRun *r, const Tier *tier, bool moved)
 {
-    module_unset(r->m, "order");
-    module_unset(r->m, "order_bound");
     for (size_t i = 0; i < vec_len(tier); i++) {
-        Text key = text_new(r->scratch), room = text_new(r->scratch);
+        int64_t stores = settled_bytes(r->m, tier[i].space);
+        Text key = text_new(r->scratch);
 
         text_add(&key, "budget.%s", tier[i].space);
-        text_add(&room, "%" PRId64, tier[i].room);
-        module_set(r->m, text_str(&key), text_str(&room));
+        if (moved || stores)
+            module_set_number(r->m, text_str(&key), tier[i].room + stores);
     }
+}
+
+/* The order is no longer what was proven of it. */
+static void
+forget_order(Module *m)
+{
+    module_unset(m, "order");
+    module_unset(m, "order_bound");
 }
 
 /* SPACE or SPACE/WINDOW */
@@ -168,5 +192,6 @@ pass_transfer(PassRun *r)
         if (vec_len(r->m->entry[i]->order))
             moved |= fit_entry(r, r->m->entry[i], tier);
     if (moved)
-        note(r, tier);
+        forget_order(r->m);
+    note_rooms(r, tier, moved);
 }

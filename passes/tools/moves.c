@@ -29,6 +29,30 @@ moves_of(Arena *a, const Graph *g, const Machine *machine)
     return all;
 }
 
+Touched *
+touched_of(Arena *a, const Graph *g)
+{
+    Touched *all = NULL, x = {0};
+
+    for (x.at = 0; x.at < (int)vec_len(g->order); x.at++)
+        if (table_rows(g, g->order[x.at], &x.rows))
+            vec_push(a, all, x);
+    return all;
+}
+
+int64_t
+touched_bytes(const Graph *g, Sym space, bool written)
+{
+    int64_t bytes = 0;
+    TableRows r;
+
+    for (size_t k = 0; k < vec_len(g->order); k++)
+        if (table_rows(g, g->order[k], &r) && r.space == space &&
+            r.written == written)
+            bytes += r.rows * r.row_bytes;
+    return bytes;
+}
+
 Stalls
 stalls_of(const Graph *g, const Machine *machine)
 {

@@ -127,6 +127,28 @@ add_transfers(Text *t, const Graph *g, const Machine *machine,
     }
 }
 
+static void
+add_tables(Text *t, const Graph *g, const char **comma)
+{
+    const Touched *x = touched_of(t->arena, g);
+
+    for (size_t i = 0; i < vec_len(x); i++) {
+        const TableRows *r = &x[i].rows;
+
+        text_add(t, "%s\n  {\"entry\": ", *comma);
+        text_add_json(t, g->name);
+        text_add(t, ", \"id\": ");
+        text_add_json(t, g->module->store[r->store].name);
+        text_add(t, ", \"space\": ");
+        text_add_json(t, r->space);
+        text_add(t, ", \"node\": %d, \"rows\": %" PRId64
+                    ", \"row_bytes\": %" PRId64 ", \"written\": %s}",
+                 x[i].at, r->rows, r->row_bytes,
+                 r->written ? "true" : "false");
+        *comma = ",";
+    }
+}
+
 void
 report_json(Text *t, Module *m, const Machine *machine)
 {
@@ -172,5 +194,9 @@ report_json(Text *t, Module *m, const Machine *machine)
     comma = "";
     for (size_t i = 0; i < vec_len(m->entry); i++)
         add_transfers(t, m->entry[i], machine, &comma);
+    text_add(t, "],\n \"tables\": [");
+    comma = "";
+    for (size_t i = 0; i < vec_len(m->entry); i++)
+        add_tables(t, m->entry[i], &comma);
     text_add(t, "]}\n");
 }

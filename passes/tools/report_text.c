@@ -183,6 +183,22 @@ add_entries(Text *t, Module *m, const Machine *machine)
     }
 }
 
+/* Rows of tables there, which kernels touch where they lie. */
+static void
+add_touched(Text *t, const Graph *g, Sym space)
+{
+    int64_t read = touched_bytes(g, space, false);
+    int64_t written = touched_bytes(g, space, true);
+
+    if (!read && !written)
+        return;
+    text_add(t, "tables %12s  of rows are read in %s a step",
+             format_bytes(t->arena, read), space);
+    if (written)
+        text_add(t, ", %s written", format_bytes(t->arena, written));
+    text_add(t, "\n");
+}
+
 /* What lies beside the arena, and the waiting that it costs. */
 static void
 add_spaces(Text *t, const Module *m, const Graph *g, const Machine *machine)
@@ -202,6 +218,7 @@ add_spaces(Text *t, const Module *m, const Graph *g, const Machine *machine)
                  format_bytes(t->arena, space->size));
         text_add(t, "%s out and %s back a step\n",
                  format_bytes(t->arena, away), format_bytes(t->arena, back));
+        add_touched(t, g, space->name);
     }
     if (moved)
         text_add(t, "stalls %11.2f %%  of the predicted time; no bound on it "
