@@ -112,7 +112,7 @@ static bool
 by_rows(const Moves *c, const Node *n, int i)
 {
     bool sets = n->op == OP_scatter && n->nin >= 3 && n->nout >= 1 &&
-                strcmp(node_text(n, "op"), "set") == 0;
+                strcmp(node_text(n, "op"), "set") == 0 && !n->when;
 
     if (n->op != OP_gather && !sets)
         return false;

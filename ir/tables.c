@@ -11,7 +11,8 @@ static bool
 sets_rows(const Graph *g, const Node *n)
 {
     return n->op == OP_scatter && strcmp(node_text(n, "op"), "set") == 0 &&
-           n->nin > SET && value_at(g, n->out[0])->over == n->in[SET];
+           n->nin > SET && value_at(g, n->out[0])->over == n->in[SET] &&
+           !n->when; /* what does not run leaves nothing elsewhere */
 }
 
 bool

@@ -1,4 +1,5 @@
-/* stop: the handler only notes the signal. */
+/* stop: the handler only notes the signal; where a page is lost nothing can go
+   on. */
 #include "runtime/stop.h"
 
 #include "runtime/status.h"
@@ -16,6 +17,19 @@ note(int signal_number)
     asked = signal_number;
 }
 
+/* Tables are read in a mapped file, where a fault is no status of a call. */
+static void
+tell_lost_page(int signal_number)
+{
+    static const char words[] =
+        "error E1003: a page of the file of a tier cannot be read or written: "
+        "the disk fails, or has no room; stopped, nothing is saved of this "
+        "step, earlier checkpoints stand\n";
+    (void)signal_number;
+    ssize_t told = write(STDERR_FILENO, words, sizeof words - 1);
+    _exit(told < 0 ? 2 : 1);
+}
+
 void
 rt_stop_watch(void)
 {
@@ -25,6 +39,8 @@ rt_stop_watch(void)
     asked = 0;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = tell_lost_page;
+    sigaction(SIGBUS, &action, NULL);
 }
 
 int

@@ -1,5 +1,6 @@
 /* stop: SIGINT and SIGTERM ask a run to end after the step at hand; the second
-   one ends the process at once. */
+   one ends the process at once. A page of a mapped file that is lost ends it
+   with words. */
 #ifndef SNUG_RT_STOP_H
 #define SNUG_RT_STOP_H
 

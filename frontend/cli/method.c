@@ -74,6 +74,7 @@ refuse_statement(Arena *a, const char *s, size_t n)
                           "parts=N [end=VALUE]`, `chunk region=tokens "
                           "keep=P`, `recompute policy=WORD`, "
                           "`cut PATTERN [keep_last=K|subset=K]`, "
+                          "`tier class=C to=host|disk`, "
                           "`rule NAME HYPER=V ...` and the names of `snug "
                           "help methods`",
                  word.s, did_you_mean(a, ", ", word.s, names));

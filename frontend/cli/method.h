@@ -9,6 +9,7 @@
        codec SELECTOR=CODEC ...      `snug help codecs`
        chunk [region=R] parts=N      in N parts: the largest product (head, if
                                      R is not given), blocks, or the batch
+       tier class=C to=host|disk     what lies beside the arena
        rule NAME [HYPER=V ...]       the optimizer
        NAME                          what that line says
    Appends settings PASS.OPTION=V for each to the vector `set`. Raised: what

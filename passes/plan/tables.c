@@ -94,10 +94,8 @@ taker_text(Arena *a, const Module *m, const Taker *t)
     }
     n = node_at(t->g, t->node);
     if (n->phase == 'u')
-        text_add(&s,
-                 "it is trained, and the update by the rule '%s' takes "
-                 "every row",
-                 rule ? rule : "none");
+        text_add(&s, "it is trained, and its update (%.*s) takes every row",
+                 rule ? (int)strcspn(rule, " ") : 4, rule ? rule : "none");
     else
         text_add(&s, "'%s' (%s) of the entry %s takes all of it",
                  n->source ? n->source : value_at(t->g, n->out[0])->name,

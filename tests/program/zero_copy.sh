@@ -126,6 +126,25 @@ for program in disk host; do
         '[ -z "$(ls -A spill)" ]'
 done
 
+# ---- a file that is cut while it is mapped
+./disk --data rows.csv --steps 1000000 --seed 3 --quiet --spill spill \
+    --checkpoint cut --every 100 --save cut.trained 2>err &
+pid=$!
+for i in 1 2 3 4 5 6 7 8 9 10; do
+    ls cut/*.safetensors >/dev/null 2>&1 && break
+    sleep 0.5
+done
+for file in /proc/$pid/fd/*; do
+    case $(readlink "$file") in
+    "$work"/spill/*) : >"$file" ;;
+    esac
+done
+wait $pid
+status=$?
+[ $status -eq 1 ] && grep -q 'a page of the file of a tier cannot be' err &&
+    [ ! -e cut.trained ] && ok "a lost page ends the run with words" ||
+    bad "a lost page: status $status, $(cat err)"
+
 # ---- no room
 refuse "no such folder" 1 "absent: cannot make the file of a tier" \
     ./disk --data rows.csv --steps 3 --spill absent
@@ -150,7 +169,7 @@ refuse "a model without tables" 2 "takes rows of no weight or constant" \
     "$snug" plan "$digits/mlp.legacy.onnx" --method zero-copy
 sed 's/^const %table/param %table/' "$model" >trained.snug
 refuse "a table that is trained" 2 \
-    "of %table, 24.41 MiB, rows are taken, but it is trained, and the update" \
+    "of %table, 24.41 MiB, rows are taken, but it is trained, and its update (adamw)" \
     "$snug" plan trained.snug --method zero-copy
 refuse "no kernels of a GPU" 1 "values in the space host" "$snug" compile \
     "$model" --method zero-copy --emit ptx --target cuda:sm_80 -o moved.ptx
