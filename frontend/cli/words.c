@@ -27,7 +27,7 @@ static const char *const kinds[] = {"exe",  "lib", "so",   "obj", "asm",
 static const char *const logs[] = {"chunk",   "contract", "fuse",
                                    "kernels", "place",    "plugin",
                                    "recompute", "rewrite", "schedule",
-                                   "transfer", "all", NULL};
+                                   "tables",  "transfer", "all", NULL};
 
 static const char **
 joined(Arena *a, const char *const *first, const char *const *second)
