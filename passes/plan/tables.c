@@ -81,6 +81,12 @@ largest_gathered(const Module *m)
     return largest;
 }
 
+static bool
+is_update(const Taker *t)
+{
+    return t->node && node_at(t->g, t->node)->phase == 'u';
+}
+
 static const char *
 taker_text(Arena *a, const Module *m, const Taker *t)
 {
@@ -93,7 +99,7 @@ taker_text(Arena *a, const Module *m, const Taker *t)
         return text_str(&s);
     }
     n = node_at(t->g, t->node);
-    if (n->phase == 'u')
+    if (is_update(t))
         text_add(&s, "it is trained, and its update (%.*s) takes every row",
                  rule ? (int)strcspn(rule, " ") : 4, rule ? rule : "none");
     else
@@ -125,10 +131,13 @@ refuse(const PassRun *r)
                      m->store[s].name, bytes, type_bytes(&m->store[s].type));
     raise_status(ST_USAGE, (Loc){.file = m->file},
                  "tables: nothing can be read where it lies: of %%%s, %s, rows "
-                 "are taken, but %s\nhint: a table that is read by its rows "
-                 "alone, and not trained, can; `tier class=param` keeps whole "
-                 "weights elsewhere",
-                 m->store[s].name, bytes, taker_text(r->scratch, m, &t));
+                 "are taken, but %s\nhint: %s",
+                 m->store[s].name, bytes, taker_text(r->scratch, m, &t),
+                 is_update(&t) ? "adagrad, sgd with mu=0 and rules like them "
+                                 "leave the rows that a step does not name "
+                                 "(docs/passes.md, sparse)"
+                               : "`tier class=param` keeps whole weights "
+                                 "elsewhere");
 }
 
 /* ---- homes --------------------------------------------------------------- */
