@@ -145,27 +145,27 @@ many=$(count 300)
 "$snug" compile trained.snug --quiet --memory 1MiB -o learns_disk \
     --optimizer adagrad --method "tier class=table to=disk" ||
     bad "compile adagrad to=disk"
-for program in disk learns_disk; do
-    steps=4000 twin=whole seconds=0
-    [ $program = disk ] || steps=400 twin=learns seconds=1
+for beside in disk learns_disk; do
+    steps=12000 twin=whole seconds=0
+    [ $beside = disk ] || steps=1500 twin=learns seconds=1
     run $twin $steps --save $twin.trained || bad "$twin: the long run"
     want=$(digest $twin.trained)
     rm -rf run
     stopped=0
     for try in 2 3 4; do
         (
-            timeout -s KILL $seconds.${try}5 "./$program" --data rows.csv \
+            timeout -s KILL $seconds.${try}5 "./$beside" --data rows.csv \
                 --steps $steps --seed 3 --quiet --spill spill \
-                --checkpoint run --every 50 --resume --save trained
+                --checkpoint run --every 200 --resume --save trained
             exit $?
         ) 2>err || stopped=$((stopped + 1))
     done
-    run $program $steps --spill spill --checkpoint run --resume \
-        --save trained 2>err || bad "$program: resumed"
-    [ $stopped -gt 0 ] && ok "$program: killed $stopped times" ||
-        bad "$program: never killed"
-    same "$program, killed: the same bits" trained
-    check "$program, killed: nothing stays in the folder" sh -c \
+    run $beside $steps --spill spill --checkpoint run --resume \
+        --save trained 2>err || bad "$beside: resumed"
+    [ $stopped -gt 0 ] && ok "$beside: killed $stopped times" ||
+        bad "$beside: never killed"
+    same "$beside, killed: the same bits" trained
+    check "$beside, killed: nothing stays in the folder" sh -c \
         '[ -z "$(ls -A spill)" ]'
 done
 
