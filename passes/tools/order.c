@@ -140,56 +140,104 @@ delay(Arena *scratch, const OrderProblem *p, const int *order, int *node)
 
 /* ---- the forced-live bound -------------------------------------------- */
 
-/* For each buffer, the nodes with a toucher among their ancestors (before) or
-   descendants (after), themselves included; forced where both hold. */
+/* Bit sets of the nodes that come behind each node. */
+static uint64_t *
+descendants(Arena *scratch, const OrderProblem *p, size_t words)
+{
+    uint64_t *set = NEWN(scratch, uint64_t, (size_t)p->nodes * words + 1);
+
+    for (int n = p->nodes; n-- > 0;)
+        for (uint32_t e = p->need_of[n]; e < p->need_of[n + 1]; e++) {
+            uint64_t *own = set + (size_t)p->need[e] * words;
+
+            for (size_t i = 0; i < words; i++)
+                own[i] |= set[(size_t)n * words + i];
+            own[n / 64] |= 1ull << n % 64;
+        }
+    return set;
+}
+
+/* What a buffer's touchers have before or behind them, themselves included. */
 static void
-add_forced(const OrderProblem *p, const uint64_t *set, size_t words,
-           const int *toucher, int count, int b, int64_t *bytes)
+join_sets(const uint64_t *set, size_t words, const int *toucher, int count,
+          uint64_t *all)
+{
+    for (int t = 0; t < count; t++) {
+        const uint64_t *own = set + (size_t)toucher[t] * words;
+
+        for (size_t i = 0; i < words; i++)
+            all[i] |= own[i];
+        all[toucher[t] / 64] |= 1ull << toucher[t] % 64;
+    }
+}
+
+typedef struct Forced {
+    size_t words;
+    uint64_t *ancestors, *descendants; /* of each node */
+    uint64_t *before, *after; /* nodes in front of or behind a toucher */
+    int64_t *bytes;           /* node -> forced to be alive */
+} Forced;
+
+static Forced
+forced_new(Arena *scratch, const OrderProblem *p)
+{
+    Forced f = {.words = ((size_t)p->nodes + 63) / 64};
+
+    f.ancestors = order_ancestors(scratch, p);
+    f.descendants = descendants(scratch, p, f.words);
+    f.before = NEWN(scratch, uint64_t, f.words + 1);
+    f.after = NEWN(scratch, uint64_t, f.words + 1);
+    f.bytes = NEWN(scratch, int64_t, p->nodes + 1);
+    return f;
+}
+
+/* A buffer is alive at the nodes with a toucher among their ancestors and one
+   among their descendants, themselves included. */
+static void
+add_forced(Forced *f, const OrderProblem *p, const int *toucher, int b)
 {
     const OrderBuffer *buffer = &p->buffer[b];
 
-    for (int n = 0; n < p->nodes; n++) {
-        bool before = buffer->from_start, after = buffer->to_end;
+    memset(f->before, buffer->to_end ? 0xff : 0, f->words * 8);
+    memset(f->after, buffer->from_start ? 0xff : 0, f->words * 8);
+    join_sets(f->ancestors, f->words, toucher, buffer->touches, f->before);
+    join_sets(f->descendants, f->words, toucher, buffer->touches, f->after);
+    for (size_t i = 0; i < f->words; i++) {
+        uint64_t both = f->before[i] & f->after[i];
 
-        for (int i = 0; i < count && !(before && after); i++) {
-            int t = toucher[i];
+        for (; both; both &= both - 1) {
+            int n = (int)i * 64 + __builtin_ctzll(both);
 
-            before = before || t == n ||
-                     (set[(size_t)n * words + (size_t)t / 64] >> t % 64 & 1);
-            after = after || t == n ||
-                    (set[(size_t)t * words + (size_t)n / 64] >> n % 64 & 1);
+            if (n < p->nodes)
+                f->bytes[n] += buffer->bytes;
         }
-        if (before && after)
-            bytes[n] += buffer->bytes;
     }
 }
 
 /* What must be alive while a node runs, in any order, at its largest. Cost:
-   nodes * touches. */
+   touches * nodes / 64. */
 static int64_t
 forced_live(Arena *scratch, const OrderProblem *p)
 {
-    size_t words = ((size_t)p->nodes + 63) / 64;
     uint32_t touches = p->touch_of[p->nodes];
-    int64_t *bytes = NEWN(scratch, int64_t, p->nodes + 1), most = 0;
     int *toucher = NEWN(scratch, int, touches + 1);
     int *at = NEWN(scratch, int, p->buffers + 2);
     int *start = NEWN(scratch, int, p->buffers + 2);
-    uint64_t *set;
+    int64_t most = 0;
+    Forced f;
 
     if (p->nodes > CLOSURE_MOST)
         return 0;
-    set = order_ancestors(scratch, p);
+    f = forced_new(scratch, p);
     for (int b = 0; b < p->buffers; b++)
         start[b + 1] = at[b + 1] = start[b] + p->buffer[b].touches;
     for (int n = 0; n < p->nodes; n++)
         for (uint32_t t = p->touch_of[n]; t < p->touch_of[n + 1]; t++)
             toucher[at[p->touch[t]]++] = n;
     for (int b = 0; b < p->buffers; b++)
-        add_forced(p, set, words, toucher + start[b], p->buffer[b].touches, b,
-                   bytes);
+        add_forced(&f, p, toucher + start[b], b);
     for (int n = 0; n < p->nodes; n++)
-        most = bytes[n] > most ? bytes[n] : most;
+        most = f.bytes[n] > most ? f.bytes[n] : most;
     return most;
 }
 
