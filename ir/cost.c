@@ -14,7 +14,11 @@
 #include "ir/tables.h"
 #include "ir/timeline.h"
 
-static const double launch = 3e-7;  /* seconds of a step that does nothing */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double launch = 3e-7;   /* seconds of a step that does nothing */
 static const double softness = 0.05; /* of the distance of equal kernels */
 static const double stranger = 4;    /* distance of another group of ops */
 
@@ -28,10 +32,33 @@ forget_built_in(void)
     arena_free(kept);
 }
 
+/* A prediction. Nodes are many, kernels few, and a plan asks for the seconds of
+   each node some hundred times. */
+typedef struct Known {
+    const Figures *all;
+    const char *kind; /* from the space behind the phase on */
+    Cost cost, rate;  /* rate: flops and bytes a second */
+    Seconds s;
+    struct Known *next; /* of this hash */
+} Known;
+
+static Arena *known_arena;
+static Map *known; /* hash -> Known */
+static Syms *known_kinds;
+
+static void
+forget_known(void)
+{
+    arena_free(known_arena);
+    known_arena = NULL;
+    known = NULL;
+}
+
 void
 cost_use(const Figures *f)
 {
     given = f;
+    forget_known();
 }
 
 static const Figures *
@@ -225,6 +252,65 @@ seconds_on_link(const Graph *g, NodeId n, const Machine *m)
     return (double)(r.rows * r.row_bytes) / (r.written ? l.away : l.back);
 }
 
+static uint64_t
+hash_of(const Known *k)
+{
+    double number[] = {k->cost.flops, k->cost.bytes, k->rate.flops,
+                       k->rate.bytes};
+
+    return hash_bytes(number, sizeof number) ^
+           hash_bytes(k->kind, strlen(k->kind));
+}
+
+static bool
+same_cost(Cost a, Cost b)
+{
+    return memcmp(&a, &b, sizeof a) == 0;
+}
+
+/* NULL: it is not known. */
+static Known *
+find_known(const Known *k, uint64_t hash)
+{
+    uint64_t found = 0;
+    Known *x = NULL;
+
+    if (!known) {
+        if (!known_arena)
+            atexit(forget_known);
+        known_arena = arena_new();
+        known = map_new(known_arena);
+        known_kinds = syms_new(known_arena);
+    }
+    if (map_get(known, hash, &found))
+        x = (Known *)(uintptr_t)found;
+    while (x && !(x->all == k->all && same_cost(x->cost, k->cost) &&
+                  same_cost(x->rate, k->rate) && !strcmp(x->kind, k->kind)))
+        x = x->next;
+    return x;
+}
+
+static Seconds
+predicted_once(const Figures *all, const Machine *m, const char *kind, Cost c)
+{
+    Known k = {.all = all, .kind = strchr(kind, ' '), .cost = c}, *x;
+    uint64_t hash, first = 0;
+
+    k.rate = (Cost){m->flops_per_second, m->bytes_per_second};
+    hash = hash_of(&k);
+    x = find_known(&k, hash);
+    if (x)
+        return x->s;
+    x = NEW(known_arena, Known);
+    *x = k;
+    x->kind = sym(known_kinds, k.kind);
+    x->s = predicted(all, machine_named(all->target), m, kind, c);
+    if (map_get(known, hash, &first))
+        x->next = (Known *)(uintptr_t)first;
+    map_put_ptr(known, hash, (uintptr_t)x);
+    return x->s;
+}
+
 Seconds
 cost_seconds(const Graph *g, NodeId n, const Machine *m)
 {
@@ -237,8 +323,7 @@ cost_seconds(const Graph *g, NodeId n, const Machine *m)
         put_is_there(g, node_at(g, n)))
         return (Seconds){0, 0};
     a = arena_new();
-    s = predicted(all, machine_named(all->target), m, node_kind(a, g, n),
-                  cost_node(g, n));
+    s = predicted_once(all, m, node_kind(a, g, n), cost_node(g, n));
     arena_free(a);
     return (Seconds){s.one + link, s.many + link};
 }

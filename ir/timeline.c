@@ -60,8 +60,10 @@ send(Arena *a, Traffic *t, const Node *n, double now)
     t->done[n->out[0]] = t->free[link];
 }
 
-Timeline
-timeline_of(Arena *a, const Graph *g, const Machine *m, bool many)
+/* With the seconds of each step at hand. */
+static Timeline
+timeline_with(Arena *a, const Graph *g, const Machine *m, const Seconds *s,
+              bool many)
 {
     size_t steps = vec_len(g->order);
     Timeline line = {.begin = NEWN(a, double, steps + 1),
@@ -71,7 +73,6 @@ timeline_of(Arena *a, const Graph *g, const Machine *m, bool many)
 
     for (size_t k = 0; k < steps; k++) {
         const Node *n = node_at(g, g->order[k]);
-        Seconds s = cost_seconds(g, g->order[k], m);
 
         line.begin[k] = now;
         if (n->op == OP_transfer)
@@ -79,20 +80,37 @@ timeline_of(Arena *a, const Graph *g, const Machine *m, bool many)
         if (n->op == OP_wait && t.done[n->in[0]] > now)
             line.stalled[k] = t.done[n->in[0]] - now;
         line.stalls += line.stalled[k];
-        now += line.stalled[k] + (many ? s.many : s.one);
+        now += line.stalled[k] + (many ? s[k].many : s[k].one);
     }
     line.begin[steps] = now;
     return line;
+}
+
+static const Seconds *
+seconds_of(Arena *a, const Graph *g, const Machine *m)
+{
+    Seconds *s = NEWN(a, Seconds, vec_len(g->order) + 1);
+
+    for (size_t k = 0; k < vec_len(g->order); k++)
+        s[k] = cost_seconds(g, g->order[k], m);
+    return s;
+}
+
+Timeline
+timeline_of(Arena *a, const Graph *g, const Machine *m, bool many)
+{
+    return timeline_with(a, g, m, seconds_of(a, g, m), many);
 }
 
 Seconds
 cost_entry(const Graph *g, const Machine *m)
 {
     Arena *a = arena_new();
-    Timeline one = timeline_of(a, g, m, false);
-    Timeline many = timeline_of(a, g, m, true);
-    Seconds s = {one.begin[vec_len(g->order)], many.begin[vec_len(g->order)]};
+    const Seconds *s = seconds_of(a, g, m);
+    Timeline one = timeline_with(a, g, m, s, false);
+    Timeline many = timeline_with(a, g, m, s, true);
+    Seconds sum = {one.begin[vec_len(g->order)], many.begin[vec_len(g->order)]};
 
     arena_free(a);
-    return s;
+    return sum;
 }
