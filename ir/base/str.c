@@ -128,14 +128,17 @@ text_add(Text *t, const char *format, ...)
     va_list args;
     int n;
 
+    reserve(t, 64); /* mostly enough to write it once */
     va_start(args, format);
-    n = vsnprintf(NULL, 0, format, args);
+    n = vsnprintf(t->s + t->len, t->cap - t->len, format, args);
     va_end(args);
     ASSERT(n >= 0);
-    reserve(t, (size_t)n + 1);
-    va_start(args, format);
-    vsnprintf(t->s + t->len, (size_t)n + 1, format, args);
-    va_end(args);
+    if ((size_t)n >= t->cap - t->len) {
+        reserve(t, (size_t)n + 1);
+        va_start(args, format);
+        vsnprintf(t->s + t->len, (size_t)n + 1, format, args);
+        va_end(args);
+    }
     t->len += (size_t)n;
 }
 
