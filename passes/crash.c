@@ -101,6 +101,7 @@ crash_expect(Crash *c, const Pipeline *p, size_t k, const char *module,
              const PipelineOptions *o)
 {
     const char *folder = o->crash_folder ? o->crash_folder : getenv("TMPDIR");
+    size_t from = p->before ? 0 : k;
     Text path = text_new(p->arena), told = text_new(p->arena);
 
     *c = (Crash){.pass = p->call[k].row->name,
@@ -108,7 +109,7 @@ crash_expect(Crash *c, const Pipeline *p, size_t k, const char *module,
                  .before = module};
     text_add(&path, "%s/crash.snug", folder && *folder ? folder : "/tmp");
     text_add(&c->head, "# run: ");
-    pipeline_print(&c->head, p->call, k);
+    pipeline_print(&c->head, p->call, from);
     text_add(&c->head, "\n");
     if (o->budget)
         text_add(&c->head, "# memory: %lld\n", (long long)o->budget);
@@ -117,7 +118,7 @@ crash_expect(Crash *c, const Pipeline *p, size_t k, const char *module,
     text_add(&told,
              "the graph before pass '%s' is in %s\n"
              "`snug opt --run-reproducer %s` runs it again",
-             c->pass, path.s, path.s);
+             p->call[from].row->name, path.s, path.s);
     c->path = path.s;
     c->told = told.s;
     watch();

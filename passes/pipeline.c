@@ -205,7 +205,8 @@ pipeline_step(const Pipeline *p, Module *m, const PipelineOptions *o, size_t k)
                  .budget = o->budget,
                  .trial = o->trial};
     const char *name = p->call[k].row->name;
-    const char *before = print_module(r.scratch, m);
+    /* to print a deep net takes as long as most passes */
+    const char *before = p->before ? p->before : print_module(r.scratch, m);
     Statistics counts = {0};
     double start;
 

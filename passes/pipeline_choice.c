@@ -93,7 +93,9 @@ trial_new(const Pipeline *p, const Module *m, const PipelineOptions *o,
 static Pipeline
 calls_of(Arena *a, const Trial *t)
 {
-    Pipeline rest = {.arena = t->p->arena, .plugged = t->p->plugged};
+    Pipeline rest = {.arena = t->p->arena,
+                     .plugged = t->p->plugged,
+                     .before = t->quick ? NULL : t->text};
 
     for (size_t k = 0; k < vec_len(t->call); k++)
         vec_push(a, rest.call, t->call[k]);
@@ -144,8 +146,9 @@ take_rest(const Trial *t, const Pipeline *rest, const Module *m, size_t k,
 /* What it reads where it lies takes no time: the seconds are those of what is
    behind it. */
 static void
-run_share(const Trial *t, const Pipeline *rest, Module *m, size_t k)
+run_share(const Trial *t, Pipeline *rest, Module *m, size_t k)
 {
+    rest->before = NULL; /* some calls may be left out */
     for (; k < vec_len(rest->call); k++)
         if (rest->call[k].row->run == pass_share)
             pipeline_step(rest, m, t->o, k);

@@ -40,6 +40,7 @@ typedef struct Pipeline {
     const char *text, *at;  /* being read */
     Call *call;             /* vector */
     Kept *kept;             /* vector, the best last */
+    const char *before;     /* of a trial: the module in front of call[0] */
 } Pipeline;
 
 /* pipeline_text.c. The row of the pass of this name; raised if there is none,
@@ -99,7 +100,8 @@ typedef struct Crash {
 } Crash;
 
 /* From here to crash_forget() a signal such as SIGSEGV writes the file and
-   ends with status 4. */
+   ends with status 4. before: the module in front of call k or, if p has
+   that, in front of call[0]. */
 void crash_expect(Crash *c, const Pipeline *p, size_t k, const char *before,
                   const PipelineOptions *o);
 void crash_forget(void);
