@@ -48,6 +48,19 @@ course_copy(Course *to, const Course *from)
     memcpy(to->added, from->added, (size_t)from->of->items * sizeof *to->added);
 }
 
+void
+course_rewind(Course *to, const Course *from)
+{
+    for (int i = to->items; i-- > from->items;)
+        to->added[to->item[i].base] = to->item[i].older;
+    to->items = from->items;
+    to->runs = from->runs;
+    to->touches = from->touches;
+    to->length = from->length;
+    memcpy(to->touch, from->touch, (size_t)from->touches * sizeof *to->touch);
+    memcpy(to->order, from->order, (size_t)from->length * sizeof *to->order);
+}
+
 Profile *
 profile_new(Arena *a, const Course *c)
 {
@@ -58,6 +71,11 @@ profile_new(Arena *a, const Course *c)
     p->first = NEWN(a, int, c->item_room + 1);
     p->last = NEWN(a, int, c->item_room + 1);
     p->live = NEWN(a, int64_t, c->run_room + 2);
+    p->index = NEWN(a, int, c->run_room + 1);
+    p->slot = NEWN(a, int, c->of->runs + 1);
+    p->head = NEWN(a, int, c->run_room + 1);
+    p->next = NEWN(a, int, c->of->runs + 1);
+    p->last_read = NEWN(a, int, c->of->buffers + 1);
     return p;
 }
 
@@ -89,10 +107,9 @@ behind_makers(const Course *c, int run, const int *index, int slot)
 
 /* Each floating run behind order[slot]: the last that it waits for. */
 static void
-find_slots(Arena *scratch, const Course *c, const int *index, int *slot)
+find_slots(const Course *c, const int *index, int *last_read, int *slot)
 {
     const CourseOf *of = c->of;
-    int *last_read = NEWN(scratch, int, of->buffers + 1);
 
     for (int k = 0; k < c->length; k++) {
         const uint32_t *store = stores_read(c, c->order[k]);
@@ -118,28 +135,26 @@ find_slots(Arena *scratch, const Course *c, const int *index, int *slot)
 }
 
 static void
-find_sequence(Arena *scratch, const Course *c, Profile *p)
+find_sequence(const Course *c, Profile *p)
 {
     const CourseOf *of = c->of;
-    int *index = NEWN(scratch, int, c->runs + 1);
-    int *slot = NEWN(scratch, int, c->runs + 1);
-    int *head = NEWN(scratch, int, c->length + 1); /* 1 + run; 0: none */
-    int *next = NEWN(scratch, int, c->runs + 1);
 
-    for (int r = 0; r < c->runs; r++)
-        p->place[r] = -1;
+    memset(p->place, -1, (size_t)c->runs * sizeof *p->place);
+    memset(p->index, 0, (size_t)c->runs * sizeof *p->index);
+    memset(p->head, 0, (size_t)c->length * sizeof *p->head);
+    memset(p->last_read, 0, of->buffers * sizeof *p->last_read);
     for (int k = 0; k < c->length; k++)
-        index[c->order[k]] = k;
-    find_slots(scratch, c, index, slot);
+        p->index[c->order[k]] = k;
+    find_slots(c, p->index, p->last_read, p->slot);
     for (int r = of->runs; r-- > 0;)
         if (of->floating[r]) {
-            next[r] = head[slot[r]];
-            head[slot[r]] = r + 1;
+            p->next[r] = p->head[p->slot[r]];
+            p->head[p->slot[r]] = r + 1;
         }
     p->length = 0;
     for (int k = 0; k < c->length; k++) {
         p->run[p->length++] = c->order[k];
-        for (int r = head[k]; r; r = next[r - 1])
+        for (int r = p->head[k]; r; r = p->next[r - 1])
             p->run[p->length++] = r - 1;
     }
     for (int k = 0; k < p->length; k++)
@@ -208,13 +223,13 @@ bytes_taken(const Course *c, const Profile *p, int k)
 }
 
 void
-profile_find(Arena *scratch, const Course *c, Profile *p)
+profile_find(const Course *c, Profile *p)
 {
     int64_t now = c->of->stores;
 
     p->items = c->items;
     p->runs = c->runs;
-    find_sequence(scratch, c, p);
+    find_sequence(c, p);
     touch_items(c, p);
     memset(p->live, 0, ((size_t)p->length + 2) * sizeof *p->live);
     for (int i = 0; i < c->items; i++)
@@ -243,7 +258,7 @@ course_peak(Arena *scratch, const Course *c)
 {
     Profile *p = profile_new(scratch, c);
 
-    profile_find(scratch, c, p);
+    profile_find(c, p);
     return p->peak;
 }
 
@@ -252,7 +267,7 @@ course_seconds(Arena *scratch, const Course *c)
 {
     Profile *p = profile_new(scratch, c);
 
-    profile_find(scratch, c, p);
+    profile_find(c, p);
     return p->seconds;
 }
 

@@ -82,13 +82,18 @@ typedef struct Profile {
     int64_t peak;
     int at;
     double seconds;
+    int *index, *slot; /* run -> where in the order, and behind it */
+    int *head, *next;  /* 1 + runs that float behind a place; 0: none */
+    int *last_read;    /* buffer of a store -> */
 } Profile;
 
 CourseOf *course_of(Arena *a, Graph *g, const Machine *machine);
 Course *course_new(Arena *a, const CourseOf *of);
 void course_copy(Course *to, const Course *from);
+/* As `from` was copied to it, if versions have only been added since. */
+void course_rewind(Course *to, const Course *from);
 Profile *profile_new(Arena *a, const Course *c);
-void profile_find(Arena *scratch, const Course *c, Profile *p);
+void profile_find(const Course *c, Profile *p);
 
 int64_t course_peak(Arena *scratch, const Course *c);
 double course_seconds(Arena *scratch, const Course *c);

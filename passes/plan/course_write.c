@@ -175,7 +175,7 @@ course_write(Arena *scratch, Graph *g, const Course *c)
     Profile *p = profile_new(scratch, c);
     ValueId **behind;
 
-    profile_find(scratch, c, p);
+    profile_find(c, p);
     w.buffer_of = facts(g)->buffer_of;
     w.value = NEWN(scratch, ValueId, c->items + 1);
     w.shown = NEWN(scratch, bool, vec_len(g->value));

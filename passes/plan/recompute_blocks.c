@@ -342,7 +342,7 @@ find_peaks(Arena *a, Blocks *b, const Course *c)
     int block = b->count, *begin;
     int64_t *in_front;
 
-    profile_find(a, c, p);
+    profile_find(c, p);
     begin = blocks_begin(a, b, c, p);
     in_front = find_in_front(a, b, p, begin);
     for (int k = 0; k < p->length; k++) {

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { TRIED = 8, MOST_TRIED = 64, PRICES = 3, STEPS_MOST = 4000 };
 enum { DEPTH_MOST = 2000 };
@@ -266,22 +267,78 @@ typedef struct Change {
     double price; /* seconds for a byte dropped */
 } Change;
 
-/* Tries to drop one at several prices of a byte. */
+/* What a drop has added: its recipes, and what these read. */
+typedef struct Added {
+    const int *word;
+    int words;
+} Added;
+
+static Added
+what_is_added(const Search *s)
+{
+    const Course *c = s->trial, *from = s->now;
+    int runs = c->runs - from->runs, touches = c->touches - from->touches;
+    int *word = NEWN(s->scratch, int, runs + touches + 1);
+
+    for (int r = 0; r < runs; r++)
+        word[r] = c->run[from->runs + r].recipe;
+    memcpy(word + runs, c->touch + from->touches,
+           (size_t)touches * sizeof *word);
+    return (Added){word, runs + touches};
+}
+
+static bool
+was_added(const Added *a, const Added *before, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (before[i].words == a->words &&
+            memcmp(before[i].word, a->word,
+                   (size_t)a->words * sizeof *a->word) == 0)
+            return true;
+    return false;
+}
+
+/* Is it in vain to look closer? Between its readers what is dropped relieves at
+   most the gap's gain, and in front of them its bytes once, which a result may
+   take there then; nothing else gets smaller. What is added is summed up in
+   another order than that of a profile, hence the last digits. */
+static bool
+cannot_win(const Search *s, const Gap *gap, const Change *best)
+{
+    double gain = gap->gain + (double)s->now->item[gap->item].bytes;
+    double seconds = -1e-9;
+
+    for (int r = s->now->runs; r < s->trial->runs; r++)
+        seconds += s->trial->run[r].seconds;
+    return !s->spared && seconds > 0 &&
+           gain / seconds < (1 - 1e-6) * best->rate;
+}
+
+/* Tries to drop one at several prices of a byte; mostly they lead to the
+   same. */
 static void
 try_gap(Search *s, const Gap *gap, double before, Change *best)
 {
     static const double factor[PRICES] = {0, 1, 1e9};
     double price = s->price;
+    Added added[PRICES];
+    int count = 0;
 
     for (int i = 0; i < PRICES; i++) {
         double gain, seconds;
 
-        course_copy(s->trial, s->now);
+        course_rewind(s->trial, s->now);
         s->work += s->now->length;
         s->price = price * factor[i];
         if (!search_drop(s, s->trial, gap->item, gap->before))
             continue;
-        profile_find(s->scratch, s->trial, s->after);
+        added[count] = what_is_added(s);
+        if (was_added(&added[count], added, count))
+            continue;
+        count++;
+        if (cannot_win(s, gap, best))
+            continue;
+        profile_find(s->trial, s->after);
         gain = before - excess_of(s, s->trial, s->after);
         seconds = s->after->seconds - s->profile->seconds + 1e-12;
         if (gain <= 0 || gain / seconds <= best->rate)
@@ -309,6 +366,8 @@ search_step(Search *s)
     Change best = {0};
     Gap *gap = search_is_tired(s) ? NULL : find_gaps(s);
 
+    if (gap)
+        course_copy(s->trial, s->now);
     for (size_t i = 0; i < vec_len(gap) && i < MOST_TRIED; i++) {
         if (i >= TRIED && best.rate > 0)
             break;
@@ -355,6 +414,19 @@ find_made(const Search *s)
     return made;
 }
 
+/* s->after is its profile. */
+static void
+swap_in_trial(Search *s)
+{
+    Course *now = s->now;
+    Profile *profile = s->profile;
+
+    s->now = s->trial;
+    s->trial = now;
+    s->profile = s->after;
+    s->after = profile;
+}
+
 /* Keeps one item, if the peak allows it and time is saved. */
 static bool
 keep_one(Search *s, int item)
@@ -369,11 +441,10 @@ keep_one(Search *s, int item)
         return false;
     course_copy(s->trial, s->now);
     course_keep(s->scratch, s->trial, item, instead);
-    profile_find(s->scratch, s->trial, s->after);
+    profile_find(s->trial, s->after);
     if (s->after->peak > s->goal || s->after->seconds >= s->profile->seconds)
         return false;
-    course_copy(s->now, s->trial);
-    profile_find(s->scratch, s->now, s->profile);
+    swap_in_trial(s);
     return true;
 }
 
@@ -426,7 +497,7 @@ void
 search_begin(Search *s, const Course *c)
 {
     course_copy(s->now, c);
-    profile_find(s->scratch, s->now, s->profile);
+    profile_find(s->now, s->profile);
     s->price = first_price(s);
     s->enough = HUGE_VAL;
 }
@@ -447,7 +518,7 @@ search_relieve(Search *s, int64_t goal)
         stuck = !search_step(s);
         arena_free(s->scratch);
         s->scratch = arena_new();
-        profile_find(s->scratch, s->now, s->profile);
+        profile_find(s->now, s->profile);
     }
 }
 
@@ -470,7 +541,7 @@ search_descend(Search *s, int64_t goal, int slices)
         stuck = !search_step(s);
         arena_free(s->scratch);
         s->scratch = arena_new();
-        profile_find(s->scratch, s->now, s->profile);
+        profile_find(s->now, s->profile);
     }
     s->goal = goal;
     if (s->profile->peak <= goal)

@@ -52,7 +52,7 @@ drop_at(Search *s, int base, int position)
     else if (!search_drop(s, s->trial, item, before))
         return;
     course_copy(s->now, s->trial);
-    profile_find(s->scratch, s->now, s->profile);
+    profile_find(s->now, s->profile);
 }
 
 /* Drops at its moment what the bound does not keep. */
@@ -91,7 +91,7 @@ take_better(Search *s, Found *f)
     if (!is_better(s->profile, f->profile, f->goal))
         return false;
     course_copy(f->course, s->now);
-    profile_find(s->scratch, f->course, f->profile);
+    profile_find(f->course, f->profile);
     return true;
 }
 
@@ -228,7 +228,7 @@ keep_base(Search *s, int base)
     for (int i = s->of->items; i < s->now->items; i++)
         if (s->now->item[i].base == base)
             course_keep(s->scratch, s->now, i, base);
-    profile_find(s->scratch, s->now, s->profile);
+    profile_find(s->now, s->profile);
 }
 
 /* Keeps a base and looks for others that go in its stead. */
@@ -246,7 +246,7 @@ try_without(Search *s, int base, Found *f)
     for (int k = 0; k < EXCHANGE_MOST && s->profile->peak > f->goal && !stuck;
          k++) {
         stuck = !search_step(s);
-        profile_find(s->scratch, s->now, s->profile);
+        profile_find(s->now, s->profile);
         stuck |= s->profile->seconds >= f->profile->seconds;
     }
     s->held = -1;
@@ -362,7 +362,7 @@ descend_all(Arena *a, Course *c, int64_t goal, TimeBounds *b, Effort effort)
     if (effort != EFFORT_ALL)
         s.most = QUICK_MOST;
     course_copy(f.course, c);
-    profile_find(s.scratch, c, f.profile);
+    profile_find(c, f.profile);
     try_all(&s, c, b, effort, &f);
     course_copy(c, f.course);
     search_free(&s);

@@ -222,7 +222,7 @@ tree_write(Arena *scratch, Course *c, const Blocks *b, const Tree *tree)
         w.last[i] = i;
     }
     add_moves(&w, tree, true);
-    profile_find(scratch, c, p);
+    profile_find(c, p);
     walk(&w, p);
     return !w.failed;
 }
