@@ -73,8 +73,15 @@ cuts_something(const Cuts *cuts)
    than they are measured (docs/planning.md), and planning them takes long. */
 static const double batch_least = 1.02;
 
+/* A try that has ended, and the text that it began with. */
+typedef struct Ended {
+    const char *text;
+    Outcome x;
+} Ended;
+
 typedef struct Choice {
     Pipeline *p;
+    Ended *ended; /* vector */
     Trial trial;
     const Call *chunk;
     Text cut;         /* what the last try has cut */
@@ -83,6 +90,7 @@ typedef struct Choice {
     int64_t bound; /* no try that does not fit can take less */
     Cuts cuts;
     bool doubled;     /* classes are tried with twice the parts of the rows */
+    bool crowded;     /* and do not fit then */
     const char *step; /* what of the training step these cut */
 } Choice;
 
@@ -156,10 +164,17 @@ end_try(Choice *c, Try *t)
 
     if (!t->x.text)
         return; /* the pipeline ends in front of it, or it did not fit */
+    for (size_t i = 0; i < vec_len(c->ended); i++)
+        if (strcmp(c->ended[i].text, t->x.text) == 0) {
+            t->x = c->ended[i].x;
+            return;
+        }
     trial.call = t->x.call;
     trial.text = t->x.text;
     trial.quick = t->kind == KIND_BATCH && c->best.fits;
     t->x = try_options(&trial);
+    if (!trial.quick)
+        vec_push(c->p->arena, c->ended, (Ended){trial.text, t->x});
 }
 
 static void
@@ -246,6 +261,8 @@ try_parts(Choice *c, Kind kind, int64_t parts, int *vain)
     ends = can_win(c, &t);
     if (ends)
         end_try(c, &t);
+    if (ends && kind == KIND_CLASSES)
+        c->crowded = !t.x.fits;
     tell(&t, ends);
     note_try(c, &t);
     if (!ends || !outcome_is_better(&t.x, &c->best))
@@ -278,13 +295,14 @@ choose_kind(Choice *c, Kind kind, int64_t from)
             return;
 }
 
-/* With twice the parts of the rows, and where that is no better as they are. */
+/* With twice the parts of the rows, and where that is no better as they are;
+   what does not fit with twice the parts does not with fewer. */
 static void
 choose_classes(Choice *c, int64_t from)
 {
     c->doubled = may_double_rows(c);
     choose_kind(c, KIND_CLASSES, from);
-    if (!c->doubled || c->cuts.parts[KIND_CLASSES] > 1)
+    if (!c->doubled || c->cuts.parts[KIND_CLASSES] > 1 || c->crowded)
         return;
     c->doubled = false;
     choose_kind(c, KIND_CLASSES, from);
