@@ -15,6 +15,28 @@ stage_name(Stage s)
     return stage_names[s];
 }
 
+/* A deep net is printed for each plan that is tried: without formats, where
+   there is nothing to format. */
+static void
+add(Text *t, const char *s)
+{
+    text_add_n(t, s, strlen(s));
+}
+
+static void
+add_int(Text *t, int64_t x)
+{
+    char digits[24], *p = digits + sizeof digits;
+    uint64_t rest = x < 0 ? -(uint64_t)x : (uint64_t)x;
+
+    do
+        *--p = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (x < 0)
+        *--p = '-';
+    text_add_n(t, p, (size_t)(digits + sizeof digits - p));
+}
+
 /* Letters, digits and these need no quotes; parse_lex.c reads the same. */
 static bool
 is_plain(const char *s, const char *extra)
@@ -52,10 +74,13 @@ print_value_name(Text *t, Sym name)
 static void
 print_type(Text *t, const Type *type)
 {
-    text_add(t, "%s[", dtype_name(type->dtype));
-    for (int i = 0; i < type->rank; i++)
-        text_add(t, "%s%lld", i ? "," : "", (long long)type->dim[i]);
-    text_add_n(t, "]", 1);
+    add(t, dtype_name(type->dtype));
+    add(t, "[");
+    for (int i = 0; i < type->rank; i++) {
+        add(t, i ? "," : "");
+        add_int(t, type->dim[i]);
+    }
+    add(t, "]");
 }
 
 static void
@@ -65,7 +90,8 @@ print_place(Text *t, const Place *p)
         return;
     text_add_n(t, " @", 2);
     print_word(t, p->space);
-    text_add(t, "+%lld", (long long)p->offset);
+    add(t, "+");
+    add_int(t, p->offset);
 }
 
 static void
@@ -125,8 +151,10 @@ static void
 print_list(Text *t, const int64_t *list)
 {
     text_add_n(t, "[", 1);
-    for (size_t i = 0; i < vec_len(list); i++)
-        text_add(t, "%s%lld", i ? "," : "", (long long)list[i]);
+    for (size_t i = 0; i < vec_len(list); i++) {
+        add(t, i ? "," : "");
+        add_int(t, list[i]);
+    }
     text_add_n(t, "]", 1);
 }
 
@@ -134,16 +162,19 @@ static void
 print_attr(Text *t, const AttrSpec *spec, const Attr *attr)
 {
     if (spec->kind == 'b') {
-        text_add(t, "%s%s", attr->i ? " " : "", attr->i ? spec->name : "");
+        add(t, attr->i ? " " : "");
+        add(t, attr->i ? spec->name : "");
         return;
     }
     if (spec->optional && !attr->i)
         return;
     text_add_n(t, " ", 1);
-    if (spec->kind != 'x')
-        text_add(t, "%s=", spec->name);
+    if (spec->kind != 'x') {
+        add(t, spec->name);
+        add(t, "=");
+    }
     switch (spec->kind) {
-    case 'i': text_add(t, "%lld", (long long)attr->i); break;
+    case 'i': add_int(t, attr->i); break;
     case 'f': text_add_double(t, attr->f); break;
     case 's': text_add_quoted(t, attr->s ? attr->s : ""); break;
     case 'l': print_list(t, attr->list); break;
@@ -165,7 +196,7 @@ static void
 print_names(Text *t, const Graph *g, const ValueId *v, int count)
 {
     for (int i = 0; i < count; i++) {
-        text_add(t, "%s", i ? ", " : "");
+        add(t, i ? ", " : "");
         print_value_name(t, g->value[v[i]].name);
     }
 }
@@ -173,15 +204,15 @@ print_names(Text *t, const Graph *g, const ValueId *v, int count)
 static void
 print_results(Text *t, const Graph *g, const Node *n)
 {
-    text_add(t, " : ");
+    add(t, " : ");
     for (int i = 0; i < n->nout; i++) {
         const Value *v = value_at(g, n->out[i]);
 
-        text_add(t, "%s", i ? ", " : "");
+        add(t, i ? ", " : "");
         print_type(t, &v->type);
         print_place(t, &v->place);
         if (v->over) {
-            text_add(t, " over ");
+            add(t, " over ");
             print_value_name(t, g->value[v->over].name);
         }
     }
@@ -201,7 +232,7 @@ print_source(Text *t, const Node *n)
 {
     if (!n->source && !n->source_op)
         return;
-    text_add(t, " from ");
+    add(t, " from ");
     text_add_quoted(t, n->source ? n->source : "");
     if (n->source_op) {
         text_add_n(t, " ", 1);
@@ -210,20 +241,32 @@ print_source(Text *t, const Node *n)
 }
 
 static void
+print_indent(Text *t, int indent)
+{
+    while (indent-- > 0)
+        add(t, " ");
+}
+
+static void
 print_node(Text *t, const Graph *g, NodeId n, int indent)
 {
     const Node *node = node_at(g, n);
 
-    text_add(t, "%*s%c ", indent, "", node->phase);
+    print_indent(t, indent);
+    text_add_n(t, &node->phase, 1);
+    add(t, " ");
     print_names(t, g, node->out, node->nout);
-    text_add(t, " = %s%s", op_info(node->op)->name, node->nin ? " " : "");
+    add(t, " = ");
+    add(t, op_info(node->op)->name);
+    add(t, node->nin ? " " : "");
     print_names(t, g, node->in, node->nin);
     print_attrs(t, node);
     if (node->body) {
-        text_add(t, " {\n");
+        add(t, " {\n");
         for (size_t k = 0; k < vec_len(node->body->order); k++)
             print_node(t, node->body, node->body->order[k], indent + 2);
-        text_add(t, "%*s}", indent, "");
+        print_indent(t, indent);
+        add(t, "}");
     }
     print_results(t, g, node);
     print_guard(t, g, node);

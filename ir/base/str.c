@@ -164,6 +164,18 @@ utf8_length(const unsigned char *s)
     return n;
 }
 
+/* As many characters as need no thought; -> how many. */
+static size_t
+add_plain(Text *t, const unsigned char *p)
+{
+    size_t n = 0;
+
+    while (p[n] >= 32 && p[n] < 127 && p[n] != '"' && p[n] != '\\')
+        n++;
+    text_add_n(t, (const char *)p, n);
+    return n;
+}
+
 void
 text_add_quoted(Text *t, const char *s)
 {
@@ -182,6 +194,7 @@ text_add_quoted(Text *t, const char *s)
         else
             text_add_n(t, (const char *)p, n);
         p += n;
+        p += add_plain(t, p);
     }
     text_add_n(t, "\"", 1);
 }
