@@ -146,12 +146,18 @@ take_rest(const Trial *t, const Pipeline *rest, const Module *m, size_t k,
 /* What it reads where it lies takes no time: the seconds are those of what is
    behind it. */
 static void
-run_share(const Trial *t, Pipeline *rest, Module *m, size_t k)
+run_share(const Trial *t, const Pipeline *rest, Module *m, size_t k,
+          const char *before)
 {
-    rest->before = NULL; /* some calls may be left out */
-    for (; k < vec_len(rest->call); k++)
-        if (rest->call[k].row->run == pass_share)
-            pipeline_step(rest, m, t->o, k);
+    for (; k < vec_len(rest->call); k++) {
+        Pipeline one = {.arena = rest->arena, .before = before};
+
+        if (rest->call[k].row->run != pass_share)
+            continue;
+        vec_push(rest->arena, one.call, rest->call[k]);
+        pipeline_step(&one, m, t->o, 0);
+        before = NULL;
+    }
 }
 
 static void
@@ -159,9 +165,11 @@ run_trial(const Trial *t, Pipeline *rest, Module *m, Outcome *x)
 {
     size_t k = run_calls(t, rest, m, x);
 
-    if (t->hands_on && !x->nothing)
+    if (x->nothing)
+        return;
+    if (t->hands_on)
         take_rest(t, rest, m, k, x);
-    run_share(t, rest, m, k);
+    run_share(t, rest, m, k, x->text);
     tell_outcome(x, m, t->o->machine);
 }
 
