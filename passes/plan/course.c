@@ -81,6 +81,16 @@ profile_new(Arena *a, const Course *c)
 
 /* ---- where updates run ------------------------------------------------ */
 
+/* Most runs do nothing that is asked for here: one byte tells. */
+static bool
+does(const Course *c, int run, int what)
+{
+    int recipe = c->run[run].recipe;
+
+    return (recipe < 0 ? c->of->run_does[run] : c->of->recipe_does[recipe]) &
+           what;
+}
+
 static const uint32_t *
 stores_read(const Course *c, int run)
 {
@@ -112,8 +122,11 @@ find_slots(const Course *c, const int *index, int *last_read, int *slot)
     const CourseOf *of = c->of;
 
     for (int k = 0; k < c->length; k++) {
-        const uint32_t *store = stores_read(c, c->order[k]);
+        const uint32_t *store;
 
+        if (!does(c, c->order[k], DOES_READ_STORES))
+            continue;
+        store = stores_read(c, c->order[k]);
         for (size_t i = 0; i < vec_len(store); i++)
             last_read[store[i]] = k;
     }
@@ -244,7 +257,9 @@ profile_find(const Course *c, Profile *p)
         const Run *r = &c->run[p->run[k]];
 
         now += p->live[k];
-        p->live[k] = now + r->aside - bytes_taken(c, p, k);
+        p->live[k] = now + r->aside;
+        if (does(c, p->run[k], DOES_TAKE_BYTES))
+            p->live[k] -= bytes_taken(c, p, k);
         p->seconds += r->seconds;
         if (p->live[k] > p->peak) {
             p->peak = p->live[k];
@@ -314,9 +329,8 @@ replace_in(Course *c, int run, int from, int to)
 void
 course_hand_over(Course *c, const Profile *p, int from, int to, int at)
 {
-    for (int r = 0; r < p->runs; r++)
-        if (p->place[r] >= at)
-            replace_in(c, r, from, to);
+    for (int k = at; k <= p->last[from]; k++)
+        replace_in(c, p->run[k], from, to);
 }
 
 int

@@ -39,6 +39,9 @@ typedef struct Run {
     int64_t aside;
 } Run;
 
+/* What few runs do. */
+enum { DOES_READ_STORES = 1, DOES_TAKE_BYTES = 2 };
+
 /* What does not change: the entry. */
 typedef struct CourseOf {
     Graph *g;
@@ -51,6 +54,7 @@ typedef struct CourseOf {
     Recipe *recipe;         /* vector */
     int **recipes;          /* item -> vector of recipes */
     int *item_of;           /* buffer -> item, -1: none */
+    uint8_t *run_does, *recipe_does;
     int64_t stores;         /* bytes that are always there */
     int64_t states;         /* the most that an exact search looks at */
     uint32_t buffers;

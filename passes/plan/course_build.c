@@ -330,6 +330,27 @@ find_recipes(Build *b)
     }
 }
 
+static uint8_t
+does(const uint32_t *store, const int *takes)
+{
+    return (uint8_t)((vec_len(store) ? DOES_READ_STORES : 0) |
+                     (vec_len(takes) ? DOES_TAKE_BYTES : 0));
+}
+
+static void
+find_what_is_done(Build *b)
+{
+    CourseOf *of = b->of;
+    int recipes = (int)vec_len(of->recipe);
+
+    of->run_does = NEWN(b->a, uint8_t, of->runs + 1);
+    of->recipe_does = NEWN(b->a, uint8_t, recipes + 1);
+    for (int r = 0; r < of->runs; r++)
+        of->run_does[r] = does(of->reads[r], of->pairs[r]);
+    for (int r = 0; r < recipes; r++)
+        of->recipe_does[r] = does(of->recipe[r].store, of->recipe[r].takes);
+}
+
 CourseOf *
 course_of(Arena *a, Graph *g, const Machine *machine)
 {
@@ -342,6 +363,7 @@ course_of(Arena *a, Graph *g, const Machine *machine)
     find_runs(&b);
     find_floating(&b);
     find_recipes(&b);
+    find_what_is_done(&b);
     b.of->first_item = b.item;
     b.of->first_run = b.run;
     b.of->first_touch = b.touch;
