@@ -322,14 +322,24 @@ choose_fewer(Choice *c)
     } while (c->cuts.parts[KIND_PARTS] < parts);
 }
 
-/* Nothing goes with parts along the sequence; parts of a batch or of layers go
-   with nothing else that is asked for. */
+/* Is the option set to more than one part? */
+static bool
+is_cut(const Call *chunk, const char *option)
+{
+    bool given;
+    const char *parts = option_text(chunk, option, &given);
+
+    return strcmp(parts, "auto") != 0 && strcmp(parts, "1") != 0;
+}
+
+/* Nothing goes with parts along the sequence or of the batch, no blocks with
+   parts of layers; parts of a batch or of layers go with nothing else that is
+   asked for. */
 static bool
 may_try(const Call *chunk, Kind kind)
 {
-    bool given;
-
-    if (strcmp(option_text(chunk, "sequence", &given), "auto") != 0)
+    if (is_cut(chunk, "sequence") || is_cut(chunk, "batch") ||
+        (kind == KIND_BLOCKS && is_cut(chunk, "layers")))
         return false;
     if (kind == KIND_BATCH || kind == KIND_LAYERS)
         for (int i = 0; i < chunk->options; i++)

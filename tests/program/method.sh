@@ -229,6 +229,8 @@ planned() { # WORDS OPTIONS...: the plan says so
     "$sanitized/snug" compile $gpt "$@" --emit plan -o - >"$work/joined"
     grep -q "^meta $words" "$work/joined"
 }
+check "nodes of a batch in parts run again" "$plain/snug" plan $gpt --quiet \
+    --method microbatch --memory 4300000
 check "codecs of two methods" planned 'codec="state=bf16 saved=u8(' \
     --method memascend --method mesa
 check "a method's rate beside another number" planned 'lr="0.5"' \
