@@ -297,6 +297,15 @@ node_is_view(const Node *n)
 }
 
 bool
+graph_has_phase(const Graph *g, char phase)
+{
+    for (size_t k = 0; k < vec_len(g->order); k++)
+        if (node_at(g, g->order[k])->phase == phase)
+            return true;
+    return false;
+}
+
+bool
 graph_is_view(const Graph *g, ValueId v)
 {
     NodeId def = g->value[v].def;

@@ -185,6 +185,8 @@ NodeId graph_copy_node(Graph *g, const Graph *from, NodeId n, char phase,
                        const ValueId *in);
 /* The V_STORE, V_INPUT or own value at the root of v's over-chain. */
 ValueId graph_root(const Graph *g, ValueId v);
+/* Does some node of it belong to this phase? */
+bool graph_has_phase(const Graph *g, char phase);
 bool node_is_view(const Node *n); /* has it its operand's bytes? */
 bool graph_is_view(const Graph *g, ValueId v); /* does such a node make v? */
 ValueId graph_shown(const Graph *g, ValueId v); /* v, views seen through */

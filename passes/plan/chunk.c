@@ -173,19 +173,10 @@ cut_weights(PassRun *r, Graph *g, int64_t parts, Text *chunks)
 
 /* ---- softmax ------------------------------------------------------------ */
 
-static bool
-is_training(const Graph *g)
-{
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        if (node_at(g, g->order[k])->phase == 'b')
-            return true;
-    return false;
-}
-
 static void
 refuse_cut(const PassRun *r, const Graph *g, NodeId id)
 {
-    if (!r->trial && is_training(g))
+    if (!r->trial && graph_has_phase(g, 'b'))
         raise_status(ST_INPUT, id ? graph_loc(g, id) : NOWHERE,
                      E(E0600) "chunk: the head of entry %s cannot be run for "
                               "some classes after the others: %s\nleave "
@@ -343,7 +334,7 @@ cut_sequence(PassRun *r, Graph *g, int64_t parts, Text *chunks)
 
     if (cut.parts)
         note(chunks, g, cut.seed, cut.parts, cut.positions);
-    else if (is_training(g) && !r->trial)
+    else if (graph_has_phase(g, 'b') && !r->trial)
         raise_status(ST_INPUT, cut.blame ? graph_loc(g, cut.blame) : NOWHERE,
                      E(E0600) "chunk: entry %s cannot be run along the "
                               "sequence: %s\nleave chunk.sequence at 1; "

@@ -11,15 +11,6 @@
 enum { LEAST_SHARE = 8 }; /* of the bytes that the forward pass makes */
 
 static bool
-is_training(const Graph *g)
-{
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        if (node_at(g, g->order[k])->phase == 'b')
-            return true;
-    return false;
-}
-
-static bool
 asks(const PassRun *r, const char *option)
 {
     const char *parts = opt_text(r, option);
@@ -65,7 +56,7 @@ chunk_idle_samples(const PassRun *r, const Region *region, NodeId *blame)
 {
     const Graph *g = region->g;
 
-    if (!asks(r, "batch") || !is_training(g) ||
+    if (!asks(r, "batch") || !graph_has_phase(g, 'b') ||
         forward_bytes(g, region->node) >=
             forward_bytes(g, g->order) / LEAST_SHARE)
         return NULL;
@@ -132,7 +123,7 @@ chunk_idle_refuse(const PassRun *r, const char *chunks, const char *whole)
     for (size_t i = 0; asked && i < vec_len(r->m->entry); i++) {
         const Graph *g = r->m->entry[i];
 
-        if (is_training(g) && !has_entry(chunks, g->name) &&
+        if (graph_has_phase(g, 'b') && !has_entry(chunks, g->name) &&
             !has_entry(whole, g->name))
             refuse(r, g->name);
     }

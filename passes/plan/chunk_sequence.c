@@ -440,8 +440,7 @@ sequence_new(Arena *a, Graph *g)
     t->role = NEWN(a, Role, nodes);
     t->wanted = NEWN(a, unsigned char, nodes);
     t->is_key = NEWN(a, bool, vec_len(g->value));
-    for (size_t k = 0; k < vec_len(g->order); k++)
-        t->backward |= node_at(g, g->order[k])->phase == 'b';
+    t->backward = graph_has_phase(g, 'b');
     return t;
 }
 
