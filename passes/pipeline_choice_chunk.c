@@ -94,7 +94,7 @@ typedef struct Choice {
     const char *step; /* what of the training step these cut */
 } Choice;
 
-static const double far_slower = 1.015;
+static const double far_slower = 1.03;
 /* Less than such a share of its bytes is hardly anything. */
 enum { LITTLE = 256 };
 
