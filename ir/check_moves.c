@@ -98,11 +98,7 @@ end(Moves *c, const Node *n)
 static bool
 is_stored(const Moves *c, ValueId v)
 {
-    const Value *x = value_at(c->g, v);
-
-    while (x->over)
-        x = value_at(c->g, x->over);
-    return x->kind == V_STORE;
+    return value_at(c->g, graph_root(c->g, v))->kind == V_STORE;
 }
 
 /* Does the kernel find this operand, or result behind them, by its rows, where
