@@ -274,23 +274,6 @@ run_guarded(Pipeline *p, Module *m, const PipelineOptions *o)
     diag_free(&g);
 }
 
-/* PASS.OPTION=V is what the user asks for, not the pipeline as written. */
-static void
-mark_asked(Pipeline *p, const char *set)
-{
-    for (size_t k = 0; k < vec_len(p->call); k++) {
-        Call *c = &p->call[k];
-        size_t n = strlen(c->row->name), name = strcspn(set, "=");
-
-        if (strncmp(set, c->row->name, n) != 0 || set[n] != '.')
-            continue;
-        for (int i = 0; i < c->options; i++)
-            if (strlen(c->option[i].name) == name - n - 1 &&
-                strncmp(set + n + 1, c->option[i].name, name - n - 1) == 0)
-                c->option[i].asked = true;
-    }
-}
-
 void
 pipeline_run(Module *m, const char *text, const PipelineOptions *o)
 {
@@ -298,10 +281,8 @@ pipeline_run(Module *m, const char *text, const PipelineOptions *o)
     bool stops = !o->stop_after;
 
     pipeline_read(&p, text);
-    for (const char *const *s = o->set; s && *s; s++) {
-        pipeline_set(&p, *s);
-        mark_asked(&p, *s);
-    }
+    for (const char *const *s = o->set; s && *s; s++)
+        pipeline_set(&p, *s, true);
     for (size_t k = 0; k < vec_len(p.call); k++)
         stops |=
             o->stop_after && strcmp(o->stop_after, p.call[k].row->name) == 0;

@@ -100,7 +100,7 @@ calls_of(Arena *a, const Trial *t)
     for (size_t k = 0; k < vec_len(t->call); k++)
         vec_push(a, rest.call, t->call[k]);
     for (size_t i = 0; i < vec_len(t->set); i++)
-        pipeline_set(&rest, t->set[i]);
+        pipeline_set(&rest, t->set[i], false);
     return rest;
 }
 

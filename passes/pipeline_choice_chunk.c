@@ -440,5 +440,5 @@ choose_cuts(Pipeline *p, Module *m, const PipelineOptions *o, size_t k)
         module_set_number(m, "least_bound", c.bound);
     set = set_of(p->arena, c.chunk, &c.cuts);
     for (size_t i = 0; i < vec_len(set); i++)
-        pipeline_set(p, set[i]);
+        pipeline_set(p, set[i], false);
 }

@@ -137,5 +137,5 @@ choose_lent(Pipeline *p, const Module *m, const PipelineOptions *o, size_t k,
         outcome_keep(p, &l.best);
     set = set_of(p->arena, l.trial.call, l.chosen);
     for (size_t i = 0; i < vec_len(set); i++)
-        pipeline_set(p, set[i]);
+        pipeline_set(p, set[i], false);
 }

@@ -47,8 +47,8 @@ typedef struct Pipeline {
    with the nearest. */
 const PassRow *pipeline_row(const Pipeline *p, const char *name);
 void pipeline_read(Pipeline *p, const char *text);
-/* PASS.OPTION=V: of every call of the pass. */
-void pipeline_set(Pipeline *p, const char *set);
+/* PASS.OPTION=V: of every call of the pass. asked: by the user (PassOption). */
+void pipeline_set(Pipeline *p, const char *set, bool asked);
 /* The calls from `from` on as text that reads back. */
 void pipeline_print(Text *t, const Call *call, size_t from);
 

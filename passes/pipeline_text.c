@@ -144,7 +144,8 @@ option_fits(const PassOption *o)
 }
 
 static void
-set_option(Arena *a, Call *c, const char *name, const char *text)
+set_option(Arena *a, Call *c, const char *name, const char *text,
+           bool asked)
 {
     const char **names = NULL;
     Text what = text_new(a);
@@ -157,7 +158,7 @@ set_option(Arena *a, Call *c, const char *name, const char *text)
         if (strcmp(o->name, name) != 0)
             continue;
         o->text = text;
-        o->asked = false;
+        o->asked = asked;
         c->given[i] = true;
         if (!option_fits(o))
             raise_status(ST_USAGE, NOWHERE,
@@ -221,7 +222,7 @@ read_options(Pipeline *p, Call *c)
         if (*p->at != '=')
             bad_text(p, "'='");
         p->at++;
-        set_option(p->arena, c, name, read_option_text(p));
+        set_option(p->arena, c, name, read_option_text(p), false);
     } while (*p->at == ',');
     if (*p->at != '}')
         bad_text(p, "',' or '}'");
@@ -264,7 +265,7 @@ pipeline_read(Pipeline *p, const char *text)
 }
 
 void
-pipeline_set(Pipeline *p, const char *set)
+pipeline_set(Pipeline *p, const char *set, bool asked)
 {
     size_t name = strcspn(set, "."), option = strcspn(set, "=");
     Arena *a = p->arena;
@@ -279,7 +280,7 @@ pipeline_set(Pipeline *p, const char *set)
     for (size_t i = 0; i < vec_len(p->call); i++) {
         if (strcmp(p->call[i].row->name, text_str(&pass)) != 0)
             continue;
-        set_option(a, &p->call[i], text_str(&key), set + option + 1);
+        set_option(a, &p->call[i], text_str(&key), set + option + 1, asked);
         found = true;
     }
     if (!found)
